@@ -119,7 +119,7 @@ class Transport(Protocol):
         """Copy a file to the board, replacing what is there only once it is complete.
 
         Raises:
-            DeviceStorageError: the board's disk is full or the place is read-only.
+            EamdeployError: the disk of the board is full or the place is read-only; no part of the file stays there.
         """
         ...
 
