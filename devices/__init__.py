@@ -1,0 +1,1 @@
+"""Boards: profiles, transports, sensors, the on-board runner, the latency model."""

@@ -1,0 +1,1 @@
+"""MobileNets whose every convolution is static, DyNet or EAM-DyNet, as plain PyTorch modules."""

@@ -1,0 +1,168 @@
+"""Checkpoints: safetensors, with the architecture, the preprocessing and the classes in the file's metadata.
+
+Format: https://huggingface.co/docs/safetensors. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from eamdeploy.atomic import atomic_write_bytes
+from eamdeploy.errors import DataError
+from eamdeploy.networks.build import build
+from eamdeploy.networks.network import Network
+from eamdeploy.networks.shipped import resolve_checkpoint
+from eamdeploy.networks.spec import ArchSpec
+
+SCHEMA_VERSION = 1
+KEY = "eamdeploy"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network and what belongs to it.
+
+    Attributes:
+        network: in evaluation mode.
+        spec: its architecture.
+        preprocessing: fields of :class:`eamdeploy.preprocessing.Preprocessing`.
+        classes: names, in the order of the outputs.
+        meta: what training or importing noted (data, top1, epochs, ...).
+        sha256: of the file.
+        path: where it was read from.
+    """
+
+    network: Network
+    spec: ArchSpec
+    preprocessing: dict[str, Any]
+    classes: tuple[str, ...]
+    meta: dict[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+    path: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's stem, or the architecture's name; artifacts are named after it."""
+        if self.path is None:
+            return self.spec.name
+        return self.path.parent.name if self.path.stem == "model" and self.path.parent.name else self.path.stem
+
+
+def save_checkpoint(
+    path: Path | str,
+    network: Network,
+    *,
+    preprocessing: Mapping[str, Any],
+    classes: Sequence[str],
+    meta: Mapping[str, Any] | None = None,
+    state: Mapping[str, Tensor] | None = None,
+) -> str:
+    """Write a checkpoint, whole or not at all; returns its SHA-256.
+
+    Args:
+        state: weights to store instead of the network's own (an EMA of them, say).
+
+    Raises:
+        DataError: when the class names do not fit the classifier.
+        UsageError: when the file cannot be written.
+    """
+    from safetensors.torch import save
+
+    if len(classes) != network.spec.classes:
+        raise DataError(f"{len(classes)} class names for a network of {network.spec.classes} classes", where=path)
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "architecture": network.spec.to_dict(),
+        "preprocessing": dict(preprocessing),
+        "classes": list(classes),
+        "meta": dict(meta or {}),
+    }
+    tensors = {key: value.detach().contiguous().cpu() for key, value in (state or network.state_dict()).items()}
+    content = save(tensors, metadata={KEY: json.dumps(document)})
+    atomic_write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The metadata of a checkpoint file, without its weights.
+
+    Raises:
+        DataError: when it is no checkpoint of eamdeploy.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise DataError(
+            "cannot read the checkpoint", where=path, why=_reason(path, error), hint=_IMPORT_HINT
+        ) from error
+    if KEY not in metadata:
+        raise DataError(
+            "the file holds weights but no architecture", where=path, hint="bring it in with `eamdeploy import`"
+        )
+    try:
+        document: dict[str, Any] = json.loads(metadata[KEY])
+    except json.JSONDecodeError as error:
+        raise DataError("the checkpoint's metadata is damaged", where=path, why=error) from error
+    if document.get("schema_version", 0) > SCHEMA_VERSION:
+        raise DataError("the checkpoint was written by a newer eamdeploy", where=path, hint="upgrade eamdeploy")
+    missing = {"architecture", "preprocessing", "classes"} - set(document)
+    if missing:
+        raise DataError(f"the checkpoint's metadata lacks '{min(missing)}'", where=path)
+    return document
+
+
+_IMPORT_HINT = "give a .safetensors checkpoint of eamdeploy; others come in with `eamdeploy import`"
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if not path.exists():
+        return "no such file"
+    if path.is_dir():
+        return "it is a folder"
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
+        return "it is a pickled PyTorch file"
+    return f"it is truncated or not a safetensors file ({error})"
+
+
+def load_checkpoint(path_or_name: Path | str) -> Checkpoint:
+    """Read a checkpoint from a path or by the name of a shipped one; the network is in evaluation mode.
+
+    Raises:
+        DataError: when the file is missing, truncated, foreign, or does not fit its own architecture.
+    """
+    from safetensors.torch import load
+
+    path = resolve_checkpoint(path_or_name)
+    document = read_document(path)
+    content = path.read_bytes()
+    spec = ArchSpec.from_dict(document["architecture"])
+    network = build(spec)
+    try:
+        network.load_state_dict(load(content))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise DataError("the weights do not fit the architecture they claim", where=path, why=reason) from error
+    classes = tuple(document["classes"])
+    if len(classes) != spec.classes:
+        raise DataError(f"{len(classes)} class names for a network of {spec.classes} classes", where=path)
+    return Checkpoint(
+        network.eval(),
+        spec,
+        document["preprocessing"],
+        classes,
+        document.get("meta", {}),
+        hashlib.sha256(content).hexdigest(),
+        path,
+    )

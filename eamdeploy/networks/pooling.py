@@ -1,0 +1,42 @@
+"""Adaptive pooling by the rule of ``torch.nn.AdaptiveAvgPool2d``: cell i covers ``[floor(i n / s), ceil((i + 1) n / s))``."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def cells(length: int, size: int) -> list[tuple[int, int]]:
+    """The ``size`` ranges that ``length`` positions are pooled into; they overlap where ``size`` does not divide."""
+    return [(index * length // size, -(-(index + 1) * length // size)) for index in range(size)]
+
+
+@functools.lru_cache(maxsize=256)
+def _matrix(length: int, size: int) -> Tensor:
+    matrix = torch.zeros(size, length)
+    for row, (low, high) in enumerate(cells(length, size)):
+        matrix[row, low:high] = 1 / (high - low)
+    return matrix
+
+
+def average_matrix(length: int, size: int) -> Tensor:
+    """P of shape ``(size, length)`` such that ``P_h @ X @ P_w.T`` is adaptive average pooling of ``X``."""
+    return _matrix(length, size).clone()
+
+
+def adaptive_pool(x: Tensor, size: int, pool: str) -> Tensor:
+    """``x: (B, C, H, W) -> (B, C, size, size)``.
+
+    The average is two small matrix products: exact, and many times faster forwards and backwards on a CPU than the
+    operator, which falls back to a scalar loop.
+    """
+    if pool == "max":
+        return F.adaptive_max_pool2d(x, size)
+    if size == 1:
+        return x.mean(dim=(2, 3), keepdim=True)
+    rows = _matrix(x.shape[2], size).to(x)
+    columns = _matrix(x.shape[3], size).to(x)
+    return rows @ (x @ columns.T)

@@ -1,0 +1,1 @@
+"""From a checkpoint to an artifact: lowerings, planner, exporters, simplification, quantization, manifest."""
