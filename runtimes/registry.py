@@ -1,0 +1,72 @@
+"""The runtimes by name, ours and those that other packages add by the entry point ``eamdeploy.runtimes``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from eamdeploy.errors import MissingDependency, UsageError, did_you_mean
+from runtimes.protocol import Runtime
+
+GROUP = "eamdeploy.runtimes"
+# module and class of each; loaded on use, so that asking for one doesn't import the others
+_BUILTIN = {
+    "onnxruntime": "runtimes.ort:OnnxRuntime",
+    "litert": "runtimes.litert:LiteRt",
+    "torch": "runtimes.torch_eager:TorchEager",
+    "torch-compile": "runtimes.torch_compile:TorchCompile",
+}
+
+
+def runtime_names() -> list[str]:
+    """Every name `get_runtime` knows, ours first."""
+    return [*_BUILTIN, *sorted(set(_third_party()) - set(_BUILTIN))]
+
+
+def get_runtime(name: str) -> Runtime:
+    """The runtime called ``name``.
+
+    Raises:
+        UsageError: there is none of that name; the message lists those there are.
+        MissingDependency: a third party's runtime fails to import.
+    """
+    if name in _BUILTIN:
+        module, _, attribute = _BUILTIN[name].partition(":")
+        runtime: Runtime = getattr(importlib.import_module(module), attribute)()
+        return runtime
+    added = _third_party()
+    if name not in added:
+        raise UsageError("unknown runtime", where=name, hint=did_you_mean(name, runtime_names()))
+    try:
+        runtime = added[name]()()
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise MissingDependency("the runtime of another package does not load", where=name, why=why) from error
+    return runtime
+
+
+def runtime_for(path: Path | str) -> Runtime:
+    """The runtime that loads files like ``path``, ours before a third party's.
+
+    Raises:
+        UsageError: no runtime takes files with that ending.
+    """
+    suffix = Path(path).suffix.lower()
+    known = {}
+    for name in runtime_names():
+        runtime = get_runtime(name)
+        if suffix in runtime.suffixes:
+            return runtime
+        known.update(dict.fromkeys(runtime.suffixes, name))
+    hint = f"known endings: {', '.join(sorted(known))}"
+    raise UsageError("no runtime takes a file with this ending", where=path, hint=hint)
+
+
+def _third_party() -> dict[str, Callable[[], Any]]:
+    found = entry_points()
+    # Python 3.9, on a board, has no select()
+    group = found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, [])
+    return {point.name: point.load for point in group}
