@@ -78,7 +78,7 @@ class Preprocessing:
 
     def normalize(self, pixels: npt.NDArray[np.uint8]) -> Images:
         """8-bit pixels ``(..., H, W, C)`` to normalised float32 of the same layout."""
-        # multiplied out so that every value is one fused scale and shift of an integer: the same bits on every machine
+        # one product and one sum of float32, each rounded once: the same bits on every machine
         scale = np.asarray([1 / (255 * s) for s in self.std], dtype=np.float32)
         shift = np.asarray([-m / s for m, s in zip(self.mean, self.std, strict=True)], dtype=np.float32)
         return pixels.astype(np.float32) * scale + shift

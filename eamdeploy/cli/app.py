@@ -1,0 +1,76 @@
+"""Assembles the commands; each lives in its own module and has ``register(app)``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Annotated
+
+import typer
+
+import eamdeploy
+from eamdeploy.cli import config
+
+COMMANDS = (
+    "describe",
+    "train",
+    "init",
+    "import_",
+    "models",
+    "export",
+    "quantize",
+    "verify",
+    "evaluate",
+    "predict",
+    "bench",
+    "devices",
+    "estimate",
+    "history",
+    "compare",
+    "gate",
+    "report",
+    "demo",
+    "config_",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eamdeploy {eamdeploy.__version__}")
+        raise typer.Exit
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    config_file: Annotated[
+        str | None, typer.Option("--config", help="Read settings from this file instead of ./eamdeploy.toml.")
+    ] = None,
+) -> None:
+    """From a dynamic-convolution checkpoint to a verified, quantized, measured model on a board.
+
+    Exit codes: 0 ok, 1 internal error, 2 usage, 3 parity failed, 4 gate failed, 5 measurement not valid,
+    6 board unreachable, 7 missing dependency, 130 interrupted.
+    """
+    del version, debug  # --debug is read by eamdeploy.cli.main, which renders what went wrong
+    context.default_map = config.default_map(config_file)
+
+
+def build_app() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="eamdeploy",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in COMMANDS:
+        if importlib.util.find_spec(f"eamdeploy.cli.{name}") is None:
+            continue
+        importlib.import_module(f"eamdeploy.cli.{name}").register(app)
+    return app

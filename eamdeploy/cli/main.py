@@ -1,0 +1,46 @@
+"""The entry point: runs a command, and turns every error into one sentence and the documented exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from eamdeploy.errors import EamdeployError
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(message + "\n")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    from eamdeploy.cli.app import build_app
+
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
+    # --debug and --json are understood anywhere; typer would want --debug before the command
+    words = [word for word in words if word != "--debug"]
+    try:
+        build_app()(words, prog_name="eamdeploy")
+    except EamdeployError as error:
+        if debug:
+            traceback.print_exc()
+        _say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of our output went away; keep Python from complaining when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001
+        if debug:
+            traceback.print_exc()
+        _say(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

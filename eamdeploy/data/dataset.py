@@ -1,0 +1,89 @@
+"""The one interface to labelled images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from PIL import Image
+
+
+class ImageDataset(Protocol):
+    """Labelled images in a fixed order.
+
+    Attributes:
+        name: for messages and cards.
+        classes: names, in the order of the labels.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Number of images."""
+        ...
+
+    def image(self, index: int) -> Image.Image:
+        """The decoded picture.
+
+        Raises:
+            DataError: when it cannot be decoded; the message names it.
+        """
+        ...
+
+    def label(self, index: int) -> int:
+        """Its class, an index into ``classes``."""
+        ...
+
+    def key(self, index: int) -> str:
+        """A stable name: a relative path, or a position in the file it came from."""
+        ...
+
+
+def content_hash(image: Image.Image) -> str:
+    """SHA-256 of a picture's pixels, mode and size: the same however it was stored."""
+    head = f"{image.mode} {image.width} {image.height}\n".encode()
+    return hashlib.sha256(head + image.tobytes()).hexdigest()
+
+
+def balanced_order(labels: Sequence[int]) -> list[int]:
+    """All indices, so ordered that any prefix holds the classes as evenly as possible: the first of each, the second..."""
+    seen: dict[int, int] = {}
+    ranks = []
+    for label in labels:
+        ranks.append(seen.get(label, 0))
+        seen[label] = ranks[-1] + 1
+    return sorted(range(len(labels)), key=lambda index: (ranks[index], labels[index]))
+
+
+class Subset:
+    """Some images of another data set, in the order given."""
+
+    def __init__(self, dataset: ImageDataset, indices: Sequence[int]) -> None:
+        self.dataset, self.indices = dataset, list(indices)
+        self.name, self.classes = dataset.name, dataset.classes
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.indices)
+
+    def image(self, index: int) -> Image.Image:
+        """The decoded picture."""
+        return self.dataset.image(self.indices[index])
+
+    def label(self, index: int) -> int:
+        """Its class."""
+        return self.dataset.label(self.indices[index])
+
+    def key(self, index: int) -> str:
+        """Its stable name."""
+        return self.dataset.key(self.indices[index])
+
+
+def take(dataset: ImageDataset, limit: int | None) -> ImageDataset:
+    """At most ``limit`` images, balanced over the classes and always the same ones; all where ``limit`` is ``None``."""
+    if limit is None or limit >= len(dataset):
+        return dataset
+    order = balanced_order([dataset.label(index) for index in range(len(dataset))])
+    return Subset(dataset, order[:limit])

@@ -1,0 +1,43 @@
+"""Find out what a folder holds, and open it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eamdeploy.data.cifar import FOLDERS, CifarDataset
+from eamdeploy.data.dataset import ImageDataset
+from eamdeploy.data.folder import FolderDataset
+from eamdeploy.data.idx import IdxDataset, find_idx
+from eamdeploy.errors import DataError
+
+TRAIN_NAMES = ("train",)
+TEST_NAMES = ("test", "val", "validation", "valid")
+
+
+def open_dataset(root: Path | str, split: str = "test", classes: tuple[str, ...] | None = None) -> ImageDataset:
+    """The ``train`` or ``test`` split of the data below ``root``.
+
+    Understood are: a CIFAR Python folder or its parent; a folder of IDX files; a tree with one folder of images per class,
+    or with ``train/`` and ``test/`` (or ``val/``) above those. A tree without a split serves as both.
+
+    Args:
+        classes: of an image tree: the names in the order of the labels, where that is known.
+
+    Raises:
+        DataError: when the folder is missing or holds none of these.
+    """
+    path = Path(root)
+    if not path.exists():
+        raise DataError("no such data folder", where=path)
+    if not path.is_dir():
+        raise DataError("the data must be a folder", where=path, hint="unpack archives first")
+    for candidate in (path, *(path / name for name in FOLDERS)):
+        if candidate.name in FOLDERS and candidate.is_dir():
+            return CifarDataset(candidate, split)
+    if find_idx(path, split, "images") or find_idx(path, "test" if split == "train" else "train", "images"):
+        return IdxDataset(path, split)
+    names = TRAIN_NAMES if split == "train" else TEST_NAMES
+    tree = next((path / name for name in names if (path / name).is_dir()), None)
+    if tree is None and any((path / name).is_dir() for name in (*TRAIN_NAMES, *TEST_NAMES)):
+        raise DataError(f"no {split} split", where=path, hint=f"expected a folder named {' or '.join(names)}")
+    return FolderDataset(tree or path, classes)
