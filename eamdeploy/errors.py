@@ -3,7 +3,8 @@
     EamdeployError
     ├── InternalError        1   a bug of ours
     ├── UsageError           2   a flag, a file or a value that cannot be used
-    │   └── DataError        2   a data set or an image that cannot be read
+    │   ├── DataError        2   a data set or an image that cannot be read
+    │   └── StoreError       2   the store of runs cannot be opened, read or written
     ├── ParityError          3   an artifact does not match its checkpoint
     ├── GateError            4   a regression
     ├── MeasurementError     5   throttled, too noisy: no valid number
@@ -62,6 +63,10 @@ class UsageError(EamdeployError):
 
 class DataError(UsageError):
     """A data set, an image or a checkpoint that cannot be read."""
+
+
+class StoreError(UsageError):
+    """The store of runs cannot be opened, read or written; what was in it is untouched."""
 
 
 class ParityError(EamdeployError):
