@@ -1,0 +1,228 @@
+"""The attention of a dynamic layer in operators that export well.
+
+* channels: a gather with constant indices (ONNX), slices and a concatenation on the channels-last map (TFLite: no
+  transpose of the whole map); a run of neighbours is one slice. CGR-max stays a choice made from the data.
+* adaptive average pooling: two constant matrices, exact; on small maps they and the first linear layer are one matrix.
+* the softmax's 1 / tau is folded into the last linear layer.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from eamdeploy.networks.attention import Attention
+from eamdeploy.networks.pooling import average_matrix, cells
+from eamdeploy.networks.selection import CgrMaxSelection, StaticSelection
+from export.target import Target
+
+# pooling and the first linear layer become one matrix where it has at most this many elements (160 kB)
+FOLD_UP_TO_ELEMENTS = 40_000
+
+
+class LoweredAttention(nn.Module):
+    """``x: (B, C, H, W) -> alpha: (B, k)``, equal to the :class:`Attention` it is made from."""
+
+    def __init__(self, attention: Attention, input_hw: tuple[int, int], target: Target) -> None:
+        super().__init__()
+        height, width = input_hw
+        selected = attention.selected
+        self.channels_last = target.channels_last
+        self.select = _lower_selection(attention, target)
+        fc1, fc2 = attention.fc1, attention.fc2
+        size = attention.pool_size
+        weight = fc1.weight.detach().unflatten(1, (selected, size, size))
+        folded = attention.pool == "avg" and fc1.out_features * selected * height * width <= FOLD_UP_TO_ELEMENTS
+        self.pool: nn.Module
+        if folded and not (size == 1 and selected == attention.channels):
+            rows, columns = average_matrix(height, size), average_matrix(width, size)
+            full = torch.einsum("ocij,ih,jw->ochw", weight.double(), rows.double(), columns.double()).to(weight.dtype)
+            self.pool = nn.Identity()
+            weight = full
+        elif attention.pool == "avg" and size == 1:
+            self.pool = GlobalAverage()
+        elif attention.pool == "avg":
+            self.pool = AverageMatrices(height, width, size, transposed=self.channels_last)
+            # the transposed form leaves (B, C', s_w, s_h): the linear layer's columns follow it
+            weight = weight.transpose(2, 3) if self.channels_last else weight
+        else:
+            self.pool = MaxCells(height, width, size)
+        # only an unpooled map is still channels last when it is flattened
+        self.flatten_last = self.channels_last and isinstance(self.pool, nn.Identity)
+        weight = weight.permute(0, 2, 3, 1) if self.flatten_last else weight
+        self.fc1 = _linear(weight.flatten(1), fc1.bias)
+        self.fc2 = _linear(fc2.weight.detach() / attention.temperature, fc2.bias.detach() / attention.temperature)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The mixing weights of each image, rows that sum to 1."""
+        chosen = self.select(x)
+        if self.channels_last and not self.flatten_last:
+            chosen = chosen.permute(0, 3, 1, 2)
+        features = self.pool(chosen).flatten(1)
+        return torch.softmax(self.fc2(F.relu(self.fc1(features))), dim=1)
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
+    linear.weight = nn.Parameter(weight.contiguous().clone(), requires_grad=False)
+    linear.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return linear
+
+
+def _lower_selection(attention: Attention, target: Target) -> nn.Module:
+    selection = attention.selection
+    if selection is None:
+        return _Oriented(None, target.channels_last)
+    if isinstance(selection, StaticSelection):
+        indices = [int(index) for index in selection.indices]
+        return SliceChannels(indices) if target.channels_last else GatherChannels(indices)
+    if isinstance(selection, CgrMaxSelection):
+        return ChooseLargest(selection, target)
+    return _Oriented(copy.deepcopy(selection), target.channels_last)
+
+
+class _Oriented(nn.Module):
+    """A selection of somebody else's, or none, with the orientation that the rest expects."""
+
+    def __init__(self, inner: nn.Module | None, channels_last: bool) -> None:
+        super().__init__()
+        self.inner, self.channels_last = inner, channels_last
+
+    def forward(self, x: Tensor) -> Tensor:
+        chosen = x if self.inner is None else self.inner(x)
+        return chosen.permute(0, 2, 3, 1) if self.channels_last else chosen
+
+
+class GatherChannels(nn.Module):
+    """``(B, C, H, W) -> (B, C', H, W)``: a slice where the channels are neighbours, else a gather."""
+
+    indices: Tensor
+
+    def __init__(self, indices: list[int]) -> None:
+        super().__init__()
+        self.run = (indices[0], indices[-1] + 1) if indices == list(range(indices[0], indices[-1] + 1)) else None
+        self.register_buffer("indices", torch.tensor(indices, dtype=torch.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The chosen channels."""
+        return x[:, self.run[0] : self.run[1]] if self.run else x.index_select(1, self.indices)
+
+
+class SliceChannels(nn.Module):
+    """``(B, C, H, W) -> (B, H, W, C')``: one slice per run of neighbours, of the channels-last map."""
+
+    def __init__(self, indices: list[int]) -> None:
+        super().__init__()
+        self.runs: list[tuple[int, int]] = []
+        for index in indices:
+            if self.runs and self.runs[-1][1] == index:
+                self.runs[-1] = (self.runs[-1][0], index + 1)
+            else:
+                self.runs.append((index, index + 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The chosen channels."""
+        last = x.permute(0, 2, 3, 1)
+        parts = [last[..., low:high] for low, high in self.runs]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=3)
+
+
+class ChooseLargest(nn.Module):
+    """CGR-max, decided anew for each image: ``(B, C, H, W) -> (B, C', H, W)`` or, channels last, ``(B, H, W, C')``."""
+
+    offsets: Tensor
+
+    def __init__(self, selection: CgrMaxSelection, target: Target) -> None:
+        super().__init__()
+        self.bounds, self.channels, self.count = list(selection.bounds), selection.channels, selection.count
+        self.channels_last, self.single = target.channels_last, target.batch == 1
+        self.register_buffer("offsets", torch.tensor(self.bounds[:-1], dtype=torch.int64))
+
+    def choose(self, x: Tensor) -> Tensor:
+        """Indices of the chosen channels, ``(B, C')``; ties go to the lowest."""
+        means = x.mean(dim=(2, 3))
+        if self.channels % self.count == 0:
+            return means.unflatten(1, (self.count, -1)).argmax(dim=2) + self.offsets
+        blocks = zip(self.bounds[:-1], self.bounds[1:], strict=True)
+        return torch.cat([means[:, low:high].argmax(dim=1, keepdim=True) + low for low, high in blocks], dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The chosen channels of each image."""
+        index = self.choose(x)
+        if self.channels_last:
+            maps = x.permute(0, 2, 3, 1)
+            if self.single:
+                return maps.index_select(3, index.flatten())
+            return torch.stack([maps[i].index_select(2, index[i]) for i in range(x.shape[0])])
+        if self.single:
+            return x.index_select(1, index.flatten())
+        # rows of (B C, H W): one gather whatever the batch, without an index per position
+        first = torch.arange(x.shape[0], device=x.device)[:, None] * self.channels
+        return x.flatten(0, 1).index_select(0, (index + first).flatten()).unflatten(0, (-1, self.count))
+
+
+class GlobalAverage(nn.Module):
+    """``(B, C', H, W) -> (B, C')``."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The spatial mean."""
+        return z.mean(dim=(2, 3))
+
+
+class AverageMatrices(nn.Module):
+    """Adaptive average pooling as ``P_h Z P_w^T``: ``(B, C', H, W) -> (B, C', s, s)``.
+
+    ``transposed`` leaves the last two axes swapped and uses linear layers alone: a TFLite quantizer gives a constant left
+    operand of a matrix product a scale that does not load.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, height: int, width: int, size: int, *, transposed: bool) -> None:
+        super().__init__()
+        self.transposed = transposed
+        rows, columns = average_matrix(height, size), average_matrix(width, size)
+        self.register_buffer("rows", rows)
+        self.register_buffer("columns", columns if transposed else columns.T.contiguous())
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The pooled maps."""
+        if self.transposed:
+            return F.linear(F.linear(z, self.columns.to(z)).transpose(2, 3), self.rows.to(z))
+        return self.rows.to(z) @ (z @ self.columns.to(z))
+
+
+class MaxCells(nn.Module):
+    """Adaptive max pooling: ``(B, C', H, W) -> (B, C', s, s)``.
+
+    Cells of one size are an ordinary max pooling. Uneven ones are gathered with some rows named twice, which a maximum
+    does not notice, so that all cells have the same length.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, height: int, width: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.window = (height // size, width // size) if height % size == 0 == width % size else None
+        self.register_buffer("rows", _cell_indices(height, size))
+        self.register_buffer("columns", _cell_indices(width, size))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The pooled maps."""
+        if self.window:
+            return F.max_pool2d(z, self.window, self.window)
+        tall = z.index_select(2, self.rows).unflatten(2, (self.size, -1)).amax(dim=3)
+        return tall.index_select(3, self.columns).unflatten(3, (self.size, -1)).amax(dim=4)
+
+
+def _cell_indices(length: int, size: int) -> Tensor:
+    ranges = cells(length, size)
+    longest = max(high - low for low, high in ranges)
+    indices = [min(low + step, high - 1) for low, high in ranges for step in range(longest)]
+    return torch.tensor(indices, dtype=torch.int64)

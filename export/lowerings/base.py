@@ -1,0 +1,155 @@
+"""What a lowering is given, what it answers, and the module it makes.
+
+All lowered modules compute ``x: (B, C, H, W) -> (B, O, H', W')``, channels first; one made for a channels-last runtime
+permutes inside, in pairs that the converter cancels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from export.lowerings.attention import LoweredAttention
+from export.target import Target
+
+
+@dataclass(frozen=True)
+class LayerSite:
+    """One dynamic convolution where it stands in a network.
+
+    Attributes:
+        path: its module path, such as ``blocks.3.pointwise.conv``.
+        layer: the layer, batch norm already folded in.
+        input_hw: height and width of its input map.
+    """
+
+    path: str
+    layer: DynamicConv2d
+    input_hw: tuple[int, int]
+
+    @property
+    def output_hw(self) -> tuple[int, int]:
+        """Height and width of its output map."""
+        layer = self.layer
+        height, width = (
+            (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+            for size, padding, dilation, kernel, stride in zip(
+                self.input_hw, layer.padding, layer.dilation, layer.kernel_size, layer.stride, strict=True
+            )
+        )
+        return height, width
+
+    @property
+    def kind(self) -> str:
+        """``pointwise``, ``depthwise``, ``grouped`` or ``full``."""
+        layer = self.layer
+        if layer.groups == layer.in_channels == layer.out_channels:
+            return "depthwise"
+        if layer.groups > 1:
+            return "grouped"
+        return "pointwise" if layer.kernel_size == (1, 1) else "full"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a lowering does not serve a layer on a target."""
+
+    lowering: str
+    reason: str
+
+
+class Lowering(Protocol):
+    """Makes an equivalent module out of a dynamic convolution."""
+
+    @property
+    def name(self) -> str:
+        """What ``--lowering`` and the plan call it."""
+
+    @property
+    def summary(self) -> str:
+        """One line for help texts and tables."""
+
+    def applies(self, site: LayerSite, target: Target) -> Refusal | None:
+        """``None`` where it serves, else the reason why not."""
+
+    def __call__(self, site: LayerSite, target: Target) -> nn.Module:
+        """The equivalent module. Its parameters are buffers: nothing in it is trained."""
+
+
+class LoweredConv(nn.Module):
+    """A dynamic convolution in some lowered form: attention, then :meth:`convolve` under its weights.
+
+    Attributes:
+        attention: ``x -> alpha: (B, k)``.
+        static_bias: ``(O,)`` where all kernels share one bias (a folded batch norm), else ``None``.
+        dynamic_bias: ``(k, O)`` where they do not, else ``None``.
+    """
+
+    static_bias: Tensor | None
+    dynamic_bias: Tensor | None
+
+    def __init__(self, site: LayerSite, target: Target) -> None:
+        super().__init__()
+        layer = site.layer
+        self.attention = LoweredAttention(layer.attention, site.input_hw, target)
+        self.kernels, self.out_channels, self.groups = layer.kernels, layer.out_channels, layer.groups
+        self.kernel_size, self.stride, self.padding, self.dilation = (
+            layer.kernel_size,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+        )
+        self.channels_last = target.channels_last
+        self.output_hw = site.output_hw
+        bias = None if layer.bias is None else layer.bias.detach()
+        shared = bias is not None and bool((bias == bias[:1]).all())
+        self.register_buffer("static_bias", cast(Tensor, bias)[0].clone() if shared else None)
+        self.register_buffer("dynamic_bias", bias.clone() if bias is not None and not shared else None)
+
+    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
+        """The convolution under ``alpha: (B, k)``."""
+        raise NotImplementedError
+
+    def bias(self, alpha: Tensor) -> Tensor | None:
+        """The bias of each image, ``(O,)`` or ``(B, O)``, or ``None``."""
+        if self.dynamic_bias is not None:
+            return alpha @ self.dynamic_bias
+        return self.static_bias
+
+    def add_bias(self, y: Tensor, alpha: Tensor) -> Tensor:
+        """``y: (B, O, H, W)`` plus the bias."""
+        bias = self.bias(alpha)
+        if bias is None:
+            return y
+        return y + (bias[:, :, None, None] if bias.ndim == 2 else bias[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x: (B, C, H, W) -> (B, O, H', W')``."""
+        return self.convolve(x, self.attention(x))
+
+
+class KernelBank(nn.Module):
+    """The k kernels as one matrix, mixed into one kernel per image: ``alpha: (B, k) -> (B, N)``.
+
+    A runtime reads the whole matrix once per image: its layout decides the speed. ONNX Runtime is given ``(k, N)`` and a
+    matrix product; LiteRT ``(N, k)`` and a fully connected layer, which its delegate takes.
+
+    Attributes:
+        weight: ``(k, N)`` or ``(N, k)``.
+    """
+
+    weight: Tensor
+
+    def __init__(self, kernels: Tensor, target: Target) -> None:
+        super().__init__()
+        flat = kernels.detach().flatten(1)
+        self.transposed = target.channels_last
+        self.register_buffer("weight", (flat.T if self.transposed else flat).contiguous().clone())
+
+    def forward(self, alpha: Tensor) -> Tensor:
+        """Mix: ``(B, k) -> (B, N)``."""
+        return nn.functional.linear(alpha, self.weight) if self.transposed else torch.matmul(alpha, self.weight)

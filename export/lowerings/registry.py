@@ -1,0 +1,38 @@
+"""Lowerings by name: those shipped here, and third parties' through the entry-point group ``eamdeploy.lowerings``."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from eamdeploy.errors import UsageError, did_you_mean
+from export.lowerings.aggregate import Aggregate
+from export.lowerings.base import Lowering
+from export.lowerings.experts import Experts
+from export.lowerings.im2col import Im2Col
+from export.lowerings.matmul import MatMul
+from export.lowerings.taps import Taps
+
+ENTRY_POINT_GROUP = "eamdeploy.lowerings"
+BUILTIN: tuple[Lowering, ...] = (Aggregate(), MatMul(), Experts(), Taps(), Im2Col())
+
+
+def lowering_names() -> tuple[str, ...]:
+    """Every known name, the shipped ones first."""
+    builtin = [lowering.name for lowering in BUILTIN]
+    return (*builtin, *sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)} - set(builtin)))
+
+
+def get_lowering(name: str) -> Lowering:
+    """The lowering called ``name``.
+
+    Raises:
+        UsageError: for an unknown name; the message lists the known ones.
+    """
+    for lowering in BUILTIN:
+        if lowering.name == name:
+            return lowering
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name == name:
+            loaded: Lowering = point.load()()
+            return loaded
+    raise UsageError(f"unknown lowering '{name}'", hint=did_you_mean(name, lowering_names()))

@@ -1,0 +1,31 @@
+"""Where a network's dynamic convolutions stand: their paths, and the maps they see at a given input size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from export.lowerings.base import LayerSite
+
+
+def find_sites(network: nn.Module, input_shape: tuple[int, int, int]) -> list[LayerSite]:
+    """Every dynamic convolution in order of execution, for an image of ``input_shape`` (C, H, W)."""
+    names = {module: name for name, module in network.named_modules() if isinstance(module, DynamicConv2d)}
+    sites: list[LayerSite] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if isinstance(module, DynamicConv2d):
+            sites.append(LayerSite(names[module], module, (int(inputs[0].shape[2]), int(inputs[0].shape[3]))))
+
+    hooks = [module.register_forward_pre_hook(note) for module in names]
+    training = network.training
+    dtype = next(network.parameters()).dtype
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, *input_shape, dtype=dtype))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.train(training)
+    return sites
