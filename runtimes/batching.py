@@ -27,7 +27,8 @@ class Quantization:
         """Real values to ``dtype``, rounded to nearest and clipped to its range."""
         limits = np.iinfo(dtype)
         scaled = np.rint(values / np.float32(self.scale)) + self.zero_point
-        return np.clip(scaled, limits.min, limits.max).astype(dtype)
+        stored: Array = np.clip(scaled, limits.min, limits.max).astype(dtype)
+        return stored
 
     def dequantize(self, stored: Array) -> Array:
         """Stored values to float32."""

@@ -66,7 +66,7 @@ def runtime_for(path: Path | str) -> Runtime:
 
 
 def _third_party() -> dict[str, Callable[[], Any]]:
-    found = entry_points()
+    found: Any = entry_points()
     # Python 3.9, on a board, has no select()
     group = found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, [])
     return {point.name: point.load for point in group}

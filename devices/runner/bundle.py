@@ -1,0 +1,55 @@
+"""Pack the runner into the one file that is pushed to a board (host side)."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+
+NAME = "eam_runner.pyz"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same modules give the same bytes
+# nothing here that an old Python could trip over before it can say that it is old
+_MAIN = """import sys
+if sys.version_info < (3, 9):
+    sys.exit("eamdeploy needs Python 3.9 or later on the board; this is %d.%d" % sys.version_info[:2])
+from devices.runner.__main__ import main
+sys.exit(main())
+"""
+# the packages' own __init__ may do more than a board can
+_EMPTY = ("eamdeploy/__init__.py", "devices/__init__.py")
+
+
+@lru_cache(maxsize=1)
+def bundle() -> bytes:
+    """The runner as a zip that ``python3 FILE`` runs; reproducible byte for byte."""
+    files = {"__main__.py": _MAIN.encode(), **dict.fromkeys(_EMPTY, b"")}
+    files["eamdeploy/errors.py"] = _source("eamdeploy", "errors.py")
+    for package in ("runtimes", "devices.runner", "devices.runner.sensors"):
+        folder = _folder(package)
+        for path in sorted(folder.glob("*.py")):
+            if not path.name.startswith(("torch_", "bundle")):  # the host's own
+                files[f"{package.replace('.', '/')}/{path.name}"] = path.read_bytes()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), files[name], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def bundle_sha256() -> str:
+    """Hash of the bundle: which code measured."""
+    return hashlib.sha256(bundle()).hexdigest()
+
+
+def _folder(package: str) -> Path:
+    file = importlib.import_module(package).__file__
+    if file is None:
+        raise FileNotFoundError(package)
+    return Path(file).parent
+
+
+def _source(package: str, name: str) -> bytes:
+    return (_folder(package) / name).read_bytes()
