@@ -40,6 +40,10 @@ class Im2ColConv(LoweredConv):
 
     def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
+        if self.groups == 1:
+            columns = torch.cat(shifted(x, self), dim=1).flatten(2)  # (B, kh kw C, H' W')
+            y = self.bank(alpha).view(-1, self.out_channels, self.taps * self.inputs) @ columns
+            return self.add_bias(y.unflatten(2, self.output_hw), alpha)
         maps = [part.flatten(2).unflatten(1, (self.groups, self.inputs)) for part in shifted(x, self)]
         columns = torch.cat(maps, dim=2)  # (B, g, kh kw C/g, H' W')
         weight = self.bank(alpha).view(-1, self.groups, self.out_channels // self.groups, self.taps * self.inputs)
