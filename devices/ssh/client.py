@@ -62,7 +62,9 @@ async def open_connection(
         if not target.identity.is_file():
             raise UsageError("the key file is not there", where=target.identity)
         options |= {"client_keys": [str(target.identity)], "agent_path": None}
-    if target.known_hosts is not None:
+    if target.host_key is not None:
+        options["known_hosts"] = f"* {target.host_key}\n".encode()
+    elif target.known_hosts is not None:
         options["known_hosts"] = str(target.known_hosts)
     if target.jump is not None:
         options["tunnel"] = target.jump
@@ -83,6 +85,8 @@ def _is_on_file(target: SshTarget, host: str, port: int) -> bool:
     """Whether some other key is known for the host."""
     import asyncssh
 
+    if target.host_key is not None:
+        return True
     file = target.known_hosts or Path.home() / ".ssh" / "known_hosts"
     try:
         known = asyncssh.read_known_hosts(str(file))

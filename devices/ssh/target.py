@@ -22,6 +22,7 @@ class SshTarget:
         port: TCP port.
         identity: private key file; the agent and the default keys serve when it is None.
         known_hosts: file with the only host keys to accept; the user's own known_hosts when it is None.
+        host_key: the only host key to accept, as ``ssh-ed25519 AAAA…``; goes before ``known_hosts``.
         jump: ``user@host:port`` to go through.
         config: SSH configuration file; an empty tuple means the user's own, None means none.
     """
@@ -31,6 +32,7 @@ class SshTarget:
     port: int | None = None
     identity: Path | None = None
     known_hosts: Path | None = None
+    host_key: str | None = None
     jump: str | None = None
     config: Path | tuple[()] | None = ()
 
