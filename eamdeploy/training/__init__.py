@@ -1,0 +1,1 @@
+"""Training of the networks: recipes, data, the loop, resumable state."""

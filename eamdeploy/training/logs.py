@@ -1,0 +1,58 @@
+"""Logs of a run: always a CSV; curves and TensorBoard events where their packages are installed."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+from pathlib import Path
+
+from eamdeploy.atomic import atomic_path, atomic_write_text
+from eamdeploy.errors import MissingDependency
+
+History = list[dict[str, float]]
+
+
+def write_logs(out: Path, history: History, *, tensorboard: bool) -> None:
+    """Write ``metrics.csv``, ``curves.svg`` (with matplotlib) and, if asked, TensorBoard events, from the whole history.
+
+    Raises:
+        MissingDependency: when TensorBoard logs are asked for and it is not installed.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(history[-1]))
+    writer.writeheader()
+    writer.writerows(history)
+    atomic_write_text(out / "metrics.csv", text.getvalue())
+    if importlib.util.find_spec("matplotlib") is not None:
+        _curves(out / "curves.svg", history)
+    if tensorboard:
+        _tensorboard(out / "tensorboard", history)
+
+
+def _curves(path: Path, history: History) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in history]
+    left.plot(epochs, [row["loss"] for row in history], marker=".")
+    left.set(xlabel="epoch", ylabel="training loss")
+    right.plot(epochs, [row["train_top1"] for row in history], marker=".", label="training (augmented)")
+    right.plot(epochs, [row["top1"] for row in history], marker=".", label="test")
+    right.set(xlabel="epoch", ylabel="top-1 (%)")
+    right.legend()
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="svg")
+
+
+def _tensorboard(folder: Path, history: History) -> None:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise MissingDependency.extra("tensorboard", "scale") from error
+    row = history[-1]
+    with SummaryWriter(str(folder)) as writer:  # type: ignore[no-untyped-call]
+        for name, value in row.items():
+            if name != "epoch":
+                writer.add_scalar(name, value, int(row["epoch"]))  # type: ignore[no-untyped-call]

@@ -1,0 +1,95 @@
+"""From what a user asks for to a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.training.loop import TrainingOptions, TrainingResult, TrainingStep, train
+from eamdeploy.training.recipes import get_recipe
+from eamdeploy.training.sources import get_source, open_splits
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """The flags of ``eamdeploy train``; ``None`` means the recipe's or the data's own value.
+
+    The spec's ``classes``, ``input_px`` and ``in_channels`` are taken from the data.
+    """
+
+    data: str
+    root: Path
+    out: Path
+    recipe: str
+    spec: ArchSpec
+    start: str | None = None
+    input_px: int | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    batch: int | None = None
+    ema: float | None = None
+    anneal_to: float | None = None
+    anneal_epochs: int = 10
+    seed: int = 0
+    label_smoothing: float = 0.0
+    precision: str = "32-true"
+    threads: int | None = None
+    tensorboard: bool = False
+    resume: bool = True
+    note: str | None = None
+
+
+def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], None] | None = None) -> TrainingResult:
+    """Train as asked.
+
+    Raises:
+        DataError: for data or a checkpoint that cannot be used.
+        UsageError: for settings that cannot be used, or when training diverges.
+    """
+    import torch
+
+    from eamdeploy.networks.build import build
+    from eamdeploy.networks.checkpoint import load_checkpoint
+
+    source = get_source(request.data)
+    recipe = get_recipe(request.recipe)
+    overrides = {"epochs": request.epochs, "lr": request.lr, "batch": request.batch}
+    recipe = replace(recipe, **{name: value for name, value in overrides.items() if value is not None})
+    if request.threads is not None:
+        torch.set_num_threads(request.threads)
+    training, test = open_splits(request.data, request.root)
+    preprocessing = source.preprocessing(request.input_px)
+    if request.start is not None:
+        checkpoint = load_checkpoint(request.start)
+        network = checkpoint.network
+        from eamdeploy.preprocessing import Preprocessing
+
+        preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
+    else:
+        spec = replace(
+            request.spec,
+            classes=len(training.classes),
+            input_px=preprocessing.size,
+            in_channels=preprocessing.channels,
+        )
+        network = build(spec)
+    meta: dict[str, Any] = {"data": request.data if request.data != "imagefolder" else request.root.name}
+    meta["recipe"] = request.recipe
+    if request.note is not None:
+        meta["note"] = request.note
+    options = TrainingOptions(
+        seed=request.seed,
+        anneal_to=request.anneal_to,
+        anneal_epochs=request.anneal_epochs,
+        ema=request.ema,
+        label_smoothing=request.label_smoothing,
+        precision=request.precision,
+        tensorboard=request.tensorboard,
+    )
+    return train(
+        network, training, test, preprocessing, recipe, request.out,
+        options=options, resume=request.resume, meta=meta, on_step=on_step,
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""The data sets training knows by name, and the preprocessing each is used with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eamdeploy.data import ImageDataset, open_dataset
+from eamdeploy.errors import UsageError, did_you_mean
+from eamdeploy.preprocessing import Preprocessing
+
+CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set's statistics; ``size`` is the usual input."""
+
+    size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def preprocessing(self, size: int | None = None) -> Preprocessing:
+        """Inference preprocessing: as it is for small images; short side to 8/7 of the crop for large ones."""
+        wanted = size or self.size
+        resize = round(wanted * 8 / 7) if wanted > 64 else None
+        return Preprocessing(wanted, resize, self.mean, self.std, self.channels)
+
+
+SOURCES = {
+    "cifar10": Source(32, 3, CIFAR_MEAN, CIFAR_STD),
+    "cifar100": Source(32, 3, CIFAR_MEAN, CIFAR_STD),
+    "fashion-mnist": Source(28, 1, (0.2860,), (0.3530,)),
+    "imagefolder": Source(224, 3, IMAGENET_MEAN, IMAGENET_STD),
+}
+
+
+def get_source(name: str) -> Source:
+    """The source of that name.
+
+    Raises:
+        UsageError: when there is none.
+    """
+    if name not in SOURCES:
+        raise UsageError(f"unknown data '{name}'", hint=did_you_mean(name, SOURCES))
+    return SOURCES[name]
+
+
+def open_splits(name: str, root: Path) -> tuple[ImageDataset, ImageDataset]:
+    """The training and test images; the test images get the training images' classes.
+
+    Raises:
+        DataError: when a split is missing, or is not of ``name``'s kind.
+    """
+    get_source(name)
+    training = open_dataset(root, "train")
+    test = open_dataset(root, "test", classes=training.classes)
+    for data in (training, test):
+        # a copy of CIFAR kept as an image tree is still CIFAR
+        if data.name in {"train", "test", "val", root.name}:
+            data.name = name if name != "imagefolder" else root.name
+    return training, test

@@ -1,0 +1,83 @@
+"""The state of a training run: everything the next epoch depends on, in one safetensors file that appears whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eamdeploy.atomic import atomic_write_bytes
+from eamdeploy.errors import DataError
+
+KEY = "eamdeploy-training"
+
+
+@dataclass
+class TrainingState:
+    """Weights, momentum and averages after ``epoch`` finished epochs, and what happened so far.
+
+    Attributes:
+        settings: the run's settings; a resumed run must have the same.
+    """
+
+    epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    momentum: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the state, whole or not at all."""
+        from safetensors.torch import save
+
+        tensors = {
+            f"{part}:{name}": tensor.detach().contiguous().clone()
+            for part in ("weights", "momentum", "average")
+            for name, tensor in getattr(self, part).items()
+        }
+        document = {"epoch": self.epoch, "history": self.history, "settings": self.settings}
+        atomic_write_bytes(path, save(tensors, metadata={KEY: json.dumps(document)}))
+
+    @classmethod
+    def load(cls, path: Path) -> TrainingState:
+        """Read a state back.
+
+        Raises:
+            DataError: when the file is none, or damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="pt") as file:
+                document = json.loads((file.metadata() or {})[KEY])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+            hint = "remove it to start anew"
+            raise DataError("cannot resume from the training state", where=path, why=error, hint=hint) from error
+        state = cls(document["epoch"], document["history"], document["settings"])
+        for name, tensor in tensors.items():
+            part, _, key = name.partition(":")
+            getattr(state, part)[key] = tensor
+        return state
+
+
+def momentum_of(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """SGD's momentum buffers by parameter name."""
+    found = {}
+    for name, parameter in network.named_parameters():
+        buffer = optimizer.state.get(parameter, {}).get("momentum_buffer")
+        if buffer is not None:
+            found[name] = buffer
+    return found
+
+
+def restore_momentum(network: nn.Module, optimizer: torch.optim.Optimizer, momentum: dict[str, Tensor]) -> None:
+    """The inverse of :func:`momentum_of`."""
+    for name, parameter in network.named_parameters():
+        if name in momentum:
+            optimizer.state[parameter]["momentum_buffer"] = momentum[name].clone()
