@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eamdeploy import errors
-from eamdeploy.errors import BoardUnreachable, EamdeployError, InternalError, MeasurementError, MissingDependency
+from eamdeploy.errors import EamdeployError, InternalError, MeasurementError, MissingDependency
 
+LOCAL = "host"  # what the local transport calls this machine
 _NO_PROGRAM = (126, 127)
 _SIGNALS = {
     signal.SIGKILL: (
@@ -32,6 +33,8 @@ def from_answer(message: Mapping[str, Any], board: str, names: Mapping[str, str]
         kind = InternalError
     parts = {key: _renamed(message.get(key), names) for key in ("what", "where", "why", "hint")}
     where = f"on {board}" if not parts["where"] else f"{parts['where']} on {board}"
+    if kind is MissingDependency and board != LOCAL and (parts["hint"] or "").startswith("install it with: pip"):
+        parts["hint"] = f"'eamdeploy devices setup {board}' installs what is missing there"
     error = kind(parts["what"] or "the runner failed", where=where, why=parts["why"], hint=parts["hint"])
     if "traceback" in message:
         error.add_note(str(message["traceback"]))
@@ -65,8 +68,6 @@ def runner_ended(board: str, status: int, stderr: str, noise: Sequence[str]) -> 
         return MeasurementError(
             "the runner was killed on the board", where=board, why=f"signal {number}{_tail(stderr)}"
         )
-    if status == 1 and not said:
-        return BoardUnreachable("the runner lost its host and ended", where=board)
     return MeasurementError("the runner ended too early", where=board, why=said or f"exit status {status}")
 
 
