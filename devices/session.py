@@ -74,6 +74,11 @@ class BoardSession:
         """End the runner and everything it started, and remove its folder."""
         await self._end(graceful=kind is None)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the runner still answers."""
+        return self._failure is None
+
     async def conditions(self) -> dict[str, Any]:
         """Sensor readings now."""
         answer = await self.request("conditions")

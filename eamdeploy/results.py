@@ -94,7 +94,7 @@ class SensorSample:
     Attributes:
         t_s: seconds since the run began (monotonic).
         throttled: Raspberry Pi's ``get_throttled`` bits.
-        energy_source: name of the sensor behind ``power_mw``.
+        other_cpus: processors' worth of time that other programs used since the reading before.
     """
 
     t_s: float
@@ -103,6 +103,8 @@ class SensorSample:
     load1: float | None = None
     throttled: int | None = None
     power_mw: float | None = None
+    other_cpus: float | None = None
+    swap_used_mb: float | None = None
 
 
 @dataclass(frozen=True)
