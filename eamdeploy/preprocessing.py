@@ -79,9 +79,13 @@ class Preprocessing:
     def normalize(self, pixels: npt.NDArray[np.uint8]) -> Images:
         """8-bit pixels ``(..., H, W, C)`` to normalised float32 of the same layout."""
         # one product and one sum of float32, each rounded once: the same bits on every machine
-        scale = np.asarray([1 / (255 * s) for s in self.std], dtype=np.float32)
-        shift = np.asarray([-m / s for m, s in zip(self.mean, self.std, strict=True)], dtype=np.float32)
+        scale, shift = (np.asarray(values, dtype=np.float32) for values in self.scale_and_shift())
         return pixels.astype(np.float32) * scale + shift
+
+    def scale_and_shift(self) -> tuple[list[float], list[float]]:
+        """Per channel, what 8-bit pixels are multiplied by and what is then added; for a board that has no Pillow."""
+        shift = [-m / s for m, s in zip(self.mean, self.std, strict=True)]
+        return [1 / (255 * s) for s in self.std], shift
 
     def apply(self, image: Image.Image) -> Images:
         """One picture as float32 ``(C, H, W)``."""
