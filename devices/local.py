@@ -20,6 +20,7 @@ from eamdeploy.errors import BoardUnreachable, MissingDependency, UsageError
 _TAIL_LINES = 40
 _LINE_LIMIT_BYTES = 1 << 26  # one line of the runner may hold many samples
 _NO_PROGRAM = 127
+_KILL_WAIT_S = 3.0  # for each of the two signals
 
 
 class LocalStream:
@@ -154,6 +155,9 @@ class LocalTransport:
 
 
 async def _kill_group(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+    # asked first, so that it can end what it started in groups of their own, and then made to
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
+            os.killpg(process.pid, number)
+            async with asyncio.timeout(_KILL_WAIT_S):
+                await process.wait()

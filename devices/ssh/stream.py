@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from eamdeploy.errors import BoardUnreachable
 
 _TAIL_LINES = 40
-_KILL_WAIT_S = 3.0
+_KILL_WAIT_S = 3.0  # for each of the two signals
 
 
 class SshStream:
@@ -77,15 +77,18 @@ class SshStream:
         return status
 
     async def kill(self) -> None:
-        """End the command's whole process group; nothing happens to one that has ended."""
+        """End the command's whole process group; nothing happens to one that has ended.
+
+        It is asked first, so that it can end what it started in groups of their own, and then made to.
+        """
         import asyncssh
 
-        with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
-            if self._process.returncode is None and not self._is_lost():
-                # sshd sends the signal to the process group, which is what the command started
-                self._process.send_signal("KILL")
-                async with asyncio.timeout(_KILL_WAIT_S):
-                    await self._process.wait_closed()
+        for signal in ("TERM", "KILL"):
+            with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
+                if self._process.returncode is None and not self._is_lost():
+                    self._process.send_signal(signal)  # sshd hands it to the whole process group
+                    async with asyncio.timeout(_KILL_WAIT_S):
+                        await self._process.wait_closed()
         self._process.close()
         self._stderr.cancel()
 
