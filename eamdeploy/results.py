@@ -49,7 +49,8 @@ class Latency:
         ci95: bootstrap interval of the median; of an estimate: its 90 % interval stands in ``interval90``.
         samples: every timed inference in order, none removed; empty for an estimate.
         block: of each sample, the index of the interleaving block it was taken in.
-        load_ms: loading the artifact (cold start).
+        import_ms: importing the runtime.
+        load_ms: loading the artifact; with ``import_ms`` and ``first_ms`` the cold start of a process.
         first_ms: the first inference after loading.
         warmup: inferences run and not counted.
     """
@@ -62,6 +63,7 @@ class Latency:
     interval90: tuple[float, float] | None = None
     samples: tuple[float, ...] = ()
     block: tuple[int, ...] = ()
+    import_ms: float | None = None
     load_ms: float | None = None
     first_ms: float | None = None
     warmup: int = 0
