@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -79,6 +79,8 @@ class AccuracyResult:
         flips: images whose top-1 class differs from the reference's, where one was run.
         confusion: rows are true classes.
         data: name of the data set.
+        correct: the images' results in their fixed order, a bit per image (:func:`pack_correct`); pairs two runs over
+            the same images.
     """
 
     top1: float
@@ -87,6 +89,7 @@ class AccuracyResult:
     flips: int | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
     data: str = ""
+    correct: str | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,11 @@ class Run:
     options: dict[str, Any] = field(default_factory=dict)
     per_layer: tuple[dict[str, Any], ...] = ()
     schema_version: int = SCHEMA_VERSION
+
+
+def pack_correct(correct: Iterable[bool]) -> str:
+    """Whether each image was classified rightly, as a hexadecimal number whose lowest bit is the first image."""
+    return f"{sum(1 << index for index, right in enumerate(correct) if right):x}"
 
 
 def to_dict(value: Any) -> Any:
