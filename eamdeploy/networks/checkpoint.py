@@ -18,6 +18,7 @@ from eamdeploy.atomic import atomic_write_bytes
 from eamdeploy.errors import DataError
 from eamdeploy.networks.build import build
 from eamdeploy.networks.network import Network
+from eamdeploy.networks.rewritten import apply_rewrites
 from eamdeploy.networks.shipped import resolve_checkpoint
 from eamdeploy.networks.spec import ArchSpec
 
@@ -84,6 +85,8 @@ def save_checkpoint(
         "classes": list(classes),
         "meta": dict(meta or {}),
     }
+    if network.rewrites:
+        document["rewrites"] = network.rewrites
     tensors = {key: value.detach().contiguous().cpu() for key, value in (state or network.state_dict()).items()}
     content = save(tensors, metadata={KEY: json.dumps(document)})
     atomic_write_bytes(path, content)
@@ -149,6 +152,8 @@ def load_checkpoint(path_or_name: Path | str) -> Checkpoint:
     content = path.read_bytes()
     spec = ArchSpec.from_dict(document["architecture"])
     network = build(spec)
+    apply_rewrites(network, document.get("rewrites", {}))
+    network.rewrites = document.get("rewrites", {})
     try:
         network.load_state_dict(load(content))
     except RuntimeError as error:

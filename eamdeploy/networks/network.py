@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from eamdeploy.networks.dynamic_conv import DynamicConv2d
@@ -17,12 +19,14 @@ class Network(nn.Module):
         blocks: the body, and for V2 and V3 the last 1x1 convolution.
         head: what lies between the pooled features and the classifier (V3's hidden layer; else the identity).
         classifier: the last linear layer.
+        rewrites: what took the place of dynamic convolutions, by layer (:mod:`eamdeploy.networks.rewritten`).
     """
 
     def __init__(self, spec: ArchSpec, stem: nn.Module, blocks: nn.Sequential, head: nn.Module, classifier: nn.Linear) -> None:
         super().__init__()
         self.spec = spec
         self.stem, self.blocks, self.head, self.classifier = stem, blocks, head, classifier
+        self.rewrites: dict[str, dict[str, Any]] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores before the softmax."""
