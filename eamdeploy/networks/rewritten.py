@@ -9,8 +9,8 @@ All rest on ``sum_i alpha_i = 1``: with any fixed ``abar`` that sums to 1, and `
 * ``mean-residual``: a bank whose differences from ``Kbar`` lie on a coarse grid, to be stored in 8 or 16 bits
   (:class:`MeanResidualConv2d`).
 
-A network notes what was rewritten in ``Network.rewrites``; a checkpoint keeps it, and :func:`apply_rewrites` rebuilds the
-structure when it is read.
+A network notes what was rewritten in ``Network.rewrites``; a checkpoint keeps it, and :func:`apply_rewrites` rebuilds
+the structure when it is read.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ COLLAPSE, LOW_RANK, MEAN_RESIDUAL = "collapse", "low-rank", "mean-residual"
 class LowRankConv2d(nn.Module):
     """``y = Kbar * x + sum_r c_r(x) D_r * x`` with ``c(x) = mixing alpha(x) + offset``.
 
-    ``x: (B, C, H, W) -> (B, O, H', W')``. With one group each ``D_r`` is an outer product of a spatial kernel ``down_r`` and an
-    output column ``up_r``; with several, where that would not save anything, it is a whole kernel ``residual_r``.
+    ``x: (B, C, H, W) -> (B, O, H', W')``. With one group each ``D_r`` is an outer product of a spatial kernel ``down_r``
+    and an output column ``up_r``; with several, where that would save nothing, it is a whole kernel ``residual_r``.
 
     Attributes:
         mean: ``(O, C/g, kh, kw)``.
@@ -150,19 +150,20 @@ def apply_rewrites(network: nn.Module, rewrites: Mapping[str, Mapping[str, Any]]
     Raises:
         DataError: when they name a layer or a kind that is not there.
     """
-    for path, rewrite in rewrites.items():
-        try:
-            layer = network.get_submodule(path)
-        except AttributeError:
-            layer = network
-        if not isinstance(layer, DynamicConv2d):
-            raise DataError("the checkpoint rewrites a layer that is no dynamic convolution", where=path)
-        kind = rewrite.get("kind")
-        if kind == COLLAPSE:
-            network.set_submodule(path, collapsed_conv(layer))
-        elif kind == LOW_RANK:
-            network.set_submodule(path, LowRankConv2d(layer, int(rewrite["rank"])))
-        elif kind == MEAN_RESIDUAL:
-            network.set_submodule(path, MeanResidualConv2d(layer, str(rewrite["storage"])))
-        else:
-            raise DataError(f"unknown rewrite '{kind}'", where=path, hint="was it written by a newer eamdeploy?")
+    layers = {name: module for name, module in network.named_modules() if isinstance(module, DynamicConv2d)}
+    with torch.random.fork_rng(devices=[]):
+        for path, rewrite in rewrites.items():
+            if path not in layers:
+                raise DataError("the checkpoint rewrites a layer that is no dynamic convolution", where=path)
+            network.set_submodule(path, _blank(layers[path], rewrite, path))
+
+
+def _blank(layer: DynamicConv2d, rewrite: Mapping[str, Any], path: str) -> nn.Module:
+    kind = rewrite.get("kind")
+    if kind == COLLAPSE:
+        return collapsed_conv(layer)
+    if kind == LOW_RANK:
+        return LowRankConv2d(layer, int(rewrite["rank"]))
+    if kind == MEAN_RESIDUAL:
+        return MeanResidualConv2d(layer, str(rewrite["storage"]))
+    raise DataError(f"unknown rewrite '{kind}'", where=path, hint="was it written by a newer eamdeploy?")
