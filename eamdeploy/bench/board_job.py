@@ -1,0 +1,156 @@
+"""Everything that is done on one board, results handed out as they come; what fails does not take the rest with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from devices.session import BoardSession
+from eamdeploy.bench.accuracy import run_on_device, run_on_host, score
+from eamdeploy.bench.assembling import CaseResult, assemble, new_id
+from eamdeploy.bench.images import Images, prepare_images
+from eamdeploy.bench.measuring import Measured, measure_cases
+from eamdeploy.bench.report import Failure
+from eamdeploy.bench.request import Case, Request
+from eamdeploy.bench.targets import HOST, Target
+from eamdeploy.errors import BoardUnreachable, EamdeployError
+from eamdeploy.results import Run
+
+_PUSHED = ("onnxruntime", "litert")  # runtimes that the pushed runner brings; any other must be installed with us
+_AT_ONCE_EMULATED = 2  # nothing is timed there, so two artifacts may share the machine
+_COUNTED = 5  # inferences whose instructions are counted, after as many to warm up
+
+
+@dataclass
+class Outcome:
+    """Results of one board.
+
+    Attributes:
+        runs: those that are finished.
+        failures: what gave no result.
+    """
+
+    target: Target
+    runs: list[Run] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+async def run_board(target: Target, request: Request, on_run: Callable[[Run], None]) -> Outcome:
+    """Do all of a request on one board; errors are in the outcome."""
+    outcome = Outcome(target)
+    results = [CaseResult(case) for case in request.cases]
+    facts: dict[str, str] = {}
+    group = new_id()
+    try:
+        transport = target.open(request.told)
+        try:
+            async with BoardSession(transport, installed=_needs_installed(target, request)) as session:
+                async with session.worker() as worker:
+                    facts = await worker.facts(sorted({case.runtime for case in request.cases}))
+                await _everything(session, request, results, outcome)
+        finally:
+            await transport.close()
+    except EamdeployError as error:
+        outcome.failures.append(Failure(target.name, None, error))
+    finally:
+        # also on Ctrl-C and after a lost link: what is finished is kept
+        for result in results:
+            if result.anything:
+                run = assemble(result, target, facts, group)
+                outcome.runs.append(run)
+                on_run(run)
+    return outcome
+
+
+async def _everything(session: BoardSession, request: Request, results: list[CaseResult], outcome: Outcome) -> None:
+    target = outcome.target
+    if request.latency and target.kind == "measured":
+        measured = [Measured(case) for case in request.cases]
+        for result, each in zip(results, measured, strict=True):
+            result.measured = each
+        await measure_cases(session, request, measured)
+        for each in measured:
+            if each.failure is not None:
+                outcome.failures.append(Failure(target.name, each.case.title, each.failure))
+    failed = {result.case for result in results if result.measured and result.measured.failure}
+    remaining = [result for result in results if result.case not in failed]
+    if target.instructions:
+        await _each(remaining, outcome, 1, lambda result: _count(session, result, request))
+    if request.wants_accuracy and not target.instructions:
+        prepared: dict[str, Images] = {}
+        at_once = _AT_ONCE_EMULATED if target.kind == "emulated" else 1
+        await _each(remaining, outcome, at_once, lambda result: _accuracy(session, result, request, prepared, target))
+    if request.profile:
+        await _each(remaining, outcome, 1, lambda result: _profile(session, result, request))
+
+
+async def _each(
+    results: list[CaseResult], outcome: Outcome, at_once: int, do: Callable[[CaseResult], Awaitable[None]]
+) -> None:
+    gate = asyncio.Semaphore(at_once)
+
+    async def guarded(result: CaseResult) -> None:
+        async with gate:
+            try:
+                await do(result)
+            except BoardUnreachable:
+                raise
+            except EamdeployError as error:
+                outcome.failures.append(Failure(outcome.target.name, result.case.title, error))
+
+    tasks = [asyncio.create_task(guarded(result)) for result in results]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:  # those that wait for a board that is gone
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _accuracy(
+    session: BoardSession, result: CaseResult, request: Request, prepared: dict[str, Images], target: Target
+) -> None:
+    case = result.case
+    images = await asyncio.to_thread(_images, case, request, prepared)
+    done = await run_on_device(session, case, images, told=request.told)
+    reference = None
+    if target.name != HOST:
+        request.told(f"{case.title}: the same images on this machine")
+        reference = await asyncio.to_thread(run_on_host, case, images)
+    result.accuracy = score(done.outputs, images, reference)
+    result.load, result.resumed = done.load, done.resumed
+
+
+def _images(case: Case, request: Request, prepared: dict[str, Images]) -> Images:
+    key = repr((case.metadata.preprocessing, case.metadata.classes))
+    if key not in prepared:
+        request.told("preparing the images")
+        prepared[key] = prepare_images(case.metadata, request.data, request.limit, case.artifact)
+    return prepared[key]
+
+
+async def _count(session: BoardSession, result: CaseResult, request: Request) -> None:
+    """On a machine whose clock counts instructions, nanoseconds are instructions."""
+    case = result.case
+    request.told(f"{case.title}: counting instructions")
+    async with session.worker() as worker:
+        result.load = await worker.load(await session.push(case.artifact), case.runtime, case.options)
+        answer = await worker.measure(
+            batch=case.batch, seconds=0.0, min_samples=_COUNTED, max_samples=_COUNTED, sense_every_s=1e6
+        )
+    result.instructions = round(median(answer["timing"]["samples_ns"]))
+
+
+async def _profile(session: BoardSession, result: CaseResult, request: Request) -> None:
+    case = result.case
+    request.told(f"{case.title}: profiling")
+    async with session.worker() as worker:
+        options = replace(case.options, profile=True)
+        result.load = await worker.load(await session.push(case.artifact), case.runtime, options)
+        result.operators = await worker.profile(request.profile, batch=case.batch)
+
+
+def _needs_installed(target: Target, request: Request) -> bool:
+    return target.name == HOST and any(case.runtime not in _PUSHED for case in request.cases)

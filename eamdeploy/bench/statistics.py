@@ -1,0 +1,79 @@
+"""What a set of latencies says, and how sure one can be: percentiles and bootstrap intervals; no sample is removed.
+
+Consecutive inferences are not independent (clock, cache and neighbours drift), and neither are those of one process
+(memory layout). So the bootstrap draws blocks, one per process, with replacement, and within each block runs of
+consecutive samples (moving-block bootstrap, Künsch 1989).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float64]
+RESAMPLES = 1000
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Percentiles of latency in milliseconds over all samples, and the interval of the median."""
+
+    p50: float
+    p90: float
+    p99: float
+    mean: float
+    ci95: tuple[float, float]
+
+    @property
+    def relative_width(self) -> float:
+        """Half the interval's width as a share of the median."""
+        return (self.ci95[1] - self.ci95[0]) / 2 / self.p50
+
+
+def summarize(blocks: Sequence[Sequence[float]], *, seed: int = 0) -> Summary:
+    """Summarise samples in milliseconds, grouped by the process they were taken in; at least one sample."""
+    arrays = [np.asarray(block, dtype=np.float64) for block in blocks if len(block)]
+    pooled = np.concatenate(arrays)
+    p50, p90, p99 = (float(value) for value in np.percentile(pooled, [50, 90, 99]))
+    medians = bootstrap_medians(arrays, seed=seed)
+    return Summary(p50, p90, p99, float(pooled.mean()), _interval(medians))
+
+
+def relative_difference(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], *, seed: int = 0
+) -> tuple[float, tuple[float, float]]:
+    """How much slower the second is, as a share of the first's median, and its 95 % interval."""
+    ones = [np.asarray(block, dtype=np.float64) for block in first if len(block)]
+    twos = [np.asarray(block, dtype=np.float64) for block in second if len(block)]
+    point = float(np.median(np.concatenate(twos)) / np.median(np.concatenate(ones)) - 1)
+    ratios = bootstrap_medians(twos, seed=seed + 1) / bootstrap_medians(ones, seed=seed) - 1
+    return point, _interval(ratios)
+
+
+def bootstrap_medians(blocks: Sequence[Samples], *, seed: int, resamples: int = RESAMPLES) -> Samples:
+    """Medians of ``resamples`` block-bootstrap draws."""
+    generator = np.random.default_rng(seed)
+    medians = np.empty(resamples)
+    for index in range(resamples):
+        chosen = generator.integers(0, len(blocks), len(blocks))
+        medians[index] = np.median(np.concatenate([_moving_blocks(blocks[each], generator) for each in chosen]))
+    return medians
+
+
+def _moving_blocks(samples: Samples, generator: np.random.Generator) -> Samples:
+    count = len(samples)
+    length = max(1, math.isqrt(count))
+    starts = generator.integers(0, count - length + 1, math.ceil(count / length))
+    drawn: Samples = samples[(starts[:, None] + np.arange(length)).ravel()[:count]]
+    return drawn
+
+
+def _interval(draws: Samples) -> tuple[float, float]:
+    tail = (1 - _CONFIDENCE) / 2 * 100
+    low, high = np.percentile(draws, [tail, 100 - tail])
+    return float(low), float(high)

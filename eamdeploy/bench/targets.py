@@ -1,0 +1,89 @@
+"""Where to measure: this machine, the user's boards, or an emulated one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from devices.boards import Board, BoardRegistry
+from devices.opening import choose_boards, open_board, open_emulated, open_host
+from devices.profiles import load_profile
+from devices.transport import Transport
+from eamdeploy.errors import UsageError
+
+HOST = "host"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One place to measure at.
+
+    Attributes:
+        name: for messages; a board's name, or the device's.
+        device: profile.
+        board: the registered board's name, or None.
+        kind: ``measured`` on a real machine; ``emulated``: outputs only, its time means nothing.
+        open: makes the transport; its argument is told what is being done.
+        instructions: whether the machine counts instructions in place of time.
+    """
+
+    name: str
+    device: str
+    board: str | None
+    kind: Literal["measured", "emulated"]
+    open: Callable[[Callable[[str], None]], Transport]
+    instructions: bool = False
+
+
+def choose_targets(
+    device: str | None,
+    *,
+    boards: Sequence[str] = (),
+    every: bool = False,
+    instructions: bool = False,
+    registry: BoardRegistry | None = None,
+) -> list[Target]:
+    """From ``--device``, ``--board`` and ``--all`` to places.
+
+    A board of the profile is used when there is one; without one the profile's emulated board. No profile and no board
+    mean this machine.
+
+    Raises:
+        UsageError: unknown names, or a choice that cannot be made.
+        MissingDependency: the profile cannot be emulated.
+    """
+    known = registry or BoardRegistry()
+    if device is not None:
+        load_profile(device)
+    if instructions:
+        return [_counting(device, boards)]
+    if not boards and not every and device in (None, HOST):
+        return [Target(HOST, HOST, None, "measured", lambda _: open_host())]
+    chosen = choose_boards(known, device, names=boards, every=every)
+    if chosen:
+        return [_registered(board) for board in chosen]
+    if every or device is None:
+        hint = "add one with: eamdeploy devices add NAME --profile PROFILE --host USER@HOST"
+        raise UsageError("you have no board to measure on", where=known.path, hint=hint)
+    return [Target(device, device, None, "emulated", lambda told: open_emulated(device, progress=told))]
+
+
+def _registered(board: Board) -> Target:
+    kind: Literal["measured", "emulated"] = "emulated" if board.emulated else "measured"
+    return Target(board.name, board.profile, board.name, kind, lambda told: open_board(board, progress=told))
+
+
+def _counting(device: str | None, boards: Sequence[str]) -> Target:
+    if boards or device in (None, HOST):
+        hint = "name a board's profile, for example --device pi4, and no --board"
+        raise UsageError("instructions are counted on an emulated board only", hint=hint)
+    name = str(device)
+    return Target(
+        name,
+        name,
+        None,
+        "emulated",
+        lambda told: open_emulated(name, instructions=True, progress=told),
+        instructions=True,
+    )
