@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.errors import StoreError
+from eamdeploy.errors import StoreError, UsageError
 from eamdeploy.results import Run
 from eamdeploy.store import rows
 from eamdeploy.store.connection import reading, writing
@@ -84,7 +84,7 @@ class Store:
                 if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
                     if skip_known:
                         continue
-                    raise StoreError("a run of this id is stored already", where=run.id, hint="ids must be unique")
+                    raise UsageError("a run of this id is stored already", where=run.id)
                 rows.insert(connection, run, stored_at, manifest)
                 added += 1
         return added

@@ -69,7 +69,7 @@ def test_killed_in_mid_write(tmp_path: Path, make_run: Callable[..., Run]) -> No
     path = tmp_path / "runs.db"
     moments = random.Random(7)
     told: list[str] = []
-    for _ in range(12):
+    for _ in range(8):
         receive, send = os.pipe()
         worker = FORK.Process(target=_write_forever, args=(path, make_run, send))
         worker.start()

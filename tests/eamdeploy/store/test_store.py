@@ -52,7 +52,7 @@ def test_nothing_measured_can_be_changed(tmp_path: Path, make_run: Callable[...,
 def test_an_id_is_stored_once(tmp_path: Path, make_run: Callable[..., Run]) -> None:
     store = open_store(tmp_path / "runs.db")
     run = store.append(make_run())
-    with pytest.raises(StoreError, match="stored already"):
+    with pytest.raises(UsageError, match="stored already"):
         store.append(run)
     assert store.count() == 1
 
@@ -60,7 +60,7 @@ def test_an_id_is_stored_once(tmp_path: Path, make_run: Callable[..., Run]) -> N
 def test_several_runs_are_stored_together_or_not_at_all(tmp_path: Path, make_run: Callable[..., Run]) -> None:
     store = open_store(tmp_path / "runs.db")
     first = make_run()
-    with pytest.raises(StoreError):
+    with pytest.raises(UsageError, match="stored already"):
         store.append_all([(first, None), (make_run(), None), (first, None)])
     assert store.count() == 0
 

@@ -1,0 +1,161 @@
+"""Two runs side by side: words with intervals, and refusals where a figure would mislead."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eamdeploy.compare import compare_accuracy, compare_runs, session_noise, wilson
+from eamdeploy.results import AccuracyResult, Latency, Provenance, Run, RunVerdict, pack_correct
+
+
+def _latency(median: float, seed: int, rounds: int = 20) -> Latency:
+    samples = median * np.exp(0.01 * np.random.default_rng(seed).standard_normal(rounds * 5))
+    return Latency(
+        float(np.median(samples)), samples=tuple(samples.tolist()), block=tuple(np.repeat(range(rounds), 5).tolist())
+    )
+
+
+@pytest.fixture
+def make() -> Callable[..., Run]:
+    def build(name: str, **changes: Any) -> Run:
+        values: dict[str, Any] = {
+            "id": name,
+            "device": "pi4",
+            "runtime": "onnxruntime",
+            "threads": 4,
+            "artifact": f"{name}.onnx",
+            "artifact_sha256": name * 8,
+            "provenance": Provenance("measured", "mypi", "onnxruntime", "1.32"),
+            "verdict": RunVerdict("clean"),
+        }
+        return Run(**{**values, **changes})
+
+    return build
+
+
+def _words(a: Run, b: Run, metric: str = "latency_ms.p50", **options: Any) -> str:
+    change = compare_runs(a, b, **options).change(metric)
+    assert change is not None
+    return change.words
+
+
+def test_words(make: Callable[..., Run]) -> None:
+    a, slow = make("a", latency_ms=_latency(10, 1), group="g"), make("b", latency_ms=_latency(11.2, 2), group="g")
+    same = make("c", latency_ms=_latency(10, 3), group="g")
+    assert _words(a, slow).startswith("slower by 12 % [")
+    assert _words(slow, a).startswith("faster by 11 % [")
+    assert _words(a, same).startswith("no difference shown (")
+    assert compare_runs(a, slow).interleaved
+    for words in (_words(a, slow), _words(a, same)):
+        assert words.count("[") == 1, "never a percentage without its interval"
+
+
+def test_what_is_not_interleaved_says_so(make: Callable[..., Run]) -> None:
+    a, b = make("a", latency_ms=_latency(10, 1)), make("b", latency_ms=_latency(10.3, 2))
+    assert "slower" in _words(a, b)
+    assert any("not interleaved" in note for note in compare_runs(a, b).notes)
+    assert "no difference shown" in _words(a, b, session_noise=0.03)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"provenance": Provenance("estimated", "pi4", "model")}, "one is measured and the other estimated"),
+        ({"provenance": Provenance("emulated", "pi4", "qemu")}, "one is measured and the other emulated"),
+        ({"verdict": RunVerdict("invalid", ("throttled",))}, "is not valid"),
+        ({"latency_ms": Latency(10.0, samples=(10.0, 10.1))}, "too few"),
+        ({"latency_ms": Latency(10.0, interval90=(8.0, 12.0))}, "one is measured and the other estimated"),
+    ],
+)
+def test_latencies_that_are_not_compared(make: Callable[..., Run], change: dict[str, Any], why: str) -> None:
+    a = make("a", latency_ms=_latency(10, 1))
+    b = dataclasses.replace(make("b", latency_ms=_latency(20, 2)), **change)
+    found = compare_runs(a, b)
+    assert found.change("latency_ms.p50") is None
+    assert why in dict(found.refused)["latency_ms.p50"]
+
+
+def test_other_settings_are_noted(make: Callable[..., Run]) -> None:
+    b = make("b", threads=1, provenance=Provenance("measured", "other", "onnxruntime", "1.33"))
+    notes = " ".join(compare_runs(make("a"), b).notes)
+    for words in (
+        "threads differs: 4 and 1",
+        "different machines: mypi and other",
+        "upgraded between them: 1.32 and 1.33",
+    ):
+        assert words in notes
+
+
+def test_exact_figures_and_single_readings(make: Callable[..., Run]) -> None:
+    a = make("a", instructions=1_000_000, bytes=500, memory_mb=50.0)
+    b = make("b", instructions=1_020_000, bytes=500, memory_mb=40.0)
+    assert _words(a, b, "instructions") == "2.0 % more"
+    assert _words(a, b, "bytes") == "the same"
+    assert _words(a, b, "memory_mb") == "20.0 % less (one reading each, no interval)"
+    found = compare_runs(a, b)
+    assert [change.direction for change in found.changes] == ["worse", "same", "unknown"]
+
+
+def _accuracy(correct: list[bool], *, keep: bool = True) -> AccuracyResult:
+    return AccuracyResult(
+        100 * sum(correct) / len(correct), len(correct), data="d", correct=pack_correct(correct) if keep else None
+    )
+
+
+def test_the_same_images_are_paired() -> None:
+    before = [True] * 900 + [False] * 100
+    after = [False] * 30 + [True] * 870 + [False] * 95 + [True] * 5
+    paired = compare_accuracy(_accuracy(before), _accuracy(after))
+    assert (paired.gained, paired.lost) == (5, 30)
+    assert paired.points == pytest.approx(-2.5)
+    assert paired.high < 0.0, "25 of 35 changed images lost is shown to be worse"
+    unpaired = compare_accuracy(_accuracy(before, keep=False), _accuracy(after, keep=False))
+    assert unpaired.low < unpaired.points < 0.0 < unpaired.high
+    same = compare_accuracy(_accuracy(before), _accuracy(before))
+    assert (same.points, same.low, same.high) == (0.0, 0.0, 0.0)
+
+
+def test_paired_accuracy_covers_the_truth() -> None:
+    random = np.random.default_rng(0)
+    covered = 0
+    for _ in range(300):
+        before = random.random(500) < 0.9
+        after = np.where(random.random(500) < 0.06, random.random(500) < 0.4, before)
+        found = compare_accuracy(_accuracy(before.tolist()), _accuracy(after.tolist()))
+        covered += found.low <= 100 * 0.06 * (0.4 - 0.9) <= found.high
+    assert covered >= 276
+
+
+def test_other_images_are_refused(make: Callable[..., Run]) -> None:
+    a = make("a", accuracy=AccuracyResult(90.0, 100, data="cifar10"))
+    b = make("b", accuracy=AccuracyResult(80.0, 100, data="fashion-mnist"))
+    assert "other images" in dict(compare_runs(a, b).refused)["accuracy.top1"]
+
+
+def test_wilson_at_the_ends() -> None:
+    low, high = wilson(1.0, 100)
+    assert (round(low, 4), high) == (0.9630, pytest.approx(1.0))  # R's binom::binom.wilson(100, 100)
+    assert wilson(0.5, 0) == (0.0, 1.0)
+
+
+def test_session_noise_needs_three_sessions(make: Callable[..., Run]) -> None:
+    def repeat(number: int, p50: float, **changes: Any) -> Run:
+        return make("a", latency_ms=Latency(p50), **{"id": f"r{number}", **changes})
+
+    runs = [repeat(1, 10.0), repeat(2, 10.5)]
+    like = repeat(0, 10.0)
+    assert session_noise(runs, like) is None
+    others = [
+        repeat(3, 99.0, threads=1),
+        repeat(4, 99.0, verdict=RunVerdict("invalid")),
+        make("b", latency_ms=Latency(99)),
+    ]
+    assert session_noise([*runs, *others], like) is None
+    assert session_noise([*runs, repeat(5, 9.5)], like) == pytest.approx(0.05, rel=0.01)
+    one_session = [repeat(n, 10.0 + n, group="g") for n in range(5)]
+    assert session_noise(one_session, like) is None
