@@ -114,6 +114,10 @@ class _Server(asyncssh.SSHServer):
     def session_requested(self):
         return _Session(self.board)
 
+    def connection_requested(self, dest_host, dest_port, orig_host, orig_port):
+        self.board.forwarded.append((dest_host, dest_port))
+        return self.board.forwards
+
 
 class BoardServer:
     """The server; ``async with BoardServer(folder) as board``.
@@ -143,6 +147,8 @@ class BoardServer:
         self.bytes_in = self.bytes_out = 0
         self.cut_after_bytes: int | None = None
         self.port = 0
+        self.forwards = False
+        self.forwarded: list[tuple[str, int]] = []
         self._server: asyncssh.SSHAcceptor | None = None
 
     async def __aenter__(self) -> BoardServer:
@@ -165,6 +171,8 @@ class BoardServer:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+            process._transport.close()  # a grandchild may hold its pipes open
+        await asyncio.sleep(0)
 
     @property
     def identity(self) -> Path:
