@@ -19,7 +19,7 @@ from eamdeploy.bench.images import Images
 from eamdeploy.bench.progress_store import ShardStore
 from eamdeploy.bench.request import Case
 from eamdeploy.errors import MeasurementError
-from eamdeploy.results import AccuracyResult
+from eamdeploy.results import AccuracyResult, pack_correct
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
 
@@ -104,6 +104,7 @@ def score(outputs: Outputs, images: Images, reference: Outputs | None) -> Accura
         flips=flips,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         data=images.name,
+        correct=pack_correct((best == images.labels).tolist()),
     )
 
 

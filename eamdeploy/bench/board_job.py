@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from devices.session import BoardSession
+from devices.transport import Transport
 from eamdeploy.bench.accuracy import run_on_device, run_on_host, score
 from eamdeploy.bench.assembling import CaseResult, assemble, new_id
 from eamdeploy.bench.images import Images, prepare_images
@@ -37,21 +38,24 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
 
 
-async def run_board(target: Target, request: Request, on_run: Callable[[Run], None]) -> Outcome:
-    """Do all of a request on one board; errors are in the outcome."""
-    outcome = Outcome(target)
+async def run_board(transport: Transport, outcome: Outcome, request: Request, on_run: Callable[[Run], None]) -> None:
+    """Do all of a request on one board.
+
+    Args:
+        transport: the board, connected.
+        outcome: filled in with every result and every failure, so that what is finished outlives a lost link.
+        request: what to do.
+        on_run: is handed each run.
+    """
+    target = outcome.target
     results = [CaseResult(case) for case in request.cases]
     facts: dict[str, str] = {}
     group = new_id()
     try:
-        transport = target.open(request.told)
-        try:
-            async with BoardSession(transport, installed=_needs_installed(target, request)) as session:
-                async with session.worker() as worker:
-                    facts = await worker.facts(sorted({case.runtime for case in request.cases}))
-                await _everything(session, request, results, outcome)
-        finally:
-            await transport.close()
+        async with BoardSession(transport, installed=_needs_installed(target, request)) as session:
+            async with session.worker() as worker:
+                facts = await worker.facts(sorted({case.runtime for case in request.cases}))
+            await _everything(session, request, results, outcome)
     except EamdeployError as error:
         outcome.failures.append(Failure(target.name, None, error))
     finally:
@@ -61,7 +65,6 @@ async def run_board(target: Target, request: Request, on_run: Callable[[Run], No
                 run = assemble(result, target, facts, group)
                 outcome.runs.append(run)
                 on_run(run)
-    return outcome
 
 
 async def _everything(session: BoardSession, request: Request, results: list[CaseResult], outcome: Outcome) -> None:

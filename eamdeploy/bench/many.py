@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
+from devices.fanout import BoardProgress, run_on_boards
+from devices.transport import Transport
 from eamdeploy.bench.board_job import Outcome, run_board
-from eamdeploy.bench.report import Report
+from eamdeploy.bench.report import Failure, Report
 from eamdeploy.bench.request import Request
 from eamdeploy.bench.selfcheck import doubled, self_check
 from eamdeploy.bench.targets import Target
+from eamdeploy.errors import EamdeployError
 from eamdeploy.results import Run
 from eamdeploy.store import Store
 
@@ -23,6 +27,7 @@ def bench(
     *,
     store: Store | None = None,
     check_itself: bool = False,
+    wait_s: float = 0.0,
     told: Told = lambda _board, _what: None,
 ) -> Report:
     """Measure on all targets at once.
@@ -32,6 +37,7 @@ def bench(
         targets: where; a board that fails does not disturb the others.
         store: where each run is kept as soon as it is finished, also when the rest fails or is interrupted.
         check_itself: measure the one case against itself.
+        wait_s: how long to wait for a board on which somebody else's job runs.
         told: is told what each board is doing.
 
     Returns:
@@ -42,7 +48,7 @@ def bench(
         KeyboardInterrupt: finished runs are stored, and nothing is left on the boards.
     """
     wanted = doubled(request) if check_itself else request
-    outcomes = asyncio.run(_all(wanted, targets, store, told))
+    outcomes = asyncio.run(_all(wanted, targets, store, wait_s, told))
     checks = []
     if check_itself:
         found = [self_check(outcome.target.name, outcome.runs) for outcome in outcomes]
@@ -54,15 +60,36 @@ def bench(
     )
 
 
-async def _all(request: Request, targets: Sequence[Target], store: Store | None, told: Told) -> list[Outcome]:
+async def _all(
+    request: Request, targets: Sequence[Target], store: Store | None, wait_s: float, told: Told
+) -> list[Outcome]:
     def keep(run: Run) -> None:
         if store is not None:
             store.append(run)
 
-    async def one(target: Target) -> Outcome:
-        mine = replace(request, told=lambda what: told(target.name, what))
-        outcome = await run_board(target, mine, keep)
-        told(target.name, "failed" if outcome.failures and not outcome.runs else "done")
-        return outcome
+    return list(
+        await asyncio.gather(*(_one(target, request, keep, wait_s, partial(told, target.name)) for target in targets))
+    )
 
-    return list(await asyncio.gather(*(one(target) for target in targets)))
+
+async def _one(
+    target: Target, request: Request, keep: Callable[[Run], None], wait_s: float, told: Callable[[str], None]
+) -> Outcome:
+    outcome = Outcome(target)
+    mine = replace(request, told=told)
+
+    async def job(transport: Transport) -> None:
+        await run_board(transport, outcome, mine, keep)
+
+    def progress(now: BoardProgress) -> None:
+        if now.state != "running" or now.note:
+            told(f"{now.state} {now.note}".strip())
+
+    try:
+        transports = [target.open(told)]
+    except EamdeployError as error:
+        outcome.failures.append(Failure(target.name, None, error))
+        return outcome
+    done = await run_on_boards(transports, job, what="bench", lock=target.shared, wait_s=wait_s, on_progress=progress)
+    outcome.failures.extend(Failure(target.name, None, each.error) for each in done if each.error is not None)
+    return outcome

@@ -35,6 +35,11 @@ class Target:
     open: Callable[[Callable[[str], None]], Transport]
     instructions: bool = False
 
+    @property
+    def shared(self) -> bool:
+        """Whether others may work on it too, so that it must be locked; this machine's user knows what runs on it."""
+        return self.board is not None and self.kind == "measured"
+
 
 def choose_targets(
     device: str | None,
