@@ -109,7 +109,9 @@ class LiteRtSession:
         """See `Session.operator_times`."""
         from runtimes.litert_profile import operator_times
 
-        return operator_times(self._found, self._path, self._options)
+        if not self._options.profile:
+            raise UsageError("this session keeps no profile", hint="load it with RuntimeOptions(profile=True)")
+        return operator_times(self._found.package, self._path, self._options)
 
     def close(self) -> None:
         """See `Session.close`."""

@@ -94,7 +94,7 @@ def bench_command(
     )
     effort = Effort(runs=runs, precision=precision / 100, max_seconds=max_seconds, cooldown_c=cooldown)
     request = Request(
-        cases=cases, effort=effort, data=data, accuracy=accuracy, limit=limit, profile=10 if profile else 0
+        cases=cases, effort=effort, data=data, accuracy=accuracy, limit=limit, profile=30 if profile else 0
     )
     targets = choose_targets(device, boards=_names(board), every=every, instructions=instructions)
     kept = None if no_store else open_store(store)

@@ -17,6 +17,7 @@ from eamdeploy.results import Run
 
 _STATE_STYLE = {"clean": "green", "suspect": "yellow", "invalid": "red"}
 _MOST_OPERATORS = 15
+_PIPED_WIDTH = 160
 
 
 class Watch:
@@ -66,6 +67,8 @@ def show(report: Report, *, as_json: bool) -> None:
 
 
 def _render(report: Report, console: Console) -> None:
+    if not console.is_terminal:
+        console.width = max(console.width, _PIPED_WIDTH)  # nobody's window: a file or a CI log, where lines may be long
     if report.runs:
         console.print(_runs_table(report.runs))
         for run in report.runs:
