@@ -22,6 +22,8 @@ from eamdeploy.results import Latency
 MIN_ROUNDS = 5
 MIN_SAMPLES = 10
 RESAMPLES = 4000
+# medians of whole series cost more than means of a few rounds
+UNPAIRED_RESAMPLES = 2000
 LEVEL = 0.95
 Method = Literal["paired", "unpaired"]
 
@@ -81,7 +83,7 @@ def compare_latency(
     rounds = _rounds(a, b) if interleaved else []
     if len(rounds) >= MIN_ROUNDS:
         return _paired(rounds, level, random)
-    return _unpaired(_finite(a.samples), _finite(b.samples), session_noise, level, random)
+    return _unpaired(_blocks(a), _blocks(b), session_noise, level, random)
 
 
 def _rounds(a: Latency, b: Latency) -> list[tuple[Floats, Floats]]:
@@ -118,22 +120,26 @@ def _paired(rounds: Sequence[tuple[Floats, Floats]], level: float, random: np.ra
 
 
 def _unpaired(
-    a: Floats, b: Floats, session_noise: float | None, level: float, random: np.random.Generator
+    blocks_a: Sequence[Floats],
+    blocks_b: Sequence[Floats],
+    session_noise: float | None,
+    level: float,
+    random: np.random.Generator,
 ) -> MedianDifference:
-    resamples = int(min(RESAMPLES, max(1000, 4e7 // max(len(a), len(b)))))
-    draws_a, pieces_a = _median_draws(a, resamples, random)
-    draws_b, pieces_b = _median_draws(b, resamples, random)
+    draws_a, pieces_a = _median_draws(blocks_a, random)
+    draws_b, pieces_b = _median_draws(blocks_b, random)
     draws = draws_b - draws_a
     if session_noise:
         draws = draws + random.normal(0.0, math.sqrt(2.0) * session_noise, len(draws))
     pieces = min(pieces_a, pieces_b)
     low, high = percentile_interval(draws, level, pieces)
-    estimate = float(np.log(np.median(b) / np.median(a)))
+    middle_a, middle_b = (float(np.median(np.concatenate(blocks))) for blocks in (blocks_a, blocks_b))
+    relative = middle_b / middle_a - 1.0
     return MedianDifference(
-        math.expm1(estimate),
+        relative,
         math.expm1(low),
         math.expm1(high),
-        float(np.median(b) - np.median(a)),
+        middle_b - middle_a,
         level,
         "unpaired",
         int(pieces),
@@ -141,11 +147,17 @@ def _unpaired(
     )
 
 
-def _median_draws(series: Floats, resamples: int, random: np.random.Generator) -> tuple[Floats, float]:
-    """Logarithms of resampled medians, and how many independent blocks they were drawn from."""
+def _median_draws(blocks: Sequence[Floats], random: np.random.Generator) -> tuple[Floats, float]:
+    """Logarithms of resampled medians, and how many independent pieces they were drawn from."""
+    series = np.concatenate(blocks)
     # a median's error depends on the order of values above and below it, not on how far out the outliers are
     length = block_length((series > np.median(series)).astype(np.float64))
-    chunks = [np.median(series[rows], axis=1) for rows in block_indices(len(series), length, resamples, random)]
+    if len(blocks) >= MIN_ROUNDS:
+        # each block may be a process of its own, with its own place in memory: it is drawn as a whole
+        length = max(length, round(len(series) / len(blocks)))
+    chunks = [
+        np.median(series[rows], axis=1) for rows in block_indices(len(series), length, UNPAIRED_RESAMPLES, random)
+    ]
     return np.log(np.concatenate(chunks)), len(series) / length
 
 

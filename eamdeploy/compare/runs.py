@@ -25,6 +25,7 @@ def compare_runs(a: Run, b: Run, *, session_noise: float | None = None, level: f
             interval of runs that were not interleaved.
     """
     interleaved = a.group is not None and a.group == b.group and a.id != b.id
+    session_noise = None if interleaved else session_noise
     changes: list[MetricChange] = []
     refused: list[tuple[str, str]] = []
     for step in (_latency(a, b, interleaved, session_noise, level), _accuracy(a, b, level), _exact(a, b), _read(a, b)):
@@ -158,7 +159,7 @@ def _notes(a: Run, b: Run, interleaved: bool, session_noise: float | None) -> It
             yield f"{run.id} is {run.verdict.state}: {', '.join(run.verdict.reasons) or 'no reason given'}"
     if a.latency_ms and b.latency_ms and not interleaved and _latency_kind(a) == _latency_kind(b) == "measured":
         known = (
-            f"the interval includes {100 * session_noise:.1f} % between sessions, from repeats in the store"
+            f"the interval allows {100 * session_noise:.1f} % for what changes between sessions"
             if session_noise
             else "what changes between sessions is not in the interval"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eamdeploy.store.files import read_runs
 from eamdeploy.store.query import RunFilter
 from eamdeploy.store.store import STORE_VARIABLE, Store, default_path, open_store
 from eamdeploy.store.transfer import Imported, export_runs, import_runs
@@ -15,4 +16,5 @@ __all__ = [
     "export_runs",
     "import_runs",
     "open_store",
+    "read_runs",
 ]

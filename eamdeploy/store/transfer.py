@@ -57,14 +57,23 @@ def import_runs(store: Store, path: Path | str) -> Imported:
         StoreError: when the store cannot be written.
     """
     found: dict[str, tuple[Run, dict[str, Any] | None]] = {}
+    for run, manifest in read_export(path):
+        found.setdefault(run.id, (run, manifest))
+    added = store.append_imported(found.values()) if found else 0
+    return Imported(added, len(found) - added)
+
+
+def read_export(path: Path | str) -> Iterator[tuple[Run, dict[str, Any] | None]]:
+    """The runs of an export with their artifacts' manifests.
+
+    Raises:
+        UsageError: when the file cannot be read or is not an export.
+    """
     try:
-        for run, manifest in entries_of(_lines(Path(path)), path):
-            found.setdefault(run.id, (run, manifest))
+        yield from entries_of(_lines(Path(path)), path)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError("cannot read the export", where=path, why=why, hint="nothing was imported") from error
-    added = store.append_imported(found.values()) if found else 0
-    return Imported(added, len(found) - added)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -1,0 +1,9 @@
+"""A gate for continuous integration: fails for real regressions, and only for those."""
+
+from __future__ import annotations
+
+from eamdeploy.gate.judge import judge
+from eamdeploy.gate.model import RULES, GateResult, Thresholds
+from eamdeploy.gate.run import find_runs, run_gate, write_baseline
+
+__all__ = ["RULES", "GateResult", "Thresholds", "find_runs", "judge", "run_gate", "write_baseline"]
