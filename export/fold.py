@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from eamdeploy.networks.blocks import ConvBnAct
 from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.rewritten import LowRankConv2d
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -27,6 +28,8 @@ def fold_batchnorm(network: NetworkT) -> NetworkT:
         scale, shift = _scale_and_shift(block.bn)
         if isinstance(block.conv, DynamicConv2d):
             _fold_dynamic(block.conv, scale, shift)
+        elif isinstance(block.conv, LowRankConv2d):
+            _fold_low_rank(block.conv, scale, shift)
         elif isinstance(block.conv, nn.Conv2d):
             _fold_static(block.conv, scale, shift)
         else:
@@ -51,6 +54,20 @@ def _fold_dynamic(conv: DynamicConv2d, scale: Tensor, shift: Tensor) -> None:
     if conv.bias is not None:
         bias = bias + conv.bias.detach().double() * scale
     conv.bank = nn.Parameter(bank.to(dtype), requires_grad=False)
+    conv.bias = nn.Parameter(bias.to(dtype).clone(), requires_grad=False)
+
+
+def _fold_low_rank(conv: LowRankConv2d, scale: Tensor, shift: Tensor) -> None:
+    dtype = conv.mean.dtype
+    bias = shift.expand(conv.kernels, -1)
+    if conv.bias is not None:
+        bias = bias + conv.bias.detach().double() * scale
+    conv.mean = nn.Parameter((conv.mean.detach().double() * scale[:, None, None, None]).to(dtype), requires_grad=False)
+    if conv.up is not None:
+        conv.up = nn.Parameter((conv.up.detach().double() * scale[:, None]).to(dtype), requires_grad=False)
+    if conv.residual is not None:
+        residual = conv.residual.detach().double() * scale[None, :, None, None, None]
+        conv.residual = nn.Parameter(residual.to(dtype), requires_grad=False)
     conv.bias = nn.Parameter(bias.to(dtype).clone(), requires_grad=False)
 
 

@@ -15,10 +15,12 @@ from typing import TypeVar
 from torch import nn
 
 from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.rewritten import LowRankConv2d
 from export.fold import fold_batchnorm
 from export.lowerings.base import LayerSite
 from export.lowerings.registry import get_lowering
 from export.plan import Plan
+from export.rewrites.low_rank import FactoredSite, LoweredLowRank
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -32,8 +34,11 @@ def lower(network: NetworkT, plan: Plan) -> NetworkT:
     lowered = fold_batchnorm(network)
     for entry in plan.layers:
         layer = lowered.get_submodule(entry.layer)
-        if not isinstance(layer, DynamicConv2d):
+        if isinstance(layer, LowRankConv2d):
+            module: nn.Module = LoweredLowRank(FactoredSite(entry.layer, layer, entry.input_hw), plan.target)
+        elif isinstance(layer, DynamicConv2d):
+            module = get_lowering(entry.lowering)(LayerSite(entry.layer, layer, entry.input_hw), plan.target)
+        else:
             raise ValueError(f"{entry.layer} is a {type(layer).__name__}, not a dynamic convolution")
-        module = get_lowering(entry.lowering)(LayerSite(entry.layer, layer, entry.input_hw), plan.target)
         lowered.set_submodule(entry.layer, module.eval())
     return lowered.requires_grad_(False)

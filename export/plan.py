@@ -14,10 +14,12 @@ from typing import Any
 from torch import nn
 
 from eamdeploy.errors import UsageError
-from export.lowerings.base import LayerSite, Refusal
+from eamdeploy.networks.rewritten import LOW_RANK, MEAN_RESIDUAL, MeanResidualConv2d
+from export.lowerings.base import LayerSite, Refusal, layer_kind
 from export.lowerings.registry import get_lowering, lowering_names
-from export.rules import preferred, predict_cost_ms
-from export.sites import find_sites
+from export.rewrites.low_rank import FactoredSite
+from export.rules import predict_cost_ms, preferred
+from export.sites import find_all_sites
 from export.target import Target
 
 # (site, target, lowering names that serve it) -> milliseconds by name
@@ -105,9 +107,12 @@ def plan_network(
         UsageError: for an unknown name, a layer that does not exist, or a lowering that does not serve the layer it is
             demanded for (or, as a single name, any layer).
     """
-    sites = find_sites(network, input_shape)
-    demands = _demands(lowering, sites)
-    layers = tuple(_plan_layer(site, target, demands.get(site.path), costs) for site in sites)
+    sites = find_all_sites(network, input_shape)
+    demands = _demands(lowering, [site for site in sites if isinstance(site, LayerSite)])
+    layers = tuple(
+        _plan_layer(site, target, demands.get(site.path), costs) if isinstance(site, LayerSite) else _plan_factored(site)
+        for site in sites
+    )
     if isinstance(lowering, str) and lowering != "auto" and layers and all(e.lowering != lowering for e in layers):
         reasons = {r.reason for entry in layers for r in entry.refusals if r.lowering == lowering}
         raise UsageError(f"lowering '{lowering}' serves no layer of this network", why="; ".join(sorted(reasons)))
@@ -129,12 +134,28 @@ def _demands(lowering: str | Mapping[str, str], sites: list[LayerSite]) -> dict[
     return {path: (name, True) for path, name in lowering.items()}
 
 
+def _plan_factored(site: FactoredSite) -> LayerPlan:
+    layer = site.layer
+    return LayerPlan(
+        layer=site.path,
+        kind=layer_kind(layer),
+        shape=(layer.kernels, *layer.mean.shape),
+        input_hw=site.input_hw,
+        stride=layer.stride,
+        lowering=LOW_RANK,
+        reason=f"factored at rank {layer.rank}, within the budget",
+    )
+
+
 def _plan_layer(site: LayerSite, target: Target, demand: tuple[str, bool] | None, costs: CostModel | None) -> LayerPlan:
+    known = lowering_names()
+    if demand is not None and demand[0] not in known:
+        known = (*known, demand[0])
     refusals = tuple(
-        refusal for name in lowering_names() if (refusal := get_lowering(name).applies(site, target)) is not None
+        refusal for name in known if (refusal := get_lowering(name).applies(site, target)) is not None
     )
     refused = {refusal.lowering: refusal.reason for refusal in refusals}
-    serving = tuple(name for name in lowering_names() if name not in refused)
+    serving = tuple(name for name in known if name not in refused)
     if demand is not None and demand[1] and demand[0] in refused:
         raise UsageError(f"lowering '{demand[0]}' does not serve this layer", where=site.path, why=refused[demand[0]])
     measured: Mapping[str, float] = {}
@@ -142,6 +163,8 @@ def _plan_layer(site: LayerSite, target: Target, demand: tuple[str, bool] | None
     name, reason = choice.lowering, choice.because
     if demand is not None and demand[0] in serving:
         name, reason = demand[0], "demanded"
+    elif isinstance(site.layer, MeanResidualConv2d):
+        name, reason = MEAN_RESIDUAL, f"stored as a mean kernel and {site.layer.storage} differences, within the budget"
     elif costs is not None:
         measured = costs(site, target, serving)
         if measured:

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from eamdeploy.networks.blocks import ConvBnAct
 from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.rewritten import LowRankConv2d
 from export.lowerings.base import LoweredConv
 
 
 def convolution_layers(network: nn.Module) -> tuple[str, ...]:
     """Paths of every backbone convolution, static, dynamic or lowered, and of the linear layers outside attentions."""
-    kinds = (DynamicConv2d, LoweredConv, nn.Conv2d)
-    inside = tuple(f"{name}." for name, module in network.named_modules() if isinstance(module, (DynamicConv2d, LoweredConv)))
+    kinds = (DynamicConv2d, LowRankConv2d, LoweredConv, nn.Conv2d)
+    inside = tuple(f"{name}." for name, module in network.named_modules() if isinstance(module, (DynamicConv2d, LowRankConv2d, LoweredConv)))
     return tuple(
         name
         for name, module in network.named_modules()
@@ -49,7 +50,7 @@ def layer_values(network: nn.Module, images: Tensor) -> dict[str, dict[str, Tens
             hooks.append(module.bn.register_forward_hook(keep("output", f"{prefix}conv")))
             hooks.append(module.register_forward_hook(keep("block", name)))
             followed.add(f"{prefix}conv")
-        if isinstance(module, (DynamicConv2d, LoweredConv)):
+        if isinstance(module, (DynamicConv2d, LowRankConv2d, LoweredConv)):
             hooks.append(module.attention.register_forward_hook(keep("alpha", name)))
     for name in convolution_layers(network):
         if name not in followed:

@@ -32,7 +32,7 @@ COLLAPSE, LOW_RANK, MEAN_RESIDUAL = "collapse", "low-rank", "mean-residual"
 class LowRankConv2d(nn.Module):
     """``y = Kbar * x + sum_r c_r(x) D_r * x`` with ``c(x) = mixing alpha(x) + offset``.
 
-    ``x: (B, C, H, W) -> (B, O, H', W')``. With one group each ``D_r`` is an outer product of a spatial kernel ``down_r``
+    ``x: (B, C, H, W) -> (B, O, H', W')``. With one group each ``D_r`` is an outer product of a kernel ``down_r``
     and an output column ``up_r``; with several, where that would save nothing, it is a whole kernel ``residual_r``.
 
     Attributes:

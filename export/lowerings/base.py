@@ -12,9 +12,61 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from eamdeploy.networks.attention import Attention
 from eamdeploy.networks.dynamic_conv import DynamicConv2d
 from export.lowerings.attention import LoweredAttention
 from export.target import Target
+
+
+class ConvolutionLayer(Protocol):
+    """What every form of a dynamic convolution has; fields as in ``DynamicConv2d``."""
+
+    attention: Attention
+    bias: nn.Parameter | None
+    kernels: int
+    in_channels: int
+    out_channels: int
+    groups: int
+    kernel_size: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+
+
+class ConvolutionSite(Protocol):
+    """Such a layer where it stands; fields as in :class:`LayerSite`."""
+
+    @property
+    def layer(self) -> ConvolutionLayer:
+        """The layer."""
+
+    @property
+    def input_hw(self) -> tuple[int, int]:
+        """Height and width of its input map."""
+
+    @property
+    def output_hw(self) -> tuple[int, int]:
+        """Height and width of its output map."""
+
+
+def output_size(input_hw: tuple[int, int], layer: ConvolutionLayer) -> tuple[int, int]:
+    """Height and width of the map that ``layer`` makes of one of ``input_hw``."""
+    height, width = (
+        (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        for size, padding, dilation, kernel, stride in zip(
+            input_hw, layer.padding, layer.dilation, layer.kernel_size, layer.stride, strict=True
+        )
+    )
+    return height, width
+
+
+def layer_kind(layer: ConvolutionLayer) -> str:
+    """``pointwise``, ``depthwise``, ``grouped`` or ``full``."""
+    if layer.groups == layer.in_channels == layer.out_channels:
+        return "depthwise"
+    if layer.groups > 1:
+        return "grouped"
+    return "pointwise" if layer.kernel_size == (1, 1) else "full"
 
 
 @dataclass(frozen=True)
@@ -34,24 +86,12 @@ class LayerSite:
     @property
     def output_hw(self) -> tuple[int, int]:
         """Height and width of its output map."""
-        layer = self.layer
-        height, width = (
-            (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-            for size, padding, dilation, kernel, stride in zip(
-                self.input_hw, layer.padding, layer.dilation, layer.kernel_size, layer.stride, strict=True
-            )
-        )
-        return height, width
+        return output_size(self.input_hw, self.layer)
 
     @property
     def kind(self) -> str:
         """``pointwise``, ``depthwise``, ``grouped`` or ``full``."""
-        layer = self.layer
-        if layer.groups == layer.in_channels == layer.out_channels:
-            return "depthwise"
-        if layer.groups > 1:
-            return "grouped"
-        return "pointwise" if layer.kernel_size == (1, 1) else "full"
+        return layer_kind(self.layer)
 
 
 @dataclass(frozen=True)
@@ -92,7 +132,7 @@ class LoweredConv(nn.Module):
     static_bias: Tensor | None
     dynamic_bias: Tensor | None
 
-    def __init__(self, site: LayerSite, target: Target) -> None:
+    def __init__(self, site: ConvolutionSite, target: Target) -> None:
         super().__init__()
         layer = site.layer
         self.attention = LoweredAttention(layer.attention, site.input_hw, target)

@@ -11,13 +11,18 @@ from export.lowerings.experts import Experts
 from export.lowerings.im2col import Im2Col
 from export.lowerings.matmul import MatMul
 from export.lowerings.taps import Taps
+from export.rewrites.collapse import Collapse
+from export.rewrites.low_rank import LowRank
+from export.rewrites.mean_residual import MeanResidual
 
 ENTRY_POINT_GROUP = "eamdeploy.lowerings"
 BUILTIN: tuple[Lowering, ...] = (Aggregate(), MatMul(), Experts(), Taps(), Im2Col())
+# known by name, but chosen only where they are asked for or a budget allows them
+REWRITES: tuple[Lowering, ...] = (LowRank(), MeanResidual(), Collapse())
 
 
 def lowering_names() -> tuple[str, ...]:
-    """Every known name, the shipped ones first."""
+    """Every exact lowering that the planner chooses from, the shipped ones first."""
     builtin = [lowering.name for lowering in BUILTIN]
     return (*builtin, *sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)} - set(builtin)))
 
@@ -28,11 +33,12 @@ def get_lowering(name: str) -> Lowering:
     Raises:
         UsageError: for an unknown name; the message lists the known ones.
     """
-    for lowering in BUILTIN:
+    for lowering in (*BUILTIN, *REWRITES):
         if lowering.name == name:
             return lowering
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == name:
             loaded: Lowering = point.load()()
             return loaded
-    raise UsageError(f"unknown lowering '{name}'", hint=did_you_mean(name, lowering_names()))
+    known = (*lowering_names(), *(lowering.name for lowering in REWRITES))
+    raise UsageError(f"unknown lowering '{name}'", hint=did_you_mean(name, known))
