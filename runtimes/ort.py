@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -170,8 +171,8 @@ def _tensor(value: Any) -> TensorInfo:
 
 
 def _rejected(ort: Any, path: Path, error: Exception) -> UsageError | MissingDependency:
-    text = " ".join(str(error).split())[:400]
-    if "opset" in text and "onnx" in text.lower() and ("support" in text or "till opset" in text):
+    text = _said(error)
+    if "opset" in text and "support" in text:
         what = f"onnxruntime {ort.__version__} is older than the artifact"
         hint = "install a newer onnxruntime there, or export a lower opset"
         return MissingDependency(what, where=path, why=text, hint=hint)
@@ -179,4 +180,12 @@ def _rejected(ort: Any, path: Path, error: Exception) -> UsageError | MissingDep
 
 
 def _failed(path: Path, error: Exception) -> UsageError:
-    return UsageError("onnxruntime could not run the artifact", where=path, why=" ".join(str(error).split())[:400])
+    return UsageError("onnxruntime could not run the artifact", where=path, why=_said(error))
+
+
+def _said(error: Exception) -> str:
+    """What onnxruntime said, without its own source positions and C++ signatures."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(r"^Load model from .*? failed:", "", text)
+    return re.sub(r"/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z][A-Za-z]+ )", "", text)[:300]

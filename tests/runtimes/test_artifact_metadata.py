@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import tiny_models
+
+from eamdeploy.errors import UsageError
+from runtimes.metadata import read_metadata
+
+
+def test_onnx_metadata_is_found_behind_the_graph(tmp_path):
+    tiny_models.write_onnx(
+        tmp_path / "m.onnx", metadata=tiny_models.metadata(plan=[{"layer": "a", "lowering": "taps"}])
+    )
+    found = read_metadata(tmp_path / "m.onnx")
+    assert found.classes == tiny_models.CLASSES
+    assert found.preprocessing["size"] == 8
+    assert found.plan == ({"layer": "a", "lowering": "taps"},)
+    assert not found.foreign
+
+
+def test_tflite_metadata_survives_as_an_appended_file(tflite):
+    found = read_metadata(tflite[0])
+    assert (found.format, found.input_layout, found.name) == ("tflite", "NHWC", "tiny")
+
+
+def test_a_foreign_artifact_has_only_its_format(tmp_path):
+    tiny_models.write_onnx(tmp_path / "m.onnx")
+    found = read_metadata(tmp_path / "m.onnx")
+    assert (found.format, found.foreign, found.classes) == ("onnx", True, ())
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 40, b"\x72\xff\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x08"])
+def test_bytes_that_are_no_protobuf_are_foreign(tmp_path, content):
+    (tmp_path / "m.onnx").write_bytes(content)
+    assert read_metadata(tmp_path / "m.onnx").foreign
+
+
+def test_damaged_metadata_is_named(tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(b"x")
+    import zipfile
+
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("eamdeploy.json", "{")
+    with pytest.raises(UsageError, match=r"metadata is damaged"):
+        read_metadata(path)
+
+
+def test_reading_needs_neither_torch_nor_onnx(tmp_path):
+    tiny_models.write_onnx(tmp_path / "m.onnx", metadata=tiny_models.metadata())
+    code = (
+        "import sys; from runtimes.metadata import read_metadata; from runtimes.registry import get_runtime;"
+        f"read_metadata({str(tmp_path / 'm.onnx')!r}); get_runtime('onnxruntime'); get_runtime('litert');"
+        "print([m for m in ('torch', 'onnx', 'onnxruntime', 'tensorflow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
