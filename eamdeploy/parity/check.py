@@ -1,0 +1,134 @@
+"""The verification of one artifact against one checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from eamdeploy.data import ImageDataset, embedded_sample
+from eamdeploy.data.dataset import take
+from eamdeploy.networks.checkpoint import Checkpoint
+from eamdeploy.parity import rules
+from eamdeploy.parity.checks import (
+    attention_check,
+    batch_check,
+    checkpoint_check,
+    flips_check,
+    layer_of,
+    output_check,
+)
+from eamdeploy.parity.fit import carries_what_the_checkpoint_has, check_fit
+from eamdeploy.parity.judge import is_exact
+from eamdeploy.parity.limits import ParityLimits
+from eamdeploy.parity.locate import locate
+from eamdeploy.parity.measure import Measured, measure
+from eamdeploy.parity.reference import torch_threads
+from eamdeploy.parity.report import ParityReport
+from eamdeploy.parity.run import Progress, run_both
+from runtimes.metadata import read_metadata
+from runtimes.protocol import RuntimeOptions
+from runtimes.registry import get_runtime, runtime_for
+
+DEFAULT_IMAGES = 100
+
+
+def check_parity(
+    artifact: Path | str,
+    checkpoint: Checkpoint,
+    dataset: ImageDataset | None = None,
+    *,
+    limit: int | None = DEFAULT_IMAGES,
+    runtime: str | None = None,
+    threads: int = 1,
+    limits: ParityLimits | None = None,
+    random_images: int = 0,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> ParityReport:
+    """Verify that ``artifact`` computes what ``checkpoint``'s network computes.
+
+    Args:
+        artifact: an .onnx or .tflite file.
+        checkpoint: what it should be the same function as.
+        dataset: real images; their labels do not matter. The embedded sample by default.
+        limit: at most this many images, balanced over the classes; ``None`` for all.
+        runtime: to run the artifact with; by default the one for its ending.
+        threads: of the runtime and of PyTorch.
+        limits: what is allowed.
+        random_images: as an extra, this many images of noise.
+        name: what to call the artifact in the report, where it is not yet under its own name.
+        progress: called with images done and images in all.
+
+    Raises:
+        UsageError: when the file is missing, damaged or cannot be compared with this checkpoint.
+        MissingDependency: when its runtime is not installed.
+    """
+    started = time.perf_counter()
+    path, shown = Path(artifact), name or str(artifact)
+    metadata = read_metadata(path)
+    chosen = get_runtime(runtime) if runtime else runtime_for(path)
+    source = dataset if dataset is not None else embedded_sample()
+    made_from = metadata.checkpoint_sha256
+    mismatch = bool(made_from and checkpoint.sha256 and made_from != checkpoint.sha256)
+    carried = None if metadata.foreign or mismatch else carries_what_the_checkpoint_has(metadata, checkpoint)
+    report = ParityReport(
+        artifact=shown,
+        artifact_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        format=metadata.format,
+        precision=metadata.precision or "fp32",
+        checkpoint=str(checkpoint.path or checkpoint.name),
+        checkpoint_sha256=checkpoint.sha256,
+        runtime=chosen.version(),
+        exact=is_exact(metadata),
+        data=source.name,
+        images=0,
+        rounding_images=0,
+        outputs=(),
+        attention=(),
+        flips=(),
+        batches=(),
+        checks=(checkpoint_check(shown, made_from, checkpoint.sha256, carried),),
+    )
+    with contextlib.ExitStack() as stack:
+        session = chosen.load(path, RuntimeOptions(threads=threads))
+        stack.callback(session.close)
+        # a file made from other weights is not compared: that its numbers differ says nothing new
+        if not mismatch:
+            check_fit(path, session, metadata, checkpoint)
+            stack.enter_context(torch_threads(threads))
+            images = take(source, limit)
+            both = run_both(path, session, chosen, metadata, checkpoint, images, threads=threads, progress=progress)
+            measured = measure(both, session, metadata, checkpoint, images, limits or ParityLimits(), random_images)
+            report = _fill(report, measured, shown)
+            if any(check.failed for check in report.checks[1:]):
+                found = locate(path, chosen, metadata, checkpoint, images, measured, threads)
+                report = _fill(replace(report, first_divergence=found), measured, shown)
+    return replace(report, duration_s=time.perf_counter() - started)
+
+
+def _fill(report: ParityReport, measured: Measured, shown: str) -> ParityReport:
+    judge, layer = measured.judge, layer_of(report.first_divergence)
+    checks = [report.checks[0]]
+    checks += [output_check(shown, row, judge, measured.excused, layer, rules.OUTPUT.id) for row in measured.outputs]
+    checks.append(flips_check(shown, measured.flips, measured.images, judge, layer))
+    if measured.dynamic:
+        checks.append(attention_check(shown, measured.attention, measured.attention_unseen, judge))
+    checks += [batch_check(shown, row) for row in measured.batches]
+    if measured.random is not None:
+        checks.append(output_check(shown, measured.random, judge, 0, layer, rules.RANDOM.id))
+    return replace(
+        report,
+        images=measured.images,
+        rounding_images=judge.rounding.images,
+        outputs=measured.outputs,
+        attention=measured.attention,
+        flips=measured.flips,
+        batches=measured.batches,
+        checks=tuple(checks),
+        reference_top1=measured.reference_top1,
+        artifact_top1=measured.artifact_top1,
+        skipped=measured.skipped,
+    )

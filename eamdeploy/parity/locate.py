@@ -1,0 +1,51 @@
+"""When an artifact differs: run it and the network on the worst images, everything visible, and find where it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from eamdeploy.data import ImageDataset
+from eamdeploy.errors import MissingDependency
+from eamdeploy.networks.checkpoint import Checkpoint
+from eamdeploy.parity.alphas import assign_alphas
+from eamdeploy.parity.divergence import Tolerances, first_divergence
+from eamdeploy.parity.measure import Measured
+from eamdeploy.parity.probe import open_graph, open_probe
+from eamdeploy.parity.report import Divergence
+from eamdeploy.parity.trace import trace
+from eamdeploy.parity.widen import round_to_half, widen
+from eamdeploy.preprocessing import Preprocessing
+from runtimes.metadata import ArtifactMetadata
+from runtimes.protocol import Runtime
+
+
+def locate(
+    path: Path,
+    runtime: Runtime,
+    metadata: ArtifactMetadata,
+    checkpoint: Checkpoint,
+    dataset: ImageDataset,
+    measured: Measured,
+    threads: int,
+) -> Divergence | None:
+    """The first layer that differs, on the images that differ most; ``None`` where the inside agrees or is hidden."""
+    judge = measured.judge
+    apply = Preprocessing.from_dict(checkpoint.preprocessing).apply
+    images = np.stack([apply(dataset.image(index)) for index in measured.worst])
+    try:
+        graph = open_graph(path)
+    except MissingDependency:
+        return None
+    with open_probe(path, graph, list(dict.fromkeys(graph.tensors)), runtime, threads) as probe:
+        tensors = probe.run(images)
+    exact = trace(widen(checkpoint.network), images)
+    half = metadata.precision == "fp16"
+    rounded = trace(round_to_half(checkpoint.network) if half else checkpoint.network, images)
+    layers = [layer for layer, found in exact.items() if found.alpha is not None]
+    alphas = assign_alphas(graph, metadata, layers, checkpoint.spec.kernels, tensors)
+    limit = None if judge.exact else 10 ** (-judge.limits.min_snr_db / 20)
+    tolerances = Tolerances(judge.factor, judge.rounding.unit, limit)
+    names = [dataset.key(index) for index in measured.worst]
+    return first_divergence(exact, rounded, tensors, alphas, tolerances, names)
