@@ -14,12 +14,14 @@ from typing import Literal
 
 import numpy as np
 
-from eamdeploy.compare.resampling import Floats, block_indices, block_length, percentile_interval
+from eamdeploy.compare.resampling import Floats, block_indices, block_length, percentile_interval, t_quantile
 from eamdeploy.errors import MeasurementError
 from eamdeploy.results import Latency
 
 # below this, rounds cannot tell their own spread
-MIN_ROUNDS = 5
+MIN_ROUNDS = 3
+# below this, resamples of the rounds are too few different ones: Student's t on their ratios instead
+BOOTSTRAP_ROUNDS = 8
 MIN_SAMPLES = 10
 RESAMPLES = 4000
 # medians of whole series cost more than means of a few rounds
@@ -104,6 +106,8 @@ def _paired(rounds: Sequence[tuple[Floats, Floats]], level: float, random: np.ra
     medians = np.array([(np.median(a), np.median(b)) for a, b in rounds])
     ratios = np.log(medians[:, 1] / medians[:, 0])
     count = len(ratios)
+    if count < BOOTSTRAP_ROUNDS:
+        return _few_rounds(ratios, float(np.median(medians[:, 0])), level)
     length = block_length(ratios)
     draws = np.concatenate([_middle_mean(ratios[chosen]) for chosen in block_indices(count, length, RESAMPLES, random)])
     low, high = percentile_interval(draws, level, count / length)
@@ -117,6 +121,14 @@ def _paired(rounds: Sequence[tuple[Floats, Floats]], level: float, random: np.ra
         "paired",
         count,
     )
+
+
+def _few_rounds(ratios: Floats, median_a: float, level: float) -> MedianDifference:
+    count = len(ratios)
+    middle = float(ratios.mean())
+    half = t_quantile(0.5 + level / 2.0, count - 1.0) * float(ratios.std(ddof=1)) / math.sqrt(count)
+    change, low, high = (math.expm1(value) for value in (middle, middle - half, middle + half))
+    return MedianDifference(change, low, high, change * median_a, level, "paired", count)
 
 
 def _unpaired(
@@ -152,7 +164,7 @@ def _median_draws(blocks: Sequence[Floats], random: np.random.Generator) -> tupl
     series = np.concatenate(blocks)
     # a median's error depends on the order of values above and below it, not on how far out the outliers are
     length = block_length((series > np.median(series)).astype(np.float64))
-    if len(blocks) >= MIN_ROUNDS:
+    if len(blocks) >= BOOTSTRAP_ROUNDS:
         # each block may be a process of its own, with its own place in memory: it is drawn as a whole
         length = max(length, round(len(series) / len(blocks)))
     chunks = [

@@ -72,7 +72,7 @@ def _latency(a: Run, b: Run, interleaved: bool, session_noise: float | None, lev
         found.low,
         found.high,
         exact=False,
-        method=f"{found.method} bootstrap",
+        method=found.method,
         direction=_direction(found.low, found.high, less_is_better=True),
         words=percent_words(found.relative, found.low, found.high, "faster", "slower"),
         details={

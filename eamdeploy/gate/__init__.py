@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from eamdeploy.gate.judge import judge
 from eamdeploy.gate.model import RULES, GateResult, Thresholds
-from eamdeploy.gate.run import find_runs, run_gate, write_baseline
+from eamdeploy.gate.run import compare_references, find_runs, run_gate, write_baseline
 
-__all__ = ["RULES", "GateResult", "Thresholds", "find_runs", "judge", "run_gate", "write_baseline"]
+__all__ = [
+    "RULES",
+    "GateResult",
+    "Thresholds",
+    "compare_references",
+    "find_runs",
+    "judge",
+    "run_gate",
+    "write_baseline",
+]

@@ -83,6 +83,15 @@ def find_runs(store: Store, reference: str) -> list[Run]:
     return [store.get(reference)]
 
 
+def compare_references(store: Store, a: str, b: str) -> Comparison:
+    """Compare run ``b`` with run ``a``, each named as for :func:`find_runs`.
+
+    Raises:
+        UsageError: when a reference names nothing, or a file of several runs.
+    """
+    return _compare(store, _one(store, a), _one(store, b))
+
+
 def write_baseline(store: Store, path: Path | str, references: Sequence[str]) -> list[Run]:
     """Write the named runs to a file that belongs into a repository: all that a gate needs, nothing that it does not.
 
@@ -98,6 +107,15 @@ def write_baseline(store: Store, path: Path | str, references: Sequence[str]) ->
     lines = ",\n".join(json.dumps(to_dict(run)) for run in slim)
     atomic_write_text(path, f'{{"schema": "eamdeploy/baseline", "schema_version": 1, "runs": [\n{lines}\n]}}\n')
     return runs
+
+
+def _one(store: Store, reference: str) -> Run:
+    runs = find_runs(store, reference)
+    if len(runs) > 1:
+        names = ", ".join(title(run) for run in runs[:4])
+        hint = "import them with 'eamdeploy history import', then name one by its id"
+        raise UsageError(f"'{reference}' holds {len(runs)} runs", where=names, hint=hint)
+    return runs[0]
 
 
 def _compare(store: Store, a: Run, b: Run) -> Comparison:

@@ -44,6 +44,14 @@ def test_paired_intervals_cover_the_truth(slower: float) -> None:
     assert np.median([difference.high - difference.low for difference in found]) < 0.02
 
 
+def test_few_rounds_are_paired_with_students_t() -> None:
+    random = np.random.default_rng(6)
+    found = [compare_latency(*_session(random, 0.1, rounds=4, each=30), interleaved=True) for _ in range(200)]
+    assert {difference.method for difference in found} == {"paired"}
+    covered = sum(difference.low <= 0.1 <= difference.high for difference in found)
+    assert 178 <= covered <= 199
+
+
 def test_pairing_sees_what_drift_hides() -> None:
     a, b = _session(np.random.default_rng(5), 0.03)
     paired = compare_latency(a, b, interleaved=True)
