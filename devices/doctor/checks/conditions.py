@@ -1,0 +1,90 @@
+"""What spoils figures: heat, power, clocks, load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from devices.doctor.facts import BoardFacts
+from devices.doctor.finding import Finding
+
+_HOT_C, _BUSY_LOAD_PER_CPU = 70.0, 0.25
+_BITS = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
+_SINCE_BOOT = 16
+_STEADY_GOVERNOR = "performance"
+_MAX_CLOCK_OFFSET_S = 120.0
+
+
+def check_governor(facts: BoardFacts) -> Iterator[Finding]:
+    """A governor that follows the load makes the first inferences slow."""
+    if not facts.governors:
+        yield Finding("governor", "note", "absent", "clocks cannot be read on this board: runs cannot show them")
+        return
+    seen = ", ".join(facts.governors)
+    if facts.clock_max_mhz:
+        seen += f", up to {facts.clock_max_mhz:.0f} MHz"
+    if facts.governors == (_STEADY_GOVERNOR,):
+        yield Finding("governor", "ok", seen)
+    else:
+        hint = "for steadier figures: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        yield Finding("governor", "note", seen, "the clock follows the load; warm-up takes longer", hint)
+
+
+def check_temperature(facts: BoardFacts) -> Iterator[Finding]:
+    """Near the limit a board slows down."""
+    if facts.temperature_c is None:
+        yield Finding("temperature", "note", "absent", "no thermal sensor: runs cannot show that the board stayed cool")
+    elif facts.temperature_c >= _HOT_C:
+        yield Finding(
+            "temperature",
+            "warning",
+            f"{facts.temperature_c:.1f} °C",
+            "close to where boards slow down",
+            "cool it first",
+        )
+    else:
+        yield Finding("temperature", "ok", f"{facts.temperature_c:.1f} °C")
+
+
+def check_throttling(facts: BoardFacts) -> Iterator[Finding]:
+    """Raspberry Pi's firmware says whether power or heat has slowed it."""
+    if facts.throttled is None:
+        return
+    now = [name for bit, name in _BITS.items() if facts.throttled >> bit & 1]
+    before = [name for bit, name in _BITS.items() if facts.throttled >> (bit + _SINCE_BOOT) & 1]
+    seen = f"0x{facts.throttled:x}"
+    hint = "use the board's own power supply and a short cable; add a heat sink or a fan"
+    if now:
+        yield Finding("throttling", "problem", seen, f"now: {', '.join(now)}; figures would not be valid", hint)
+    elif before:
+        yield Finding("throttling", "warning", seen, f"since it was switched on: {', '.join(before)}", hint)
+    else:
+        yield Finding("throttling", "ok", seen)
+
+
+def check_power(facts: BoardFacts) -> Iterator[Finding]:
+    """Power mode of a Jetson, and whether energy can be measured."""
+    if facts.nvpmodel:
+        yield Finding(
+            "power mode", "ok", facts.nvpmodel, "figures hold for this mode only", "change it with nvpmodel -m"
+        )
+    if facts.power_source:
+        yield Finding("energy", "ok", facts.power_source)
+    else:
+        yield Finding("energy", "note", "no sensor", "energy will be null")
+
+
+def check_load(facts: BoardFacts) -> Iterator[Finding]:
+    """Other work on the board is in the figures."""
+    if facts.load is None:
+        return
+    busy = facts.load > max(1, facts.cpus or 1) * _BUSY_LOAD_PER_CPU
+    meaning, hint = ("something else is running", "stop it before measuring (top)") if busy else ("", "")
+    yield Finding("load", "warning" if busy else "ok", f"{facts.load:.2f} on {facts.cpus or '?'} CPUs", meaning, hint)
+
+
+def check_clock(facts: BoardFacts) -> Iterator[Finding]:
+    """A board without a battery starts in the past; time stamps and TLS suffer, measurements don't."""
+    if facts.clock_offset_s is not None and abs(facts.clock_offset_s) > _MAX_CLOCK_OFFSET_S:
+        seen = f"{facts.clock_offset_s:+.0f} s against this machine"
+        meaning = "durations are not affected; installing from an index may fail"
+        yield Finding("clock", "warning", seen, meaning, "switch on time synchronisation (timedatectl set-ntp true)")

@@ -1,0 +1,57 @@
+"""Memory, swap and disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from devices.doctor.facts import BoardFacts
+from devices.doctor.finding import Finding
+
+_LITTLE_MEMORY_MB, _LITTLE_DISK_MB, _NO_DISK_MB, _MUCH_SWAP_MB = 200, 200, 20, 100
+
+
+def check_memory(facts: BoardFacts) -> Iterator[Finding]:
+    """A runtime and a model need some."""
+    if facts.memory_available_mb is None:
+        return
+    seen = f"{facts.memory_available_mb} of {facts.memory_mb} MB available"
+    if facts.memory_available_mb < _LITTLE_MEMORY_MB:
+        yield Finding("memory", "warning", seen, "the runtime may be killed", "stop other programs, or add swap")
+    else:
+        yield Finding("memory", "ok", seen)
+
+
+def check_swap(facts: BoardFacts) -> Iterator[Finding]:
+    """Swap in use is disk in the figures."""
+    if facts.swap_mb is None:
+        return
+    if facts.swap_used_mb and facts.swap_used_mb > _MUCH_SWAP_MB:
+        meaning = "what is swapped out makes inferences wait for the disk"
+        yield Finding("swap", "warning", f"{facts.swap_used_mb} of {facts.swap_mb} MB in use", meaning, "free memory")
+    else:
+        used = f"{facts.swap_used_mb or 0} of {facts.swap_mb} MB in use"
+        yield Finding("swap", "ok", used if facts.swap_mb else "none")
+
+
+def check_disk(facts: BoardFacts) -> Iterator[Finding]:
+    """Models and images are pushed to a temporary folder."""
+    if facts.work_folder is None:
+        yield Finding(
+            "disk",
+            "problem",
+            "no writable folder",
+            "nothing can be pushed",
+            "make a folder writable and name it in TMPDIR",
+        )
+        return
+    free = facts.work_free_mb
+    seen = f"{'?' if free is None else free} MB free in {facts.work_folder}"
+    if free is not None and free < _NO_DISK_MB:
+        yield Finding("disk", "problem", seen, "the board's disk is full", "free some space there (df -h)")
+    elif free is not None and free < _LITTLE_DISK_MB:
+        yield Finding("disk", "warning", seen, "large models will not fit", "free some space there (df -h)")
+    else:
+        yield Finding("disk", "ok", seen)
+    if not facts.home_writable:
+        meaning = "runs work from the temporary folder; 'devices setup' cannot install"
+        yield Finding("home", "warning", f"{facts.home or 'none'} is read-only", meaning, "make it writable")

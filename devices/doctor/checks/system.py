@@ -1,0 +1,53 @@
+"""Operating system, machine, C library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from devices.doctor.facts import BoardFacts
+from devices.doctor.finding import Finding
+from devices.doctor.wheels import runtime_wheels
+
+_ABSENT = "not known"
+
+
+def check_system(facts: BoardFacts) -> Iterator[Finding]:
+    """What the board says it is."""
+    yield Finding("board", "ok", facts.model or "no device tree: not a Raspberry Pi or Jetson, or emulated")
+    seen = f"{facts.os or _ABSENT}, kernel {facts.kernel or _ABSENT}, user {facts.user or _ABSENT}"
+    yield Finding("system", "ok", seen)
+
+
+def check_machine(facts: BoardFacts) -> Iterator[Finding]:
+    """Runtimes have 64-bit wheels only."""
+    python_32 = facts.python is not None and facts.python.platform in ("linux-armv7l", "linux-armv6l", "linux-armv8l")
+    if facts.machine in ("armv7l", "armv6l") or facts.bits == 32 or python_32:
+        yield Finding(
+            "machine", "problem", f"{facts.machine}, {facts.bits or 32}-bit programs",
+            "the runtimes have no wheels for 32-bit systems",
+            "install the 64-bit system (Raspberry Pi OS 64-bit); a Zero 2 W and every later board runs it",
+        )  # fmt: skip
+    else:
+        yield Finding("machine", "ok", facts.machine or _ABSENT)
+
+
+def check_glibc(facts: BoardFacts) -> Iterator[Finding]:
+    """Wheels name the oldest C library that they run with."""
+    if facts.glibc is None:
+        yield Finding(
+            "C library", "problem", facts.libc or _ABSENT,
+            "the runtimes' wheels need the GNU C library", "use a Debian based system, not Alpine",
+        )  # fmt: skip
+        return
+    seen = f"glibc {facts.glibc[0]}.{facts.glibc[1]}"
+    newer = [wheel for wheel in runtime_wheels() if wheel.glibc > facts.glibc]
+    too_new = [f"{wheel.package} needs {wheel.glibc[0]}.{wheel.glibc[1]}" for wheel in newer]
+    if len(too_new) == len(runtime_wheels()):
+        yield Finding(
+            "C library", "problem", seen, "no runtime has wheels for it: " + ", ".join(too_new),
+            "install a newer system: Debian 10 or JetPack 5 and later",
+        )  # fmt: skip
+    elif too_new:
+        yield Finding("C library", "warning", seen, ", ".join(too_new), "use the other runtime, or a newer system")
+    else:
+        yield Finding("C library", "ok", seen)

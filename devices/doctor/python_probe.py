@@ -1,0 +1,44 @@
+"""Asks a board's Python what it has; runs on the board, any Python 3, prints one JSON object."""
+
+import importlib.util
+import json
+import platform
+import sys
+import sysconfig
+
+
+def version(name: str) -> "str | None":
+    """Version of an installed package: None when absent, the error's text when its import fails."""
+    try:
+        if importlib.util.find_spec(name.split(".")[0]) is None:
+            return None
+        module = __import__(name)
+        found = getattr(module, "__version__", None)
+        if found is None:
+            from importlib import metadata
+
+            found = metadata.version(name.split(".")[0].replace("_", "-"))
+        return str(found)
+    except Exception as error:
+        return "broken: " + (str(error).splitlines() or [type(error).__name__])[-1]
+
+
+print(  # noqa: T201 - this is the answer
+    "@eamdeploy "
+    + json.dumps(
+        {
+            "python": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "executable": sys.executable,
+            "platform": sysconfig.get_platform(),
+            "prefix": sys.prefix,
+            "numpy": version("numpy"),
+            "onnxruntime": version("onnxruntime"),
+            "ai_edge_litert": version("ai_edge_litert"),
+            "tflite_runtime": version("tflite_runtime"),
+            "pip": importlib.util.find_spec("pip") is not None,
+            "venv": importlib.util.find_spec("venv") is not None,
+            "ensurepip": importlib.util.find_spec("ensurepip") is not None,
+        }
+    )
+)

@@ -1,0 +1,153 @@
+"""The whole installation on a board."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from devices.doctor import BoardFacts, read_facts
+from devices.doctor.wheels import runtime_wheels
+from devices.setup.download import download_wheels
+from devices.transport import CompletedCommand, Transport
+from eamdeploy.errors import MissingDependency
+
+VENV = ".local/share/eamdeploy/venv"
+_LIMIT_S = 1800.0
+_LAST_LINES = 3
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What an installation left on the board.
+
+    Attributes:
+        python: the environment's Python, an absolute path on the board.
+        offline: the wheels came from this machine.
+        packages: version by package name.
+    """
+
+    python: str
+    offline: bool
+    packages: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+async def set_up(
+    transport: Transport,
+    *,
+    runtimes: Sequence[str] = (),
+    offline: bool | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Installed:
+    """Make the board able to run artifacts.
+
+    Args:
+        transport: the board.
+        runtimes: packages such as ``onnxruntime``; every one that fits when left out.
+        offline: True brings wheels from this machine, False uses the board's own index; None tries the index first.
+        progress: told what is being done.
+
+    Raises:
+        MissingDependency: no Python there, nothing fits, the disk is full, or the installation failed.
+        BoardUnreachable: the link was lost.
+    """
+    await transport.connect()
+    progress("looking at the board")
+    facts = await read_facts(transport)
+    requirements = ("numpy<2" if "tflite-runtime" in runtimes else "numpy", *_chosen(facts, runtimes, transport.name))
+    venv = f"{facts.home}/{VENV}"
+    progress(f"making {venv}")
+    made = await transport.run([*transport.python, "-m", "venv", "--clear", "--without-pip", venv], timeout_s=_LIMIT_S)
+    if not made.ok:
+        raise _failed("no virtual environment could be made on the board", made, transport.name)
+    python = f"{venv}/bin/python"
+    if offline is None:
+        progress("asking the board's own index")
+        try:
+            await _install_online(transport, python, requirements)
+            offline = False
+        except MissingDependency as error:
+            progress(f"the board reaches no index ({error.why}); bringing wheels from here")
+            offline = True
+            await _install_offline(transport, facts, python, requirements, progress)
+    elif offline:
+        await _install_offline(transport, facts, python, requirements, progress)
+    else:
+        await _install_online(transport, python, requirements)
+    return Installed(python=python, offline=offline, packages=await _packages(transport, python, requirements))
+
+
+def _chosen(facts: BoardFacts, runtimes: Sequence[str], name: str) -> tuple[str, ...]:
+    if facts.python is None:
+        hint = "install it: sudo apt-get install python3 python3-venv"
+        raise MissingDependency("there is no Python on the board", where=name, why=facts.python_error, hint=hint)
+    if runtimes:
+        return tuple(runtimes)
+    fitting = [wheel.package for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc)]
+    if not fitting:
+        hint = "'eamdeploy devices check' says why"
+        raise MissingDependency("no runtime has wheels for the board", where=name, why=facts.libc, hint=hint)
+    # ai-edge-litert is tflite-runtime's successor: the old one only where nothing else fits, as it wants numpy<2
+    return tuple(name for name in fitting if name != "tflite-runtime") or ("tflite-runtime", "numpy<2")
+
+
+async def _install_online(transport: Transport, python: str, requirements: Sequence[str]) -> None:
+    pip = ["-m", "pip", "--python", python]
+    if not (await transport.run([*transport.python, "-m", "pip", "--version"])).ok:
+        raise MissingDependency("nothing can be installed from an index", where=transport.name, why="there is no pip")
+    argv = [*transport.python, *pip, "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    done = await transport.run(
+        [*argv, "--only-binary=:all:", "--retries", "1", "--timeout", "15", *requirements], timeout_s=_LIMIT_S
+    )
+    if not done.ok:
+        raise _failed("the board's index could not provide the packages", done, transport.name)
+
+
+async def _install_offline(
+    transport: Transport,
+    facts: BoardFacts,
+    python: str,
+    requirements: Sequence[str],
+    progress: Callable[[str], None],
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="eamdeploy-wheels-") as scratch:
+        progress("downloading wheels for the board's tags")
+        wheels = await asyncio.to_thread(download_wheels, requirements, facts, Path(scratch))
+        folder = await transport.workdir()
+        try:
+            for wheel in wheels:
+                progress(f"pushing {wheel.name}")
+                await transport.push(wheel, f"{folder}/{wheel.name}")
+            progress("installing")
+            pip = next(wheel.name for wheel in wheels if wheel.name.startswith("pip-"))
+            # a wheel of pip runs without being installed, so the board needs none of its own
+            argv = [python, f"{folder}/{pip}/pip", "install", "--quiet", "--no-input", "--no-index"]
+            argv += ["--disable-pip-version-check", "--no-compile", "--no-cache-dir", "--find-links", folder]
+            done = await transport.run([*argv, *requirements], timeout_s=_LIMIT_S)
+            if not done.ok:
+                raise _failed("the wheels could not be installed on the board", done, transport.name)
+        finally:
+            await transport.remove(folder)
+
+
+async def _packages(transport: Transport, python: str, requirements: Sequence[str]) -> dict[str, str]:
+    names = [requirement.split("<")[0].split("=")[0] for requirement in requirements]
+    code = "import sys, importlib.metadata as m; [print(n, m.version(n)) for n in sys.argv[1:]]"
+    done = await transport.run([python, "-c", code, *names])
+    if not done.ok:
+        raise _failed("the installed packages cannot be read back", done, transport.name)
+    return dict(line.split() for line in done.text.splitlines())
+
+
+def _failed(what: str, result: CompletedCommand, name: str) -> MissingDependency:
+    said = [line for line in result.error_text.splitlines() if line.strip()]
+    errors = [line for line in said if "rror" in line] or said
+    hint = "free some space there (df -h)" if "No space left" in result.error_text else None
+    return MissingDependency(what, where=name, why=" / ".join(errors[-_LAST_LINES:]) or None, hint=hint)
