@@ -49,7 +49,9 @@ class OnnxExporter:
         delivered = next(entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"})
         if delivered != request.opset:
             raise UsageError(
-                f"opset {request.opset} cannot be delivered", why=f"the exporter gave {delivered}", hint="ask for 18 or later"
+                f"opset {request.opset} cannot be delivered",
+                why=f"the exporter gave {delivered}",
+                hint="ask for 18 or later",
             )
         tensors = rename(model, request.layers)
         _raise_if_too_large(model.ByteSize())
@@ -59,7 +61,11 @@ class OnnxExporter:
             kept = simplify(path, request, required=[name for group in tensors.values() for name in group.values()])
             notes = (kept,)
         onnx.checker.check_model(str(path), full_check=True)
-        packages = ("torch", "onnx", "onnxscript", "onnxsim") if importlib.util.find_spec("onnxsim") else ("torch", "onnx", "onnxscript")
+        packages = (
+            ("torch", "onnx", "onnxscript", "onnxsim")
+            if importlib.util.find_spec("onnxsim")
+            else ("torch", "onnx", "onnxscript")
+        )
         return ExportedFile(path, tensors, notes, {name: version(name) for name in packages})
 
     def attach_metadata(self, path: Path, metadata: Mapping[str, Any]) -> None:
@@ -100,7 +106,9 @@ def _trace(network: nn.Module, request: ExportRequest) -> Any:
         else:
             failure = None
     if failure is not None or model is None:
-        raise InternalError("torch.onnx.export failed", why=failure or noise.tail(), hint="run again with --debug") from failure
+        raise InternalError(
+            "torch.onnx.export failed", why=failure or noise.tail(), hint="run again with --debug"
+        ) from failure
     if dynamic and not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise InternalError("the exporter fixed the batch of a graph that was to have a dynamic one")
     return model
@@ -109,5 +117,7 @@ def _trace(network: nn.Module, request: ExportRequest) -> Any:
 def _raise_if_too_large(size: int) -> None:
     if size > PROTOBUF_LIMIT:
         raise UsageError(
-            f"the graph has {size / 2**30:.1f} GiB", why="an ONNX file ends at 2 GiB", hint="reduce --width or the kernels"
+            f"the graph has {size / 2**30:.1f} GiB",
+            why="an ONNX file ends at 2 GiB",
+            hint="reduce --width or the kernels",
         )

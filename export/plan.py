@@ -110,7 +110,9 @@ def plan_network(
     sites = find_all_sites(network, input_shape)
     demands = _demands(lowering, [site for site in sites if isinstance(site, LayerSite)])
     layers = tuple(
-        _plan_layer(site, target, demands.get(site.path), costs) if isinstance(site, LayerSite) else _plan_factored(site)
+        _plan_layer(site, target, demands.get(site.path), costs)
+        if isinstance(site, LayerSite)
+        else _plan_factored(site)
         for site in sites
     )
     if isinstance(lowering, str) and lowering != "auto" and layers and all(e.lowering != lowering for e in layers):
@@ -128,7 +130,9 @@ def _demands(lowering: str | Mapping[str, str], sites: list[LayerSite]) -> dict[
         return {site.path: (lowering, False) for site in sites}
     unknown = set(lowering) - {site.path for site in sites}
     if unknown:
-        raise UsageError(f"there is no dynamic layer '{min(unknown)}'", hint=f"layers: {', '.join(site.path for site in sites)}")
+        raise UsageError(
+            f"there is no dynamic layer '{min(unknown)}'", hint=f"layers: {', '.join(site.path for site in sites)}"
+        )
     for name in lowering.values():
         get_lowering(name)
     return {path: (name, True) for path, name in lowering.items()}
@@ -151,9 +155,7 @@ def _plan_layer(site: LayerSite, target: Target, demand: tuple[str, bool] | None
     known = lowering_names()
     if demand is not None and demand[0] not in known:
         known = (*known, demand[0])
-    refusals = tuple(
-        refusal for name in known if (refusal := get_lowering(name).applies(site, target)) is not None
-    )
+    refusals = tuple(refusal for name in known if (refusal := get_lowering(name).applies(site, target)) is not None)
     refused = {refusal.lowering: refusal.reason for refusal in refusals}
     serving = tuple(name for name in known if name not in refused)
     if demand is not None and demand[1] and demand[0] in refused:

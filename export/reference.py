@@ -17,7 +17,11 @@ from export.lowerings.base import LoweredConv
 def convolution_layers(network: nn.Module) -> tuple[str, ...]:
     """Paths of every backbone convolution, static, dynamic or lowered, and of the linear layers outside attentions."""
     kinds = (DynamicConv2d, LowRankConv2d, LoweredConv, nn.Conv2d)
-    inside = tuple(f"{name}." for name, module in network.named_modules() if isinstance(module, (DynamicConv2d, LowRankConv2d, LoweredConv)))
+    inside = tuple(
+        f"{name}."
+        for name, module in network.named_modules()
+        if isinstance(module, (DynamicConv2d, LowRankConv2d, LoweredConv))
+    )
     return tuple(
         name
         for name, module in network.named_modules()

@@ -45,7 +45,9 @@ def simplify(path: Path, request: ExportRequest, *, required: Sequence[str]) -> 
         objection, gain = _judge(path, result, request, required)
         if objection:
             return f"onnxsim: dropped, {objection}"
-        os.replace(result, path) if result.stat().st_dev == path.stat().st_dev else path.write_bytes(result.read_bytes())
+        os.replace(result, path) if result.stat().st_dev == path.stat().st_dev else path.write_bytes(
+            result.read_bytes()
+        )
     return f"onnxsim: kept, {gain}"
 
 

@@ -45,7 +45,9 @@ class Target:
             UsageError: for a runtime or precision that is not known, or a batch that is neither positive nor ``dynamic``.
         """
         if self.runtime not in RUNTIME_FORMATS:
-            raise UsageError(f"no lowering is made for runtime '{self.runtime}'", hint=did_you_mean(self.runtime, RUNTIME_FORMATS))
+            raise UsageError(
+                f"no lowering is made for runtime '{self.runtime}'", hint=did_you_mean(self.runtime, RUNTIME_FORMATS)
+            )
         if self.precision not in PRECISIONS:
             raise UsageError(f"unknown precision '{self.precision}'", hint=did_you_mean(self.precision, PRECISIONS))
         if self.batch != "dynamic" and (not isinstance(self.batch, int) or self.batch < 1):

@@ -93,5 +93,7 @@ def _convert(network: nn.Module, path: Path, request: ExportRequest) -> nn.Modul
         except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError, OSError) as error:
             failure = error
     if failure is not None or wrapper is None:
-        raise InternalError("litert-torch failed", why=failure or noise.tail(), hint="run again with --debug") from failure
+        raise InternalError(
+            "litert-torch failed", why=failure or noise.tail(), hint="run again with --debug"
+        ) from failure
     return wrapper

@@ -19,7 +19,9 @@ class Aggregate:
         """Serves every layer at batch 1."""
         del site
         if target.batch != 1:
-            return Refusal(self.name, f"a convolution has one kernel for all images of a batch, and the batch is {target.batch}")
+            return Refusal(
+                self.name, f"a convolution has one kernel for all images of a batch, and the batch is {target.batch}"
+            )
         return None
 
     def __call__(self, site: LayerSite, target: Target) -> nn.Module:

@@ -1,0 +1,46 @@
+"""The document that every artifact carries under the key ``eamdeploy``; :mod:`runtimes.metadata` reads it without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import eamdeploy
+from export.plan import Plan
+from export.request import ExportedFile
+
+SCHEMA_VERSION = 1
+
+
+def artifact_metadata(
+    *,
+    name: str,
+    format: str,  # noqa: A002 - the key's name
+    precision: str,
+    input_layout: str,
+    architecture: Mapping[str, Any],
+    classes: Sequence[str],
+    preprocessing: Mapping[str, Any],
+    plan: Plan,
+    exported: ExportedFile,
+    checkpoint_sha256: str,
+) -> dict[str, Any]:
+    """Everything that a board needs to use the artifact, and that a report needs to explain it."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "format": format,
+        "precision": precision,
+        "architecture": dict(architecture),
+        "classes": list(classes),
+        "preprocessing": dict(preprocessing),
+        "target": plan.target.to_dict(),
+        "plan": [
+            {key: entry[key] for key in ("layer", "kind", "lowering", "shape", "input_hw", "stride")}
+            for entry in plan.to_list()
+        ],
+        "tensors": {kind: dict(group) for kind, group in exported.tensors.items()},
+        "checkpoint_sha256": checkpoint_sha256,
+        "eamdeploy_version": eamdeploy.__version__,
+        "input_layout": input_layout,
+    }

@@ -1,0 +1,106 @@
+"""An ONNX graph with the questions a rewrite asks: who makes a tensor, who reads it, what is constant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+class OnnxGraph:
+    """A view of ``model`` for reading, and a place to collect new initializers.
+
+    Attributes:
+        model: the ``ModelProto``; its nodes are replaced by :meth:`finish`.
+        constants: initializers by name.
+        producer: the node that makes a tensor.
+        readers: the nodes that read a tensor.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.graph = model, model.graph
+        self.constants = {tensor.name: tensor for tensor in self.graph.initializer}
+        self.producer = {name: node for node in self.graph.node for name in node.output if name}
+        self.readers: dict[str, list[Any]] = {}
+        for node in self.graph.node:
+            for name in dict.fromkeys(node.input):
+                self.readers.setdefault(name, []).append(node)
+        self.outputs = {value.name for value in self.graph.output}
+        self.inputs = [value.name for value in self.graph.input if value.name not in self.constants]
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._used = {*self.constants, *self.producer, *self.inputs}
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """The value of a constant."""
+        if name not in self._arrays:
+            from onnx import numpy_helper
+
+            self._arrays[name] = numpy_helper.to_array(self.constants[name])
+        return self._arrays[name]
+
+    def is_weight(self, name: str) -> bool:
+        """Whether it is a constant float32 tensor."""
+        return name in self.constants and self.constants[name].data_type == 1
+
+    def sole_reader(self, name: str) -> Any | None:
+        """The only node that reads ``name``, if there is exactly one and it is no output of the graph."""
+        readers = self.readers.get(name, [])
+        return readers[0] if len(readers) == 1 and name not in self.outputs else None
+
+    def add_constant(self, name: str, value: npt.NDArray[Any]) -> str:
+        """Add an initializer, or find the one of that name that was added before; returns its name."""
+        if name not in self.constants:
+            from onnx import numpy_helper
+
+            tensor = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            self.constants[name] = tensor
+            self._used.add(name)
+        return name
+
+    def finish(self, nodes: list[Any]) -> None:
+        """Put ``nodes`` into the model, sorted, with the initializers that they read."""
+        ordered = _sorted(nodes, {*self.inputs, *self.constants})
+        del self.graph.node[:]
+        self.graph.node.extend(ordered)
+        needed = {name for node in ordered for name in node.input} | self.outputs
+        kept = [tensor for name, tensor in self.constants.items() if name in needed]
+        del self.graph.initializer[:]
+        self.graph.initializer.extend(kept)
+        del self.graph.value_info[:]
+
+
+def attribute(node: Any, name: str, default: Any = None) -> Any:
+    """A node's attribute as a Python value."""
+    from onnx import helper
+
+    return next((helper.get_attribute_value(entry) for entry in node.attribute if entry.name == name), default)
+
+
+def layer_of(node: Any) -> str:
+    """The module path a node is named after; a foreign node's own name."""
+    path, _, kind = node.name.rpartition("/")
+    return path if path and kind.split("_")[0] == node.op_type else node.name or (node.output[0] if node.output else node.op_type)
+
+
+def _sorted(nodes: list[Any], ready: set[str]) -> list[Any]:
+    """The nodes in an order in which each comes after what it reads."""
+    made = {name: index for index, node in enumerate(nodes) for name in node.output if name}
+    state = [0] * len(nodes)
+    ordered: list[Any] = []
+    for start in range(len(nodes)):
+        stack = [start]
+        while stack:
+            index = stack[-1]
+            if state[index] == 2:
+                stack.pop()
+                continue
+            state[index] = 1
+            waiting = [made[name] for name in nodes[index].input if name in made and name not in ready and state[made[name]] == 0]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            state[index] = 2
+            ordered.append(nodes[index])
+            stack.pop()
+    return ordered

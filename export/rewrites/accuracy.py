@@ -1,0 +1,72 @@
+"""How many more answers a rewritten network gets wrong than the exact one, on the same images."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Change:
+    """A rewritten network's answers beside the exact network's.
+
+    Attributes:
+        images: compared.
+        top1_exact, top1: in percent.
+        lost, gained: images that only the exact, or only the rewritten network answers rightly.
+        flips: images with another answer, right or wrong.
+    """
+
+    images: int
+    top1_exact: float
+    top1: float
+    lost: int
+    gained: int
+    flips: int
+
+    @property
+    def drop_points(self) -> float:
+        """Points of top-1 lost; negative where the rewritten network does better."""
+        return 100 * (self.lost - self.gained) / self.images
+
+    @property
+    def error95_points(self) -> float:
+        """Half the width of a 95 % interval of the drop, for images drawn from the same source."""
+        net, both = self.lost - self.gained, self.lost + self.gained
+        variance = max(0.0, both - net * net / self.images) / self.images**2
+        return 100 * 1.96 * math.sqrt(variance)
+
+    def within(self, budget_points: float) -> bool:
+        """Whether the drop is no more than the budget."""
+        return self.drop_points <= budget_points + 1e-9
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "images": self.images,
+            "top1_exact": self.top1_exact,
+            "top1": self.top1,
+            "drop_points": round(self.drop_points, 4),
+            "error95_points": round(self.error95_points, 4),
+            "lost": self.lost,
+            "gained": self.gained,
+            "flips": self.flips,
+        }
+
+
+def compare_answers(exact: Tensor, rewritten: Tensor, labels: Tensor) -> Change:
+    """Compare scores ``(N, classes)`` of the two networks on images with ``labels: (N,)``."""
+    before, after = exact.argmax(1), rewritten.argmax(1)
+    right_before, right_after = before == labels, after == labels
+    count = len(labels)
+    return Change(
+        images=count,
+        top1_exact=100 * int(right_before.sum()) / count,
+        top1=100 * int(right_after.sum()) / count,
+        lost=int((right_before & ~right_after).sum()),
+        gained=int((right_after & ~right_before).sum()),
+        flips=int((before != after).sum()),
+    )

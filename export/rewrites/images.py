@@ -1,0 +1,134 @@
+"""Labelled images for a budget: one set to search on, another to confirm on, with no picture in both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eamdeploy.data import ImageDataset, open_dataset
+from eamdeploy.data.dataset import Subset, balanced_order, content_hash, take
+from eamdeploy.errors import DataError
+from eamdeploy.preprocessing import Preprocessing
+
+DEFAULT_LIMIT = 10_000
+# one batch's float32 pixels; larger images come in smaller batches
+BATCH_PIXELS = 4_000_000
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Decoded images with their labels.
+
+    Attributes:
+        name: where they are from, for reports.
+        pixels: uint8, ``(N, H, W, C)``, resized and cropped as the network wants them.
+        labels: int64, ``(N,)``.
+    """
+
+    name: str
+    pixels: Tensor
+    labels: Tensor
+    preprocessing: Preprocessing
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.labels)
+
+    def batches(self) -> Iterator[Tensor]:
+        """Normalised float32 batches ``(B, C, H, W)`` in order."""
+        size = max(1, min(250, BATCH_PIXELS // int(np.prod(self.pixels.shape[1:]))))
+        for pixels in self.pixels.split(size):
+            normal = self.preprocessing.normalize(pixels.numpy())
+            yield torch.from_numpy(normal).permute(0, 3, 1, 2).contiguous()
+
+    def first(self, count: int) -> LabelledImages:
+        """The first ``count``; the order is balanced over the classes."""
+        return LabelledImages(self.name, self.pixels[:count], self.labels[:count], self.preprocessing)
+
+
+@dataclass(frozen=True)
+class BudgetImages:
+    """``calibration`` is searched on, ``validation`` confirms."""
+
+    calibration: LabelledImages
+    validation: LabelledImages
+
+
+def budget_images(
+    calibration: Path,
+    validation: Path | None,
+    preprocessing: Preprocessing,
+    classes: tuple[str, ...],
+    *,
+    limit: int = DEFAULT_LIMIT,
+) -> BudgetImages:
+    """Read both sets, at most ``limit`` images each, balanced over the classes and always the same ones.
+
+    The first is the training split below ``calibration``, or all images where there are no splits. The second is the test
+    split below ``validation``; where that is not given, or holds the very same images, the first is parted in two.
+
+    Raises:
+        DataError: when a folder cannot be read, its classes are not the network's, or too few images remain.
+    """
+    first = _checked(open_dataset(calibration, "train", classes), classes)
+    second = None if validation is None else _checked(open_dataset(validation, "test", classes), classes)
+    if second is not None:
+        one, two = take(first, limit), take(second, limit)
+        if not _overlap(one, two):
+            return BudgetImages(_decode(one, preprocessing), _decode(two, preprocessing))
+    order = balanced_order([first.label(index) for index in range(len(first))])[: 2 * limit]
+    if len(order) < 2 * len(classes):
+        raise DataError(
+            f"{len(order)} images are too few to search on one half and confirm on the other",
+            where=first.name,
+            hint=f"give at least {2 * len(classes)}, better some thousands",
+        )
+    halves = _halves(first, order)
+    return BudgetImages(_decode(halves[0], preprocessing), _decode(halves[1], preprocessing))
+
+
+def _halves(data: ImageDataset, order: Sequence[int]) -> tuple[ImageDataset, ImageDataset]:
+    """Every other image of each class."""
+    parts: tuple[list[int], list[int]] = ([], [])
+    seen: dict[int, int] = {}
+    for index in order:
+        label = data.label(index)
+        parts[seen.get(label, 0) % 2].append(index)
+        seen[label] = seen.get(label, 0) + 1
+    one, two = Subset(data, parts[0]), Subset(data, parts[1])
+    one.name, two.name = f"{data.name}, first half", f"{data.name}, second half"
+    return one, two
+
+
+def _checked(data: ImageDataset, classes: tuple[str, ...]) -> ImageDataset:
+    if len(data.classes) != len(classes):
+        why = f"the data has {len(data.classes)} classes, the network {len(classes)}"
+        raise DataError("data and network do not fit", where=data.name, why=why)
+    return data
+
+
+def _overlap(one: ImageDataset, two: ImageDataset) -> bool:
+    """Whether any of the first hundred pictures of ``two`` is among ``one``'s."""
+    known = {content_hash(one.image(index)) for index in range(len(one))}
+    return any(content_hash(two.image(index)) in known for index in range(min(100, len(two))))
+
+
+def _decode(data: ImageDataset, preprocessing: Preprocessing) -> LabelledImages:
+    pixels = np.empty((len(data), preprocessing.size, preprocessing.size, preprocessing.channels), dtype=np.uint8)
+    kept: list[int] = []
+    for index in range(len(data)):
+        try:
+            image = preprocessing.geometry(data.image(index))
+        except DataError:
+            continue
+        pixels[len(kept)] = np.asarray(image, dtype=np.uint8).reshape(pixels.shape[1:])
+        kept.append(index)
+    if not kept:
+        raise DataError("none of the images could be read", where=data.name)
+    labels = torch.tensor([data.label(index) for index in kept])
+    return LabelledImages(data.name, torch.from_numpy(pixels[: len(kept)]), labels, preprocessing)

@@ -1,0 +1,58 @@
+"""From exact to cheapest, one layer's step at a time, the step that saves most per harm done first.
+
+Each layer has forms with a cost and a divergence; the useful ones are the lower convex hull between the exact form (dear, no
+harm) and its cheapest. Taken over all layers in order of saving per divergence, these steps are the optimal spending of any
+total divergence (up to one step): the frontier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from export.rewrites.choice import Choice
+
+# a form must save this part of what its layer costs to be worth any harm
+WORTHWHILE = 0.02
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer going from one form to a cheaper one.
+
+    Attributes:
+        saving: of cost, positive.
+        harm: the divergence added.
+    """
+
+    layer: str
+    choice: Choice
+    saving: float
+    harm: float
+
+
+def layer_steps(layer: str, costs: Mapping[Choice, float], harms: Mapping[Choice, float]) -> list[Step]:
+    """The hull of one layer from its exact form (``Choice()``) on; each step's harm per saving exceeds the last one's."""
+    current, cost, harm = Choice(), costs[Choice()], 0.0
+    least = WORTHWHILE * abs(cost)
+    steps: list[Step] = []
+    while True:
+        cheaper = [choice for choice in harms if costs[choice] < cost - least]
+        if not cheaper:
+            return steps
+        # equal slopes (no harm at all, say): the one that saves more
+        best = min(cheaper, key=lambda choice: ((harms[choice] - harm) / (cost - costs[choice]), costs[choice]))
+        steps.append(Step(layer, best, cost - costs[best], max(0.0, harms[best] - harm)))
+        current, cost, harm = best, costs[best], max(harm, harms[best])
+        del current
+
+
+def frontier_path(steps: Mapping[str, list[Step]]) -> list[Step]:
+    """All layers' steps, least harm per saving first; a layer's own stay in order."""
+    merged = [(step.harm / step.saving, index, step) for own in steps.values() for index, step in enumerate(own)]
+    return [step for _, _, step in sorted(merged, key=lambda entry: (entry[0], entry[1], entry[2].layer))]
+
+
+def choices_after(path: list[Step], count: int) -> dict[str, Choice]:
+    """What each layer is after the first ``count`` steps; layers not named are exact."""
+    return {step.layer: step.choice for step in path[:count]}

@@ -1,0 +1,273 @@
+"""The budget: the cheapest network within so many points of top-1 of the exact one.
+
+1. The divergence that each form of each layer causes alone, on a part of the calibration images (``sensitivity``).
+2. The frontier path: steps from exact to cheapest, the best bargains first (``path``).
+3. The furthest point of the path whose top-1, measured on all calibration images, has not dropped by more than the budget.
+4. Confirmation on the validation images, which had no part in the search; where it fails the search steps back.
+
+A drop is never extrapolated: what is chosen has been measured on both sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from eamdeploy.errors import UsageError, did_you_mean
+from eamdeploy.networks.network import Network
+from export.attention_stats import LayerAttention, attention_statistics
+from export.lowerings.base import LayerSite
+from export.plan import plan_network
+from export.rewrites.accuracy import Change, compare_answers
+from export.rewrites.choice import Choice, rewrite_network
+from export.rewrites.images import BudgetImages, LabelledImages
+from export.rewrites.path import Step, choices_after, frontier_path, layer_steps
+from export.rewrites.sensitivity import layer_divergences, scores_of
+from export.rewrites.work import OBJECTIVES, cost
+from export.sites import find_sites
+from export.target import Target
+
+# multiplications to spend on trying each form of each layer
+PROBE_MACS = 4e9
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FrontierPoint:
+    """A network on the frontier.
+
+    Attributes:
+        steps: how many of the path's were taken.
+        cost: estimated, as a part of the exact network's dynamic layers'.
+        exact, low_rank, mean_residual, collapsed: layers in each form.
+        calibration, validation: its measured change, where it was measured.
+    """
+
+    steps: int
+    cost: float
+    exact: int
+    low_rank: int
+    mean_residual: int
+    collapsed: int
+    calibration: Change | None = None
+    validation: Change | None = None
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """What became of one layer.
+
+    Attributes:
+        divergence: of its form alone, in nats, on the probed images.
+        saving: of the layer's estimated cost, as a part of it.
+        attention: its statistics over the calibration images.
+    """
+
+    layer: str
+    kind: str
+    choice: Choice
+    divergence: float
+    saving: float
+    attention: LayerAttention
+
+
+@dataclass(frozen=True)
+class Spending:
+    """How a budget was spent.
+
+    Attributes:
+        network: rewritten, in evaluation mode.
+        frontier: measured points, cheapest last.
+        chosen: the point taken.
+        before, after: estimated costs of the dynamic layers; milliseconds, bytes or instructions.
+    """
+
+    budget_points: float
+    minimize: str
+    network: Network
+    layers: tuple[LayerResult, ...]
+    frontier: tuple[FrontierPoint, ...]
+    chosen: FrontierPoint
+    before: float
+    after: float
+
+    @property
+    def choices(self) -> dict[str, Choice]:
+        """Layer path to form."""
+        return {layer.layer: layer.choice for layer in self.layers}
+
+
+def spend(
+    network: Network,
+    images: BudgetImages,
+    targets: tuple[Target, ...],
+    input_shape: tuple[int, int, int],
+    *,
+    budget_points: float,
+    minimize: str = "latency",
+    say: Say | None = None,
+) -> Spending:
+    """Search the cheapest rewrite of ``network`` within ``budget_points``.
+
+    Args:
+        targets: what the artifacts are for; where there are several their costs are added up.
+
+    Raises:
+        UsageError: for a budget or an objective that cannot be, or a network without dynamic layers.
+    """
+    if not 0 < budget_points <= 100:
+        raise UsageError(f"a budget is a number of points between 0 and 100, got {budget_points:g}", where="--budget")
+    if minimize not in OBJECTIVES:
+        raise UsageError(
+            f"nothing is known of '{minimize}'", where="--minimize", hint=did_you_mean(minimize, OBJECTIVES)
+        )
+    sites = find_sites(network, input_shape)
+    if not sites:
+        raise UsageError("the network has no dynamic layer: there is nothing to spend a budget on")
+    return _Search(network.eval(), sites, images, targets, input_shape, budget_points, minimize, say or _silent).run()
+
+
+def _silent(sentence: str) -> None:
+    del sentence
+
+
+class _Search:
+    """The state of one search."""
+
+    def __init__(
+        self,
+        network: Network,
+        sites: list[LayerSite],
+        images: BudgetImages,
+        targets: tuple[Target, ...],
+        input_shape: tuple[int, int, int],
+        budget_points: float,
+        minimize: str,
+        say: Say,
+    ) -> None:
+        self.network, self.sites, self.images, self.targets = network, sites, images, targets
+        self.budget, self.minimize, self.say = budget_points, minimize, say
+        self.lowerings = [plan_network(network, target, input_shape).lowerings() for target in targets]
+        self.measured: dict[int, tuple[Change, Change | None]] = {}
+        self.reference: dict[str, Tensor] = {}
+
+    def run(self) -> Spending:
+        calibration = self.images.calibration
+        self.say(f"measuring the attention on {len(calibration)} images")
+        self.statistics = attention_statistics(self.network, calibration.batches())
+        probe = calibration.first(self._probe_images())
+        self.say(f"trying every form of {len(self.sites)} layers on {len(probe)} images")
+        self.harms = layer_divergences(self.network, self.sites, self.statistics, probe, minimize=self.minimize)
+        self.costs = {site.path: self._costs(site) for site in self.sites}
+        steps = {path: layer_steps(path, self.costs[path], harms) for path, harms in self.harms.items()}
+        self.path: list[Step] = frontier_path(steps)
+        self.say(f"searching {len(self.path)} steps on {len(calibration)} images")
+        taken = self._confirm(self._furthest())
+        return self._result(taken)
+
+    def _probe_images(self) -> int:
+        macs = sum(site.layer.bank[0].numel() * site.output_hw[0] * site.output_hw[1] for site in self.sites)
+        return int(min(512, max(48, PROBE_MACS / max(1, macs))))
+
+    def _costs(self, site: LayerSite) -> dict[Choice, float]:
+        choices = [Choice(), *self.harms[site.path]]
+        return {
+            choice: sum(
+                cost(site, choice, lowerings[site.path], target, self.minimize)
+                for target, lowerings in zip(self.targets, self.lowerings, strict=True)
+            )
+            for choice in choices
+        }
+
+    def _furthest(self) -> int:
+        """The last point within the budget on the calibration images; drops are taken to grow along the path."""
+        low, high = 0, len(self.path) + 1
+        trial = len(self.path)
+        while trial > low:
+            if self._change(trial).within(self.budget):
+                low = trial
+            else:
+                high = trial
+            trial = (low + high) // 2
+        return low
+
+    def _confirm(self, steps: int) -> int:
+        """Step back, by 1, 2, 4..., until the validation images agree."""
+        back = 1
+        while steps > 0:
+            change = self._change(steps)
+            if change.within(self.budget) and self._validate(steps).within(self.budget):
+                return steps
+            self.say(f"{steps} steps are not confirmed, stepping back")
+            steps, back = max(0, steps - back), 2 * back
+        return 0
+
+    def _change(self, steps: int) -> Change:
+        if steps not in self.measured:
+            self.measured[steps] = (self._compare(steps, self.images.calibration), None)
+        return self.measured[steps][0]
+
+    def _validate(self, steps: int) -> Change:
+        calibration, validation = self.measured[steps]
+        if validation is None:
+            validation = self._compare(steps, self.images.validation)
+            self.measured[steps] = (calibration, validation)
+        return validation
+
+    def _compare(self, steps: int, images: LabelledImages) -> Change:
+        if images.name not in self.reference:
+            self.reference[images.name] = scores_of(self.network, images.batches())
+        exact = self.reference[images.name]
+        if steps == 0:
+            return compare_answers(exact, exact, images.labels)
+        rewritten = rewrite_network(self.network, choices_after(self.path, steps), self.statistics)
+        return compare_answers(exact, scores_of(rewritten, images.batches()), images.labels)
+
+    def _point(self, steps: int) -> FrontierPoint:
+        choices = choices_after(self.path, steps)
+        kinds = [choices.get(site.path, Choice()).kind for site in self.sites]
+        calibration, validation = self.measured[steps]
+        return FrontierPoint(
+            steps=steps,
+            cost=self._total(choices) / self._total({}),
+            exact=kinds.count("exact"),
+            low_rank=kinds.count("low-rank"),
+            mean_residual=kinds.count("mean-residual"),
+            collapsed=kinds.count("collapse"),
+            calibration=calibration,
+            validation=validation,
+        )
+
+    def _total(self, choices: Mapping[str, Choice]) -> float:
+        return sum(self.costs[site.path][choices.get(site.path, Choice())] for site in self.sites)
+
+    def _result(self, steps: int) -> Spending:
+        for known in {0, steps}:
+            self._change(known)
+            self._validate(known)
+        choices = choices_after(self.path, steps)
+        layers = tuple(self._layer(site, choices.get(site.path, Choice())) for site in self.sites)
+        frontier = tuple(self._point(known) for known in sorted(self.measured))
+        return Spending(
+            budget_points=self.budget,
+            minimize=self.minimize,
+            network=rewrite_network(self.network, choices, self.statistics).eval(),
+            layers=layers,
+            frontier=frontier,
+            chosen=self._point(steps),
+            before=self._total({}),
+            after=self._total(choices),
+        )
+
+    def _layer(self, site: LayerSite, choice: Choice) -> LayerResult:
+        costs = self.costs[site.path]
+        return LayerResult(
+            layer=site.path,
+            kind=site.kind,
+            choice=choice,
+            divergence=self.harms[site.path].get(choice, 0.0),
+            saving=1 - costs[choice] / costs[Choice()],
+            attention=self.statistics[site.path],
+        )

@@ -1,0 +1,122 @@
+"""What a rewrite of one layer alone does to the scores: the mean Kullback-Leibler divergence from the exact network's.
+
+Small rewrites of different layers disturb the scores nearly independently, so their divergences add up: a search can weigh
+them without trying every combination. Unlike a count of changed answers it is smooth, and not blind to near misses.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from eamdeploy.networks.network import Network
+from eamdeploy.networks.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
+from export.attention_stats import LayerAttention
+from export.lowerings.base import LayerSite
+from export.rewrites.choice import Choice, rewrite_layer
+from export.rewrites.factors import full_rank
+from export.rewrites.images import LabelledImages
+
+RANKS = (1, 2, 4, 8)
+# a rewrite that already does this small a part of what collapsing does needs no finer relative
+GOOD_ENOUGH = 0.03
+# collapsing that alone does less than this (nats) changes no answer: nothing between it and exact is worth a trial
+NEGLIGIBLE = 1e-7
+
+OnProgress = Callable[[int, int], None]
+
+
+def divergence(reference: Tensor, scores: Tensor) -> float:
+    """Mean over images of ``KL(softmax(reference) || softmax(scores))``, in nats, for scores ``(N, classes)``."""
+    left, right = reference.double().log_softmax(1), scores.double().log_softmax(1)
+    return max(0.0, float((left.exp() * (left - right)).sum(dim=1).mean()))
+
+
+@torch.no_grad()
+def scores_of(network: nn.Module, batches: Iterator[Tensor]) -> Tensor:
+    """Scores ``(N, classes)`` in evaluation mode."""
+    network.eval()
+    return torch.cat([network(images) for images in batches])
+
+
+@torch.no_grad()
+def layer_divergences(
+    network: Network,
+    sites: list[LayerSite],
+    statistics: Mapping[str, LayerAttention],
+    images: LabelledImages,
+    *,
+    minimize: str = "latency",
+    on_progress: OnProgress | None = None,
+) -> dict[str, dict[Choice, float]]:
+    """The divergence of each choice of each layer, all others exact: layer path to choice to nats.
+
+    The part of the network before a layer runs once for all of its choices.
+    """
+    network = copy.deepcopy(network).eval()
+    stages = [*_stages(network)]
+    feeds = list(images.batches())
+    wanted = {site.path: site for site in sites}
+    reference: Tensor | None = None
+    found: dict[str, dict[Choice, float]] = {}
+    for index, (prefix, stage) in enumerate(stages):
+        rest = [module for _, module in stages[index:]]
+        if reference is None:
+            reference = torch.cat([_run(network, rest, feed) for feed in feeds])
+        inside = [path for path in wanted if path == prefix or path.startswith(f"{prefix}.")]
+        for path in inside:
+            found[path] = _try_choices(network, wanted[path], statistics[path], rest, feeds, reference, minimize)
+            if on_progress is not None:
+                on_progress(len(found), len(wanted))
+        feeds = [stage(feed) for feed in feeds]
+    return found
+
+
+def _try_choices(
+    network: Network,
+    site: LayerSite,
+    statistics: LayerAttention,
+    rest: list[nn.Module],
+    feeds: list[Tensor],
+    reference: Tensor,
+    minimize: str,
+) -> dict[Choice, float]:
+    def measure(choice: Choice) -> float:
+        original = network.get_submodule(site.path)
+        try:
+            rewrite_layer(network, site.path, choice, statistics)
+            return divergence(reference, torch.cat([_run(network, rest, feed) for feed in feeds]))
+        finally:
+            network.set_submodule(site.path, original)
+            network.rewrites.pop(site.path, None)
+
+    collapse = Choice(COLLAPSE)
+    found = {collapse: measure(collapse)}
+    if minimize == "size":
+        found[Choice(MEAN_RESIDUAL, storage="int8")] = measure(Choice(MEAN_RESIDUAL, storage="int8"))
+    whole = full_rank(tuple(site.layer.bank.shape), site.layer.groups)
+    most = site.layer.kernels - 2 if site.layer.groups > 1 else whole // 2
+    for rank in RANKS:
+        enough = min(found.values()) <= max(NEGLIGIBLE, GOOD_ENOUGH * found[collapse])
+        if rank > most or found[collapse] <= NEGLIGIBLE or enough:
+            break
+        found[Choice(LOW_RANK, rank=rank)] = measure(Choice(LOW_RANK, rank=rank))
+    return found
+
+
+def _stages(network: Network) -> Iterator[tuple[str, nn.Module]]:
+    """The parts that run one after the other, with their paths."""
+    yield "stem", network.stem
+    for name, block in cast(nn.Sequential, network.blocks).named_children():
+        yield f"blocks.{name}", block
+
+
+def _run(network: Network, rest: list[nn.Module], x: Tensor) -> Tensor:
+    for stage in rest:
+        x = stage(x)
+    scores: Tensor = network.classifier(network.head(x.mean(dim=(2, 3))))
+    return scores

@@ -1,0 +1,115 @@
+"""What a layer costs in a given form: its work, counted, times what a unit of it costs on the target.
+
+The prices of latency are fitted to single layers measured at batch 1 on one x86-64 core; those of other machines are higher
+by a common factor, which orders the choices alike. They guide a search whose result is then measured as a whole; nobody is
+shown them as a measurement.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, dataclass
+
+from eamdeploy.networks.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
+from export.lowerings.base import LayerSite
+from export.rewrites.choice import EXACT, Choice
+from export.rewrites.mean_residual import BYTES
+from export.target import Target
+
+OBJECTIVES = ("latency", "size", "instructions")
+# operators of a lowered attention: channels, pooling, two linear layers, their activation, softmax, and their reshapes
+ATTENTION_OPERATORS = 10
+
+
+@dataclass(frozen=True)
+class Work:
+    """Counts per image.
+
+    Attributes:
+        dense: multiplications of dense convolutions.
+        depthwise: of grouped convolutions with constant kernels, which have a fast path.
+        slow_depthwise: of grouped convolutions with computed kernels, which do not.
+        mixed: elements of the bank that are mixed into a kernel.
+        elements: results of elementwise operators.
+        operators: launched.
+        stored: bytes in the file.
+    """
+
+    dense: float = 0
+    depthwise: float = 0
+    slow_depthwise: float = 0
+    mixed: float = 0
+    elements: float = 0
+    operators: float = 0
+    stored: float = 0
+
+
+# nanoseconds per unit, in the order of the fields of Work
+_LATENCY_NS = {
+    "onnxruntime": (0.025, 0.05, 0.2, 0.13, 0.4, 2500.0, 0.0),
+    "litert": (0.024, 0.045, 0.14, 0.15, 0.4, 1200.0, 0.0),
+}
+# aarch64 with 128-bit vectors: a quarter of an instruction per multiplication, loads and loop overhead on top
+_INSTRUCTIONS = (0.33, 0.6, 1.5, 0.6, 0.8, 3000.0, 0.0)
+_BYTES = (0.0, 0.0, 0.0, 0.0, 0.0, 150.0, 1.0)
+
+
+def layer_work(site: LayerSite, choice: Choice, lowering: str) -> Work:
+    """The work of a layer in the form ``choice``; ``lowering`` is what the exact form would be lowered to."""
+    layer = site.layer
+    positions, kernel = math.prod(site.output_hw), layer.bank[0].numel()
+    grouped = layer.groups > 1
+    macs = float(kernel * positions)
+    static = Work(0 if grouped else macs, macs if grouped else 0, operators=1, stored=4 * kernel)
+    if choice.kind == COLLAPSE:
+        return static
+    attention = layer.attention
+    weights = sum(parameter.numel() for parameter in attention.parameters())
+    inputs = attention.selected * math.prod(site.input_hw)
+    shared = Work(dense=weights, elements=inputs, operators=ATTENTION_OPERATORS, stored=4 * weights)
+    if choice.kind == LOW_RANK:
+        return _sum(static, shared, _low_rank(site, choice.rank or 1, macs, positions))
+    bank = layer.kernels * kernel
+    if lowering in {"experts", "taps"}:
+        many = Work(
+            dense=0 if grouped else macs * layer.kernels,
+            depthwise=macs * layer.kernels if grouped else 0,
+            elements=2 * layer.kernels * layer.out_channels * positions,
+            operators=3 * layer.kernels,
+            stored=4 * bank,
+        )
+        return _sum(shared, many)
+    stored = 4.0 * bank
+    if choice.kind == MEAN_RESIDUAL:
+        stored = kernel * (4 + (layer.kernels - 1) * BYTES[choice.storage or "int8"])
+    mixed = Work(0 if grouped else macs, 0, macs if grouped else 0, mixed=bank, operators=3, stored=stored)
+    return _sum(shared, mixed)
+
+
+def _low_rank(site: LayerSite, rank: int, macs: float, positions: int) -> Work:
+    layer = site.layer
+    outputs = layer.out_channels * positions
+    if layer.groups > 1:
+        stored = 4 * rank * layer.bank[0].numel()
+        return Work(depthwise=rank * macs, elements=2 * rank * outputs, operators=3 * rank + 1, stored=stored)
+    each = layer.in_channels * math.prod(layer.kernel_size) + layer.out_channels
+    return Work(dense=rank * each * positions, elements=rank * positions + outputs, operators=5, stored=4 * rank * each)
+
+
+def _sum(*parts: Work) -> Work:
+    return Work(*(sum(values) for values in zip(*(astuple(part) for part in parts), strict=True)))
+
+
+def cost(site: LayerSite, choice: Choice, lowering: str, target: Target, minimize: str) -> float:
+    """Estimated milliseconds, or bytes, or instructions of a layer in the form ``choice``."""
+    counts = astuple(layer_work(site, choice, lowering))
+    if minimize == "latency":
+        prices = tuple(price / 1e6 for price in _LATENCY_NS[target.runtime])
+    else:
+        prices = _BYTES if minimize == "size" else _INSTRUCTIONS
+    return sum(count * price for count, price in zip(counts, prices, strict=True))
+
+
+def exact_cost(site: LayerSite, lowering: str, target: Target, minimize: str) -> float:
+    """The same of the layer as it is."""
+    return cost(site, Choice(EXACT), lowering, target, minimize)
