@@ -65,6 +65,8 @@ class LocalStream:
         """End the whole process group."""
         await _kill_group(self._process)
         self._stderr.cancel()
+        # a process in a session of its own, which dies a moment later, still holds the other ends of the pipes
+        self._process._transport.close()  # type: ignore[attr-defined]
 
     @property
     def stderr_tail(self) -> str:

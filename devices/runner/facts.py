@@ -27,7 +27,8 @@ def read(runtimes: list[str]) -> dict[str, Any]:
         "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "memory_mb": _memory_total(),
     }
-    for name in runtimes:
+    # the runtimes' own modules need numpy
+    for name in runtimes if found["numpy"] else ():
         runtime = get_runtime(name)
         if runtime.available():
             found[name] = runtime.version()

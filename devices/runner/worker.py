@@ -17,9 +17,10 @@ from typing import Any
 
 from devices.runner import facts, inference, timing, wire
 from eamdeploy.errors import EamdeployError, MeasurementError, MissingDependency
-from runtimes.batching import sample_feeds
 from runtimes.protocol import RuntimeOptions, Session
 from runtimes.registry import get_runtime
+
+# nothing above may need numpy: that it is missing must be said in words
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -89,6 +90,8 @@ class Worker:
         }
 
     def _measure(self, message: dict[str, Any]) -> dict[str, Any]:
+        from runtimes.batching import sample_feeds
+
         session = self._loaded()
         call = session.timed_call(sample_feeds(session.inputs, batch=message.get("batch", 1)))
         result = timing.measure(call, timing.Limits(**message["limits"]))
@@ -98,6 +101,8 @@ class Worker:
         return inference.run_shard(self._loaded(), message)
 
     def _profile(self, message: dict[str, Any]) -> dict[str, Any]:
+        from runtimes.batching import sample_feeds
+
         session = self._loaded()
         feeds = sample_feeds(session.inputs, batch=message.get("batch", 1))
         for _ in range(message["inferences"]):
