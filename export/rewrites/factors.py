@@ -1,7 +1,7 @@
-"""The arithmetic of the rewrites: a bank taken apart around a mean, and how far a rewritten kernel is from the true one.
+"""The arithmetic of the rewrites: a bank taken apart around a mean, and how far a rewritten kernel is from the true.
 
-``W(x) = Kbar + sum_i (alpha_i - abar_i) K_i``. The deviations sum to 0, so they move in k - 1 directions at most. Along the
-eigenvectors ``q_j`` of alpha's covariance they are uncorrelated with variance ``v_j``, and
+``W(x) = Kbar + sum_i (alpha_i - abar_i) K_i``. The deviations sum to 0, so they move in k - 1 directions at most. Along
+the eigenvectors ``q_j`` of alpha's covariance they are uncorrelated with variance ``v_j``, and
 
     W(x) = Kbar + sum_j (q_j . (alpha - abar)) D_j,     D_j = sum_i q_ji K_i
 

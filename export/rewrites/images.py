@@ -42,7 +42,7 @@ class LabelledImages:
     def batches(self) -> Iterator[Tensor]:
         """Normalised float32 batches ``(B, C, H, W)`` in order."""
         size = max(1, min(250, BATCH_PIXELS // int(np.prod(self.pixels.shape[1:]))))
-        for pixels in self.pixels.split(size):
+        for pixels in torch.split(self.pixels, size):
             normal = self.preprocessing.normalize(pixels.numpy())
             yield torch.from_numpy(normal).permute(0, 3, 1, 2).contiguous()
 
@@ -69,8 +69,8 @@ def budget_images(
 ) -> BudgetImages:
     """Read both sets, at most ``limit`` images each, balanced over the classes and always the same ones.
 
-    The first is the training split below ``calibration``, or all images where there are no splits. The second is the test
-    split below ``validation``; where that is not given, or holds the very same images, the first is parted in two.
+    The first is the training split below ``calibration``, or all images where there are no splits. The second is the
+    test split below ``validation``; where that is not given, or holds the very same images, the first is parted in two.
 
     Raises:
         DataError: when a folder cannot be read, its classes are not the network's, or too few images remain.

@@ -1,7 +1,7 @@
 """mean-residual: the mean kernel, and the differences between kernels in fewer bits. Exact with 32-bit differences.
 
-``W(x) = Kbar + sum_{i<k} (alpha_i - abar_i) (K_i - K_k)``, because the deviations sum to 0: k - 1 differences and a mean hold
-what k kernels held, and where alpha stays near ``abar`` an error of the differences is multiplied by next to nothing.
+``W(x) = Kbar + sum_{i<k} (alpha_i - abar_i) (K_i - K_k)``, because the deviations sum to 0: k - 1 differences and a mean
+hold what k kernels held, and where alpha stays near ``abar`` an error of the differences is multiplied by next to nothing.
 """
 
 from __future__ import annotations

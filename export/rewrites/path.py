@@ -1,8 +1,8 @@
 """From exact to cheapest, one layer's step at a time, the step that saves most per harm done first.
 
-Each layer has forms with a cost and a divergence; the useful ones are the lower convex hull between the exact form (dear, no
-harm) and its cheapest. Taken over all layers in order of saving per divergence, these steps are the optimal spending of any
-total divergence (up to one step): the frontier.
+Each layer has forms with a cost and a divergence; the useful ones are the lower convex hull between the exact form
+(dear, no harm) and its cheapest. Taken over all layers in order of saving per divergence, these steps are the optimal
+spending of any total divergence (up to one step): the frontier.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Step:
 
 
 def layer_steps(layer: str, costs: Mapping[Choice, float], harms: Mapping[Choice, float]) -> list[Step]:
-    """The hull of one layer from its exact form (``Choice()``) on; each step's harm per saving exceeds the last one's."""
-    current, cost, harm = Choice(), costs[Choice()], 0.0
+    """The hull of one layer from its exact form (``Choice()``) on: each step does more harm per saving than the last."""
+    cost, harm = costs[Choice()], 0.0
     least = WORTHWHILE * abs(cost)
     steps: list[Step] = []
     while True:
@@ -43,8 +43,7 @@ def layer_steps(layer: str, costs: Mapping[Choice, float], harms: Mapping[Choice
         # equal slopes (no harm at all, say): the one that saves more
         best = min(cheaper, key=lambda choice: ((harms[choice] - harm) / (cost - costs[choice]), costs[choice]))
         steps.append(Step(layer, best, cost - costs[best], max(0.0, harms[best] - harm)))
-        current, cost, harm = best, costs[best], max(harm, harms[best])
-        del current
+        cost, harm = costs[best], max(harm, harms[best])
 
 
 def frontier_path(steps: Mapping[str, list[Step]]) -> list[Step]:

@@ -2,7 +2,7 @@
 
 1. The divergence that each form of each layer causes alone, on a part of the calibration images (``sensitivity``).
 2. The frontier path: steps from exact to cheapest, the best bargains first (``path``).
-3. The furthest point of the path whose top-1, measured on all calibration images, has not dropped by more than the budget.
+3. The furthest point of the path whose top-1, measured on all calibration images, has not dropped by more than that.
 4. Confirmation on the validation images, which had no part in the search; where it fails the search steps back.
 
 A drop is never extrapolated: what is chosen has been measured on both sets.

@@ -1,14 +1,14 @@
 """What a rewrite of one layer alone does to the scores: the mean Kullback-Leibler divergence from the exact network's.
 
-Small rewrites of different layers disturb the scores nearly independently, so their divergences add up: a search can weigh
-them without trying every combination. Unlike a count of changed answers it is smooth, and not blind to near misses.
+Small rewrites of different layers disturb the scores nearly independently, so their divergences add up: a search can
+weigh them without trying every combination. Unlike a count of changed answers it is smooth, and not blind to near misses.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import cast
+
 
 import torch
 from torch import Tensor, nn
@@ -111,7 +111,7 @@ def _try_choices(
 def _stages(network: Network) -> Iterator[tuple[str, nn.Module]]:
     """The parts that run one after the other, with their paths."""
     yield "stem", network.stem
-    for name, block in cast(nn.Sequential, network.blocks).named_children():
+    for name, block in network.blocks.named_children():
         yield f"blocks.{name}", block
 
 

@@ -1,8 +1,8 @@
 """What a layer costs in a given form: its work, counted, times what a unit of it costs on the target.
 
-The prices of latency are fitted to single layers measured at batch 1 on one x86-64 core; those of other machines are higher
-by a common factor, which orders the choices alike. They guide a search whose result is then measured as a whole; nobody is
-shown them as a measurement.
+The prices of latency are fitted to single layers measured at batch 1 on one x86-64 core; those of other machines are
+higher by a common factor, which orders the choices alike. They guide a search whose result is then measured as a whole;
+nobody is shown them as a measurement.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def cost(site: LayerSite, choice: Choice, lowering: str, target: Target, minimiz
         prices = tuple(price / 1e6 for price in _LATENCY_NS[target.runtime])
     else:
         prices = _BYTES if minimize == "size" else _INSTRUCTIONS
-    return sum(count * price for count, price in zip(counts, prices, strict=True))
+    return float(sum(count * price for count, price in zip(counts, prices, strict=True)))
 
 
 def exact_cost(site: LayerSite, lowering: str, target: Target, minimize: str) -> float:
