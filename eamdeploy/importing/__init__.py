@@ -1,0 +1,1 @@
+"""Foreign weights: a static MobileNet's, as they are or as the start of a dynamic network."""

@@ -1,0 +1,71 @@
+"""From a foreign file to a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eamdeploy.errors import DataError
+from eamdeploy.importing.matching import Match, fill
+from eamdeploy.importing.warm_start import warm_start
+from eamdeploy.importing.weights import read_weights
+from eamdeploy.networks.build import build
+from eamdeploy.networks.checkpoint import save_checkpoint
+from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """The checkpoint written, and which of the static network's tensors the file filled."""
+
+    checkpoint: Path
+    match: Match
+
+
+def read_labels(path: Path | None, classes: int) -> Sequence[str]:
+    """Class names, one a line; numbered ones where no file is given.
+
+    Raises:
+        DataError: when their number is not ``classes``.
+    """
+    if path is None:
+        return [f"class {index}" for index in range(classes)]
+    try:
+        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("cannot read the class names", where=path, why=error) from error
+    if len(names) != classes:
+        raise DataError(f"{len(names)} class names for {classes} classes", where=path)
+    return names
+
+
+def import_weights(
+    source: Path, spec: ArchSpec, out: Path, *, labels: Path | None = None, resize: int | None = None, noise: float = 0.003
+) -> ImportResult:
+    """Write a checkpoint of ``spec`` that starts from the static weights in ``source``.
+
+    A ``.npz`` is taken as exported from TensorFlow: its padding, ReLU6, and pixels scaled to [-1, 1]; other files as
+    PyTorch's, with ImageNet's statistics.
+
+    Raises:
+        DataError: when the file cannot be read or does not fit the architecture.
+        UsageError: when the checkpoint cannot be written.
+    """
+    names = read_labels(labels, spec.classes)
+    weights = read_weights(source)
+    if weights.folded:
+        spec = replace(spec, padding="tf-same", activation="relu6" if "v3" not in spec.arch else "own")
+    static = build(replace(spec, conv="static"))
+    match = fill(static, weights, source=str(source))
+    network = static if spec.conv == "static" else warm_start(static, spec, noise)
+    size = spec.input_px
+    wanted = resize or (round(size * 8 / 7) if size > 64 else None)
+    half = (0.5,) * spec.in_channels
+    imagenet = Preprocessing(size, wanted) if spec.in_channels == 3 else Preprocessing(size, wanted, half, half, 1)
+    preprocessing = Preprocessing(size, wanted, half, half, spec.in_channels) if weights.folded else imagenet
+    path = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
+    meta = {"data": "imported", "source": source.name}
+    save_checkpoint(path, network, preprocessing=preprocessing.to_dict(), classes=names, meta=meta)
+    return ImportResult(path, match)
