@@ -102,6 +102,12 @@ class BoardRegistry:
             raise UsageError(f"no board is called '{name}'", where=self.path, hint=hint)
         return boards[name]
 
+    def check_free(self, name: str) -> None:
+        """Raise `UsageError` when a board is already called so."""
+        if any(board.name == name for board in self.boards()):
+            hint = f"remove it first (eamdeploy devices remove {name}), or choose another name"
+            raise UsageError(f"a board is already called '{name}'", where=self.path, hint=hint)
+
     def add(self, board: Board, *, replace_existing: bool = False) -> None:
         """Keep a board.
 
@@ -109,11 +115,9 @@ class BoardRegistry:
             UsageError: the name is taken.
         """
         with self._locked():
-            boards = {known.name: known for known in self.boards()}
-            if board.name in boards and not replace_existing:
-                hint = "remove it first, or choose another name"
-                raise UsageError(f"a board is already called '{board.name}'", where=self.path, hint=hint)
-            self._write({**boards, board.name: board})
+            if not replace_existing:
+                self.check_free(board.name)
+            self._write({known.name: known for known in (*self.boards(), board)})
 
     def remove(self, name: str) -> Board:
         """Forget a board and return what it was.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from dataclasses import dataclass
 
@@ -59,7 +60,8 @@ def connect_failure(error: Exception, *, name: str, target: SshTarget, key: Offe
             hint="check the spelling, or use its address",
         )
     if isinstance(error, asyncssh.Error | OSError):
-        return BoardUnreachable("cannot connect to the board", where=where, why=_reason(error))
+        hint = "check its address, and that it is switched on and on this network"
+        return BoardUnreachable("cannot connect to the board", where=where, why=_reason(error), hint=hint)
     return error
 
 
@@ -93,4 +95,7 @@ def _host_key_failure(error: Exception, *, name: str, where: str, key: OfferedKe
 
 
 def _reason(error: Exception) -> str:
-    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error) or type(error).__name__
+    number = getattr(error, "errno", None)
+    if number:  # asyncio's own text is "Connect call failed" whatever the cause
+        return os.strerror(number)
+    return str(getattr(error, "reason", None) or error) or type(error).__name__
