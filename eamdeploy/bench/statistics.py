@@ -17,6 +17,8 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.float64]
 RESAMPLES = 1000
 _CONFIDENCE = 0.95
+_DRAWN = 1000
+_AT_ONCE = 1 << 20  # numbers held at a time
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ def summarize(blocks: Sequence[Sequence[float]], *, seed: int = 0) -> Summary:
     arrays = [np.asarray(block, dtype=np.float64) for block in blocks if len(block)]
     pooled = np.concatenate(arrays)
     p50, p90, p99 = (float(value) for value in np.percentile(pooled, [50, 90, 99]))
-    medians = bootstrap_medians(arrays, seed=seed)
-    return Summary(p50, p90, p99, float(pooled.mean()), _interval(medians))
+    low, high = _interval(bootstrap_medians(arrays, seed=seed))
+    return Summary(p50, p90, p99, float(pooled.mean()), (min(low, p50), max(high, p50)))
 
 
 def relative_difference(
@@ -56,21 +58,24 @@ def relative_difference(
 
 
 def bootstrap_medians(blocks: Sequence[Samples], *, seed: int, resamples: int = RESAMPLES) -> Samples:
-    """Medians of ``resamples`` block-bootstrap draws."""
+    """Medians of ``resamples`` block-bootstrap draws; blocks count alike, whatever their number of samples."""
     generator = np.random.default_rng(seed)
+    pooled = np.concatenate(list(blocks))
+    lengths = np.asarray([len(block) for block in blocks])
+    offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    drawn = min(int(lengths.mean()), _DRAWN)  # of each block; fewer than it has only widens the interval
+    run = max(1, math.isqrt(int(lengths.min())))
+    runs = math.ceil(drawn / run)
+    step = max(1, _AT_ONCE // (len(blocks) * runs * run))
     medians = np.empty(resamples)
-    for index in range(resamples):
-        chosen = generator.integers(0, len(blocks), len(blocks))
-        medians[index] = np.median(np.concatenate([_moving_blocks(blocks[each], generator) for each in chosen]))
+    for start in range(0, resamples, step):
+        count = min(step, resamples - start)
+        chosen = generator.integers(0, len(blocks), (count, len(blocks), 1))
+        latest = lengths[chosen] - run + 1
+        starts = offsets[chosen] + np.floor(generator.random((count, len(blocks), runs)) * latest).astype(np.int64)
+        indices = (starts[..., None] + np.arange(run)).reshape(count, -1)
+        medians[start : start + count] = np.median(pooled[indices], axis=1)
     return medians
-
-
-def _moving_blocks(samples: Samples, generator: np.random.Generator) -> Samples:
-    count = len(samples)
-    length = max(1, math.isqrt(count))
-    starts = generator.integers(0, count - length + 1, math.ceil(count / length))
-    drawn: Samples = samples[(starts[:, None] + np.arange(length)).ravel()[:count]]
-    return drawn
 
 
 def _interval(draws: Samples) -> tuple[float, float]:
