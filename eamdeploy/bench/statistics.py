@@ -17,6 +17,8 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.float64]
 RESAMPLES = 1000
 _CONFIDENCE = 0.95
+# Student's t, 97.5 %, for 1, 2, ... degrees of freedom; beyond them the normal quantile is near enough
+_T975 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 1.96)
 _DRAWN = 1000
 _AT_ONCE = 1 << 20  # numbers held at a time
 
@@ -42,8 +44,8 @@ def summarize(blocks: Sequence[Sequence[float]], *, seed: int = 0) -> Summary:
     arrays = [np.asarray(block, dtype=np.float64) for block in blocks if len(block)]
     pooled = np.concatenate(arrays)
     p50, p90, p99 = (float(value) for value in np.percentile(pooled, [50, 90, 99]))
-    low, high = _interval(bootstrap_medians(arrays, seed=seed))
-    return Summary(p50, p90, p99, float(pooled.mean()), (min(low, p50), max(high, p50)))
+    ci95 = _interval(bootstrap_medians(arrays, seed=seed), p50, len(arrays))
+    return Summary(p50, p90, p99, float(pooled.mean()), ci95)
 
 
 def relative_difference(
@@ -54,7 +56,7 @@ def relative_difference(
     twos = [np.asarray(block, dtype=np.float64) for block in second if len(block)]
     point = float(np.median(np.concatenate(twos)) / np.median(np.concatenate(ones)) - 1)
     ratios = bootstrap_medians(twos, seed=seed + 1) / bootstrap_medians(ones, seed=seed) - 1
-    return point, _interval(ratios)
+    return point, _interval(ratios, point, min(len(ones), len(twos)))
 
 
 def bootstrap_medians(blocks: Sequence[Samples], *, seed: int, resamples: int = RESAMPLES) -> Samples:
@@ -78,7 +80,20 @@ def bootstrap_medians(blocks: Sequence[Samples], *, seed: int, resamples: int = 
     return medians
 
 
-def _interval(draws: Samples) -> tuple[float, float]:
+def _interval(draws: Samples, point: float, blocks: int) -> tuple[float, float]:
+    """Percentile interval around ``point``, widened for few blocks.
+
+    A bootstrap over k blocks knows k - 1 differences between processes only, and its spread is too small by
+    sqrt((k - 1) / k): the distances are stretched by that and by Student's t over the normal quantile.
+    """
     tail = (1 - _CONFIDENCE) / 2 * 100
     low, high = np.percentile(draws, [tail, 100 - tail])
-    return float(low), float(high)
+    stretch = _stretch(blocks)
+    return point - max(0.0, point - float(low)) * stretch, point + max(0.0, float(high) - point) * stretch
+
+
+def _stretch(blocks: int) -> float:
+    if blocks < 2:
+        return 1.0
+    quantile = _T975[min(blocks - 1, len(_T975)) - 1]
+    return quantile / _T975[-1] * math.sqrt(blocks / (blocks - 1))
