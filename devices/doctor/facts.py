@@ -99,8 +99,12 @@ class BoardFacts:
         return asdict(self) | {"features": sorted(self.features)}
 
 
-async def read_facts(transport: Transport) -> BoardFacts:
+async def read_facts(transport: Transport, *, with_python: bool = True) -> BoardFacts:
     """Ask a connected board what it is; nothing is changed on it.
+
+    Args:
+        transport: the board.
+        with_python: also import the runtimes there, which takes seconds.
 
     Raises:
         BoardUnreachable: the link was lost.
@@ -111,6 +115,8 @@ async def read_facts(transport: Transport) -> BoardFacts:
     done = await transport.run(["sh", "-c", script], timeout_s=_PROBE_LIMIT_S)
     now, elapsed = datetime.now(UTC).timestamp(), time.monotonic() - started
     values = dict(line.split("=", 1) for line in done.text.splitlines() if "=" in line)
+    if not with_python:
+        return parse_facts(values, python=None, python_error="not asked", probe_s=elapsed, now=now)
     source = folder.joinpath("python_probe.py").read_text(encoding="utf-8")
     asked = await transport.run([*transport.python, "-c", source], timeout_s=_PYTHON_LIMIT_S)
     answers = [message for line in asked.text.splitlines() if (message := wire.decode(line))]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from devices.doctor import examine
+from devices.doctor import read_facts
 from devices.emulated.image import build_image, cached_image
 from devices.emulated.machine import Machine
 from devices.emulated.tools import QEMU, tool
@@ -91,7 +91,7 @@ async def _look(transport: EmulatedTransport, build_s: float | None, stay: Calla
     try:
         await transport.connect()
         started = time.monotonic()
-        facts = (await examine(transport)).facts
+        facts = await read_facts(transport, with_python=False)
         check_s = time.monotonic() - started
         machine = transport.machine
         if machine is None or machine.boot_s is None:
