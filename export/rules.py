@@ -44,6 +44,7 @@ def facts(site: LayerSite, target: Target) -> dict[str, Any]:
         "stride": max(site.layer.stride),
         "kernel": max(site.layer.kernel_size),
         "positions": math.prod(site.output_hw),
+        "columns": math.prod(site.layer.bank.shape[2:]),
     }
 
 
@@ -83,7 +84,7 @@ def work(kind: str, shape: tuple[int, ...], positions: int, lowering: str) -> fl
     kernels, bank = shape[0], math.prod(shape)
     macs = bank / kernels * positions
     del kind
-    return macs * kernels if lowering == "experts" else macs + 4 * bank
+    return macs * kernels if lowering in {"experts", "inputs"} else macs + 4 * bank
 
 
 def predict_cost_ms(site: LayerSite, target: Target, lowering: str) -> float | None:

@@ -1,7 +1,7 @@
 """The attention of a dynamic layer in operators that export well.
 
-* channels: a gather with constant indices (ONNX), slices and a concatenation on the channels-last map (TFLite: no
-  transpose of the whole map); a run of neighbours is one slice. CGR-max stays a choice made from the data.
+* channels: a gather with constant indices (ONNX); slices or a gather of the channels-last map (TFLite: no transpose of the
+  whole map); a run of neighbours is one slice. CGR-max stays a choice made from the data.
 * adaptive average pooling: two constant matrices, exact; on small maps they and the first linear layer are one matrix.
 * the softmax's 1 / tau is folded into the last linear layer.
 """
@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,9 @@ from export.target import Target
 
 # pooling and the first linear layer become one matrix where it has at most this many elements (160 kB)
 FOLD_UP_TO_ELEMENTS = 40_000
+# channels last: one slice per channel up to these sizes, one gather beyond
+SLICE_UP_TO_CHANNELS = 8
+SLICE_UP_TO_POSITIONS = 64 * 64
 
 
 class LoweredAttention(nn.Module):
@@ -31,7 +35,7 @@ class LoweredAttention(nn.Module):
         height, width = input_hw
         selected = attention.selected
         self.channels_last = target.channels_last
-        self.select = _lower_selection(attention, target)
+        self.select = _lower_selection(attention, input_hw, target)
         fc1, fc2 = attention.fc1, attention.fc2
         size = attention.pool_size
         weight = fc1.weight.detach().unflatten(1, (selected, size, size))
@@ -50,18 +54,12 @@ class LoweredAttention(nn.Module):
             weight = weight.transpose(2, 3) if self.channels_last else weight
         else:
             self.pool = MaxCells(height, width, size)
-        # only an unpooled map is still channels last when it is flattened
-        self.flatten_last = self.channels_last and isinstance(self.pool, nn.Identity)
-        weight = weight.permute(0, 2, 3, 1) if self.flatten_last else weight
         self.fc1 = _linear(weight.flatten(1), fc1.bias)
         self.fc2 = _linear(fc2.weight.detach() / attention.temperature, fc2.bias.detach() / attention.temperature)
 
     def forward(self, x: Tensor) -> Tensor:
         """The mixing weights of each image, rows that sum to 1."""
-        chosen = self.select(x)
-        if self.channels_last and not self.flatten_last:
-            chosen = chosen.permute(0, 3, 1, 2)
-        features = self.pool(chosen).flatten(1)
+        features = self.pool(self.select(x)).flatten(1)
         return torch.softmax(self.fc2(F.relu(self.fc1(features))), dim=1)
 
 
@@ -72,28 +70,16 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     return linear
 
 
-def _lower_selection(attention: Attention, target: Target) -> nn.Module:
+def _lower_selection(attention: Attention, input_hw: tuple[int, int], target: Target) -> nn.Module:
     selection = attention.selection
     if selection is None:
-        return _Oriented(None, target.channels_last)
+        return nn.Identity()
     if isinstance(selection, StaticSelection):
         indices = [int(index) for index in selection.indices]
-        return SliceChannels(indices) if target.channels_last else GatherChannels(indices)
+        return SelectLast(indices, input_hw) if target.channels_last else GatherChannels(indices)
     if isinstance(selection, CgrMaxSelection):
         return ChooseLargest(selection, target)
-    return _Oriented(copy.deepcopy(selection), target.channels_last)
-
-
-class _Oriented(nn.Module):
-    """A selection of somebody else's, or none, with the orientation that the rest expects."""
-
-    def __init__(self, inner: nn.Module | None, channels_last: bool) -> None:
-        super().__init__()
-        self.inner, self.channels_last = inner, channels_last
-
-    def forward(self, x: Tensor) -> Tensor:
-        chosen = x if self.inner is None else self.inner(x)
-        return chosen.permute(0, 2, 3, 1) if self.channels_last else chosen
+    return copy.deepcopy(selection)
 
 
 class GatherChannels(nn.Module):
@@ -111,27 +97,36 @@ class GatherChannels(nn.Module):
         return x[:, self.run[0] : self.run[1]] if self.run else x.index_select(1, self.indices)
 
 
-class SliceChannels(nn.Module):
-    """``(B, C, H, W) -> (B, H, W, C')``: one slice per run of neighbours, of the channels-last map."""
+class SelectLast(nn.Module):
+    """``(B, C, H, W) -> (B, C', H, W)`` out of a map that the runtime keeps channels last.
 
-    def __init__(self, indices: list[int]) -> None:
+    A run of neighbours is one slice. Few channels of a small map are one slice each: a slice one channel wide needs no
+    transpose. Many channels, or a large map, are one gather: every slice would read the whole map again.
+    """
+
+    indices: Tensor
+
+    def __init__(self, indices: list[int], input_hw: tuple[int, int]) -> None:
         super().__init__()
-        self.runs: list[tuple[int, int]] = []
-        for index in indices:
-            if self.runs and self.runs[-1][1] == index:
-                self.runs[-1] = (self.runs[-1][0], index + 1)
-            else:
-                self.runs.append((index, index + 1))
+        self.chosen = indices
+        self.run = (indices[0], indices[-1] + 1) if indices == list(range(indices[0], indices[-1] + 1)) else None
+        self.slices = len(indices) <= SLICE_UP_TO_CHANNELS and math.prod(input_hw) <= SLICE_UP_TO_POSITIONS
+        self.register_buffer("indices", torch.tensor(indices, dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
         """The chosen channels."""
         last = x.permute(0, 2, 3, 1)
-        parts = [last[..., low:high] for low, high in self.runs]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=3)
+        if self.run and len(self.chosen) > 1:
+            return last[..., self.run[0] : self.run[1]].permute(0, 3, 1, 2)
+        if self.slices:
+            shape = (x.shape[0], 1, x.shape[2], x.shape[3])
+            parts = [last[..., index : index + 1].reshape(shape) for index in self.chosen]
+            return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return last.index_select(3, self.indices).permute(0, 3, 1, 2)
 
 
 class ChooseLargest(nn.Module):
-    """CGR-max, decided anew for each image: ``(B, C, H, W) -> (B, C', H, W)`` or, channels last, ``(B, H, W, C')``."""
+    """CGR-max, decided anew for each image: ``(B, C, H, W) -> (B, C', H, W)``."""
 
     offsets: Tensor
 
@@ -155,8 +150,9 @@ class ChooseLargest(nn.Module):
         if self.channels_last:
             maps = x.permute(0, 2, 3, 1)
             if self.single:
-                return maps.index_select(3, index.flatten())
-            return torch.stack([maps[i].index_select(2, index[i]) for i in range(x.shape[0])])
+                return maps.index_select(3, index.flatten()).permute(0, 3, 1, 2)
+            chosen = [maps[image].index_select(2, index[image]) for image in range(x.shape[0])]
+            return torch.stack(chosen).permute(0, 3, 1, 2)
         if self.single:
             return x.index_select(1, index.flatten())
         # rows of (B C, H W): one gather whatever the batch, without an index per position

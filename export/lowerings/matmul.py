@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Refusal
 from export.target import Target
+
+# channels last: up to this many positions the map is the cheaper operand to pack
+KERNEL_LEFT_UP_TO_POSITIONS = 64
+# channels last: from this many positions on, copying the map costs more than one product per row
+ROWS_APART_FROM_POSITIONS = 8192
 
 
 class MatMul:
@@ -31,32 +38,56 @@ class MatMul:
 
 
 class MatMulConv(LoweredConv):
-    """A 1x1 convolution as a matrix product, in the orientation of the runtime's maps."""
+    """A 1x1 convolution as a matrix product, in the orientation of the runtime's maps.
+
+    Channels first: ``W @ X``. Channels last: ``X @ W^T`` over rows of the map, which packs ``W`` for every image; on a map with
+    few positions the map is the smaller operand, and ``(W @ X^T)^T`` packs that one instead.
+    """
 
     def __init__(self, site: LayerSite, target: Target) -> None:
         super().__init__(site, target)
         kernels = site.layer.bank.detach().flatten(2)  # (k, O, C/g)
         self.inputs = kernels.shape[2]
         kernels = kernels.unflatten(1, (self.groups, -1))  # (k, g, O/g, C/g)
+        positions = math.prod(self.output_hw)
         self.last = self.channels_last and self.groups == 1
-        self.bank = KernelBank(kernels.transpose(2, 3) if self.last else kernels, target)
+        # an int8 kernel's scale belongs to the plain form, X @ W^T
+        self.kernel_left = positions <= KERNEL_LEFT_UP_TO_POSITIONS and target.precision != "int8"
+        self.rows_apart = positions >= ROWS_APART_FROM_POSITIONS and target.precision != "int8"
+        right = self.last and not self.kernel_left
+        self.bank = KernelBank(kernels.transpose(2, 3) if right else kernels, target)
 
     def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
         if self.stride != (1, 1):
             x = x[:, :, :: self.stride[0], :: self.stride[1]]
-        height, width = self.output_hw
-        weight = self.bank(alpha)
         if self.last:
-            rows = x.permute(0, 2, 3, 1).reshape(-1, height * width, self.inputs)
-            y = rows @ weight.view(-1, self.inputs, self.out_channels)
-            bias = self.bias(alpha)
-            if bias is not None:
-                y = y + (bias[:, None] if bias.ndim == 2 else bias)
-            return y.reshape(-1, height, width, self.out_channels).permute(0, 3, 1, 2)
+            return self._channels_last(x, alpha)
+        weight = self.bank(alpha)
         if self.groups == 1:
             y = weight.view(-1, self.out_channels, self.inputs) @ x.flatten(2)
         else:
             columns = x.flatten(2).unflatten(1, (self.groups, self.inputs))
             y = (weight.view(-1, self.groups, self.out_channels // self.groups, self.inputs) @ columns).flatten(1, 2)
-        return self.add_bias(y.unflatten(2, (height, width)), alpha)
+        return self.add_bias(y.unflatten(2, self.output_hw), alpha)
+
+    def _channels_last(self, x: Tensor, alpha: Tensor) -> Tensor:
+        height, width = self.output_hw
+        rows = x.permute(0, 2, 3, 1)
+        weight, bias = self.bank(alpha), self.bias(alpha)
+        if self.kernel_left:
+            rows = rows.reshape(-1, height * width, self.inputs)
+            y = weight.view(-1, self.out_channels, self.inputs) @ rows.transpose(1, 2)
+            if bias is not None:
+                y = y + bias.unsqueeze(-1)
+            return y.transpose(1, 2).reshape(-1, height, width, self.out_channels).permute(0, 3, 1, 2)
+        if self.rows_apart:
+            # one product per image row: a large map is not copied into another shape and back
+            y = rows @ weight.view(-1, 1, self.inputs, self.out_channels)
+            if bias is not None:
+                y = y + (bias[:, None, None] if bias.ndim == 2 else bias)
+            return y.permute(0, 3, 1, 2)
+        y = rows.reshape(-1, height * width, self.inputs) @ weight.view(-1, self.inputs, self.out_channels)
+        if bias is not None:
+            y = y + (bias[:, None] if bias.ndim == 2 else bias)
+        return y.reshape(-1, height, width, self.out_channels).permute(0, 3, 1, 2)

@@ -9,6 +9,7 @@ from export.lowerings.aggregate import Aggregate
 from export.lowerings.base import Lowering
 from export.lowerings.experts import Experts
 from export.lowerings.im2col import Im2Col
+from export.lowerings.inputs import Inputs
 from export.lowerings.matmul import MatMul
 from export.lowerings.taps import Taps
 from export.rewrites.collapse import Collapse
@@ -16,7 +17,7 @@ from export.rewrites.low_rank import LowRank
 from export.rewrites.mean_residual import MeanResidual
 
 ENTRY_POINT_GROUP = "eamdeploy.lowerings"
-BUILTIN: tuple[Lowering, ...] = (Aggregate(), MatMul(), Experts(), Taps(), Im2Col())
+BUILTIN: tuple[Lowering, ...] = (Aggregate(), MatMul(), Experts(), Inputs(), Taps(), Im2Col())
 # known by name, but chosen only where they are asked for or a budget allows them
 REWRITES: tuple[Lowering, ...] = (LowRank(), MeanResidual(), Collapse())
 
