@@ -1,0 +1,164 @@
+"""Accuracy on a device: exact inputs, fixed order, resumed after a lost link."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import numpy as np
+import pytest
+import tiny_models
+from board_server import BoardServer
+from PIL import Image
+
+from devices.local import LocalTransport
+from devices.runner import inference
+from devices.session import BoardSession
+from eamdeploy.bench import accuracy, expand
+from eamdeploy.bench.images import prepare_images
+from eamdeploy.errors import BoardUnreachable, DataError, MeasurementError, UsageError
+from runtimes.metadata import read_metadata
+
+
+@pytest.fixture
+def case(artifacts):
+    return expand([artifacts[0] / "tiny.onnx"])[0]
+
+
+@pytest.fixture
+def images(case, pictures):
+    return prepare_images(case.metadata, pictures, None, case.artifact)
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(accuracy, "_MOST_IMAGES", 25)  # 120 images: five shards
+
+
+def expected(artifacts, images):
+    inputs = images.preprocessing.normalize(images.pixels).transpose(0, 3, 1, 2)
+    return tiny_models.reference(artifacts[1], inputs)
+
+
+async def on(transport, case, images, **options):
+    told = []
+    async with BoardSession(transport) as session:
+        done = await accuracy.run_on_device(session, case, images, told=told.append, **options)
+    return done, told
+
+
+@pytest.mark.parametrize("name", ["tiny.onnx", "tiny.tflite"])
+def test_the_boards_outputs_are_those_of_the_artifact_image_by_image(artifacts, pictures, name, tmp_path):
+    case = expand([artifacts[0] / name])[0]
+    images = prepare_images(case.metadata, pictures, None, case.artifact)
+    done, _ = asyncio.run(on(LocalTransport(), case, images, root=tmp_path))
+    reference = expected(artifacts, images)
+    np.testing.assert_allclose(done.outputs, reference, rtol=1e-4, atol=1e-4)
+    result = accuracy.score(done.outputs, images, accuracy.run_on_host(case, images))
+    right = reference.argmax(axis=1) == images.labels
+    assert result.n == 120
+    assert result.top1 == pytest.approx(100 * right.mean())
+    assert result.flips == 0
+    assert result.top5 is None
+    assert sum(map(sum, result.confusion)) == 120
+    assert [sum(row) for row in result.confusion] == [40, 40, 40]
+    assert sum(result.confusion[index][index] for index in range(3)) == right.sum()
+    assert int(result.correct, 16).bit_count() == right.sum()
+
+
+def test_the_order_depends_on_the_content_alone(case, pictures, tmp_path):
+    renamed = tmp_path / "renamed"
+    for name in tiny_models.CLASSES:
+        (renamed / "test" / name).mkdir(parents=True)
+        for number, path in enumerate(sorted((pictures / "test" / name).iterdir(), reverse=True)):
+            Image.open(path).save(renamed / "test" / name / f"x{number:03}.bmp")
+    one = prepare_images(case.metadata, pictures, None, case.artifact)
+    other = prepare_images(case.metadata, renamed, None, case.artifact)
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+    np.testing.assert_array_equal(one.labels, other.labels)
+    assert one.digest == other.digest
+    fewer = prepare_images(case.metadata, pictures, 30, case.artifact)
+    assert len(fewer) == 30
+    assert np.bincount(fewer.labels).tolist() == [10, 10, 10]
+
+
+def test_the_board_prepares_bit_for_bit_like_the_host(images):
+    scale, shift = images.scale_and_shift
+    board = inference.normalize(images.pixels, scale, shift)
+    host = np.stack([images.preprocessing.apply(Image.fromarray(pixels)) for pixels in images.pixels])
+    assert board.tobytes() == host.tobytes()
+
+
+def test_a_board_that_prepares_differently_is_found_out(case, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "_digest", lambda *_: "another")
+    with pytest.raises(MeasurementError, match="not bit for bit"):
+        asyncio.run(on(LocalTransport(), case, images, root=tmp_path))
+
+
+def test_a_lost_link_costs_one_shard_and_the_rest_is_not_run_again(artifacts, case, images, tmp_path):
+    shards = []
+
+    async def scenario():
+        async with BoardServer(tmp_path / "pi") as board:
+            first = board.transport(python=(sys.executable,))
+            started = asyncio.create_task(on(first, case, images, root=tmp_path / "kept"))
+            while len(list((tmp_path / "kept").rglob("shard-*.npy"))) < 2:
+                await asyncio.sleep(0.01)
+            board.cut()
+            with pytest.raises(BoardUnreachable):
+                await started
+            await first.close()
+            shards.extend(sorted(path.name for path in (tmp_path / "kept").rglob("shard-*.npy")))
+            before = len(shards)
+            assert 2 <= before < 5
+
+            second = board.transport(python=(sys.executable,))
+            board.bytes_in = 0
+            done, told = await on(second, case, images, root=tmp_path / "kept")
+            await second.close()
+            return done, told, before
+
+    done, told, before = asyncio.run(scenario())
+    np.testing.assert_allclose(done.outputs, expected(artifacts, images), rtol=1e-4, atol=1e-4)
+    assert done.resumed == 25 * before
+    assert any(f"going on after {25 * before} images" in line for line in told)
+    assert list((tmp_path / "kept").rglob("shard-*.npy")) == []  # complete: nothing stale for the next time
+
+
+def test_what_was_kept_for_other_settings_or_another_artifact_is_not_used(artifacts, pictures, tmp_path):
+    from dataclasses import replace
+
+    from eamdeploy.bench.progress_store import ShardStore
+
+    case = expand([artifacts[0] / "tiny.onnx"])[0]
+    images = prepare_images(case.metadata, pictures, None, case.artifact)
+    other = replace(case, options=replace(case.options, threads=2))
+
+    async def keys():
+        async with BoardSession(LocalTransport()) as session:
+            return [accuracy._key(session, each, images, "onnxruntime 1") for each in (case, other)] + [
+                accuracy._key(session, case, images, "onnxruntime 2")
+            ]
+
+    assert len(set(asyncio.run(keys()))) == 3
+    store = ShardStore("k", tmp_path)
+    store.save(0, np.zeros((4, 3), np.float32))
+    assert store.load(0, 5) is None  # another size
+    assert store.load(0, 4).shape == (4, 3)
+    (tmp_path / "k" / "shard-00001.npy").write_bytes(b"cut off")
+    assert store.load(1, 4) is None
+
+
+def test_data_that_does_not_fit_is_refused_in_words(artifacts, pictures, tmp_path):
+    folder, _ = artifacts
+    foreign = folder / "slower.onnx"
+    with pytest.raises(UsageError, match="does not say how its images are prepared"):
+        prepare_images(read_metadata(foreign), pictures, None, foreign)
+    tiny = folder / "tiny.onnx"
+    with pytest.raises(DataError, match=r"no data was given.*--data"):
+        prepare_images(read_metadata(tiny), None, None, tiny)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "pets" / name / "a.png")
+    with pytest.raises(DataError):
+        prepare_images(read_metadata(tiny), tmp_path / "pets", None, tiny)

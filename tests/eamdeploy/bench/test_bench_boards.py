@@ -1,0 +1,256 @@
+"""Whole benches through SSH servers in this process: many boards, bad boards, bad conditions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from board_server import BoardServer
+
+from eamdeploy.bench import Effort, Request, Target, bench, expand
+from eamdeploy.errors import BoardUnreachable
+from eamdeploy.store import open_store
+
+QUICK = Effort(runs=40)
+
+
+class Boards:
+    """Board servers in a thread and an event loop of their own, as other machines would be."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.servers = [self.call(BoardServer(folder / f"pi{number}").__aenter__()) for number in range(count)]
+
+    def call(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+
+    def target(self, number, *, kind="measured"):
+        server, name = self.servers[number], f"pi{number}"
+        return Target(name, "pi4", name, kind, lambda _: server.transport(name, python=(sys.executable,)))
+
+    def on_loop(self, function, *arguments):
+        async def call():
+            return function(*arguments)
+
+        return self.call(call())
+
+    def close(self):
+        for server in self.servers:
+            self.call(server.__aexit__())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+        self.loop.close()
+
+
+@pytest.fixture
+def boards(tmp_path):
+    opened = []
+
+    def make(count):
+        opened.append(Boards(tmp_path, count))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+def left_over(server):
+    return [path.name for path in server.tmp.iterdir() if path.name.startswith("eamdeploy.")]
+
+
+def eventually(condition, timeout_s=15):
+    end = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_a_board_over_ssh_gives_latency_accuracy_and_evidence(boards, artifacts, pictures):
+    machines = boards(1)
+    cases = expand([artifacts[0] / "tiny.onnx", artifacts[0] / "tiny.tflite"])
+    store = open_store()
+    report = bench(Request(cases, QUICK, data=pictures), [machines.target(0)], store=store)
+    assert [failure.to_dict() for failure in report.failures] == []
+    assert [(run.device, run.board, run.provenance.kind) for run in report.runs] == [("pi4", "pi0", "measured")] * 2
+    for run in report.runs:
+        assert len(run.latency_ms.samples) == 40
+        assert run.latency_ms.p50 <= run.latency_ms.p90 <= run.latency_ms.p99
+        assert run.accuracy.n == 120
+        assert run.accuracy.flips == 0
+        assert run.memory_mb > 10
+        assert run.energy_mj is None
+        assert run.conditions.facts["cpus"]
+        assert run.provenance.versions["python"]
+    assert {run.id for run in store.runs()} == {run.id for run in report.runs}
+    assert eventually(lambda: not left_over(machines.servers[0]))
+
+
+def test_eight_boards_two_of_them_bad(boards, artifacts):
+    """Six complete results, two clear errors, and no longer than the slowest needs."""
+    machines = boards(8)
+    machines.on_loop(lambda: asyncio.ensure_future(machines.servers[2].stop()))
+    machines.on_loop(lambda: machines.servers[5].environment.update(PATH="/nonexistent"))
+    targets = [machines.target(number) for number in range(8)]
+    bad = machines.servers[5]
+    targets[5] = Target("pi5", "pi4", "pi5", "measured", lambda _: bad.transport("pi5"))
+    times: dict[str, list[float]] = {}
+    store = open_store()
+    start = time.monotonic()
+    report = bench(
+        Request(expand([artifacts[0] / "tiny.onnx"]), QUICK),
+        targets,
+        store=store,
+        told=lambda board, _: times.setdefault(board, []).append(time.monotonic() - start),
+    )
+    total = time.monotonic() - start
+    assert [run.board for run in report.runs] == ["pi0", "pi1", "pi3", "pi4", "pi6", "pi7"]
+    assert all(len(run.latency_ms.samples) == 40 for run in report.runs)
+    assert [(failure.board, failure.error.exit_code) for failure in report.failures] == [("pi2", 6), ("pi5", 7)]
+    assert isinstance(report.failures[0].error, BoardUnreachable)
+    assert "Python could not be started" in str(report.failures[1].error)
+    assert report.exit_code == 6
+    assert len(list(store.runs())) == 6
+    slowest = max(last[-1] - last[0] for last in times.values())
+    assert total < 1.5 * slowest + 1
+    # they really ran at the same time: each began before any had ended
+    working = [times[run.board] for run in report.runs]
+    assert max(each[0] for each in working) < min(each[-1] for each in working)
+
+
+def test_a_link_cut_in_mid_run_keeps_the_finished_cases(boards, artifacts, monkeypatch):
+    machines = boards(1)
+    server = machines.servers[0]
+    cases = expand([artifacts[0] / "tiny.onnx", artifacts[0] / "slower.onnx"])
+    store = open_store()
+
+    def told(_board, what):
+        if "slower.onnx" in what and "profiling" in what:
+            machines.on_loop(server.cut)
+
+    report = bench(Request(cases, QUICK, profile=5), [machines.target(0)], store=store, told=told)
+    assert [Path(run.artifact).name for run in report.runs] == ["tiny.onnx", "slower.onnx"]
+    assert all(run.latency_ms is not None for run in report.runs)
+    assert len(list(store.runs())) == 2
+    assert report.exit_code == 6
+    assert eventually(lambda: not left_over(server))
+
+
+def test_a_rejected_artifact_does_not_take_the_others_with_it(boards, artifacts, tmp_path):
+    machines = boards(1)
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"no model" * 20)
+    report = bench(Request(expand([bad, artifacts[0] / "tiny.onnx"]), QUICK), [machines.target(0)])
+    assert [Path(run.artifact).name for run in report.runs] == ["tiny.onnx"]
+    (failure,) = report.failures
+    assert failure.case.startswith("bad.onnx")
+    assert failure.error.exit_code == 2
+    assert str(bad) in str(failure.error)
+
+
+@pytest.mark.parametrize(("bits", "reason"), [("0x4", "throttled"), ("0x1", "under-voltage")])
+def test_throttling_during_the_run_makes_it_invalid(boards, artifacts, tmp_path, bits, reason):
+    """The firmware reports it from the third question on."""
+    machines = boards(1)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "vcgencmd"
+    script.write_text(
+        "#!/bin/sh\n[ $1 = get_throttled ] || exit 1\n"
+        f"echo x >> {tmp_path}/asked\n"
+        f"if [ $(wc -l < {tmp_path}/asked) -gt 2 ]; then echo throttled={bits}; else echo throttled=0x0; fi\n"
+    )
+    script.chmod(0o755)
+    environment = machines.servers[0].environment
+    environment["PATH"] = f"{folder}:{environment['PATH']}"
+    report = bench(Request(expand([artifacts[0] / "tiny.onnx"]), QUICK), [machines.target(0)])
+    (run,) = report.runs
+    assert run.verdict.state == "invalid"
+    assert f"{reason} during the run" in run.verdict.reasons
+    assert report.exit_code == 5
+    assert len(run.latency_ms.samples) == 40  # what was measured is kept all the same
+
+
+def test_energy_names_its_source(boards, artifacts, tmp_path):
+    machines = boards(1)
+    chip = tmp_path / "fake/sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1"
+    chip.mkdir(parents=True)
+    for name, content in (("in1_label", "VDD_IN"), ("in1_input", "5000"), ("curr1_input", "1000")):
+        (chip / name).write_text(content)
+    machines.servers[0].environment["EAMDEPLOY_SENSOR_ROOT"] = str(tmp_path / "fake")
+    (run,) = bench(Request(expand([artifacts[0] / "tiny.onnx"]), QUICK), [machines.target(0)]).runs
+    assert run.conditions.energy_source == "INA3221 VDD_IN"
+    assert run.energy_mj == pytest.approx(5000 * run.latency_ms.mean / 1000)
+
+
+def test_cooldown_waits_and_says_when_it_was_in_vain(boards, artifacts, tmp_path):
+    machines = boards(1)
+    zone = tmp_path / "fake/sys/class/thermal/thermal_zone0"
+    zone.mkdir(parents=True)
+    (zone / "type").write_text("cpu-thermal")
+    (zone / "temp").write_text("70000")
+    machines.servers[0].environment["EAMDEPLOY_SENSOR_ROOT"] = str(tmp_path / "fake")
+    cases = expand([artifacts[0] / "tiny.onnx"])
+    cooler = threading.Timer(3.0, lambda: (zone / "temp").write_text("50000"))
+    cooler.start()
+    start = time.monotonic()
+    waited = bench(Request(cases, Effort(runs=8, cooldown_c=60)), [machines.target(0)]).runs[0]
+    assert time.monotonic() - start > 3
+    assert "did not cool down" not in " ".join(waited.verdict.reasons)
+    (zone / "temp").write_text("70000")
+    vain = bench(Request(cases, Effort(runs=8, cooldown_c=60, cooldown_seconds=0)), [machines.target(0)]).runs[0]
+    assert "did not cool down" in " ".join(vain.verdict.reasons)
+
+
+def test_a_busy_board_is_left_alone(boards, artifacts):
+    """Somebody else's job holds the lock."""
+    machines = boards(1)
+    from devices.lock import board_lock
+
+    holding, release = threading.Event(), threading.Event()
+
+    def hold():
+        async def job():
+            transport = machines.servers[0].transport(python=(sys.executable,))
+            await transport.connect()
+            async with board_lock(transport, job="a long bench"):
+                holding.set()
+                while not release.is_set():
+                    await asyncio.sleep(0.05)
+            await transport.close()
+
+        asyncio.run(job())
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert holding.wait(30)
+        report = bench(Request(expand([artifacts[0] / "tiny.onnx"]), QUICK), [machines.target(0)])
+    finally:
+        release.set()
+        thread.join(30)
+    (failure,) = report.failures
+    assert "a long bench" in str(failure.error)
+    assert report.exit_code == 6
+    assert report.runs == ()
+
+
+def test_emulated_boards_give_outputs_and_no_latency(boards, artifacts, pictures):
+    machines = boards(1)
+    cases = expand([artifacts[0] / "tiny.onnx", artifacts[0] / "tiny.tflite"])
+    report = bench(Request(cases, QUICK, data=pictures), [machines.target(0, kind="emulated")])
+    outputs = [run for run in report.runs if run.provenance.kind == "emulated"]
+    assert len(outputs) == 2
+    for run in outputs:
+        assert run.latency_ms is None
+        assert run.accuracy.n == 120
+    assert all(run.provenance.kind != "measured" for run in report.runs)
+    with contextlib.suppress(IndexError):
+        assert report.failures[0].error.exit_code == 7  # no estimate, said in words
