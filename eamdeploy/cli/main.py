@@ -6,7 +6,23 @@ import os
 import sys
 import traceback
 
-from eamdeploy.errors import EamdeployError
+from eamdeploy.errors import EamdeployError, MissingDependency
+
+# top-level package to the extra that brings it
+_EXTRAS = {
+    "torch": "train",
+    "safetensors": "train",
+    "onnx": "export",
+    "onnxscript": "export",
+    "onnxsim": "export",
+    "litert_torch": "tflite",
+    "ai_edge_quantizer": "tflite",
+    "asyncssh": "boards",
+    "pydantic": "boards",
+    "jinja2": "report",
+    "matplotlib": "report",
+    "scipy": "report",
+}
 
 
 def _say(message: str) -> None:
@@ -35,6 +51,16 @@ def main(arguments: list[str] | None = None) -> None:
         # the reader of our output went away; keep Python from complaining when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS or debug:
+            traceback.print_exc()
+        if package not in _EXTRAS:
+            _say(f"internal error: {error}; report it")
+            sys.exit(1)
+        missing = MissingDependency.extra(package, extra=_EXTRAS[package])
+        _say(f"error: {missing}")
+        sys.exit(missing.exit_code)
     except Exception as error:  # noqa: BLE001
         if debug:
             traceback.print_exc()

@@ -41,3 +41,13 @@ def open_dataset(root: Path | str, split: str = "test", classes: tuple[str, ...]
     if tree is None and any((path / name).is_dir() for name in (*TRAIN_NAMES, *TEST_NAMES)):
         raise DataError(f"no {split} split", where=path, hint=f"expected a folder named {' or '.join(names)}")
     return FolderDataset(tree or path, classes)
+
+
+def open_images(root: Path | str, classes: tuple[str, ...], split: str = "test") -> ImageDataset:
+    """As :func:`open_dataset`, for a network of ``classes``: labels follow its order where the names are the same.
+
+    Other names are no error: what only looks at the pictures has no use for labels.
+    """
+    found = open_dataset(root, split)
+    same = found.classes != classes and sorted(found.classes) == sorted(classes)
+    return open_dataset(root, split, classes) if same else found

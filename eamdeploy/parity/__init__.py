@@ -10,7 +10,7 @@ its inner tensors are compared with the network's, layer by layer, until the fir
 
 from __future__ import annotations
 
-from eamdeploy.parity.check import check_parity
+from eamdeploy.parity.check import check_parity, verify
 from eamdeploy.parity.limits import ParityLimits
 from eamdeploy.parity.report import (
     AttentionParity,
@@ -32,4 +32,5 @@ __all__ = [
     "ParityLimits",
     "ParityReport",
     "check_parity",
+    "verify",
 ]

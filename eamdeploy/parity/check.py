@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
@@ -107,6 +110,35 @@ def check_parity(
                 found = locate(path, chosen, metadata, checkpoint, images, measured, threads)
                 report = _fill(replace(report, first_divergence=found), measured, shown)
     return replace(report, duration_s=time.perf_counter() - started)
+
+
+def verify(
+    artifacts: Sequence[Path | str],
+    checkpoint: Checkpoint,
+    dataset: ImageDataset | None = None,
+    *,
+    progress: Callable[[str, int, int], None] | None = None,
+    **options: Any,
+) -> list[ParityReport]:
+    """:func:`check_parity` of several artifacts, which takes the other ``options``.
+
+    Args:
+        artifacts: the files; all must be there before the first is run.
+        checkpoint: what they should be the same function as.
+        dataset: real images.
+        progress: called with the artifact's name, images done and images in all.
+        options: of :func:`check_parity`.
+
+    Raises:
+        UsageError: as there.
+    """
+    for artifact in artifacts:
+        read_metadata(artifact)
+    reports = []
+    for artifact in artifacts:
+        tell = None if progress is None else functools.partial(progress, Path(artifact).name)
+        reports.append(check_parity(artifact, checkpoint, dataset, progress=tell, **options))
+    return reports
 
 
 def _fill(report: ParityReport, measured: Measured, shown: str) -> ParityReport:

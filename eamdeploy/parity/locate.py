@@ -1,4 +1,4 @@
-"""When an artifact differs: run it and the network on the worst images, everything visible, and find where it begins."""
+"""When an artifact differs: look inside it and the network, on the worst images, and find where it begins."""
 
 from __future__ import annotations
 

@@ -1,0 +1,87 @@
+"""From the classes of a data set to the outputs of a network.
+
+By name where the names are the network's; by a map the user gives where they are others: Imagenette's folders are
+WordNet ids, ten of the ImageNet network's 1001 classes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from eamdeploy.errors import DataError
+
+
+def read_class_map(path: Path | str) -> dict[str, int | str]:
+    """A JSON object from the data's class (folder) names to the network's class indices or names.
+
+    Raises:
+        DataError: when the file is missing, no JSON object, or maps to something else.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError("cannot read the class map", where=path, why=error.strerror) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError("the class map is no JSON", where=path, why=error) from error
+    if not isinstance(document, dict):
+        raise DataError("the class map must be a JSON object", where=path, hint='such as {"n01440764": 1}')
+    for name, value in document.items():
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise DataError(f"the class map gives '{name}' neither an index nor a name", where=path)
+    return document
+
+
+def output_indices(
+    data: Sequence[str],
+    network: Sequence[str],
+    class_map: Mapping[str, int | str] | None = None,
+    *,
+    where: object = None,
+) -> tuple[int, ...]:
+    """For each class of the data, the index of the network's output that stands for it.
+
+    Without a map the names must be the network's, in any order.
+
+    Args:
+        data: the data's classes, in the order of its labels.
+        network: the network's classes, in the order of its outputs.
+        class_map: data name to network index or name.
+        where: the data's name, for messages.
+
+    Raises:
+        DataError: in one sentence, when they do not match.
+    """
+    positions = {name: index for index, name in enumerate(network)}
+    if class_map is not None:
+        return tuple(_mapped(name, class_map, positions, len(network), where) for name in data)
+    hint = "give other data, or say which is which with --class-map FILE"
+    if len(data) != len(network):
+        why = f"the data has {len(data)} ({_some(data)}) and the network {len(network)} ({_some(network)})"
+        raise DataError("the data's classes are not the network's", where=where, why=why, hint=hint)
+    missing = [name for name in data if name not in positions]
+    if missing:
+        why = f"the network has no class '{missing[0]}'; it has {_some(network)}"
+        raise DataError("the data's classes are not the network's", where=where, why=why, hint=hint)
+    return tuple(positions[name] for name in data)
+
+
+def _mapped(
+    name: str, class_map: Mapping[str, int | str], positions: Mapping[str, int], count: int, where: object
+) -> int:
+    if name not in class_map:
+        raise DataError(f"the class map has no entry for the data's class '{name}'", where=where)
+    value = class_map[name]
+    if isinstance(value, str):
+        if value not in positions:
+            raise DataError(f"the class map gives '{name}' the class '{value}', which the network does not have")
+        return positions[value]
+    if not 0 <= value < count:
+        raise DataError(f"the class map gives '{name}' the index {value}, and the network has {count} classes")
+    return value
+
+
+def _some(names: Sequence[str], shown: int = 3) -> str:
+    listed = ", ".join(names[:shown])
+    return f"{listed}, …" if len(names) > shown else listed

@@ -1,0 +1,60 @@
+"""A right artifact passes, with an error of the size of PyTorch's own rounding."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from parity_artifacts import SMALL, Made
+
+from eamdeploy.parity import ParityLimits, check_parity
+from eamdeploy.parity.report import ParityReport
+
+
+def ratio(report: ParityReport) -> float:
+    """Error in units of the network's own rounding."""
+    return report.outputs[0].relative_error / report.outputs[0].rounding_relative
+
+
+@pytest.mark.parametrize("fmt", ["onnx", "tflite"])
+def test_one_hundred_real_images(made: Callable[..., Made], fmt: str) -> None:
+    good = made(fmt)
+    report = check_parity(good.path, good.checkpoint, random_images=4)
+    assert report.verdict == "passed", report.sentence
+    assert report.images == 100
+    assert report.data == "fashion-mnist-sample"
+    assert report.flips_above_rounding == 0
+    assert report.outputs[0].snr_db is not None
+    assert report.outputs[0].snr_db > 80
+    assert ratio(report) < ParityLimits().factor / 2
+    assert [row.layer for row in report.attention] == list(good.checkpoint.network.dynamic_layers())
+    assert {check.name for check in report.checks} >= {"checkpoint", "top-1", "attention", "random input"}
+    assert all(check.status == "passed" for check in report.checks)
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("batch", ["dynamic", 3])
+def test_images_do_not_depend_on_their_batch(made: Callable[..., Made], batch: int | str) -> None:
+    good = made("onnx", SMALL, batch)
+    report = check_parity(good.path, good.checkpoint, limit=20)
+    assert report.verdict == "passed", report.sentence
+    assert [row.batch for row in report.batches] == ([3, 8] if batch == "dynamic" else [3])
+    assert len(report.attention) == 27
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        replace(SMALL, conv="static"),
+        replace(SMALL, arch="mobilenet_v3_small", width=0.5, select="cgr-max"),
+        replace(SMALL, arch="mobilenet_v2", width=0.35, conv="dynet", temperature=1.0),
+    ],
+    ids=lambda spec: spec.name,
+)
+def test_other_networks(made: Callable[..., Made], spec: object) -> None:
+    good = made("onnx", spec)
+    report = check_parity(good.path, good.checkpoint, limit=60)
+    assert report.verdict == "passed", report.sentence
+    assert ratio(report) < ParityLimits().factor / 2
