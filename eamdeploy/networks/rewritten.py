@@ -6,7 +6,7 @@ All rest on ``sum_i alpha_i = 1``: with any fixed ``abar`` that sums to 1, and `
 
 * ``collapse``: ``Kbar`` alone, an ordinary ``torch.nn.Conv2d``.
 * ``low-rank``: ``Kbar`` plus the most telling directions of the sum (:class:`LowRankConv2d`): constant weights only.
-* ``mean-residual``: a bank whose differences from ``Kbar`` lie on a coarse grid, to be stored in 8 or 16 bits
+* ``mean-residual``: fewer kernels than k, or kernels whose differences are stored in 8 or 16 bits
   (:class:`MeanResidualConv2d`).
 
 A network notes what was rewritten in ``Network.rewrites``; a checkpoint keeps it, and :func:`apply_rewrites` rebuilds
@@ -102,16 +102,20 @@ class LowRankConv2d(nn.Module):
 
 
 class MeanResidualConv2d(DynamicConv2d):
-    """A dynamic convolution that knows the ``abar`` around which its bank is stored.
+    """A dynamic convolution that knows the directions in which its kernels differ from their mean.
+
+    ``W(x) = Kbar + sum_j (q_j . (alpha - abar)) D_j`` with ``D_j = sum_i q_ji K_i``.
 
     Attributes:
-        mean_alpha: ``(k,)``, sums to 1.
-        storage: ``int8`` or ``fp16``: how the differences from the mean kernel are to be stored.
+        mean_alpha: ``abar``, ``(k,)``, sums to 1.
+        vectors: the ``q_j`` as rows, ``(R, k)``, orthonormal, each summing to 0.
+        storage: ``int8``, ``fp16`` or ``fp32``: how the ``D_j`` are to be stored.
     """
 
     mean_alpha: Tensor
+    vectors: Tensor
 
-    def __init__(self, layer: DynamicConv2d, storage: str) -> None:
+    def __init__(self, layer: DynamicConv2d, storage: str, rank: int) -> None:
         super().__init__(
             layer.in_channels,
             layer.out_channels,
@@ -126,7 +130,8 @@ class MeanResidualConv2d(DynamicConv2d):
         )
         self.storage = storage
         self.bank, self.bias = layer.bank, layer.bias
-        self.register_buffer("mean_alpha", torch.full((layer.kernels,), 1 / layer.kernels, dtype=layer.bank.dtype))
+        self.register_buffer("mean_alpha", torch.full((layer.kernels,), 1 / layer.kernels, dtype=torch.float64))
+        self.register_buffer("vectors", torch.zeros(rank, layer.kernels, dtype=torch.float64))
 
 
 def collapsed_conv(layer: DynamicConv2d) -> nn.Conv2d:
@@ -165,5 +170,5 @@ def _blank(layer: DynamicConv2d, rewrite: Mapping[str, Any], path: str) -> nn.Mo
     if kind == LOW_RANK:
         return LowRankConv2d(layer, int(rewrite["rank"]))
     if kind == MEAN_RESIDUAL:
-        return MeanResidualConv2d(layer, str(rewrite["storage"]))
+        return MeanResidualConv2d(layer, str(rewrite["storage"]), int(rewrite["rank"]))
     raise DataError(f"unknown rewrite '{kind}'", where=path, hint="was it written by a newer eamdeploy?")

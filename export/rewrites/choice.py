@@ -29,8 +29,8 @@ class Choice:
 
     Attributes:
         kind: ``exact``, ``low-rank``, ``mean-residual`` or ``collapse``.
-        rank: of ``low-rank``.
-        storage: of ``mean-residual``: ``int8`` or ``fp16``.
+        rank: of ``low-rank`` its factors, of ``mean-residual`` its directions.
+        storage: of ``mean-residual``: ``int8``, ``fp16`` or ``fp32``.
     """
 
     kind: str = EXACT
@@ -38,9 +38,7 @@ class Choice:
     storage: str | None = None
 
     def __str__(self) -> str:
-        if self.rank is not None:
-            return f"{self.kind} {self.rank}"
-        return self.kind if self.storage is None else f"{self.kind} {self.storage}"
+        return " ".join(str(part) for part in (self.kind, self.rank, self.storage) if part is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that say something."""
@@ -73,7 +71,7 @@ def rewrite_layer(network: Network, path: str, choice: Choice, statistics: Layer
         made = LowRank(choice.rank).rewrite(layer, mean, covariance)
     elif choice.kind == MEAN_RESIDUAL:
         scale = _output_scale(network, path)
-        made = MeanResidual(choice.storage or "int8").rewrite(layer, mean, output_scale=scale)
+        made = MeanResidual(choice.storage or "fp32", choice.rank).rewrite(layer, mean, covariance, output_scale=scale)
     else:
         raise UsageError(f"unknown rewrite '{choice.kind}'", where=path)
     network.set_submodule(path, made.train(layer.training))

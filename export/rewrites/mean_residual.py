@@ -1,7 +1,8 @@
-"""mean-residual: the mean kernel, and the differences between kernels in fewer bits. Exact with 32-bit differences.
+"""mean-residual: the mean kernel and, in fewer bits, what alpha's directions add. Exact with k - 1 of them in 32 bits.
 
-``W(x) = Kbar + sum_{i<k} (alpha_i - abar_i) (K_i - K_k)``, because the deviations sum to 0: k - 1 differences and a mean
-hold what k kernels held, and where alpha stays near ``abar`` an error of the differences is multiplied by next to nothing.
+``W(x) = Kbar + sum_j (q_j . (alpha - abar)) D_j`` (see ``factors``). The deviations sum to 0, so k - 1 kernels and a mean
+hold what k kernels held; where alpha moves in one direction alone a single ``D`` does; and where it stays near ``abar`` an error
+of ``D`` is multiplied by next to nothing, so that 8 bits are plenty.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Lowering, 
 from export.lowerings.im2col import Im2Col
 from export.lowerings.matmul import MatMul
 from export.lowerings.taps import Taps
+from export.rewrites.factors import directions
 from export.rules import preferred
 from export.target import Target
 
@@ -27,15 +29,17 @@ _FORMS: dict[str, Lowering] = {form.name: form for form in (Aggregate(), MatMul(
 
 
 class MeanResidual:
-    """A mean kernel in 32 bits and differences in 8 or 16."""
+    """A mean kernel in 32 bits and ``rank`` more in 8, 16 or 32."""
 
     name = MEAN_RESIDUAL
-    summary = "a mean kernel and differences in int8 or fp16: a smaller file, the same operators"
+    summary = (
+        "a mean kernel and what attention's directions add, in int8, fp16 or fp32: a smaller bank, the same operators"
+    )
 
-    def __init__(self, storage: str = "fp32") -> None:
+    def __init__(self, storage: str = "fp32", rank: int | None = None) -> None:
         if storage not in STORAGES:
             raise UsageError(f"unknown storage '{storage}'", hint=did_you_mean(storage, STORAGES))
-        self.storage = storage
+        self.storage, self.rank = storage, rank
 
     def applies(self, site: LayerSite, target: Target) -> Refusal | None:
         """Serves every layer of at least two kernels."""
@@ -52,49 +56,51 @@ class MeanResidual:
         *,
         output_scale: Tensor | None = None,
     ) -> MeanResidualConv2d:
-        """The layer with the kernels that the stored differences amount to.
+        """The layer with the kernels that mean and directions amount to.
 
         Args:
-            output_scale: ``(O,)``, what a batch norm behind the layer will be folded in by: the differences are rounded
-                after that, as the artifact stores them.
+            output_scale: ``(O,)``, what a batch norm behind the layer will be folded in by: the directions' kernels are
+                rounded after that, as the artifact stores them.
         """
-        del covariance
-        kernels = layer.bank.detach().double()
-        scale = torch.ones(kernels.shape[1], dtype=torch.float64) if output_scale is None else output_scale.double()
+        parts = directions(layer.bank, alpha_mean, covariance)
+        rank = len(parts.vectors) if self.rank is None else min(self.rank, len(parts.vectors))
+        scale = torch.ones(layer.out_channels, dtype=torch.float64) if output_scale is None else output_scale.double()
         scale = torch.where(scale == 0, torch.ones_like(scale), scale)[:, None, None, None]
-        mean = torch.tensordot(alpha_mean.double(), kernels, dims=1)
-        codes, steps = store((kernels[:-1] - kernels[-1:]) * scale, self.storage)
-        differences = codes.double() * steps.view(-1, 1, 1, 1, 1) / scale
-        last = mean - torch.tensordot(alpha_mean.double()[:-1], differences, dims=1)
-        made = MeanResidualConv2d(layer, self.storage)
-        made.bank = nn.Parameter(torch.cat([last + differences, last[None]]).to(layer.bank.dtype))
+        codes, steps = store(parts.kernels[:rank] * scale, self.storage)
+        kernels = codes.double() * steps.view(-1, 1, 1, 1, 1) / scale
+        vectors, offset = parts.vectors[:rank], parts.offset[:rank]
+        # sum_i alpha_i K'_i = Kbar + sum_j (q_j . alpha + offset_j) D_j, because alpha sums to 1
+        bank = parts.mean + torch.tensordot(vectors.T + offset, kernels, dims=1)
+        made = MeanResidualConv2d(layer, self.storage, rank)
+        made.bank = nn.Parameter(bank.to(layer.bank.dtype))
         made.mean_alpha.copy_(alpha_mean)
+        made.vectors.copy_(vectors)
         return made
 
     def __call__(self, site: LayerSite, target: Target) -> nn.Module:
-        """The lowered module: the form that the rules prefer, on a bank of differences."""
+        """The lowered module: the form that the rules prefer, on a bank of directions."""
         layer = site.layer
-        known = isinstance(layer, MeanResidualConv2d)
-        storage = layer.storage if isinstance(layer, MeanResidualConv2d) else self.storage
-        even = torch.full((layer.kernels,), 1 / layer.kernels, dtype=torch.float64)
-        alpha_mean = layer.mean_alpha.double() if isinstance(layer, MeanResidualConv2d) and known else even
+        if not isinstance(layer, MeanResidualConv2d):
+            even = torch.full((layer.kernels,), 1 / layer.kernels, dtype=torch.float64)
+            layer = self.rewrite(layer, even)
+            site = LayerSite(site.path, layer, site.input_hw)
         serving = tuple(name for name, form in _FORMS.items() if form.applies(site, target) is None)
         lowered = _FORMS[preferred(site, target, serving).lowering](site, target)
         if not isinstance(lowered, LoweredConv):
             raise TypeError(f"{type(lowered).__name__} is no LoweredConv")
-        lowered.bank = ResidualBank(lowered.get_submodule("bank"), alpha_mean, storage)
+        lowered.bank = ResidualBank(lowered.get_submodule("bank"), layer)
         return lowered
 
 
-def store(differences: Tensor, storage: str) -> tuple[Tensor, Tensor]:
-    """``differences: (k - 1, ...)`` as stored, and the step of each: ``value = code * step``."""
-    ones = torch.ones(len(differences), dtype=torch.float64)
+def store(kernels: Tensor, storage: str) -> tuple[Tensor, Tensor]:
+    """``kernels: (R, ...)`` as stored, and the step of each: ``value = code * step``."""
+    ones = torch.ones(len(kernels), dtype=torch.float64)
     if storage == "int8":
-        largest = differences.flatten(1).abs().amax(dim=1)
+        largest = kernels.flatten(1).abs().amax(dim=1) if len(kernels) else ones
         steps = torch.where(largest == 0, ones, largest / 127)
-        codes = torch.round(differences / steps.view(-1, *([1] * (differences.ndim - 1))))
+        codes = torch.round(kernels / steps.view(-1, *([1] * (kernels.ndim - 1))))
         return codes.to(torch.int8), steps
-    return differences.to(torch.float16 if storage == "fp16" else torch.float32), ones
+    return kernels.to(torch.float16 if storage == "fp16" else torch.float64), ones
 
 
 class ResidualBank(nn.Module):
@@ -102,27 +108,29 @@ class ResidualBank(nn.Module):
 
     Attributes:
         mean: ``(N,)``, in 32 bits.
-        codes: ``(k - 1, N)`` or, for a channels-last runtime, ``(N, k - 1)``, as stored.
-        coefficients: ``alpha -> (alpha_i - abar_i) step_i``.
+        codes: ``(R, N)`` or, for a channels-last runtime, ``(N, R)``, as stored.
+        coefficients: ``alpha -> (q_j . (alpha - abar)) step_j``.
     """
 
     mean: Tensor
     codes: Tensor
 
-    def __init__(self, bank: nn.Module, alpha_mean: Tensor, storage: str) -> None:
+    def __init__(self, bank: nn.Module, layer: MeanResidualConv2d) -> None:
         super().__init__()
         if not isinstance(bank, KernelBank):
             raise TypeError(f"{type(bank).__name__} is no KernelBank")
         self.transposed = bank.transposed
         weight = (bank.weight.T if self.transposed else bank.weight).double()
         dtype = bank.weight.dtype
-        codes, steps = store(weight[:-1] - weight[-1:], storage)
+        alpha_mean, vectors = layer.mean_alpha.double(), layer.vectors.double()
+        codes, steps = store(vectors @ weight, layer.storage)
+        codes = codes.to(dtype) if codes.dtype == torch.float64 else codes
         self.register_buffer("mean", (alpha_mean @ weight).to(dtype))
         self.register_buffer("codes", (codes.T if self.transposed else codes).contiguous())
-        selected = torch.eye(len(weight), dtype=torch.float64)[:-1] * steps[:, None]
-        self.coefficients = nn.Linear(len(weight), len(weight) - 1, dtype=dtype)
-        self.coefficients.weight = nn.Parameter(selected.to(dtype), requires_grad=False)
-        self.coefficients.bias = nn.Parameter(-(selected @ alpha_mean).to(dtype), requires_grad=False)
+        scaled = vectors * steps[:, None]
+        self.coefficients = nn.Linear(vectors.shape[1], len(vectors), dtype=dtype)
+        self.coefficients.weight = nn.Parameter(scaled.to(dtype), requires_grad=False)
+        self.coefficients.bias = nn.Parameter(-(scaled @ alpha_mean).to(dtype), requires_grad=False)
 
     def forward(self, alpha: Tensor) -> Tensor:
         """Mix: ``(B, k) -> (B, N)``."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 
-
 import torch
 from torch import Tensor, nn
 
@@ -96,15 +95,23 @@ def _try_choices(
 
     collapse = Choice(COLLAPSE)
     found = {collapse: measure(collapse)}
-    if minimize == "size":
-        found[Choice(MEAN_RESIDUAL, storage="int8")] = measure(Choice(MEAN_RESIDUAL, storage="int8"))
+    if found[collapse] <= NEGLIGIBLE:
+        return found
+    storage = "int8" if minimize == "size" else "fp32"
+    for rank in range(1, site.layer.kernels):
+        choice = Choice(MEAN_RESIDUAL, rank, storage)
+        found[choice] = measure(choice)
+        if found[choice] <= max(NEGLIGIBLE, GOOD_ENOUGH * found[collapse]):
+            break
     whole = full_rank(tuple(site.layer.bank.shape), site.layer.groups)
     most = site.layer.kernels - 2 if site.layer.groups > 1 else whole // 2
     for rank in RANKS:
-        enough = min(found.values()) <= max(NEGLIGIBLE, GOOD_ENOUGH * found[collapse])
-        if rank > most or found[collapse] <= NEGLIGIBLE or enough:
+        if rank > most:
             break
-        found[Choice(LOW_RANK, rank=rank)] = measure(Choice(LOW_RANK, rank=rank))
+        choice = Choice(LOW_RANK, rank)
+        found[choice] = measure(choice)
+        if found[choice] <= max(NEGLIGIBLE, GOOD_ENOUGH * found[collapse]):
+            break
     return found
 
 

@@ -69,7 +69,7 @@ def layer_work(site: LayerSite, choice: Choice, lowering: str) -> Work:
     shared = Work(dense=weights, elements=inputs, operators=ATTENTION_OPERATORS, stored=4 * weights)
     if choice.kind == LOW_RANK:
         return _sum(static, shared, _low_rank(site, choice.rank or 1, macs, positions))
-    bank = layer.kernels * kernel
+    bank: float = layer.kernels * kernel
     if lowering in {"experts", "taps"}:
         many = Work(
             dense=0 if grouped else macs * layer.kernels,
@@ -81,7 +81,9 @@ def layer_work(site: LayerSite, choice: Choice, lowering: str) -> Work:
         return _sum(shared, many)
     stored = 4.0 * bank
     if choice.kind == MEAN_RESIDUAL:
-        stored = kernel * (4 + (layer.kernels - 1) * BYTES[choice.storage or "int8"])
+        rank = choice.rank or layer.kernels - 1
+        bank = (1 + rank) * kernel
+        stored = kernel * (4 + rank * BYTES[choice.storage or "fp32"])
     mixed = Work(0 if grouped else macs, 0, macs if grouped else 0, mixed=bank, operators=3, stored=stored)
     return _sum(shared, mixed)
 
