@@ -1,0 +1,72 @@
+"""The report for a pull request: the choice, the differences and the runs, as Markdown without figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eamdeploy.findings import escape_cell
+from eamdeploy.findings import table as markdown_table
+from eamdeploy.report import words
+from eamdeploy.report.collect import Material
+from eamdeploy.report.manifest_tables import parity_table
+from eamdeploy.report.model import Names, Table
+from eamdeploy.report.pareto import pareto_front
+from eamdeploy.report.tables import differences_table
+from eamdeploy.results import Run
+
+_MOST_RUNS = 40
+
+
+def render_markdown(material: Material, title: str) -> str:
+    """Short enough for a comment; needs neither matplotlib nor jinja2."""
+    names = Names()
+    newest = material.newest()
+    parts = [f"## {escape_cell(title)}\n", _runs(newest)]
+    tables = (differences_table(names, material.groups()), parity_table(names, list(material.entries())))
+    parts += [_table(found) for found in tables if found is not None]
+    parts.append("_~ is an estimate of the latency model; intervals: 95 % of a measurement, 90 % of an estimate._\n")
+    return "\n".join(parts)
+
+
+def _runs(runs: Sequence[Run]) -> str:
+    if not runs:
+        return "No run meets the filter.\n"
+    unbeaten = {run.id for place in {words.place(run) for run in runs} for run in _front(runs, place)}
+    columns = (
+        "",
+        "artifact",
+        "on",
+        "runtime",
+        "median [interval]",
+        "top-1 [interval]",
+        "size",
+        "provenance",
+        "verdict",
+    )
+    rows = [
+        (
+            "★" if run.id in unbeaten else "",
+            words.artifact(run),
+            words.place(run),
+            words.setting(run),
+            words.latency(run).text,
+            words.accuracy(run).text,
+            words.size(run.bytes) if run.bytes else "–",
+            run.provenance.kind,
+            ": ".join(filter(None, (run.verdict.state, "; ".join(run.verdict.reasons)))),
+        )
+        for run in runs[:_MOST_RUNS]
+    ]
+    more = f"\n{len(runs) - _MOST_RUNS} more runs are not shown.\n" if len(runs) > _MOST_RUNS else ""
+    star = "\n★ no other is both faster and more accurate there\n" if unbeaten else ""
+    return markdown_table(columns, rows) + star + more
+
+
+def _front(runs: Sequence[Run], place: str) -> list[Run]:
+    here = [run for run in runs if words.place(run) == place]
+    return pareto_front(here) if len(here) > 1 else []
+
+
+def _table(found: Table) -> str:
+    rows = [[cell.text for cell in row] for row in found.rows]
+    return f"\n**{escape_cell(found.caption)}**\n\n" + markdown_table([column.label for column in found.columns], rows)
