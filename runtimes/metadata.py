@@ -20,6 +20,8 @@ from eamdeploy.errors import UsageError
 KEY = "eamdeploy"
 TFLITE_MEMBER = "eamdeploy.json"
 _METADATA_PROPS = 14  # ModelProto.metadata_props
+_LOCAL_HEADER = TFLITE_MEMBER.encode()
+_TAIL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,9 @@ def _from_document(document: Mapping[str, Any], default_format: str) -> Artifact
 
 def _from_tflite(file: Path) -> str | None:
     if not zipfile.is_zipfile(file):
+        # a zip is found by its end: one that was cut off leaves its first header behind
+        if _LOCAL_HEADER in file.read_bytes()[-_TAIL_BYTES:]:
+            raise UsageError("the artifact's metadata is damaged", where=file, why="it is cut off", hint="copy it again")
         return None
     with zipfile.ZipFile(file) as archive:
         return archive.read(TFLITE_MEMBER).decode() if TFLITE_MEMBER in archive.namelist() else None
