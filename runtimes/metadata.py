@@ -108,7 +108,8 @@ def _from_tflite(file: Path) -> str | None:
     if not zipfile.is_zipfile(file):
         # a zip is found by its end: one that was cut off leaves its first header behind
         if _LOCAL_HEADER in file.read_bytes()[-_TAIL_BYTES:]:
-            raise UsageError("the artifact's metadata is damaged", where=file, why="it is cut off", hint="copy it again")
+            what = "the artifact's metadata is damaged"
+            raise UsageError(what, where=file, why="it is cut off", hint="copy it again")
         return None
     with zipfile.ZipFile(file) as archive:
         return archive.read(TFLITE_MEMBER).decode() if TFLITE_MEMBER in archive.namelist() else None

@@ -47,8 +47,8 @@ def verify_command(
 ) -> None:
     """Compare artifacts with their checkpoint on real images; exit 3 when one is not the same function.
 
-    The tolerance is the rounding of the network itself, measured against a float64 run. Of an artifact that differs, the
-    first layer to differ is named. Without --data the embedded sample serves any network: labels do not matter.
+    The tolerance is the rounding of the network itself, measured against a float64 run. Of an artifact that differs,
+    the first layer to differ is named. Without --data the embedded sample serves any network: labels do not matter.
     """
     from eamdeploy.cli.output import emit, progress
     from eamdeploy.cli.verify_view import render, write_findings
