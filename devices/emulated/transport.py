@@ -12,7 +12,8 @@ from devices.profiles import Profile
 from devices.ssh import SshTarget, SshTransport
 from eamdeploy.errors import BoardUnreachable, MissingDependency
 
-_LOGIN_TIMEOUT_S = 120.0  # instruction counting slows the key exchange down a lot
+# an emulated board is slow, much slower when this machine is busy, and slowest when it counts instructions
+_LOGIN_TIMEOUT_S, _SILENCE_S = 180.0, 90.0
 
 
 class EmulatedTransport(SshTransport):
@@ -28,6 +29,7 @@ class EmulatedTransport(SshTransport):
         *,
         instructions: bool = False,
         name: str | None = None,
+        silence_s: float = _SILENCE_S,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Prepare; nothing starts before `connect`.
@@ -36,13 +38,17 @@ class EmulatedTransport(SshTransport):
             profile: whose CPU, cores and memory.
             instructions: count instructions instead of time.
             name: for messages.
+            silence_s: seconds without an answer after which it is taken for gone.
             progress: told what is being done, in words.
 
         Raises:
             MissingDependency: qemu has no model for this profile's CPU, or it is this host.
         """
         super().__init__(
-            name or f"{profile.name} (emulated)", SshTarget("127.0.0.1"), connect_timeout_s=_LOGIN_TIMEOUT_S
+            name or f"{profile.name} (emulated)",
+            SshTarget("127.0.0.1"),
+            connect_timeout_s=_LOGIN_TIMEOUT_S,
+            silence_s=silence_s,
         )
         self.profile = profile
         self.options = machine_options(profile, instructions=instructions)

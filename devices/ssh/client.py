@@ -14,13 +14,11 @@ from eamdeploy.errors import MissingDependency, UsageError
 if TYPE_CHECKING:
     import asyncssh
 
-# A board that says nothing for interval x count is taken for gone: a frozen one is noticed within 15 s.
-KEEPALIVE_INTERVAL_S = 5
 KEEPALIVE_COUNT = 3
 
 
 async def open_connection(
-    target: SshTarget, *, name: str, timeout_s: float, on_lost: Callable[[], None]
+    target: SshTarget, *, name: str, timeout_s: float, silence_s: float, on_lost: Callable[[], None]
 ) -> asyncssh.SSHClientConnection:
     """Connect and log in.
 
@@ -28,6 +26,7 @@ async def open_connection(
         target: where to.
         name: what the user calls the board, for messages.
         timeout_s: for the whole of connecting and logging in.
+        silence_s: a board that answers nothing for so long, not even the SSH server's keepalive, is taken for gone.
         on_lost: called once when the connection ends, for whatever reason.
 
     Raises:
@@ -53,7 +52,10 @@ async def open_connection(
             del exc
             on_lost()
 
-    options: dict[str, Any] = {"keepalive_interval": KEEPALIVE_INTERVAL_S, "keepalive_count_max": KEEPALIVE_COUNT}
+    options: dict[str, Any] = {
+        "keepalive_interval": silence_s / KEEPALIVE_COUNT,
+        "keepalive_count_max": KEEPALIVE_COUNT,
+    }
     if target.user is not None:
         options["username"] = target.user
     if target.port is not None:

@@ -40,12 +40,13 @@ class SshTransport:
         *,
         python: Sequence[str] = ("python3",),
         connect_timeout_s: float = 15.0,
+        silence_s: float = 15.0,
     ) -> None:
         self.name = name
         self.target = target
         self.python = tuple(python)
         self.work_root: str | None = None
-        self._connect_timeout_s = connect_timeout_s
+        self._connect_timeout_s, self._silence_s = connect_timeout_s, silence_s
         self._connection: asyncssh.SSHClientConnection | None = None
         self._connecting = asyncio.Lock()
 
@@ -58,7 +59,11 @@ class SshTransport:
         async with self._connecting:
             if self._connection is None:
                 self._connection = await open_connection(
-                    self.target, name=self.name, timeout_s=self._connect_timeout_s, on_lost=self._on_lost
+                    self.target,
+                    name=self.name,
+                    timeout_s=self._connect_timeout_s,
+                    silence_s=self._silence_s,
+                    on_lost=self._on_lost,
                 )
 
     def _on_lost(self) -> None:

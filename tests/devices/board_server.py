@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 from pathlib import Path
+from typing import Self
 
 import asyncssh
 
@@ -151,7 +152,7 @@ class BoardServer:
         self.forwarded: list[tuple[str, int]] = []
         self._server: asyncssh.SSHAcceptor | None = None
 
-    async def __aenter__(self) -> BoardServer:
+    async def __aenter__(self) -> Self:
         await self.start()
         self.client_key.write_private_key(str(self.identity))
         self.identity.chmod(0o600)
@@ -226,5 +227,5 @@ class BoardServer:
     def transport(self, name: str = "mypi", **changes):
         from devices.ssh import SshTransport
 
-        options = {key: changes.pop(key) for key in ("python", "connect_timeout_s") if key in changes}
+        options = {key: changes.pop(key) for key in ("python", "connect_timeout_s", "silence_s") if key in changes}
         return SshTransport(name, self.target(**changes), **options)

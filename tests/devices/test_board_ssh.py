@@ -88,7 +88,7 @@ def test_a_command_that_takes_too_long_is_ended(tmp_path, run, until):
     async def scenario():
         async with BoardServer(tmp_path) as board:
             transport = board.transport()
-            with pytest.raises(BoardUnreachable, match="'sleep' ran for more than 0.3 s"):
+            with pytest.raises(BoardUnreachable, match=r"'sleep' ran for more than 0\.3 s"):
                 await transport.run(["sleep", "1000"], timeout_s=0.3)
             await until(lambda: not board.running())
             await transport.close()
@@ -225,7 +225,7 @@ def test_pinned_host_key_is_enough(tmp_path, run):
             transport = board.transport(host_key=key)
             assert (await transport.run(["echo", "in"])).text == "in"
             await transport.close()
-            with pytest.raises(BoardUnreachable, match="does not show that host key .*it shows SHA256"):
+            with pytest.raises(BoardUnreachable, match=r"does not show that host key .*it shows SHA256"):
                 await fetch_host_key(board.target(), "SHA256:" + "A" * 43, name="mypi")
             with pytest.raises(UsageError, match="no fingerprint"):
                 await fetch_host_key(board.target(), "MD5:00", name="mypi")
