@@ -19,7 +19,7 @@ class Change:
         lost, gained: images that only the exact, or only the rewritten network answers rightly.
         flips: images with another answer, right or wrong.
         expected_points: what the changed answers cost by the exact network's own probabilities, in points of top-1: the
-            mean of ``p(its answer) - p(the rewritten network's answer)``. It is never negative, so luck cannot hide harm.
+            mean of ``p(its answer) - p(the rewritten one's answer)``. It is never negative: luck cannot hide harm.
     """
 
     images: int

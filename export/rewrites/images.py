@@ -15,7 +15,6 @@ from eamdeploy.data.dataset import Subset, balanced_order, content_hash, take
 from eamdeploy.errors import DataError
 from eamdeploy.preprocessing import Preprocessing
 
-DEFAULT_LIMIT = 10_000
 # one batch's float32 pixels; larger images come in smaller batches
 BATCH_PIXELS = 4_000_000
 
@@ -65,7 +64,7 @@ def budget_images(
     preprocessing: Preprocessing,
     classes: tuple[str, ...],
     *,
-    limit: int = DEFAULT_LIMIT,
+    limit: int,
 ) -> BudgetImages:
     """Read both sets, at most ``limit`` images each, balanced over the classes and always the same ones.
 

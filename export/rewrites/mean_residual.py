@@ -1,11 +1,13 @@
 """mean-residual: the mean kernel and, in fewer bits, what alpha's directions add. Exact with k - 1 of them in 32 bits.
 
-``W(x) = Kbar + sum_j (q_j . (alpha - abar)) D_j`` (see ``factors``). The deviations sum to 0, so k - 1 kernels and a mean
-hold what k kernels held; where alpha moves in one direction alone a single ``D`` does; and where it stays near ``abar`` an error
-of ``D`` is multiplied by next to nothing, so that 8 bits are plenty.
+``W(x) = Kbar + sum_j (q_j . (alpha - abar)) D_j`` (see ``factors``). The deviations sum to 0, so k - 1 kernels and a
+mean hold what k kernels held. Where alpha moves in one direction alone a single ``D`` does; where it stays near
+``abar`` an error of ``D`` is multiplied by next to nothing, and 8 bits are plenty.
 """
 
 from __future__ import annotations
+
+import copy
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ from eamdeploy.errors import UsageError, did_you_mean
 from eamdeploy.networks.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.rewritten import MEAN_RESIDUAL, MeanResidualConv2d
 from export.lowerings.aggregate import Aggregate
-from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Lowering, Refusal
+from export.lowerings.base import LayerSite, LoweredConv, Lowering, Refusal
 from export.lowerings.im2col import Im2Col
 from export.lowerings.matmul import MatMul
 from export.lowerings.taps import Taps
@@ -32,9 +34,7 @@ class MeanResidual:
     """A mean kernel in 32 bits and ``rank`` more in 8, 16 or 32."""
 
     name = MEAN_RESIDUAL
-    summary = (
-        "a mean kernel and what attention's directions add, in int8, fp16 or fp32: a smaller bank, the same operators"
-    )
+    summary = "a mean kernel and what attention's directions add, in int8, fp16 or fp32: a smaller bank"
 
     def __init__(self, storage: str = "fp32", rank: int | None = None) -> None:
         if storage not in STORAGES:
@@ -88,7 +88,7 @@ class MeanResidual:
         lowered = _FORMS[preferred(site, target, serving).lowering](site, target)
         if not isinstance(lowered, LoweredConv):
             raise TypeError(f"{type(lowered).__name__} is no LoweredConv")
-        lowered.bank = ResidualBank(lowered.get_submodule("bank"), layer)
+        lowered.bank = ResidualBank(lowered.get_submodule("bank"), layer, target)
         return lowered
 
 
@@ -115,13 +115,12 @@ class ResidualBank(nn.Module):
     mean: Tensor
     codes: Tensor
 
-    def __init__(self, bank: nn.Module, layer: MeanResidualConv2d) -> None:
+    def __init__(self, bank: nn.Module, layer: MeanResidualConv2d, target: Target) -> None:
         super().__init__()
-        if not isinstance(bank, KernelBank):
-            raise TypeError(f"{type(bank).__name__} is no KernelBank")
-        self.transposed = bank.transposed
-        weight = (bank.weight.T if self.transposed else bank.weight).double()
-        dtype = bank.weight.dtype
+        self.transposed = target.channels_last
+        dtype = layer.bank.dtype
+        # whatever order the form keeps its kernels in: alone, each of them is its own mixture
+        weight = copy.deepcopy(bank).double()(torch.eye(layer.kernels, dtype=torch.float64))
         alpha_mean, vectors = layer.mean_alpha.double(), layer.vectors.double()
         codes, steps = store(vectors @ weight, layer.storage)
         codes = codes.to(dtype) if codes.dtype == torch.float64 else codes

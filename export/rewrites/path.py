@@ -32,7 +32,7 @@ class Step:
 
 
 def layer_steps(layer: str, costs: Mapping[Choice, float], harms: Mapping[Choice, float]) -> list[Step]:
-    """The hull of one layer from its exact form (``Choice()``) on: each step does more harm per saving than the last."""
+    """The hull of one layer from its exact form (``Choice()``) on: each step harms more per saving than the last."""
     cost, harm = costs[Choice()], 0.0
     least = WORTHWHILE * abs(cost)
     steps: list[Step] = []

@@ -17,13 +17,14 @@ from torch import Tensor
 
 from eamdeploy.errors import UsageError, did_you_mean
 from eamdeploy.networks.network import Network
+from eamdeploy.networks.rewritten import COLLAPSE
 from export.attention_stats import LayerAttention, attention_statistics
 from export.lowerings.base import LayerSite
 from export.plan import plan_network
 from export.rewrites.accuracy import Change, compare_answers
 from export.rewrites.choice import Choice, rewrite_network
 from export.rewrites.images import BudgetImages, LabelledImages
-from export.rewrites.path import Step, choices_after, frontier_path, layer_steps
+from export.rewrites.path import WORTHWHILE, Step, choices_after, frontier_path, layer_steps
 from export.rewrites.sensitivity import layer_divergences, scores_of
 from export.rewrites.work import OBJECTIVES, cost
 from export.sites import find_sites
@@ -157,10 +158,22 @@ class _Search:
         calibration = self.images.calibration
         self.say(f"measuring the attention on {len(calibration)} images")
         self.statistics = attention_statistics(self.network, calibration.batches())
+        everything = dict.fromkeys(self.statistics, Choice(COLLAPSE))
+        self.all_collapsed = self._changed(everything, calibration).within(self.budget)
         probe = calibration.first(self._probe_images())
         self.say(f"trying every form of {len(self.sites)} layers on {len(probe)} images")
-        self.harms = layer_divergences(self.network, self.sites, self.statistics, probe, minimize=self.minimize)
-        self.costs = {site.path: self._costs(site) for site in self.sites}
+        self.harms = layer_divergences(
+            self.network,
+            self.sites,
+            self.statistics,
+            probe,
+            storage="int8" if self.minimize == "size" else "fp32",
+            worthwhile=self._worthwhile,
+        )
+        self.costs = {
+            site.path: {choice: self._cost(site, choice) for choice in (Choice(), *self.harms[site.path])}
+            for site in self.sites
+        }
         steps = {path: layer_steps(path, self.costs[path], harms) for path, harms in self.harms.items()}
         self.path: list[Step] = frontier_path(steps)
         self.say(f"searching {len(self.path)} steps on {len(calibration)} images")
@@ -169,17 +182,17 @@ class _Search:
 
     def _probe_images(self) -> int:
         macs = sum(site.layer.bank[0].numel() * site.output_hw[0] * site.output_hw[1] for site in self.sites)
-        return int(min(512, max(48, PROBE_MACS / max(1, macs))))
+        return int(min(200, max(48, PROBE_MACS / max(1, macs))))
 
-    def _costs(self, site: LayerSite) -> dict[Choice, float]:
-        choices = [Choice(), *self.harms[site.path]]
-        return {
-            choice: sum(
-                cost(site, choice, lowerings[site.path], target, self.minimize)
-                for target, lowerings in zip(self.targets, self.lowerings, strict=True)
-            )
-            for choice in choices
-        }
+    def _cost(self, site: LayerSite, choice: Choice) -> float:
+        return sum(
+            cost(site, choice, lowerings[site.path], target, self.minimize)
+            for target, lowerings in zip(self.targets, self.lowerings, strict=True)
+        )
+
+    def _worthwhile(self, site: LayerSite, choice: Choice) -> bool:
+        # where even all layers may collapse nothing finer is asked for
+        return not self.all_collapsed and self._cost(site, choice) < (1 - WORTHWHILE) * self._cost(site, Choice())
 
     def _furthest(self) -> int:
         """The last point within the budget on the calibration images; drops are taken to grow along the path."""
@@ -217,12 +230,15 @@ class _Search:
         return validation
 
     def _compare(self, steps: int, images: LabelledImages) -> Change:
+        return self._changed(choices_after(self.path, steps), images)
+
+    def _changed(self, choices: Mapping[str, Choice], images: LabelledImages) -> Change:
         if images.name not in self.reference:
             self.reference[images.name] = scores_of(self.network, images.batches())
         exact = self.reference[images.name]
-        if steps == 0:
+        if not choices:
             return compare_answers(exact, exact, images.labels)
-        rewritten = rewrite_network(self.network, choices_after(self.path, steps), self.statistics)
+        rewritten = rewrite_network(self.network, choices, self.statistics)
         return compare_answers(exact, scores_of(rewritten, images.batches()), images.labels)
 
     def _point(self, steps: int) -> FrontierPoint:

@@ -1,7 +1,7 @@
 """What a rewrite of one layer alone does to the scores: the mean Kullback-Leibler divergence from the exact network's.
 
 Small rewrites of different layers disturb the scores nearly independently, so their divergences add up: a search can
-weigh them without trying every combination. Unlike a count of changed answers it is smooth, and not blind to near misses.
+weigh them without trying every combination. Unlike a count of changed answers it is smooth and sees near misses.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ GOOD_ENOUGH = 0.03
 NEGLIGIBLE = 1e-7
 
 OnProgress = Callable[[int, int], None]
+Worthwhile = Callable[[LayerSite, Choice], bool]
 
 
 def divergence(reference: Tensor, scores: Tensor) -> float:
@@ -49,12 +50,17 @@ def layer_divergences(
     statistics: Mapping[str, LayerAttention],
     images: LabelledImages,
     *,
-    minimize: str = "latency",
+    storage: str = "fp32",
+    worthwhile: Worthwhile,
     on_progress: OnProgress | None = None,
 ) -> dict[str, dict[Choice, float]]:
     """The divergence of each choice of each layer, all others exact: layer path to choice to nats.
 
     The part of the network before a layer runs once for all of its choices.
+
+    Args:
+        storage: of the directions' kernels that ``mean-residual`` is tried with.
+        worthwhile: whether a choice is cheaper than the exact layer; others are not tried.
     """
     network = copy.deepcopy(network).eval()
     stages = [*_stages(network)]
@@ -68,7 +74,9 @@ def layer_divergences(
             reference = torch.cat([_run(network, rest, feed) for feed in feeds])
         inside = [path for path in wanted if path == prefix or path.startswith(f"{prefix}.")]
         for path in inside:
-            found[path] = _try_choices(network, wanted[path], statistics[path], rest, feeds, reference, minimize)
+            found[path] = _try_choices(
+                network, wanted[path], statistics[path], rest, feeds, reference, storage, worthwhile
+            )
             if on_progress is not None:
                 on_progress(len(found), len(wanted))
         feeds = [stage(feed) for feed in feeds]
@@ -82,7 +90,8 @@ def _try_choices(
     rest: list[nn.Module],
     feeds: list[Tensor],
     reference: Tensor,
-    minimize: str,
+    storage: str,
+    worthwhile: Worthwhile,
 ) -> dict[Choice, float]:
     def measure(choice: Choice) -> float:
         original = network.get_submodule(site.path)
@@ -97,21 +106,17 @@ def _try_choices(
     found = {collapse: measure(collapse)}
     if found[collapse] <= NEGLIGIBLE:
         return found
-    storage = "int8" if minimize == "size" else "fp32"
-    for rank in range(1, site.layer.kernels):
-        choice = Choice(MEAN_RESIDUAL, rank, storage)
-        found[choice] = measure(choice)
-        if found[choice] <= max(NEGLIGIBLE, GOOD_ENOUGH * found[collapse]):
-            break
+    directions = [Choice(MEAN_RESIDUAL, rank, storage) for rank in range(1, site.layer.kernels)]
     whole = full_rank(tuple(site.layer.bank.shape), site.layer.groups)
     most = site.layer.kernels - 2 if site.layer.groups > 1 else whole // 2
-    for rank in RANKS:
-        if rank > most:
-            break
-        choice = Choice(LOW_RANK, rank)
-        found[choice] = measure(choice)
-        if found[choice] <= max(NEGLIGIBLE, GOOD_ENOUGH * found[collapse]):
-            break
+    factors = [Choice(LOW_RANK, rank) for rank in RANKS if rank <= most]
+    for finer in (directions, factors):
+        for choice in finer:
+            if not worthwhile(site, choice):
+                break
+            found[choice] = measure(choice)
+            if found[choice] <= max(NEGLIGIBLE, GOOD_ENOUGH * found[collapse]):
+                break
     return found
 
 

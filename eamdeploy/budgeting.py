@@ -1,0 +1,245 @@
+"""A checkpoint rewritten within an accuracy budget: searched, confirmed, optionally trained a little further, saved.
+
+    result = spend_budget(load_checkpoint("net.safetensors"), Path("build"), BudgetRequest(0.1, Path("images")), targets)
+    result.checkpoint            # an ordinary checkpoint: export, evaluate, verify it like any other
+
+The search itself is :mod:`export.rewrites.search`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eamdeploy.data import open_dataset
+from eamdeploy.errors import UsageError
+from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from eamdeploy.networks.network import Network
+from eamdeploy.preprocessing import Preprocessing
+from export.rewrites.accuracy import Change, compare_answers
+from export.rewrites.images import BudgetImages, LabelledImages, budget_images
+from export.rewrites.search import FrontierPoint, LayerResult, Spending, spend
+from export.rewrites.sensitivity import scores_of
+from export.target import Target
+
+Say = Callable[[str], None]
+# images in each of the two sets, by what an image costs: some tens of seconds for a set on one core
+LIMIT_MACS = 1e11
+LIMIT_RANGE = (500, 5000)
+FINETUNE_RECIPE = "finetune"
+
+
+@dataclass(frozen=True)
+class BudgetRequest:
+    """What may be spent, and on which images it is measured.
+
+    Attributes:
+        points: of top-1 that may be lost; in (0, 100].
+        calibration: labelled images to search on; their training split where they have one.
+        validation: labelled images to confirm on, their test split; ``None`` parts the calibration images in two.
+        minimize: ``latency``, ``size`` or ``instructions``.
+        finetune_epochs: to train the rewritten network on the calibration images' whole training split.
+        limit: images in each set at most; ``None`` decides by the network's cost.
+    """
+
+    points: float
+    calibration: Path
+    validation: Path | None = None
+    minimize: str = "latency"
+    finetune_epochs: int = 0
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class BudgetResult:
+    """A rewritten checkpoint and the proof that it is within its budget.
+
+    Attributes:
+        checkpoint: the rewritten one, saved; the original itself where nothing could be spent.
+        report: JSON-ready, as manifests and artifacts carry it.
+        spending: the search.
+        finetuned: the changes after fine-tuning, on the calibration and the validation images.
+    """
+
+    checkpoint: Checkpoint
+    report: dict[str, Any]
+    spending: Spending
+    finetuned: tuple[Change, Change] | None = None
+
+
+def spend_budget(
+    checkpoint: Checkpoint, path: Path, request: BudgetRequest, targets: tuple[Target, ...], say: Say | None = None
+) -> BudgetResult:
+    """Rewrite ``checkpoint`` for ``targets`` within the budget and save it as ``path``.
+
+    Raises:
+        UsageError: for a budget that cannot be, or a network without dynamic layers.
+        DataError: for images that cannot be used.
+    """
+    say = say or _silent
+    spec = checkpoint.spec
+    preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
+    shape = (spec.in_channels, spec.input_px, spec.input_px)
+    limit = request.limit or _limit(checkpoint.network)
+    images = budget_images(request.calibration, request.validation, preprocessing, checkpoint.classes, limit=limit)
+    spending = spend(
+        checkpoint.network,
+        images,
+        targets,
+        shape,
+        budget_points=request.points,
+        minimize=request.minimize,
+        say=say,
+    )
+    if not spending.chosen.steps:
+        return BudgetResult(checkpoint, budget_report(checkpoint, spending, images, None), spending)
+    network, finetuned = spending.network, None
+    if request.finetune_epochs:
+        network, finetuned = _finetune(checkpoint, spending, images, request, preprocessing, say)
+    report = budget_report(checkpoint, spending, images, finetuned)
+    meta = {**checkpoint.meta, "budget": report, "top1": None}
+    save_checkpoint(path, network, preprocessing=checkpoint.preprocessing, classes=checkpoint.classes, meta=meta)
+    return BudgetResult(load_checkpoint(path), report, spending, finetuned)
+
+
+def _silent(sentence: str) -> None:
+    del sentence
+
+
+def _limit(network: Network) -> int:
+    from eamdeploy.networks.complexity import measure_complexity
+
+    low, high = LIMIT_RANGE
+    return int(min(high, max(low, LIMIT_MACS / max(1, measure_complexity(network).macs["total"]))))
+
+
+def budget_report(
+    checkpoint: Checkpoint, spending: Spending, images: BudgetImages, finetuned: tuple[Change, Change] | None
+) -> dict[str, Any]:
+    """What the manifest, the artifacts and ``--json`` say about a spent budget."""
+    return {
+        "points": spending.budget_points,
+        "minimize": spending.minimize,
+        "original_sha256": checkpoint.sha256,
+        "original": checkpoint.name,
+        "calibration": {"data": images.calibration.name, **_change(spending.chosen.calibration)},
+        "validation": {"data": images.validation.name, **_change(spending.chosen.validation)},
+        "finetuned": None
+        if finetuned is None
+        else {"calibration": finetuned[0].to_dict(), "validation": finetuned[1].to_dict()},
+        "estimated_cost": {
+            "before": spending.before,
+            "after": spending.after,
+            "unit": {"latency": "ms", "size": "bytes", "instructions": "instructions"}[spending.minimize],
+        },
+        "layers": [_layer(layer) for layer in spending.layers],
+        "frontier": [_point(point) for point in spending.frontier],
+        "sentence": sentence(spending),
+    }
+
+
+def _change(change: Change | None) -> dict[str, Any]:
+    return {} if change is None else change.to_dict()
+
+
+def _layer(layer: LayerResult) -> dict[str, Any]:
+    moved = layer.attention
+    return {
+        "layer": layer.layer,
+        "kind": layer.kind,
+        "choice": layer.choice.to_dict(),
+        "divergence_nats": layer.divergence,
+        "saving": round(layer.saving, 4),
+        "movement": moved.movement,
+        "effective_rank": moved.effective_rank,
+        "distance_max": moved.distance_max,
+        "bound_max": moved.bound_max,
+        "worst_case": moved.worst_case,
+    }
+
+
+def _point(point: FrontierPoint) -> dict[str, Any]:
+    return {
+        "steps": point.steps,
+        "cost": round(point.cost, 4),
+        "exact": point.exact,
+        "low_rank": point.low_rank,
+        "mean_residual": point.mean_residual,
+        "collapsed": point.collapsed,
+        "calibration": _change(point.calibration),
+        "validation": None if point.validation is None else _change(point.validation),
+    }
+
+
+def sentence(spending: Spending) -> str:
+    """The result in words, and plainly so where there was little to save."""
+    chosen, layers = spending.chosen, len(spending.layers)
+    saved = 100 * (1 - chosen.cost)
+    validation = chosen.validation
+    drop = 0.0 if validation is None else validation.drop_points
+    forms = [
+        f"{count} {name}"
+        for count, name in (
+            (chosen.collapsed, "collapsed"),
+            (chosen.low_rank, "low-rank"),
+            (chosen.mean_residual, "mean-residual"),
+            (chosen.exact, "exact"),
+        )
+        if count
+    ]
+    what = f"of {layers} dynamic layers {', '.join(forms)}"
+    if chosen.exact == layers:
+        return (
+            f"nothing could be saved within {spending.budget_points:g} points: this network's attention varies with the "
+            "image, and every layer stays exact"
+        )
+    if saved < 25:
+        return (
+            f"little could be saved within {spending.budget_points:g} points ({saved:.0f} % of the dynamic layers' "
+            f"estimated {spending.minimize}): this network's attention varies with the image; {what}"
+        )
+    return (
+        f"{what}; {saved:.0f} % of the dynamic layers' estimated {spending.minimize} saved for {drop:.2f} points on "
+        f"{0 if validation is None else validation.images} validation images"
+    )
+
+
+def _finetune(
+    checkpoint: Checkpoint,
+    spending: Spending,
+    images: BudgetImages,
+    request: BudgetRequest,
+    preprocessing: Preprocessing,
+    say: Say,
+) -> tuple[Network, tuple[Change, Change]]:
+    """Train the rewritten network on; it is kept only if that does not take it out of its budget."""
+    import tempfile
+
+    from eamdeploy.training.loop import train
+    from eamdeploy.training.recipes import get_recipe
+
+    recipe = replace(get_recipe(FINETUNE_RECIPE), epochs=request.finetune_epochs)
+    data = open_dataset(request.calibration, "train", checkpoint.classes)
+    held_out = open_dataset(request.validation or request.calibration, "test", checkpoint.classes)
+    recipe = replace(recipe, batch=min(recipe.batch, len(data)))
+    say(f"fine-tuning for {request.finetune_epochs} epochs on {len(data)} images")
+    with tempfile.TemporaryDirectory() as folder:
+        trained = train(
+            copy.deepcopy(spending.network), data, held_out, preprocessing, recipe, Path(folder), resume=False
+        )
+        network = load_checkpoint(trained.checkpoint).network
+    changes = tuple(_compare(checkpoint.network, network, part) for part in (images.calibration, images.validation))
+    if not changes[1].within(request.points):
+        raise UsageError(
+            f"fine-tuning left the budget: {changes[1].drop_points:.2f} points on the validation images",
+            where="--finetune",
+            hint="leave it out, or give more images",
+        )
+    return network, (changes[0], changes[1])
+
+
+def _compare(exact: Network, rewritten: Network, images: LabelledImages) -> Change:
+    return compare_answers(scores_of(exact, images.batches()), scores_of(rewritten, images.batches()), images.labels)
