@@ -1,6 +1,6 @@
 """A checkpoint rewritten within an accuracy budget: searched, confirmed, optionally trained a little further, saved.
 
-    result = spend_budget(load_checkpoint("net.safetensors"), Path("build"), BudgetRequest(0.1, Path("images")), targets)
+    result = spend_budget(checkpoint, Path("net.rewritten.safetensors"), BudgetRequest(0.1, Path("images")), targets)
     result.checkpoint            # an ordinary checkpoint: export, evaluate, verify it like any other
 
 The search itself is :mod:`export.rewrites.search`.
@@ -84,7 +84,13 @@ def spend_budget(
     preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
     shape = (spec.in_channels, spec.input_px, spec.input_px)
     limit = request.limit or _limit(checkpoint.network)
-    images = budget_images(request.calibration, request.validation, preprocessing, checkpoint.classes, limit=limit)
+    validation = request.validation
+    if validation is None and request.finetune_epochs:
+        validation = request.calibration  # whose test split was not trained on
+    images = budget_images(request.calibration, validation, preprocessing, checkpoint.classes, limit=limit)
+    if images.parted and request.finetune_epochs:
+        hint = "give others with --data, or a --calibration folder with a test split"
+        raise UsageError("fine-tuning would train on the images that confirm it", where="--finetune", hint=hint)
     spending = spend(
         checkpoint.network,
         images,
@@ -100,7 +106,9 @@ def spend_budget(
     if request.finetune_epochs:
         network, finetuned = _finetune(checkpoint, spending, images, request, preprocessing, say)
     report = budget_report(checkpoint, spending, images, finetuned)
-    meta = {**checkpoint.meta, "budget": report, "top1": None}
+    # the accuracy that training noted was the exact network's
+    kept = {name: value for name, value in checkpoint.meta.items() if name != "top1"}
+    meta = {**kept, "budget": report}
     save_checkpoint(path, network, preprocessing=checkpoint.preprocessing, classes=checkpoint.classes, meta=meta)
     return BudgetResult(load_checkpoint(path), report, spending, finetuned)
 
@@ -113,7 +121,7 @@ def _limit(network: Network) -> int:
     from eamdeploy.networks.complexity import measure_complexity
 
     low, high = LIMIT_RANGE
-    return int(min(high, max(low, LIMIT_MACS / max(1, measure_complexity(network).macs["total"]))))
+    return int(min(high, max(low, LIMIT_MACS / max(1, measure_complexity(network).macs.total))))
 
 
 def budget_report(
@@ -232,7 +240,7 @@ def _finetune(
         )
         network = load_checkpoint(trained.checkpoint).network
     changes = tuple(_compare(checkpoint.network, network, part) for part in (images.calibration, images.validation))
-    if not changes[1].within(request.points):
+    if changes[1].drop_points > request.points:
         raise UsageError(
             f"fine-tuning left the budget: {changes[1].drop_points:.2f} points on the validation images",
             where="--finetune",

@@ -16,6 +16,7 @@ from typing import Any
 
 from devices.profiles import load_profile
 from eamdeploy.atomic import atomic_path
+from eamdeploy.budgeting import BudgetRequest, spend_budget
 from eamdeploy.data import ImageDataset
 from eamdeploy.errors import ParityError, UsageError
 from eamdeploy.networks.checkpoint import Checkpoint
@@ -46,6 +47,7 @@ class ExportOptions:
         simplify: let onnxsim try.
         name: of the artifacts; the checkpoint's by default.
         images: how many images the verification uses.
+        budget: accuracy that may be traded for cost; without one only exact lowerings are used.
         costs: measured costs for the planner, by runtime; without them the shipped rules decide.
     """
 
@@ -59,6 +61,7 @@ class ExportOptions:
     name: str | None = None
     images: int = DEFAULT_IMAGES
     costs: CostModel | None = None
+    budget: BudgetRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class ExportedArtifact:
         parity: the verification that it passed.
         notes: what was tried and dropped on the way.
         seconds: how long each step took.
+        budget: how an accuracy budget was spent (:func:`eamdeploy.budgeting.budget_report`), if one was given.
     """
 
     path: Path
@@ -81,6 +85,7 @@ class ExportedArtifact:
     parity: ParityReport
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    budget: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON of the ``export`` command."""
@@ -96,6 +101,7 @@ class ExportedArtifact:
             "parity": parity_summary(self.parity),
             "notes": list(self.notes),
             "seconds": dict(self.seconds),
+            **({} if self.budget is None else {"budget": dict(self.budget)}),
         }
 
 
@@ -150,8 +156,14 @@ def export_checkpoint(
         exporter.check_available()
     if folder.exists() and not folder.is_dir():
         raise UsageError("the output folder is a file", where=folder, hint="choose another --out")
+    say = say or (lambda sentence: None)
+    report = None
+    if options.budget is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        spent = spend_budget(checkpoint, folder / f"{name}.rewritten.safetensors", options.budget, tuple(targets), say)
+        checkpoint, report = spent.checkpoint, spent.report
     return [
-        _export_one(checkpoint, folder, name, exporter, target, options, dataset, say or (lambda sentence: None))
+        _export_one(checkpoint, folder, name, exporter, target, options, dataset, report, say)
         for exporter, target in zip(exporters, targets, strict=True)
     ]
 
@@ -169,6 +181,7 @@ def _export_one(
     target: Target,
     options: ExportOptions,
     dataset: ImageDataset | None,
+    budget: Mapping[str, Any] | None,
     say: Say,
 ) -> ExportedArtifact:
     spec = checkpoint.spec
@@ -202,6 +215,7 @@ def _export_one(
             plan=plan,
             exported=exported,
             checkpoint_sha256=checkpoint.sha256,
+            budget=budget,
         )
         exporter.attach_metadata(temporary, metadata)
         say(f"verifying {path.name}")
@@ -211,6 +225,8 @@ def _export_one(
             raise _rejected(temporary, path, report)
     report = replace(report, artifact=str(path))
     entry = _entry(path, exporter, plan, exported, report, options)
+    if budget is not None:
+        entry["budget"] = dict(budget)
     source = ManifestSource(
         name, checkpoint.name, checkpoint.sha256, spec.to_dict(), checkpoint.classes, checkpoint.preprocessing
     )
@@ -225,6 +241,7 @@ def _export_one(
         parity=report,
         notes=exported.notes,
         seconds=clock.laps,
+        budget=budget,
     )
 
 

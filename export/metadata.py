@@ -24,9 +24,11 @@ def artifact_metadata(
     plan: Plan,
     exported: ExportedFile,
     checkpoint_sha256: str,
+    budget: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that a board needs to use the artifact, and that a report needs to explain it."""
-    return {
+    spent = {} if budget is None else {"budget": _spent(budget)}
+    return spent | {
         "schema_version": SCHEMA_VERSION,
         "name": name,
         "format": format,
@@ -44,3 +46,10 @@ def artifact_metadata(
         "eamdeploy_version": eamdeploy.__version__,
         "input_layout": input_layout,
     }
+
+
+def _spent(budget: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a spent budget what a verification needs; the manifest has it all."""
+    kept = ("points", "minimize", "original", "original_sha256", "validation", "finetuned")
+    choices = {layer["layer"]: layer["choice"] for layer in budget["layers"] if layer["choice"]["kind"] != "exact"}
+    return {**{name: budget[name] for name in kept}, "layers": choices}

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from eamdeploy.cli.budget_view import render_budget
 from eamdeploy.cli.options import CheckpointArgument, DataOption, JsonOption
 from eamdeploy.cli.output import emit, err_console, make_table
 from eamdeploy.errors import UsageError
 
 if TYPE_CHECKING:
+    from eamdeploy.budgeting import BudgetRequest
     from eamdeploy.exporting import ExportedArtifact
 
 
@@ -42,6 +44,15 @@ def export_command(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the artifacts; left out: the checkpoint's.")
     ] = None,
+    budget: Annotated[
+        float,
+        typer.Option("--budget", min=0, max=100, help="Points of top-1 that may be traded for cost; 0 keeps every layer exact."),
+    ] = 0.0,
+    minimize: Annotated[str, typer.Option("--minimize", help="What a budget buys: latency, size or instructions.")] = "latency",
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", help="Labelled images to spend a budget on; --data confirms it, else a half.")
+    ] = None,
+    finetune: Annotated[int, typer.Option("--finetune", min=0, help="Epochs to train on after spending a budget.")] = 0,
     data: DataOption = None,
     images: Annotated[
         int, typer.Option("--limit", min=1, help="Images to verify on, balanced over the classes.")
@@ -52,6 +63,9 @@ def export_command(
 
     Each dynamic layer is rewritten into operators that the runtime has. An artifact gets its name only if its scores and
     mixing weights are the checkpoint's to within rounding; else the command ends with 3 and names the first layer that differs.
+
+    With --budget P layers are rewritten for the least cost within P points of top-1, measured on --calibration images and
+    confirmed on others; the artifacts are then the rewritten checkpoint's, which is kept beside them.
     """
     wanted = _lowering(lowering)
     size: int | Literal["dynamic"] = "dynamic" if batch == "dynamic" else _number(batch)
@@ -61,6 +75,7 @@ def export_command(
 
     loaded = load_checkpoint(checkpoint)
     dataset = None if data is None else open_dataset(data, classes=loaded.classes)
+    spending = _budget(budget, minimize, calibration, data, finetune)
     options = ExportOptions(
         formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
         lowering=wanted,
@@ -71,6 +86,7 @@ def export_command(
         simplify=simplify,
         name=name,
         images=images,
+        budget=spending,
     )
     shown = err_console()
     artifacts = export_checkpoint(
@@ -82,6 +98,23 @@ def export_command(
         as_json,
         lambda c: _render(artifacts, c),
     )
+
+
+def _budget(
+    points: float, minimize: str, calibration: Path | None, data: Path | None, finetune: int
+) -> BudgetRequest | None:
+    if not points:
+        if finetune:
+            raise UsageError("without a budget nothing is rewritten that could be trained", where="--finetune", hint="give --budget")
+        return None
+    if calibration is None and data is None:
+        raise UsageError("a budget is spent on labelled images", where="--budget", hint="give a folder with --calibration DIR")
+    from eamdeploy.budgeting import BudgetRequest
+
+    if calibration is None:
+        # one folder: its training split, parted, so that its test split stays unseen
+        return BudgetRequest(points, data or Path(), None, minimize, finetune)
+    return BudgetRequest(points, calibration, data, minimize, finetune)
 
 
 def _number(text: str) -> int:
@@ -100,6 +133,8 @@ def _lowering(text: str) -> str | dict[str, str]:
 
 
 def _render(artifacts: Sequence[ExportedArtifact], console: Console) -> None:
+    if artifacts[0].budget is not None:
+        render_budget(artifacts[0].budget, console)
     for artifact in artifacts:
         if artifact.plan.layers:
             table = make_table("layer", "kind", ">map", "lowering", ">ms", title=f"plan for {artifact.path.name}")

@@ -52,10 +52,11 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class BudgetImages:
-    """``calibration`` is searched on, ``validation`` confirms."""
+    """``calibration`` is searched on, ``validation`` confirms; ``parted``: both are halves of one set."""
 
     calibration: LabelledImages
     validation: LabelledImages
+    parted: bool
 
 
 def budget_images(
@@ -79,7 +80,7 @@ def budget_images(
     if second is not None:
         one, two = take(first, limit), take(second, limit)
         if not _overlap(one, two):
-            return BudgetImages(_decode(one, preprocessing), _decode(two, preprocessing))
+            return BudgetImages(_decode(one, preprocessing), _decode(two, preprocessing), parted=False)
     order = balanced_order([first.label(index) for index in range(len(first))])[: 2 * limit]
     if len(order) < 2 * len(classes):
         raise DataError(
@@ -88,7 +89,7 @@ def budget_images(
             hint=f"give at least {2 * len(classes)}, better some thousands",
         )
     halves = _halves(first, order)
-    return BudgetImages(_decode(halves[0], preprocessing), _decode(halves[1], preprocessing))
+    return BudgetImages(_decode(halves[0], preprocessing), _decode(halves[1], preprocessing), parted=True)
 
 
 def _halves(data: ImageDataset, order: Sequence[int]) -> tuple[ImageDataset, ImageDataset]:
