@@ -20,6 +20,7 @@ from torch import nn
 from export.quiet import captured_output
 from export.reference import layer_values
 from export.request import ExportRequest
+from export.tflite_peephole import operator_kind, tidy
 
 Array = npt.NDArray[np.float32]
 TOLERANCE = 1e-3  # of the largest magnitude: two runtimes' rounding, far below two random tensors' difference
@@ -28,11 +29,12 @@ _SCHEMA_BYTES = b"TFL3"
 
 def rename(path: Path, wrapper: nn.Module, network: nn.Module, request: ExportRequest) -> dict[str, dict[str, str]]:
     """Rename the tensors of the file in place; returns the ``tensors`` of :class:`~export.request.ExportedFile`."""
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
     graph = model.subgraphs[0]
+    if tidy(model, schema):
+        _write(model, path)
     found = _match(path, network, request)
     paths = {name: module for module, name in _traced_names(wrapper)}
     names: dict[int, str] = {graph.inputs[0]: "input", graph.outputs[0]: "scores"}
@@ -41,8 +43,7 @@ def rename(path: Path, wrapper: nn.Module, network: nn.Module, request: ExportRe
             names.setdefault(index, f"{layer}/{'alpha' if kind == 'alpha' else 'output'}")
     used = set(names.values())
     for operator in graph.operators:
-        code = model.operatorCodes[operator.opcodeIndex]
-        kind = _operator_name(schema, max(code.builtinCode, code.deprecatedBuiltinCode))
+        kind = _operator_name(schema, operator_kind(model, operator))
         for index in operator.outputs:
             if index not in names:
                 where = _module_path(graph.tensors[index].name.decode(), paths)
@@ -51,10 +52,16 @@ def rename(path: Path, wrapper: nn.Module, network: nn.Module, request: ExportRe
         # what no operator makes is a constant
         constant = f"{_module_path(tensor.name.decode(), paths) or 'constant'}/constant"
         tensor.name = (names[index] if index in names else _unique(constant, used)).encode()
+    _write(model, path)
+    return {kind: {layer: names[index] for layer, index in group.items()} for kind, group in found.items()}
+
+
+def _write(model: Any, path: Path) -> None:
+    import flatbuffers
+
     builder = flatbuffers.Builder(path.stat().st_size + 2**20)
     builder.Finish(model.Pack(builder), file_identifier=_SCHEMA_BYTES)
     path.write_bytes(builder.Output())
-    return {kind: {layer: names[index] for layer, index in group.items()} for kind, group in found.items()}
 
 
 def _operator_name(schema: Any, code: int) -> str:

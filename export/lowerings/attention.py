@@ -1,7 +1,7 @@
 """The attention of a dynamic layer in operators that export well.
 
-* channels: a gather with constant indices (ONNX); slices or a gather of the channels-last map (TFLite: no transpose of the
-  whole map); a run of neighbours is one slice. CGR-max stays a choice made from the data.
+* channels: a gather with constant indices (ONNX); slices or a one-hot convolution of the channels-last map (TFLite:
+  no transpose of the whole map); a run of neighbours is one slice. CGR-max stays a choice made from the data.
 * adaptive average pooling: two constant matrices, exact; on small maps they and the first linear layer are one matrix.
 * the softmax's 1 / tau is folded into the last linear layer.
 """
@@ -22,7 +22,7 @@ from export.target import Target
 
 # pooling and the first linear layer become one matrix where it has at most this many elements (160 kB)
 FOLD_UP_TO_ELEMENTS = 40_000
-# channels last: one slice per channel up to these sizes, one gather beyond
+# channels last: one slice per channel up to these sizes, one convolution beyond
 SLICE_UP_TO_CHANNELS = 8
 SLICE_UP_TO_POSITIONS = 64 * 64
 
@@ -42,12 +42,15 @@ class LoweredAttention(nn.Module):
         folded = attention.pool == "avg" and fc1.out_features * selected * height * width <= FOLD_UP_TO_ELEMENTS
         self.pool: nn.Module
         if folded and not (size == 1 and selected == attention.channels):
-            rows, columns = average_matrix(height, size), average_matrix(width, size)
-            full = torch.einsum("ocij,ih,jw->ochw", weight.double(), rows.double(), columns.double()).to(weight.dtype)
+            rows, columns = _exact_average(height, size), _exact_average(width, size)
+            full = torch.einsum("ocij,ih,jw->ochw", weight.double(), rows, columns).to(weight.dtype)
             self.pool = nn.Identity()
             weight = full
         elif attention.pool == "avg" and size == 1:
             self.pool = GlobalAverage()
+        elif attention.pool == "avg" and self.channels_last and isinstance(self.select, nn.Identity):
+            self.pool = AverageRowsFirst(height, width, size)
+            weight = weight.transpose(2, 3)
         elif attention.pool == "avg":
             self.pool = AverageMatrices(height, width, size, transposed=self.channels_last)
             # the transposed form leaves (B, C', s_w, s_h): the linear layer's columns follow it
@@ -63,6 +66,13 @@ class LoweredAttention(nn.Module):
         return torch.softmax(self.fc2(F.relu(self.fc1(features))), dim=1)
 
 
+def _exact_average(length: int, size: int) -> Tensor:
+    """The matrix that the network pools with, in float64; a global mean is no matrix there and has no rounding."""
+    if size == 1:
+        return torch.full((1, length), 1 / length, dtype=torch.float64)
+    return average_matrix(length, size).double()
+
+
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     linear = nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
     linear.weight = nn.Parameter(weight.contiguous().clone(), requires_grad=False)
@@ -76,7 +86,7 @@ def _lower_selection(attention: Attention, input_hw: tuple[int, int], target: Ta
         return nn.Identity()
     if isinstance(selection, StaticSelection):
         indices = [int(index) for index in selection.indices]
-        return SelectLast(indices, input_hw) if target.channels_last else GatherChannels(indices)
+        return SelectLast(indices, attention.channels, input_hw) if target.channels_last else GatherChannels(indices)
     if isinstance(selection, CgrMaxSelection):
         return ChooseLargest(selection, target)
     return copy.deepcopy(selection)
@@ -101,17 +111,18 @@ class SelectLast(nn.Module):
     """``(B, C, H, W) -> (B, C', H, W)`` out of a map that the runtime keeps channels last.
 
     A run of neighbours is one slice. Few channels of a small map are one slice each: a slice one channel wide needs no
-    transpose. Many channels, or a large map, are one gather: every slice would read the whole map again.
+    transpose. Many channels, or a large map, are one static 1x1 convolution with one-hot kernels: every slice would read the
+    whole map again, and the converter's gather transposes it.
     """
 
-    indices: Tensor
+    pick: Tensor
 
-    def __init__(self, indices: list[int], input_hw: tuple[int, int]) -> None:
+    def __init__(self, indices: list[int], channels: int, input_hw: tuple[int, int]) -> None:
         super().__init__()
         self.chosen = indices
         self.run = (indices[0], indices[-1] + 1) if indices == list(range(indices[0], indices[-1] + 1)) else None
         self.slices = len(indices) <= SLICE_UP_TO_CHANNELS and math.prod(input_hw) <= SLICE_UP_TO_POSITIONS
-        self.register_buffer("indices", torch.tensor(indices, dtype=torch.int64))
+        self.register_buffer("pick", torch.eye(channels)[indices][:, :, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
         """The chosen channels."""
@@ -122,7 +133,7 @@ class SelectLast(nn.Module):
             shape = (x.shape[0], 1, x.shape[2], x.shape[3])
             parts = [last[..., index : index + 1].reshape(shape) for index in self.chosen]
             return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        return last.index_select(3, self.indices).permute(0, 3, 1, 2)
+        return F.conv2d(x, self.pick.to(x))
 
 
 class ChooseLargest(nn.Module):
@@ -190,6 +201,29 @@ class AverageMatrices(nn.Module):
         if self.transposed:
             return F.linear(F.linear(z, self.columns.to(z)).transpose(2, 3), self.rows.to(z))
         return self.rows.to(z) @ (z @ self.columns.to(z))
+
+
+class AverageRowsFirst(nn.Module):
+    """Adaptive average pooling of every channel of a channels-last map: ``(B, C, H, W) -> (B, C, s_w, s_h)``.
+
+    Rows are pooled while the map lies as it is, so that only the small result is transposed.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, height: int, width: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("rows", average_matrix(height, size))
+        self.register_buffer("columns", average_matrix(width, size))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The pooled maps, width before height."""
+        batch, channels, height, width = z.shape
+        last = z.permute(0, 2, 3, 1).reshape(batch, height, width * channels)
+        tall = (self.rows.to(z) @ last).reshape(batch, self.size, width, channels)
+        return F.linear(tall.permute(0, 3, 1, 2), self.columns.to(z)).transpose(2, 3)
 
 
 class MaxCells(nn.Module):
