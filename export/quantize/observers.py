@@ -106,6 +106,9 @@ class Observer:
             return float("inf")
         first, last = int(np.argmax(inside)), BINS - 1 - int(np.argmax(inside[::-1]))
         p = self._counts[first : last + 1].astype(np.float64)
+        if first <= BINS // 2 <= last:
+            # what a ReLU cut off is exactly representable, and would outweigh everything else
+            p[BINS // 2 - first] = 0.0
         kept = p.copy()
         p[0] += self._counts[:first].sum()
         p[-1] += self._counts[last + 1 :].sum()
@@ -114,6 +117,8 @@ class Observer:
         mass = np.bincount(codes, weights=kept, minlength=LEVELS)
         spread = np.bincount(codes, weights=occupied, minlength=LEVELS)
         q = np.where(occupied, mass[codes] / np.maximum(spread[codes], 1), 0.0)
+        if p.sum() == 0:
+            return float("inf")
         p, q = p / p.sum(), q / max(q.sum(), 1e-30)
         terms = p[occupied] * np.log(p[occupied] / np.maximum(q[occupied], 1e-12))
         return float(terms.sum())

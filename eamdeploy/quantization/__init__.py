@@ -1,0 +1,1 @@
+"""What is measured of a quantized artifact, and how it is written down."""

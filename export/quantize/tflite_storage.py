@@ -1,0 +1,71 @@
+"""TFLite weights that are computed with in float: int8 with inputs quantized on the fly (hybrid kernels), or float16."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from export.quantize.scales import channel_scales, quantize_symmetric
+from export.quantize.tflite_model import FLOAT32, TensorCode, TfliteModel
+
+AT_LEAST = 256  # elements
+_WEIGHT_AXES = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+MIXING_INPUTS = 16  # a fully connected layer of so few inputs and many outputs mixes a bank
+
+
+def is_bank(model: TfliteModel, tensor: int) -> bool:
+    """Whether a constant is a bank ``(N, k)``: scales per row would be as large as the bank itself."""
+    shape = model.shape(tensor)
+    return len(shape) == 2 and shape[1] <= MIXING_INPUTS and shape[0] > 4 * shape[1]
+
+
+def store_hybrid(model: TfliteModel, kinds: tuple[str, ...] = ("FULLY_CONNECTED",), *, banks: bool = False) -> int:
+    """Store the constant float weights of ``kinds`` as int8 with a scale per output; returns how many operators changed.
+
+    Banks are left, or with ``banks`` get one scale.
+    """
+    count = 0
+    made: dict[int, int] = {}
+    for op in model.graph.operators:
+        kind = model.kind(op)
+        if kind not in kinds:
+            continue
+        tensor = int(op.inputs[1])
+        if not (model.is_constant(tensor) and model.is_float(tensor) and model.is_float(int(op.inputs[0]))):
+            continue
+        value = model.value(tensor)
+        bank = kind == "FULLY_CONNECTED" and is_bank(model, tensor)
+        if value.size < AT_LEAST or (bank and not banks):
+            continue
+        if tensor not in made:
+            axis = _WEIGHT_AXES[kind]
+            scales = channel_scales(value.reshape(1, -1), 0) if bank else channel_scales(value, axis)
+            stored = quantize_symmetric(value, scales[0]) if bank else quantize_symmetric(value, scales, axis)
+            code = TensorCode(tuple(map(float, scales)), (0,) * len(scales), axis)
+            made[tensor] = model.add_constant(f"{model.name(tensor)}/q", stored, code)
+        op.inputs = [int(op.inputs[0]), made[tensor], *[int(t) for t in op.inputs[2:]]]
+        model.raise_version(op, 5)
+        count += 1
+    model.index()
+    return count
+
+
+def store_float16(model: TfliteModel) -> int:
+    """Store float constants as float16 behind a DEQUANTIZE, which runtimes compute once; returns how many changed."""
+    made: dict[int, int] = {}
+    front = []
+    for op in model.graph.operators:
+        places = []
+        for tensor in (int(t) for t in op.inputs):
+            eligible = tensor >= 0 and model.is_float(tensor) and model.is_constant(tensor) and tensor not in made
+            if eligible and model.value(tensor).size >= AT_LEAST:
+                value = model.value(tensor)
+                if np.abs(value).max() <= np.finfo(np.float16).max:
+                    half = model.add_constant(f"{model.name(tensor)}/f16", value.astype(np.float16))
+                    made[tensor] = model.add_tensor(f"{model.name(tensor)}/wide", value.shape, FLOAT32)
+                    options = model.schema.DequantizeOptionsT()
+                    front.append(model.operator("DEQUANTIZE", [half], [made[tensor]], 3, options))
+            places.append(made.get(tensor, tensor))
+        op.inputs = places
+    model.graph.operators = [*front, *model.graph.operators]
+    model.index()
+    return len(made)
