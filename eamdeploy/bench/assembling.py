@@ -28,6 +28,7 @@ class CaseResult:
         resumed: images whose outputs came from an earlier, interrupted try.
         instructions: of one inference.
         operators: time per operator.
+        ran: it was loaded and run once, without images.
     """
 
     case: Case
@@ -37,12 +38,13 @@ class CaseResult:
     resumed: int = 0
     instructions: int | None = None
     operators: list[dict[str, Any]] = field(default_factory=list)
+    ran: bool = False
 
     @property
     def anything(self) -> bool:
         """Whether there is a result at all."""
         timed = self.measured is not None and self.measured.summary is not None
-        return timed or self.accuracy is not None or self.instructions is not None or bool(self.operators)
+        return timed or self.ran or self.accuracy is not None or self.instructions is not None or bool(self.operators)
 
 
 def assemble(result: CaseResult, target: Target, facts: Mapping[str, str], group: str) -> Run:
@@ -72,7 +74,7 @@ def assemble(result: CaseResult, target: Target, facts: Mapping[str, str], group
             runtime=package,
             runtime_version=version,
             when=datetime.now(UTC).isoformat(timespec="seconds"),
-            note=f"{result.resumed} of the images ran before the link was lost" if result.resumed else None,
+            note=_note(result),
             versions={
                 "eamdeploy": eamdeploy.__version__,
                 "runner": bundle_sha256()[:16],
@@ -88,6 +90,12 @@ def assemble(result: CaseResult, target: Target, facts: Mapping[str, str], group
         verdict=evidence.verdict(timed, timed.summary) if timed and timed.summary else RunVerdict("clean"),
         per_layer=tuple(result.operators),
     )
+
+
+def _note(result: CaseResult) -> str | None:
+    if result.resumed:
+        return f"{result.resumed} of the images ran before the link was lost"
+    return "it loads and runs; no images were given to compare outputs on" if result.ran else None
 
 
 def new_id() -> str:

@@ -16,7 +16,7 @@ from eamdeploy.bench.measuring import Measured, measure_cases
 from eamdeploy.bench.report import Failure
 from eamdeploy.bench.request import Case, Request
 from eamdeploy.bench.targets import HOST, Target
-from eamdeploy.errors import BoardUnreachable, EamdeployError
+from eamdeploy.errors import BoardUnreachable, EamdeployError, UsageError
 from eamdeploy.results import Run
 
 _PUSHED = ("onnxruntime", "litert")  # runtimes that the pushed runner brings; any other must be installed with us
@@ -31,11 +31,15 @@ class Outcome:
     Attributes:
         runs: those that are finished.
         failures: what gave no result.
+        notes: what else the user should know.
+        group: what its runs have in common: they were interleaved.
     """
 
     target: Target
     runs: list[Run] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    group: str = field(default_factory=new_id)
 
 
 async def run_board(transport: Transport, outcome: Outcome, request: Request, on_run: Callable[[Run], None]) -> None:
@@ -50,11 +54,10 @@ async def run_board(transport: Transport, outcome: Outcome, request: Request, on
     target = outcome.target
     results = [CaseResult(case) for case in request.cases]
     facts: dict[str, str] = {}
-    group = new_id()
     try:
         async with BoardSession(transport, installed=_needs_installed(target, request)) as session:
             async with session.worker() as worker:
-                facts = await worker.facts(sorted({case.runtime for case in request.cases}))
+                facts = await worker.facts([])  # loading tells the runtimes' versions
             await _everything(session, request, results, outcome)
     except EamdeployError as error:
         outcome.failures.append(Failure(target.name, None, error))
@@ -62,7 +65,7 @@ async def run_board(transport: Transport, outcome: Outcome, request: Request, on
         # also on Ctrl-C and after a lost link: what is finished is kept
         for result in results:
             if result.anything:
-                run = assemble(result, target, facts, group)
+                run = assemble(result, target, facts, outcome.group)
                 outcome.runs.append(run)
                 on_run(run)
 
@@ -81,10 +84,10 @@ async def _everything(session: BoardSession, request: Request, results: list[Cas
     remaining = [result for result in results if result.case not in failed]
     if target.instructions:
         await _each(remaining, outcome, 1, lambda result: _count(session, result, request))
-    if request.wants_accuracy and not target.instructions:
-        prepared: dict[str, Images] = {}
+    elif request.accuracy is not False or target.kind == "emulated":
+        pictures = Pictures(request)
         at_once = _AT_ONCE_EMULATED if target.kind == "emulated" else 1
-        await _each(remaining, outcome, at_once, lambda result: _accuracy(session, result, request, prepared, target))
+        await _each(remaining, outcome, at_once, lambda result: _outputs(session, result, pictures, target))
     if request.profile:
         await _each(remaining, outcome, 1, lambda result: _profile(session, result, request))
 
@@ -112,11 +115,13 @@ async def _each(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _accuracy(
-    session: BoardSession, result: CaseResult, request: Request, prepared: dict[str, Images], target: Target
-) -> None:
-    case = result.case
-    images = await asyncio.to_thread(_images, case, request, prepared)
+async def _outputs(session: BoardSession, result: CaseResult, pictures: Pictures, target: Target) -> None:
+    case, request = result.case, pictures.request
+    images = await pictures.of(case)
+    if images is None:
+        if target.kind == "emulated":
+            await _try(session, result, request)
+        return
     done = await run_on_device(session, case, images, told=request.told)
     reference = None
     if target.name != HOST:
@@ -126,12 +131,41 @@ async def _accuracy(
     result.load, result.resumed = done.load, done.resumed
 
 
-def _images(case: Case, request: Request, prepared: dict[str, Images]) -> Images:
-    key = repr((case.metadata.preprocessing, case.metadata.classes))
-    if key not in prepared:
-        request.told("preparing the images")
-        prepared[key] = prepare_images(case.metadata, request.data, request.limit, case.artifact)
-    return prepared[key]
+class Pictures:
+    """The images of a request, prepared once for all artifacts that want them prepared alike."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._prepared: dict[str, Images] = {}
+        self._lock = asyncio.Lock()
+
+    async def of(self, case: Case) -> Images | None:
+        """The images for a case; None where none were asked for and the embedded sample does not fit."""
+        if self.request.accuracy is False:
+            return None
+        key = repr((case.metadata.preprocessing, case.metadata.classes))
+        async with self._lock:
+            if key not in self._prepared:
+                try:
+                    self._prepared[key] = await asyncio.to_thread(self._prepare, case)
+                except UsageError:
+                    if self.request.tries_accuracy:
+                        return None
+                    raise
+        return self._prepared[key]
+
+    def _prepare(self, case: Case) -> Images:
+        return prepare_images(case.metadata, self.request.data, self.request.limit, case.artifact)
+
+
+async def _try(session: BoardSession, result: CaseResult, request: Request) -> None:
+    """Without images: does it load and run there at all?"""
+    case = result.case
+    request.told(f"{case.title}: one inference")
+    async with session.worker() as worker:
+        result.load = await worker.load(await session.push(case.artifact), case.runtime, case.options)
+        await worker.measure(batch=case.batch, seconds=0.0, min_samples=1, max_samples=1, warmup_seconds=0.0)
+    result.ran = True
 
 
 async def _count(session: BoardSession, result: CaseResult, request: Request) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from devices.fanout import BoardProgress, run_on_boards
 from devices.transport import Transport
 from eamdeploy.bench.board_job import Outcome, run_board
+from eamdeploy.bench.estimating import add_estimate
 from eamdeploy.bench.report import Failure, Report
 from eamdeploy.bench.request import Request
 from eamdeploy.bench.selfcheck import doubled, self_check
@@ -57,6 +58,7 @@ def bench(
         runs=tuple(run for outcome in outcomes for run in outcome.runs),
         failures=tuple(failure for outcome in outcomes for failure in outcome.failures),
         self_checks=tuple(checks),
+        notes=tuple(note for outcome in outcomes for note in outcome.notes),
     )
 
 
@@ -85,6 +87,10 @@ async def _one(
         if now.state != "running" or now.note:
             told(f"{now.state} {now.note}".strip())
 
+    if target.kind == "emulated" and not target.instructions:
+        # first, and whatever becomes of the emulated board: its time would mean nothing
+        for case in request.cases:
+            await asyncio.to_thread(add_estimate, outcome, case, keep)
     try:
         transports = [target.open(told)]
     except EamdeployError as error:

@@ -64,6 +64,7 @@ class Report:
     runs: tuple[Run, ...]
     failures: tuple[Failure, ...] = ()
     self_checks: tuple[SelfCheck, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -80,4 +81,5 @@ class Report:
             "runs": [to_dict(run) for run in self.runs],
             "failures": [failure.to_dict() for failure in self.failures],
             "self_checks": [to_dict(check) for check in self.self_checks],
+            "notes": list(self.notes),
         }

@@ -79,8 +79,8 @@ class Request:
         cases: what to measure, interleaved with each other.
         effort: how long.
         latency: whether to time at all.
-        data: labelled images, or None; then the embedded sample where it fits and ``accuracy`` asks for it.
-        accuracy: whether to measure accuracy: True, False, or None for "if ``data`` is given".
+        data: labelled images, or None for the embedded sample.
+        accuracy: whether to measure accuracy: True, False, or None for "if ``data`` is given or the sample fits".
         limit: at most this many images.
         profile: inferences to profile for operator times; 0: none.
         told: is told what is being done, in words.
@@ -96,9 +96,9 @@ class Request:
     told: Callable[[str], None] = lambda _: None
 
     @property
-    def wants_accuracy(self) -> bool:
-        """Whether accuracy is measured."""
-        return self.data is not None if self.accuracy is None else self.accuracy
+    def tries_accuracy(self) -> bool:
+        """Whether accuracy is measured where there are images for it, and left out without a word otherwise."""
+        return self.accuracy is None and self.data is None
 
 
 def expand(

@@ -79,6 +79,8 @@ def _render(report: Report, console: Console) -> None:
                 console.print(f"{escape(_name(run))}: {escape(run.provenance.note)}", soft_wrap=True)
             if run.per_layer:
                 console.print(_operators_table(run))
+    for note in report.notes:
+        console.print(escape(note), soft_wrap=True)
     for check in report.self_checks:
         console.print(
             f"self-check on {escape(check.board)}: A against A differs by {check.difference:+.1%} "

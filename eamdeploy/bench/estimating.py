@@ -1,0 +1,50 @@
+"""Where no board is at hand: the latency model's estimate, a run of its own that says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from devices.latency.estimate import estimate
+from eamdeploy.bench.assembling import new_id
+from eamdeploy.bench.board_job import Outcome
+from eamdeploy.bench.request import Case
+from eamdeploy.errors import EamdeployError
+from eamdeploy.results import Latency, Run, RunVerdict
+
+
+def add_estimate(outcome: Outcome, case: Case, on_run: Callable[[Run], None]) -> None:
+    """Add the estimate of a case to an outcome, or a note that says why there is none.
+
+    Args:
+        outcome: of a board that is not there.
+        case: what would run.
+        on_run: is handed the run.
+    """
+    device = outcome.target.device
+    try:
+        found = estimate(case.artifact, device, case.runtime, threads=case.options.threads)
+    except EamdeployError as error:
+        outcome.notes.append(f"no latency estimate for {case.title} on {device}: {error}")
+        return
+    if found.p50_ms is None:
+        outcome.notes.append(f"no latency estimate for {case.title} on {device}: {'; '.join(found.notes)}")
+        return
+    run = Run(
+        id=new_id(),
+        group=outcome.group,
+        device=device,
+        artifact=str(case.artifact),
+        artifact_sha256=case.sha256,
+        bytes=case.artifact.stat().st_size,
+        format=case.metadata.format,
+        precision=case.metadata.precision or found.precision,
+        runtime=case.runtime,
+        threads=case.options.threads,
+        provenance=replace(found.provenance, when=datetime.now(UTC).isoformat(timespec="seconds")),
+        verdict=RunVerdict("clean"),
+        latency_ms=Latency(p50=found.p50_ms, interval90=found.interval90_ms),
+    )
+    outcome.runs.append(run)
+    on_run(run)
