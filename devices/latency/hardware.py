@@ -1,0 +1,66 @@
+"""Facts of the boards that measurements were made on, and how fast one should be by another's data sheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+
+@dataclass(frozen=True)
+class Board:
+    """The cluster that inference runs on; None where no source gave the fact."""
+
+    name: str
+    profile: str
+    core: str
+    cores: int
+    clock_mhz: float
+    flop_per_cycle: float | None
+    dot_product: bool
+    memcpy_mb_per_s: float | None
+    source: str
+
+    @property
+    def read_bytes_per_ms(self) -> float | None:
+        """One thread's reading: a copy reads and writes every byte it reports once."""
+        return None if self.memcpy_mb_per_s is None else 2 * self.memcpy_mb_per_s * 1e3
+
+
+@cache
+def boards() -> dict[str, Board]:
+    """By name, as in the measurements."""
+    text = resources.files("devices.latency").joinpath("data/boards.csv").read_text(encoding="utf-8")
+    return {r["board"]: _board(r) for r in csv.DictReader(io.StringIO(text))}
+
+
+def _board(r: dict[str, str]) -> Board:
+    return Board(
+        r["board"],
+        r["profile"],
+        r["core"],
+        int(r["cores"]),
+        float(r["clock_mhz"]),
+        float(r["fp32_flop_per_cycle"]) if r["fp32_flop_per_cycle"] else None,
+        r["dot_product"] == "yes",
+        float(r["memcpy_mb_per_s"]) if r["memcpy_mb_per_s"] else None,
+        r["source"],
+    )
+
+
+def board_of(device: str) -> Board | None:
+    """The board of a device profile; None for a profile (such as `host`) that no measurement is of."""
+    return next((b for b in boards().values() if b.profile == device), None)
+
+
+def log_speed_ratio(source: Board, target: Board) -> float | None:
+    """log(time on target / on source) by cores, clock and operations per cycle; None where a data sheet is silent."""
+    work = math.log(source.cores * source.clock_mhz) - math.log(target.cores * target.clock_mhz)
+    if source.core == target.core:
+        return work
+    if source.flop_per_cycle is None or target.flop_per_cycle is None:
+        return None
+    return work + math.log(source.flop_per_cycle) - math.log(target.flop_per_cycle)

@@ -1,0 +1,206 @@
+"""From measurements to calibration files: fit everything, test everything, write what the package ships.
+
+`python -m benchmarks.latency.rebuild` is the command; this is the library function behind it. Nothing here looks at a
+board's or a model's name other than to group rows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from devices.latency.calibration import Calibration, from_group, write_calibration
+from devices.latency.groups import Group, Priors, fit_priors, make_groups
+from devices.latency.measurements import Conditions, Row
+from devices.latency.networks import load_networks
+from devices.latency.populations import POPULATIONS, Population
+from devices.latency.transfer import board_factor, runtime_factor, thread_factor
+from devices.latency.validation import (
+    OWN_SCORES_FROM,
+    LeftOut,
+    choose_anchors,
+    coverage,
+    hold_out_boards,
+    leave_out,
+    quantile,
+)
+from eamdeploy.atomic import atomic_write_text
+
+SHIPPED_FROM = 4  # networks a calibration needs to be shipped
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One population with everything that was tested on it."""
+
+    population: Population
+    groups: list[Group]
+    priors: Priors
+    by_network: list[LeftOut]
+    by_family: list[LeftOut]
+    by_board: dict[Conditions, list[LeftOut]]
+
+
+def test_population(rows: Sequence[Row], population: Population) -> Tested | None:
+    """Fit and test one population; None where no calibration of it has enough networks."""
+    groups = [g for g in make_groups(rows, load_networks(), population) if len(g.networks) >= SHIPPED_FROM]
+    if not groups:
+        return None
+    return Tested(
+        population,
+        groups,
+        fit_priors(groups, population),
+        leave_out(groups, population, "network"),
+        leave_out(groups, population, "family"),
+        hold_out_boards(groups, population),
+    )
+
+
+def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list[Tested]:
+    """Write `calibrations/*.json`, `priors.json` and `transfers.json` under `out`; returns all tests for the report."""
+    tested = []
+    for population in POPULATIONS:
+        done = test_population(rows, population)
+        if done is not None:
+            tested.append(done)
+            note(f"{population.name}: {len(done.groups)} calibrations")
+    written = set()
+    for t in tested:
+        for calibration in calibrations(t):
+            written.add(write_calibration(calibration, out / "calibrations").name)
+    for stale in (out / "calibrations").glob("*.json"):
+        if stale.name not in written:
+            stale.unlink()
+    priors = {t.population.name: {s: _prior_dict(p) for s, p in t.priors.items()} for t in tested}
+    widths = {t.population.name: _pooled_widths(t) for t in tested}
+    _write(out / "priors.json", {"schema_version": 1, "priors": priors, "widths": widths})
+    _write(out / "transfers.json", {"schema_version": 1, **_transfers([g for t in tested for g in t.groups])})
+    return tested
+
+
+def calibrations(t: Tested) -> list[Calibration]:
+    """The calibrations of one population, each with its own tests."""
+    out = []
+    for g in t.groups:
+        own = [_of(g, t.by_network), _of(g, t.by_family)]
+        inside, outside = (
+            _width(o, everything) for o, everything in zip(own, (t.by_network, t.by_family), strict=True)
+        )
+        tests: dict[str, Any] = {
+            "leave_network_out": summary(own[0], "network"),
+            "leave_family_out": summary(own[1], "family") | {"families": _by_family(own[1])},
+            "repeated_percent": repeated(g),
+        }
+        anchored = t.by_board.get(g.conditions)
+        if anchored:
+            pair = choose_anchors(g.totals, dict(t.priors))
+            tests["board_held_out"] = {
+                "anchors": ["-".join(x for x in g.networks[i] if x) for i in pair],
+                **summary(anchored, "network"),
+                "coverage90_percent": anchor_coverage(g.conditions, t.by_board),
+            }
+        out.append(from_group(g, g.model(t.priors), inside, max(inside, outside), tests=tests, prior=t.population.name))
+    return out
+
+
+def summary(results: Sequence[LeftOut], by: str) -> dict[str, float | int | None]:
+    """Errors in percent."""
+    if not results:
+        return {"n": 0}
+    errors = np.array([100 * r.error for r in results])
+    covered = coverage(results, by)
+    return {
+        "n": len(errors),
+        "mean_abs_percent": round(float(np.abs(errors).mean()), 2),
+        "median_abs_percent": round(float(np.median(np.abs(errors))), 2),
+        "within_10_percent": round(100 * float(np.mean(np.abs(errors) <= 10)), 1),
+        "bias_percent": round(float(errors.mean()), 2),
+        "worst_percent": round(float(errors[np.argmax(np.abs(errors))]), 1),
+        "coverage90_percent": None if math.isnan(covered) else round(100 * covered, 1),
+    }
+
+
+def anchor_width(without_board: str, by_board: dict[Conditions, list[LeftOut]]) -> float | None:
+    """Half width, in spreads, for a board known by two anchors: what the worst of the other boards needed."""
+    needed = [quantile(r.score for r in results) for c, results in by_board.items() if c.board != without_board]
+    return max(needed) if needed else None
+
+
+def anchor_coverage(conditions: Conditions, by_board: dict[Conditions, list[LeftOut]]) -> float | None:
+    """Percent of a held-out board's measurements inside intervals made from the other boards."""
+    width = anchor_width(conditions.board, by_board)
+    if width is None:
+        return None
+    return round(100 * float(np.mean([r.score <= width for r in by_board[conditions]])), 1)
+
+
+def repeated(g: Group) -> float | None:
+    """How far a publisher's repeated measurements of one network are apart, in percent of the larger, on average."""
+    apart = [100 * (1 - math.exp(min(r) - max(r))) for r in g.runs if len(r) > 1]
+    return round(float(np.mean(apart)), 2) if apart else None
+
+
+def _of(g: Group, results: Sequence[LeftOut]) -> list[LeftOut]:
+    return [r for r in results if r.conditions == g.conditions]
+
+
+def _width(own: Sequence[LeftOut], everything: Sequence[LeftOut]) -> float:
+    return quantile(r.score for r in (own if len(own) >= OWN_SCORES_FROM else everything))
+
+
+def _by_family(results: Sequence[LeftOut]) -> dict[str, dict[str, float | int]]:
+    out = {}
+    for name in sorted({r.family for r in results}):
+        errors = [100 * r.error for r in results if r.family == name]
+        out[name] = {
+            "n": len(errors),
+            "mean_abs_percent": round(float(np.mean(np.abs(errors))), 2),
+            "bias_percent": round(float(np.mean(errors)), 2),
+        }
+    return out
+
+
+def _pooled_widths(t: Tested) -> dict[str, float | None]:
+    anchored = [quantile(r.score for r in results) for results in t.by_board.values()]
+    return {
+        "in_family": round(quantile(r.score for r in t.by_network), 4),
+        "out_of_family": round(quantile(r.score for r in t.by_family), 4) if t.by_family else None,
+        "two_anchors": round(max(anchored), 4) if anchored else None,
+    }
+
+
+def _prior_dict(prior: tuple[tuple[str, ...], Any]) -> dict[str, dict[str, float]]:
+    terms, values = prior
+    return {
+        "mu": {t: round(float(v), 5) for t, v in zip(terms, values.mu, strict=True)},
+        "tau": {t: round(float(v), 5) for t, v in zip(terms, values.tau, strict=True)},
+    }
+
+
+def _transfers(groups: list[Group]) -> dict[str, Any]:
+    cpu = [g for g in groups if g.conditions.processor == "cpu"]
+    by_kind = {
+        kind: [g for g in cpu if (g.conditions.precision == "int8") == (kind == "int8")] for kind in ("float", "int8")
+    }
+    factors: dict[str, Any] = {"board": {}, "runtime": {}, "threads": {}}
+    for kind, some in by_kind.items():
+        for alike in ("same core and count", "same core", "other core"):
+            if factor := board_factor(some, alike):
+                factors["board"].setdefault(kind, {})[alike] = factor.to_dict()
+        if factor := runtime_factor(some):
+            factors["runtime"][kind] = factor.to_dict()
+    for cores in (4, 6, 8, 12):
+        if factor := thread_factor(cpu, cores):
+            factors["threads"][str(cores)] = factor.to_dict()
+    return factors
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    atomic_write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,140 @@
+"""Tests on data that were not fitted: leave a network out, leave a family out, hold out a board.
+
+Left out means left out everywhere: every row of the network (or family) in every calibration of the population, so that
+neither the board's fit nor what it borrows from other boards has seen it. Intervals are tested likewise: a left-out
+error is compared with a width made from the errors of the other networks (or families) alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.latency.groups import Group, fit_priors
+from devices.latency.measurements import Conditions, Network, family
+from devices.latency.populations import Population
+
+Array = npt.NDArray[np.float64]
+LEVEL = 0.9
+OWN_SCORES_FROM = 15  # left-out rows from which a calibration's own errors set its intervals
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One measurement and what was predicted for it without it."""
+
+    conditions: Conditions
+    network: Network
+    predicted_ms: float
+    measured_ms: float
+    spread: float
+
+    @property
+    def error(self) -> float:
+        """Relative: 0.1 is predicted 10 % too slow."""
+        return self.predicted_ms / self.measured_ms - 1
+
+    @property
+    def score(self) -> float:
+        """The error in units of the predicted spread."""
+        return abs(math.log(self.measured_ms / self.predicted_ms)) / self.spread
+
+    @property
+    def family(self) -> str:
+        """Of the network."""
+        return family(self.network[0])
+
+
+def leave_out(groups: Sequence[Group], population: Population, by: str) -> list[LeftOut]:
+    """Predict every measurement without its network (`by="network"`) or its family (`by="family"`)."""
+    labels = {id(g): g.networks if by == "network" else g.families for g in groups}
+    results: list[LeftOut] = []
+    for held in sorted({label for g in groups for label in labels[id(g)]}):
+        masks = {id(g): np.array([label != held for label in labels[id(g)]]) for g in groups}
+        priors = fit_priors(groups, population, lambda g, masks=masks: masks[id(g)])  # type: ignore[misc]
+        for g in groups:
+            mask = masks[id(g)]
+            if mask.all() or mask.sum() < 2:
+                continue
+            results += _test(g, g.keep(mask).model(priors).predict(g.totals[~mask]), np.flatnonzero(~mask))
+    return results
+
+
+def _test(g: Group, prediction: object, at: npt.NDArray[np.intp]) -> list[LeftOut]:
+    logs, spreads = prediction.log_ms, prediction.spread  # type: ignore[attr-defined]
+    return [
+        LeftOut(g.conditions, g.networks[i], float(np.exp(log)), float(np.exp(run)), float(spread))
+        for i, log, spread in zip(at, logs, spreads, strict=True)
+        for run in g.runs[i]
+    ]
+
+
+def quantile(scores: Iterable[float], level: float = LEVEL) -> float:
+    """The conformal quantile: the ceil(level (n + 1))-th smallest; the largest where there are too few."""
+    ordered = sorted(scores)
+    if not ordered:
+        raise ValueError("no scores")
+    return ordered[min(math.ceil(level * (len(ordered) + 1)), len(ordered)) - 1]
+
+
+def coverage(results: Sequence[LeftOut], by: str) -> float:
+    """The share of left-out measurements within an interval made from the others' errors; NaN without others."""
+    inside = []
+    for r in results:
+        others = [o.score for o in results if (o.network != r.network if by == "network" else o.family != r.family)]
+        if others:
+            inside.append(r.score <= quantile(others))
+    return float(np.mean(inside)) if inside else math.nan
+
+
+def choose_anchors(totals: Array, priors: dict[str, tuple[tuple[str, ...], object]]) -> tuple[int, int]:
+    """The two networks whose measurement would tell most about all others, by the prior alone: no latency is looked at.
+
+    Minimises the mean variance that is left, linearised at the population's costs.
+    """
+    from devices.latency.fitting import SCALE_SPREAD, SIGMA, Prior
+    from devices.latency.terms import select
+
+    n = len(totals)
+    remaining = np.zeros((n, n))
+    for terms, prior in priors.values():
+        if not isinstance(prior, Prior):
+            raise TypeError("a prior is needed")
+        x = select(totals, terms) * np.exp(prior.mu)
+        jacobian = np.c_[np.ones(n), x / x.sum(1, keepdims=True)]
+        covariance = jacobian @ np.diag(np.r_[SCALE_SPREAD**2, prior.tau**2]) @ jacobian.T
+        for i in range(n):
+            for j in range(i + 1, n):
+                known = [i, j]
+                inner = covariance[np.ix_(known, known)] + SIGMA**2 * np.eye(2)
+                explained = covariance[:, known] @ np.linalg.solve(inner, covariance[known])
+                remaining[i, j] += np.mean(np.diag(covariance) - np.diag(explained))
+    remaining[np.tril_indices(n)] = np.inf
+    first, second = np.unravel_index(int(np.argmin(remaining)), remaining.shape)
+    return int(first), int(second)
+
+
+def hold_out_boards(
+    groups: Sequence[Group], population: Population, least: int = 15
+) -> dict[Conditions, list[LeftOut]]:
+    """Predict each board from the other boards and two anchor networks measured on it.
+
+    The board is left out of the population entirely; the two anchors are chosen by `choose_anchors` and are not tested.
+    """
+    results: dict[Conditions, list[LeftOut]] = {}
+    for board in sorted({g.conditions.board for g in groups}):
+        others = [g for g in groups if g.conditions.board != board]
+        if not any(len(g.networks) >= 8 for g in others):
+            continue
+        priors = fit_priors(others, population)
+        for g in groups:
+            if g.conditions.board != board or len(g.networks) < least:
+                continue
+            mask = np.zeros(len(g.networks), dtype=bool)
+            mask[list(choose_anchors(g.totals, dict(priors)))] = True
+            results[g.conditions] = _test(g, g.keep(mask).model(priors).predict(g.totals[~mask]), np.flatnonzero(~mask))
+    return results

@@ -1,0 +1,69 @@
+"""``eamdeploy devices calibrate``: fit the latency model to your own measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from eamdeploy.cli.options import JsonOption, StoreOption
+from eamdeploy.cli.output import emit, make_table
+
+
+def register_devices(app: typer.Typer) -> None:
+    """Add the command to the group ``devices``."""
+
+    @app.command("calibrate")
+    def calibrate(
+        device: Annotated[
+            str | None,
+            typer.Argument(metavar="[DEVICE]", help="A board of yours or a profile; left out: all that were measured."),
+        ] = None,
+        store: StoreOption = None,
+        out: Annotated[
+            Path | None, typer.Option("--out", envvar="EAMDEPLOY_CALIBRATIONS", help="Folder for the calibrations.")
+        ] = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Fit the latency model to the runs you measured; estimates then prefer it to the published calibrations.
+
+        Two networks measured on a board are enough to start (bench two artifacts of different width); more make the
+        interval narrower.
+        """
+        from eamdeploy.calibrating import calibrate_from_runs
+        from eamdeploy.store import open_store
+
+        done = calibrate_from_runs(open_store(store).runs(), device=device, out=out)
+        document = {
+            "calibrations": [
+                {
+                    "name": c.name,
+                    "device": c.conditions.board,
+                    "runtime": c.conditions.runtime,
+                    "runtime_version": c.conditions.version,
+                    "precision": c.conditions.precision,
+                    "threads": c.conditions.threads,
+                    "networks": c.networks,
+                    "runs": c.rows,
+                    "tests": dict(c.tests),
+                }
+                for c in done.calibrations
+            ],
+            "runs": done.runs,
+            "skipped": list(done.skipped),
+        }
+
+        def render(console: Console) -> None:
+            table = make_table("calibration", ">networks", ">runs", ">leave-one-out error")
+            for c in done.calibrations:
+                error = c.tests.get("leave_network_out", {}).get("mean_abs_percent")
+                table.add_row(
+                    c.title, str(c.networks), str(c.rows), f"{error:.1f} %" if error is not None else "needs 3 networks"
+                )
+            console.print(table)
+            for line in done.skipped:
+                console.print(f"not used: {line}", style="dim")
+
+        emit("calibrate", document, as_json, render)
