@@ -29,7 +29,9 @@ Select = Annotated[
 Kernels = Annotated[int, typer.Option("--kernels", help="Kernels per bank, k.", rich_help_panel=PANEL)]
 Channels = Annotated[
     str | None,
-    typer.Option("--channels", help="Channels chosen: a number, or a fraction below 1. Default: k.", rich_help_panel=PANEL),
+    typer.Option(
+        "--channels", help="Channels chosen: a number, or a fraction below 1. Default: k.", rich_help_panel=PANEL
+    ),
 ]
 Pool = Annotated[str, typer.Option("--pool", help="avg or max.", rich_help_panel=PANEL)]
 PoolSize = Annotated[int, typer.Option("--pool-size", help="Side of the pooled map.", rich_help_panel=PANEL)]

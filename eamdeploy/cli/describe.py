@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
     @app.command(rich_help_panel="Networks")
     def describe(
         checkpoint: Annotated[
-            str | None, typer.Argument(metavar="[CKPT]", help="A checkpoint's path or a shipped name; else give --arch.")
+            str | None,
+            typer.Argument(metavar="[CKPT]", help="A checkpoint's path or a shipped name; else give --arch."),
         ] = None,
         arch: Annotated[
             str | None, typer.Option("--arch", help="Describe this architecture instead.", rich_help_panel=a.PANEL)
@@ -43,7 +44,8 @@ def register(app: typer.Typer) -> None:
         in_channels: Annotated[int, typer.Option("--in-channels", rich_help_panel=a.PANEL)] = 3,
         paper: Annotated[bool, typer.Option("--paper-table", help="The paper's table 2 beside our counts.")] = False,
         attention: Annotated[
-            Path | None, typer.Option("--attention", help="Measure over these images how much each layer's attention moves.")
+            Path | None,
+            typer.Option("--attention", help="Measure over these images how much each layer's attention moves."),
         ] = None,
         limit: LimitOption = None,
         as_json: JsonOption = False,
@@ -69,12 +71,11 @@ def register(app: typer.Typer) -> None:
 
             network = load_checkpoint(checkpoint).network
         else:
-            network = build(
-                a.make_spec(
-                    arch or "", width, conv, select, kernels, channels, pool, pool_size, temperature, seed,
-                    classes=classes, input_px=input_px, in_channels=in_channels,
-                )  # fmt: skip
-            )
+            spec = a.make_spec(
+                arch or "", width, conv, select, kernels, channels, pool, pool_size, temperature, seed,
+                classes=classes, input_px=input_px, in_channels=in_channels,
+            )  # fmt: skip
+            network = build(spec)
         counted = measure_complexity(network)
         document = {"architecture": network.spec.to_dict(), **counted.to_dict()}
         emit("describe", document, as_json, lambda console: _render(console, network.spec.name, counted))
@@ -87,7 +88,9 @@ def _millions(value: float) -> str:
 def _render(console: Console, name: str, counted: Complexity) -> None:
     macs = counted.macs
     console.print(f"{name}: {counted.parameters / 1e6:.3f} M parameters ({counted.bytes / 1e6:.1f} MB in float32)")
-    parts = ", ".join(f"{part} {_millions(value)}" for part, value in macs.to_dict().items() if part != "total" and value)
+    parts = ", ".join(
+        f"{part} {_millions(value)}" for part, value in macs.to_dict().items() if part != "total" and value
+    )
     console.print(f"{macs.total / 1e6:.1f} M multiply-accumulates: {parts}\n")
     table = make_table(
         "layer", "kind", ">input", ">output", ">parameters", ">conv M", ">aggregation M", ">attention M", ">other M"

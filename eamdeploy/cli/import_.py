@@ -35,7 +35,9 @@ def register(app: typer.Typer) -> None:
         resize: Annotated[
             int | None, typer.Option("--resize", help="Short side before the centre crop. Default: 8/7 of the input.")
         ] = None,
-        noise: Annotated[float, typer.Option("--noise", min=0.0, help="Relative spread of each bank's kernels.")] = 0.003,
+        noise: Annotated[
+            float, typer.Option("--noise", min=0.0, help="Relative spread of each bank's kernels.")
+        ] = 0.003,
         as_json: JsonOption = False,
     ) -> None:
         """Bring in a static MobileNet's weights, as they are (--conv static) or as the start of a dynamic network."""

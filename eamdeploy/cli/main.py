@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
         missing = MissingDependency.extra(package, extra=_EXTRAS[package])
         _say(f"error: {missing}")
         sys.exit(missing.exit_code)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         if debug:
             traceback.print_exc()
         _say(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it")

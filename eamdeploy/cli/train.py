@@ -43,7 +43,9 @@ def register(app: typer.Typer) -> None:
         pool_size: a.PoolSize = 5,
         temperature: a.Temperature = 30.0,
         seed: a.Seed = 0,
-        input_px: Annotated[int | None, typer.Option("--input", help="Side of the input image. Default: the data's.")] = None,
+        input_px: Annotated[
+            int | None, typer.Option("--input", help="Side of the input image. Default: the data's.")
+        ] = None,
         epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's.")] = None,
         lr: Annotated[float | None, typer.Option("--lr", help="Instead of the recipe's.")] = None,
         batch: Annotated[int | None, typer.Option("--batch", min=1, help="Instead of the recipe's.")] = None,
@@ -55,7 +57,9 @@ def register(app: typer.Typer) -> None:
         threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
         tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs too.")] = False,
         resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Continue a run found in --out.")] = True,
-        note: Annotated[str | None, typer.Option("--note", help="A remark for the checkpoint, e.g. on the data.")] = None,
+        note: Annotated[
+            str | None, typer.Option("--note", help="A remark for the checkpoint, e.g. on the data.")
+        ] = None,
         as_json: JsonOption = False,
     ) -> None:
         """Train a network; a stopped run continues where it was. Start with torchrun for several processes."""

@@ -66,7 +66,9 @@ def _fill_folded(network: Network, given: list[tuple[str, Tensor]], source: str)
     units = [module for module in network.modules() if isinstance(module, ConvBnAct)]
     if len(given) != 2 * (len(units) + 1):
         why = f"it has {len(given) // 2} layers, the network {len(units) + 1}"
-        raise DataError("the weights are of another architecture", where=source, why=why, hint="check --arch and --width")
+        raise DataError(
+            "the weights are of another architecture", where=source, why=why, hint="check --arch and --width"
+        )
     names = {module: name for name, module in network.named_modules()}
     matched: list[str] = []
     for index, unit in enumerate(units):

@@ -42,7 +42,13 @@ def read_labels(path: Path | None, classes: int) -> Sequence[str]:
 
 
 def import_weights(
-    source: Path, spec: ArchSpec, out: Path, *, labels: Path | None = None, resize: int | None = None, noise: float = 0.003
+    source: Path,
+    spec: ArchSpec,
+    out: Path,
+    *,
+    labels: Path | None = None,
+    resize: int | None = None,
+    noise: float = 0.003,
 ) -> ImportResult:
     """Write a checkpoint of ``spec`` that starts from the static weights in ``source``.
 

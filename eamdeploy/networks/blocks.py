@@ -69,7 +69,9 @@ class ConvMaker:
         self.spec = spec
         self.generator = torch.Generator().manual_seed(spec.seed)
 
-    def __call__(self, channels: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1, act: str = "relu") -> ConvBnAct:
+    def __call__(
+        self, channels: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1, act: str = "relu"
+    ) -> ConvBnAct:
         """A ``ConvBnAct`` of ``channels -> out`` with a square kernel that keeps the map's size at stride 1."""
         padding, pad = (kernel - 1) // 2, None
         if self.spec.padding == "tf-same" and stride > 1:
@@ -77,8 +79,9 @@ class ConvMaker:
             before = (kernel - stride) // 2
             padding, pad = 0, nn.ZeroPad2d((before, kernel - stride - before, before, kernel - stride - before))
         if self.spec.conv == "static":
-            conv: nn.Module = nn.Conv2d(channels, out, kernel, stride, padding, groups=groups, bias=False)
-            nn.init.kaiming_normal_(conv.weight, mode="fan_out")
+            static = nn.Conv2d(channels, out, kernel, stride, padding, groups=groups, bias=False)
+            nn.init.kaiming_normal_(static.weight, mode="fan_out")
+            conv: nn.Module = static
         else:
             conv = DynamicConv2d(
                 channels,

@@ -72,7 +72,9 @@ def unfold(x: Tensor, alpha: Tensor, bank: Tensor, geometry: Geometry) -> Tensor
     """im2col, then a batched matrix product; one group."""
     kernel = (int(bank.shape[3]), int(bank.shape[4]))
     columns = F.unfold(x, kernel, geometry.dilation, geometry.padding, geometry.stride)
-    height = (x.shape[2] + 2 * geometry.padding[0] - geometry.dilation[0] * (kernel[0] - 1) - 1) // geometry.stride[0] + 1
+    height = (x.shape[2] + 2 * geometry.padding[0] - geometry.dilation[0] * (kernel[0] - 1) - 1) // geometry.stride[
+        0
+    ] + 1
     return (aggregate(alpha, bank).flatten(2) @ columns).unflatten(2, (height, -1))
 
 

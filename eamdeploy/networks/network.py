@@ -22,7 +22,9 @@ class Network(nn.Module):
         rewrites: what took the place of dynamic convolutions, by layer (:mod:`eamdeploy.networks.rewritten`).
     """
 
-    def __init__(self, spec: ArchSpec, stem: nn.Module, blocks: nn.Sequential, head: nn.Module, classifier: nn.Linear) -> None:
+    def __init__(
+        self, spec: ArchSpec, stem: nn.Module, blocks: nn.Sequential, head: nn.Module, classifier: nn.Linear
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.stem, self.blocks, self.head, self.classifier = stem, blocks, head, classifier

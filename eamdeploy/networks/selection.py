@@ -7,6 +7,8 @@ checkpoint carries them and a deployed network is deterministic.
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -62,7 +64,7 @@ class CgrMaxSelection(nn.Module):
     def choose(self, x: Tensor) -> Tensor:
         """Indices of the chosen channels, ``(B, C')``."""
         means = x.detach().mean(dim=(2, 3))
-        blocks = zip(self.bounds[:-1], self.bounds[1:], strict=True)
+        blocks = itertools.pairwise(self.bounds)
         return torch.stack([means[:, low:high].argmax(dim=1) + low for low, high in blocks], dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,7 +87,7 @@ def make_selection(select: str, channels: int, count: int, generator: torch.Gene
         return StaticSelection(torch.randperm(channels, generator=generator)[:count].sort().values.tolist())
     if select == "cgr-random":
         bounds = block_bounds(channels, count)
-        pairs = zip(bounds[:-1], bounds[1:], strict=True)
+        pairs = itertools.pairwise(bounds)
         return StaticSelection([int(torch.randint(low, high, (1,), generator=generator)) for low, high in pairs])
     if select == "cgr-max":
         return CgrMaxSelection(channels, count)

@@ -22,7 +22,7 @@ def pad_crop_flip(images: Tensor, generator: torch.Generator, pad: int = 4) -> T
     offsets = torch.randint(span * span, (batch,), generator=generator)
     flips = torch.rand(batch, generator=generator) < 0.5
     out = torch.empty_like(images)
-    for offset in offsets.unique().tolist():
+    for offset in sorted(set(offsets.tolist())):
         chosen = offsets == offset
         top, left = divmod(offset, span)
         out[chosen] = padded[chosen, :, top : top + height, left : left + width]

@@ -32,9 +32,12 @@ class Batches:
     ) -> None:
         self.dataset, self.preprocessing, self.augment, self.seed = dataset, preprocessing, augment, seed
         self.skipped: list[str] = []
+        self.pixels: Tensor | None
         size, channels = preprocessing.size, preprocessing.channels
         keep = augment != "resized-crop-jitter" and len(dataset) * size * size * channels <= IN_MEMORY_BYTES
-        self.indices, self.pixels = self._decode() if keep else (list(range(len(dataset))), None)
+        self.indices, self.pixels = list(range(len(dataset))), None
+        if keep:
+            self.indices, self.pixels = self._decode()
         self.labels = torch.tensor([dataset.label(index) for index in self.indices])
         if not self.indices:
             raise DataError("none of the images could be read", where=dataset.name)

@@ -52,7 +52,7 @@ def _tensorboard(folder: Path, history: History) -> None:
     except ModuleNotFoundError as error:
         raise MissingDependency.extra("tensorboard", "scale") from error
     row = history[-1]
-    with SummaryWriter(str(folder)) as writer:  # type: ignore[no-untyped-call]
+    with SummaryWriter(str(folder)) as writer:
         for name, value in row.items():
             if name != "epoch":
-                writer.add_scalar(name, value, int(row["epoch"]))  # type: ignore[no-untyped-call]
+                writer.add_scalar(name, value, int(row["epoch"]))

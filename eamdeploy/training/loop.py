@@ -100,7 +100,7 @@ def train(
     if recipe.batch % parallel.world or len(batches) < recipe.batch:
         why = f"batch {recipe.batch}, {len(batches)} images, {parallel.world} processes"
         raise UsageError("the batch must be a multiple of the processes and no larger than the data", why=why)
-    settings = {"spec": network.spec.to_dict(), "recipe": asdict(recipe), "options": asdict(options)}
+    settings: dict[str, Any] = {"spec": network.spec.to_dict(), "recipe": asdict(recipe), "options": asdict(options)}
     settings["world"] = parallel.world
     state = _resume(out, settings) if resume else TrainingState(settings=settings)
     if state.weights:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ class Parallel:
 
     rank: int = 0
     world: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     fabric: Any = None
 
     def setup(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -38,7 +38,7 @@ class Parallel:
     def backward(self, loss: Tensor) -> None:
         """Back-propagate; gradients are averaged over the processes."""
         if self.fabric is None:
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         else:
             self.fabric.backward(loss)
 

@@ -56,7 +56,7 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
 
     source = get_source(request.data)
     recipe = get_recipe(request.recipe)
-    overrides = {"epochs": request.epochs, "lr": request.lr, "batch": request.batch}
+    overrides: dict[str, Any] = {"epochs": request.epochs, "lr": request.lr, "batch": request.batch}
     recipe = replace(recipe, **{name: value for name, value in overrides.items() if value is not None})
     if request.threads is not None:
         torch.set_num_threads(request.threads)
