@@ -8,6 +8,7 @@ An artifact is written beside its name and verified there on real images; it get
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,11 @@ from eamdeploy.atomic import atomic_path
 from eamdeploy.budgeting import BudgetRequest, spend_budget
 from eamdeploy.data import ImageDataset
 from eamdeploy.errors import ParityError, UsageError
+from eamdeploy.model_card import ModelCard
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity import ParityReport, check_parity
+from eamdeploy.quantizing import QuantizedArtifact, QuantizeRequest, checked_request, quantize_artifact
+from eamdeploy.preprocessing import Preprocessing
 from export.lower import lower
 from export.manifest import ManifestSource, artifact_entry, write_manifest
 from export.metadata import artifact_metadata
@@ -49,6 +53,8 @@ class ExportOptions:
         images: how many images the verification uses.
         budget: accuracy that may be traded for cost; without one only exact lowerings are used.
         costs: measured costs for the planner, by runtime; without them the shipped rules decide.
+        precisions: ``fp32`` and what can be quantized to: ``fp16``, ``int8``, ``int8-weights``.
+        quantization: how; needed for anything but ``fp32``.
     """
 
     formats: tuple[str, ...] = ("onnx",)
@@ -129,7 +135,7 @@ def export_checkpoint(
     *,
     dataset: ImageDataset | None = None,
     say: Say | None = None,
-) -> list[ExportedArtifact]:
+) -> list[ExportedArtifact | QuantizedArtifact]:
     """Export ``checkpoint`` to every format asked for, verified on ``dataset`` (the embedded sample by default).
 
     Args:
@@ -154,18 +160,70 @@ def export_checkpoint(
     ]
     for exporter in exporters:
         exporter.check_available()
+    options = replace(options, quantization=checked_request(options.precisions, options.quantization, checkpoint.classes))
     if folder.exists() and not folder.is_dir():
         raise UsageError("the output folder is a file", where=folder, hint="choose another --out")
-    say = say or (lambda sentence: None)
+    say = say or (lambda _: None)
     report = None
     if options.budget is not None:
         folder.mkdir(parents=True, exist_ok=True)
         spent = spend_budget(checkpoint, folder / f"{name}.rewritten.safetensors", options.budget, tuple(targets), say)
         checkpoint, report = spent.checkpoint, spent.report
-    return [
-        _export_one(checkpoint, folder, name, exporter, target, options, dataset, report, say)
-        for exporter, target in zip(exporters, targets, strict=True)
-    ]
+    made: list[ExportedArtifact | QuantizedArtifact] = []
+    for exporter, target in zip(exporters, targets, strict=True):
+
+        def export(to: Path, wanted: Target, through: Exporter = exporter) -> ExportedArtifact:
+            return _export_one(checkpoint, to, name, through, wanted, options, dataset, report, say)
+
+        made += _in_every_precision(export, folder, name, exporter, target, options, checkpoint, say)
+    return made
+
+
+def _in_every_precision(
+    export: Callable[[Path, Target], ExportedArtifact],
+    folder: Path,
+    name: str,
+    exporter: Exporter,
+    target: Target,
+    options: ExportOptions,
+    checkpoint: Checkpoint,
+    say: Say,
+) -> list[ExportedArtifact | QuantizedArtifact]:
+    """The float artifact where it is wanted, and every quantized one made from a float one lowered for it."""
+    made: list[ExportedArtifact | QuantizedArtifact] = []
+    exact = export(folder, target) if "fp32" in options.precisions else None
+    if exact is not None:
+        made.append(exact)
+    request = options.quantization
+    for precision in (p for p in dict.fromkeys(options.precisions) if p != "fp32"):
+        if request is None:
+            raise UsageError(f"nothing was said on how to quantize to {precision}", where="--precision")
+        with tempfile.TemporaryDirectory(prefix="eamdeploy-") as scratch:
+            own = exact
+            if own is None or precision == "int8":
+                own = export(Path(scratch), replace(target, precision="int8" if precision == "int8" else "fp32"))
+            made.append(
+                quantize_artifact(
+                    own.path,
+                    folder / f"{name}-{precision}.{exporter.format}",
+                    replace(request.options, precision=precision),
+                    card=card_of(checkpoint),
+                    calibration=request.calibration,
+                    check=request.check,
+                    class_map=request.class_map,
+                    manifest_name=name,
+                    baseline=None if exact is None else exact.path,
+                    say=say,
+                )
+            )
+    return made
+
+
+def card_of(checkpoint: Checkpoint) -> ModelCard:
+    """What a checkpoint says of its classes and its input."""
+    return ModelCard(
+        checkpoint.path or Path(checkpoint.name), checkpoint.classes, Preprocessing.from_dict(checkpoint.preprocessing)
+    )
 
 
 def _machine(device: str) -> str:
@@ -207,7 +265,7 @@ def _export_one(
         metadata = artifact_metadata(
             name=name,
             format=exporter.format,
-            precision=target.precision,
+            precision="fp32",  # a plan for int8 is exported in float first
             input_layout=exporter.input_layout,
             architecture=spec.to_dict(),
             classes=checkpoint.classes,
