@@ -23,8 +23,8 @@ from eamdeploy.errors import ParityError, UsageError
 from eamdeploy.model_card import ModelCard
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity import ParityReport, check_parity
-from eamdeploy.quantizing import QuantizedArtifact, QuantizeRequest, checked_request, quantize_artifact
 from eamdeploy.preprocessing import Preprocessing
+from eamdeploy.quantizing import QuantizedArtifact, QuantizeRequest, checked_request, quantize_artifact
 from export.lower import lower
 from export.manifest import ManifestSource, artifact_entry, write_manifest
 from export.metadata import artifact_metadata
@@ -68,6 +68,8 @@ class ExportOptions:
     images: int = DEFAULT_IMAGES
     costs: CostModel | None = None
     budget: BudgetRequest | None = None
+    precisions: tuple[str, ...] = ("fp32",)
+    quantization: QuantizeRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,9 @@ def export_checkpoint(
     ]
     for exporter in exporters:
         exporter.check_available()
-    options = replace(options, quantization=checked_request(options.precisions, options.quantization, checkpoint.classes))
+    options = replace(
+        options, quantization=checked_request(options.precisions, options.quantization, checkpoint.classes)
+    )
     if folder.exists() and not folder.is_dir():
         raise UsageError("the output folder is a file", where=folder, hint="choose another --out")
     say = say or (lambda _: None)

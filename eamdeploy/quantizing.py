@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from eamdeploy.atomic import atomic_path
-from eamdeploy.data.dataset import ImageDataset, take
-from eamdeploy.errors import DataError, EamdeployError, ParityError
+from eamdeploy.data import ImageDataset, sample_for
+from eamdeploy.data.dataset import take
+from eamdeploy.errors import DataError, EamdeployError, ParityError, UsageError, did_you_mean
 from eamdeploy.model_card import ModelCard
 from eamdeploy.quantization.judge import Judge, interleaved_latency
 from eamdeploy.quantization.report import QuantizationReport, quantized_metadata, write_entry
 from export.quantize.observers import DEFAULT_METHOD, check_method
-from export.quantize.quantizer import Quantizer, Written, check_precision, open_quantizer
+from export.quantize.quantizer import PRECISIONS, Quantizer, Written, open_quantizer
 from export.quantize.search import Attempt, Sensitivity, fewest_float_layers, rank
 from export.request import get_exporter
 
@@ -57,6 +58,16 @@ class QuantizeOptions:
 
 
 @dataclass(frozen=True)
+class QuantizeRequest:
+    """What :func:`quantize_artifact` needs besides the artifact; see there."""
+
+    options: QuantizeOptions
+    calibration: ImageDataset
+    check: ImageDataset | None = None
+    class_map: Mapping[str, int | str] | None = None
+
+
+@dataclass(frozen=True)
 class QuantizedArtifact:
     """One finished quantized artifact and the evidence for it."""
 
@@ -69,7 +80,7 @@ class QuantizedArtifact:
     lowerings: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
-        """The stable JSON of ``quantize`` and ``export``."""
+        """The stable JSON of the commands ``quantize`` and ``export``."""
         return {
             "path": str(self.path),
             "manifest": str(self.manifest),
@@ -81,6 +92,33 @@ class QuantizedArtifact:
             "quantization": self.report.to_dict(),
             "notes": list(self.report.notes()),
         }
+
+
+def check_precisions(precisions: tuple[str, ...]) -> None:
+    """Raises :class:`UsageError` for a precision no runtime here has, or none at all."""
+    for precision in precisions:
+        if precision not in PRECISIONS:
+            hint = did_you_mean(precision, ["fp32", *PRECISIONS])
+            raise UsageError(f"nothing can be quantized to '{precision}'", where="--precision", hint=hint)
+
+
+def checked_request(
+    precisions: tuple[str, ...], request: QuantizeRequest | None, classes: tuple[str, ...]
+) -> QuantizeRequest | None:
+    """Check every precision before any work; without a request the embedded sample serves where its classes are the network's.
+
+    Raises:
+        UsageError: for an unknown precision or calibration method.
+        DataError: when images are needed and none were given.
+    """
+    if not precisions:
+        raise UsageError("no precision was asked for", where="--precision", hint="give fp32, fp16, int8 or several")
+    check_precisions(tuple(precision for precision in precisions if precision != "fp32"))
+    if all(precision == "fp32" for precision in precisions):
+        return request
+    request = request or QuantizeRequest(QuantizeOptions(), sample_for(classes))
+    check_method(request.options.method)
+    return request
 
 
 def quantize_artifact(
@@ -113,9 +151,9 @@ def quantize_artifact(
         DataError: for calibration images that are missing, of one class, or do not decode.
         ParityError: when the quantized file does not load, does not shrink, or loses more than ``max_drop``.
     """
-    check_precision(options.precision)
+    check_precisions((options.precision,))
     check_method(options.method)
-    tell = say or (lambda sentence: None)
+    tell = say or (lambda _: None)
     quantizer = open_quantizer(source)
     _check_layers(quantizer, options)
     _check_fit(quantizer, card, source)
@@ -191,13 +229,16 @@ class _Work:
         try:
             first = Attempt((), self.drop(()))
         except EamdeployError as error:
-            raise ParityError(f"the {self.options.precision} file does not run", where=self.source, why=error) from error
+            raise ParityError(
+                f"the {self.options.precision} file does not run", where=self.source, why=error
+            ) from error
         if first.drop_points <= bound:
             return self.written, [first], []
         candidates = [layer for layer in self.quantizer.layers if layer not in self.demanded]
         if self.options.precision != "int8" or not candidates:
             raise self._too_much(first)
-        tell(f"{first.drop_points:.2f} points of top-1 are lost, over the {bound:g} allowed: measuring each of {len(candidates)} layers")
+        lost = f"{first.drop_points:.2f} points of top-1 are lost, over the {bound:g} allowed"
+        tell(f"{lost}: measuring each of {len(candidates)} layers")
         ranking = rank(candidates, self._alone)
         attempts = [first, *fewest_float_layers(ranking, self.drop, bound)]
         within = [attempt for attempt in attempts if attempt.drop_points <= bound]
@@ -217,22 +258,22 @@ class _Work:
         left = f" with {len(best.float_layers)} layers in float" if best.float_layers else ""
         why = f"{best.drop_points:.2f} points of top-1 are lost{left}, {self.options.max_drop:g} are allowed"
         hint = "allow more with --max-drop, calibrate with more images or another method, or train with --qat"
-        return ParityError(f"the {self.options.precision} file loses too much accuracy", where=self.source, why=why, hint=hint)
+        return ParityError(
+            f"the {self.options.precision} file loses too much accuracy", where=self.source, why=why, hint=hint
+        )
 
 
 def _check_layers(quantizer: Quantizer, options: QuantizeOptions) -> None:
-    from eamdeploy.errors import UsageError, did_you_mean
-
     for layer in options.float_layers:
         if layer not in quantizer.layers:
-            raise UsageError(f"there is no layer '{layer}' to keep in float", hint=did_you_mean(layer, quantizer.layers))
+            raise UsageError(
+                f"there is no layer '{layer}' to keep in float", hint=did_you_mean(layer, quantizer.layers)
+            )
     if not 0 <= options.max_drop <= 100:
         raise UsageError(f"max-drop is in points of top-1, between 0 and 100, and is {options.max_drop:g}")
 
 
 def _check_fit(quantizer: Quantizer, card: ModelCard, source: Path) -> None:
-    from eamdeploy.errors import UsageError
-
     wanted = (card.preprocessing.channels, card.preprocessing.size, card.preprocessing.size)
     if quantizer.input_shape != wanted:
         why = f"the artifact takes {quantizer.input_shape} (C, H, W) and the preprocessing makes {wanted}"
@@ -244,7 +285,9 @@ def _calibration_set(dataset: ImageDataset, card: ModelCard, options: QuantizeOp
     classes = {chosen.label(index) for index in range(len(chosen))}
     if len(classes) < 2 <= len(card.classes):
         why = f"all {len(chosen)} images are of one class, and ranges seen there do not hold for the others"
-        raise DataError("the calibration images are not usable", where=dataset.name, why=why, hint="give images of several classes")
+        raise DataError(
+            "the calibration images are not usable", where=dataset.name, why=why, hint="give images of several classes"
+        )
     return chosen
 
 

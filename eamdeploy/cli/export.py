@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from eamdeploy.cli import quantize_options as q
 from eamdeploy.cli.budget_view import render_budget
 from eamdeploy.cli.options import CheckpointArgument, DataOption, JsonOption
 from eamdeploy.cli.output import emit, err_console, make_table
@@ -17,6 +18,7 @@ from eamdeploy.errors import UsageError
 if TYPE_CHECKING:
     from eamdeploy.budgeting import BudgetRequest
     from eamdeploy.exporting import ExportedArtifact
+    from eamdeploy.quantizing import QuantizedArtifact
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +30,9 @@ def export_command(
     checkpoint: CheckpointArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for the artifacts and their manifest.")] = Path(),
     formats: Annotated[str, typer.Option("--format", help="onnx, tflite, or both separated by a comma.")] = "onnx",
+    precision: Annotated[
+        str, typer.Option("--precision", help="fp32, fp16, int8, int8-weights, or several separated by commas.")
+    ] = "fp32",
     lowering: Annotated[
         str,
         typer.Option(
@@ -46,13 +51,27 @@ def export_command(
     ] = None,
     budget: Annotated[
         float,
-        typer.Option("--budget", min=0, max=100, help="Points of top-1 that may be traded for cost; 0 keeps every layer exact."),
+        typer.Option(
+            "--budget", min=0, max=100, help="Points of top-1 that may be traded for cost; 0 keeps every layer exact."
+        ),
     ] = 0.0,
-    minimize: Annotated[str, typer.Option("--minimize", help="What a budget buys: latency, size or instructions.")] = "latency",
+    minimize: Annotated[
+        str, typer.Option("--minimize", help="What a budget buys: latency, size or instructions.")
+    ] = "latency",
     calibration: Annotated[
-        Path | None, typer.Option("--calibration", help="Labelled images to spend a budget on; --data confirms it, else a half.")
+        Path | None,
+        typer.Option(
+            "--calibration",
+            help="Labelled images to calibrate int8 and to spend a budget on; --data checks, else another part.",
+        ),
     ] = None,
     finetune: Annotated[int, typer.Option("--finetune", min=0, help="Epochs to train on after spending a budget.")] = 0,
+    max_drop: q.MaxDrop = 1.0,
+    method: q.Method = "mse",
+    calibration_images: q.CalibrationImages = 256,
+    check_images: q.CheckImages = 1000,
+    float_layers: q.FloatLayers = "",
+    class_map: q.ClassMap = None,
     data: DataOption = None,
     images: Annotated[
         int, typer.Option("--limit", min=1, help="Images to verify on, balanced over the classes.")
@@ -72,9 +91,24 @@ def export_command(
     from eamdeploy.data import open_dataset
     from eamdeploy.exporting import ExportOptions, export_checkpoint
     from eamdeploy.networks.checkpoint import load_checkpoint
+    from eamdeploy.quantizing import check_precisions
 
     loaded = load_checkpoint(checkpoint)
     dataset = None if data is None else open_dataset(data, classes=loaded.classes)
+    precisions, quantization = q.names(precision), None
+    if any(name != "fp32" for name in precisions):
+        check_precisions(tuple(name for name in precisions if name != "fp32"))
+        quantization = q.make_request(
+            calibration,
+            data,
+            loaded.classes,
+            max_drop,
+            method,
+            calibration_images,
+            check_images,
+            float_layers,
+            class_map,
+        )
     spending = _budget(budget, minimize, calibration, data, finetune)
     options = ExportOptions(
         formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
@@ -87,6 +121,8 @@ def export_command(
         name=name,
         images=images,
         budget=spending,
+        precisions=precisions,
+        quantization=quantization,
     )
     shown = err_console()
     artifacts = export_checkpoint(
@@ -105,10 +141,14 @@ def _budget(
 ) -> BudgetRequest | None:
     if not points:
         if finetune:
-            raise UsageError("without a budget nothing is rewritten that could be trained", where="--finetune", hint="give --budget")
+            raise UsageError(
+                "without a budget nothing is rewritten that could be trained", where="--finetune", hint="give --budget"
+            )
         return None
     if calibration is None and data is None:
-        raise UsageError("a budget is spent on labelled images", where="--budget", hint="give a folder with --calibration DIR")
+        raise UsageError(
+            "a budget is spent on labelled images", where="--budget", hint="give a folder with --calibration DIR"
+        )
     from eamdeploy.budgeting import BudgetRequest
 
     if calibration is None:
@@ -132,10 +172,16 @@ def _lowering(text: str) -> str | dict[str, str]:
     return {layer.strip(): form.strip() for layer, _, form in pairs}
 
 
-def _render(artifacts: Sequence[ExportedArtifact], console: Console) -> None:
-    if artifacts[0].budget is not None:
-        render_budget(artifacts[0].budget, console)
+def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: Console) -> None:
+    from eamdeploy.quantizing import QuantizedArtifact
+
+    first = artifacts[0]
+    if not isinstance(first, QuantizedArtifact) and first.budget is not None:
+        render_budget(first.budget, console)
     for artifact in artifacts:
+        if isinstance(artifact, QuantizedArtifact):
+            q.render_quantized(artifact, console)
+            continue
         if artifact.plan.layers:
             table = make_table("layer", "kind", ">map", "lowering", ">ms", title=f"plan for {artifact.path.name}")
             for entry in artifact.plan.layers:

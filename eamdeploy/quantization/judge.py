@@ -65,7 +65,9 @@ class LatencyPair:
 class Judge:
     """Runs artifacts on ``dataset``; the float one's answers are remembered."""
 
-    def __init__(self, dataset: ImageDataset, card: ModelCard, class_map: Mapping[str, int | str] | None = None) -> None:
+    def __init__(
+        self, dataset: ImageDataset, card: ModelCard, class_map: Mapping[str, int | str] | None = None
+    ) -> None:
         self.dataset, self.card = dataset, card
         self.targets: npt.NDArray[np.int64] | None = None
         try:

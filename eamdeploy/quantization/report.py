@@ -119,7 +119,9 @@ class QuantizationReport:
                 f"{self.latency.p50_ms:.3f} against {self.latency.float_p50_ms:.3f} ms"
             )
         if self.outcome.top1 is None:
-            notes.append("the data's classes are not the artifact's: the bound counts every change of the best class as lost")
+            notes.append(
+                "the data's classes are not the artifact's: the bound counts every change of the best class as lost"
+            )
         if self.same_images:
             notes.append("the accuracy was checked on the images of the calibration; give others with --data")
         notes += [f"{layer} stays float: {self.reason(layer)}" for layer in self.written.float_layers]
@@ -164,7 +166,14 @@ def write_entry(
     default = {"runtime": runtime.name, "batch": 1, "threads": 1, "machine": host_machine()}
     known = {entry["layer"]: entry for entry in _plan_beside(source)}
     plan = [
-        {"reason": "as lowered", "predicted_ms": None, "measured_ms": {}, "refusals": [], **entry, **known.get(entry["layer"], {})}
+        {
+            "reason": "as lowered",
+            "predicted_ms": None,
+            "measured_ms": {},
+            "refusals": [],
+            **entry,
+            **known.get(entry["layer"], {}),
+        }
         for entry in metadata.get("plan", [])
     ]
     entry = {

@@ -1,6 +1,6 @@
 """What calibration remembers of a tensor: its extremes and a histogram of fixed size, however many images pass.
 
-Four ways to a range: ``minmax``; ``percentile``; ``mse``, the range of least squared rounding and clipping error; ``entropy``, of least
+Four ways to a range: ``minmax``; ``percentile``; ``mse``, the range of least squared error; ``entropy``, of least
 Kullback-Leibler divergence between the histogram and its 8-bit form (Migacz 2017, "8-bit inference with TensorRT").
 """
 
@@ -45,7 +45,9 @@ class Observer:
         flat = values.reshape(-1)
         low, high = float(flat.min()), float(flat.max())
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise UsageError("a calibration image gives values that are not finite", hint="check the model and the preprocessing")
+            raise UsageError(
+                "a calibration image gives values that are not finite", hint="check the model and the preprocessing"
+            )
         self.low, self.high = min(self.low, low), max(self.high, high)
         self._widen(max(abs(low), abs(high)))
         if self._reach > 0:
@@ -88,8 +90,8 @@ class Observer:
         best = _SHRINKS[int(np.argmin(costs))]
         return float(low * best), float(high * best)
 
-    def _coded(self, low: float, high: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], float]:
-        centres = (np.arange(BINS) + 0.5) * (2 * self._reach / BINS) - self._reach
+    def _coded(self, low: float, high: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any], float]:
+        centres = (np.arange(BINS, dtype=np.float64) + 0.5) * (2 * self._reach / BINS) - self._reach
         step = max((high - low) / (LEVELS - 1), 1e-30)
         codes = np.clip(np.rint((centres - low) / step), 0, LEVELS - 1).astype(np.int64)
         return centres, codes, step

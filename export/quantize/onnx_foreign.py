@@ -26,7 +26,9 @@ def prepare_foreign(model: Any, path: Path) -> Any:
             model = onnx.version_converter.convert_version(model, OPSET)
         except (RuntimeError, ValueError) as error:
             why = f"opset {opset} cannot be raised to {OPSET} ({' '.join(str(error).split())[:150]})"
-            raise UsageError("the quantizer does not know this model", where=path, why=why, hint="export it again") from error
+            raise UsageError(
+                "the quantizer does not know this model", where=path, why=why, hint="export it again"
+            ) from error
     initializers = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in initializers]
     del model.graph.input[:]

@@ -80,7 +80,11 @@ def attribute(node: Any, name: str, default: Any = None) -> Any:
 def layer_of(node: Any) -> str:
     """The module path a node is named after; a foreign node's own name."""
     path, _, kind = node.name.rpartition("/")
-    return path if path and kind.split("_")[0] == node.op_type else node.name or (node.output[0] if node.output else node.op_type)
+    return (
+        path
+        if path and kind.split("_")[0] == node.op_type
+        else node.name or (node.output[0] if node.output else node.op_type)
+    )
 
 
 def _sorted(nodes: list[Any], ready: set[str]) -> list[Any]:
@@ -96,7 +100,11 @@ def _sorted(nodes: list[Any], ready: set[str]) -> list[Any]:
                 stack.pop()
                 continue
             state[index] = 1
-            waiting = [made[name] for name in nodes[index].input if name in made and name not in ready and state[made[name]] == 0]
+            waiting = [
+                made[name]
+                for name in nodes[index].input
+                if name in made and name not in ready and state[made[name]] == 0
+            ]
             if waiting:
                 stack.extend(waiting)
                 continue

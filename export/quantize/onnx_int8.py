@@ -78,7 +78,7 @@ class _Rewrite:
 
     def run(self) -> None:
         by_node = {id(unit.node): unit for unit in self.units}
-        banks = {id(unit.bank.matmul) for unit in self.units if unit.bank} | {id(unit.bank.reshape) for unit in self.units if unit.bank}
+        banks = {id(node) for unit in self.units if unit.bank for node in (unit.bank.matmul, unit.bank.reshape)}
         for name in self.graph.inputs:
             if name in self.codes:
                 self._encode(name)
@@ -101,7 +101,8 @@ class _Rewrite:
 
     def _in_codes(self, node: Any) -> bool:
         # the graph's own input stays readable as float: only maps made inside are moved as codes
-        return _source(self.graph, node.output[0]) in self.codes and node.input[0] not in self.graph.inputs and _moves_exactly(node, self.graph)
+        inside = node.input[0] not in self.graph.inputs and _moves_exactly(node, self.graph)
+        return inside and _source(self.graph, node.output[0]) in self.codes
 
     def _emit(self, kind: str, inputs: list[str], output: str, like: Any | None = None, **attributes: Any) -> str:
         from onnx import helper
@@ -114,8 +115,11 @@ class _Rewrite:
         return output
 
     def _code_constants(self, code: Affine) -> list[str]:
-        scale = self.graph.add_constant(f"s:{np.float32(code.scale)!r}", np.float32(code.scale))
-        return [scale, self.graph.add_constant(f"z:{code.dtype}:{code.zero_point}", np.array(code.zero_point, code.dtype))]
+        scale = self.graph.add_constant(f"s:{np.float32(code.scale)!r}", np.array(code.scale, np.float32))
+        return [
+            scale,
+            self.graph.add_constant(f"z:{code.dtype}:{code.zero_point}", np.array(code.zero_point, code.dtype)),
+        ]
 
     def _encode(self, name: str) -> None:
         """``name`` -> ``name/q`` -> ``name/dq``, which its readers read from now on."""
@@ -133,7 +137,11 @@ class _Rewrite:
             zero = self._code_constants(self.codes[source])[1]
             inputs = [*inputs[:2], zero, *inputs[3:]]
         self._emit(node.op_type, inputs, f"{node.output[0]}/q", like=node)
-        self._emit("DequantizeLinear", [f"{node.output[0]}/q", *self._code_constants(self.codes[source])], f"{node.output[0]}/dq")
+        self._emit(
+            "DequantizeLinear",
+            [f"{node.output[0]}/q", *self._code_constants(self.codes[source])],
+            f"{node.output[0]}/dq",
+        )
         self.replaced[node.output[0]] = f"{node.output[0]}/dq"
         if node.output[0] in self.graph.outputs:
             self._emit("Identity", [f"{node.output[0]}/dq"], node.output[0])
@@ -142,7 +150,9 @@ class _Rewrite:
         inside = _source(self.graph, node.input[0]) if node.input else ""
         for index, name in enumerate(node.input):
             # attention of the first layer reads the image itself, not its codes
-            if name in self.replaced and not (name in self.graph.inputs and inside == name and node.op_type not in FUSED):
+            if name in self.replaced and not (
+                name in self.graph.inputs and inside == name and node.op_type not in FUSED
+            ):
                 node.input[index] = self.replaced[name]
         self.nodes.append(node)
 

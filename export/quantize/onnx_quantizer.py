@@ -83,7 +83,9 @@ class OnnxQuantizer:
         """See the protocol."""
         quantized = _load(path)
         present = {name for node in quantized.graph.node for name in node.output}
-        pairs = {layer: (name, f"{name}/dq" if f"{name}/dq" in present else name) for layer, name in self._outputs.items()}
+        pairs = {
+            layer: (name, f"{name}/dq" if f"{name}/dq" in present else name) for layer, name in self._outputs.items()
+        }
         pairs = {layer: pair for layer, pair in pairs.items() if pair[1] in present}
         names = [[pair[index] for pair in pairs.values()] for index in (0, 1)]
         exact, rounded = session(self._model, names[0]), session(quantized, names[1])
@@ -113,7 +115,9 @@ def _input(model: Any, graph: OnnxGraph, path: Path) -> tuple[int, tuple[int, in
     shapes = {value.name: value.type.tensor_type for value in model.graph.input}
     sizes = [entry.dim_value for entry in shapes[graph.inputs[0]].shape.dim] if len(graph.inputs) == 1 else []
     if len(sizes) != 4 or shapes[graph.inputs[0]].elem_type != 1 or sizes[1] not in (1, 3) or min(sizes[2:]) < 1:
-        found = ", ".join(f"{name} {[d.dim_value or d.dim_param or '?' for d in shapes[name].shape.dim]}" for name in graph.inputs)
+        found = ", ".join(
+            f"{name} {[d.dim_value or d.dim_param or '?' for d in shapes[name].shape.dim]}" for name in graph.inputs
+        )
         why = f"its input must be float32 images (B, C, H, W) of a fixed size with 1 or 3 channels, and is {found}"
         raise UsageError("the quantizer does not know this model", where=path, why=why)
     return max(1, int(sizes[0])), (int(sizes[1]), int(sizes[2]), int(sizes[3]))

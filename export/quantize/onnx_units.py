@@ -61,10 +61,17 @@ def check_supported(graph: OnnxGraph) -> None:
         where = node.name or node.op_type
         if node.domain not in ("", "ai.onnx"):
             why = f"operator {node.domain}.{node.op_type} is not of the ONNX standard"
-            raise UsageError("the quantizer does not know this model", where=where, why=why, hint="export it without custom operators")
+            raise UsageError(
+                "the quantizer does not know this model",
+                where=where,
+                why=why,
+                hint="export it without custom operators",
+            )
         if node.op_type in _CONTROL_FLOW:
             why = f"operator {node.op_type} holds a graph of its own"
-            raise UsageError("the quantizer does not know this model", where=where, why=why, hint="export it without control flow")
+            raise UsageError(
+                "the quantizer does not know this model", where=where, why=why, hint="export it without control flow"
+            )
         if node.op_type in _QUANTIZED:
             raise UsageError("the model is quantized already", where=where, hint="give the float model")
 
@@ -80,7 +87,9 @@ def find_units(graph: OnnxGraph) -> list[Unit]:
     units = [unit for node in graph.graph.node if (unit := _unit(graph, node, ranks)) is not None]
     if not any(unit.kind in {"conv", "dynamic-conv", "linear"} for unit in units):
         kinds = ", ".join(sorted({node.op_type for node in graph.graph.node})[:8])
-        raise UsageError("nothing in this model can be quantized", why=f"it has no convolution or linear layer but {kinds}")
+        raise UsageError(
+            "nothing in this model can be quantized", why=f"it has no convolution or linear layer but {kinds}"
+        )
     return units
 
 
@@ -96,12 +105,16 @@ def _unit(graph: OnnxGraph, node: Any, ranks: dict[str, int]) -> Unit | None:
         if bank is not None and constant_bias:
             return Unit(layer, "dynamic-conv", node, (node.input[0],), _behind(graph, node), bank)
         return None
-    if node.op_type in {"Gemm", "MatMul"} and node.input[1] in graph.constants and ".gate" not in layer and not layer.endswith(".bank"):
-        plain = attribute(node, "transA", 0) == 0 and attribute(node, "alpha", 1.0) == 1.0 and attribute(node, "beta", 1.0) == 1.0
+    inner = ".gate" in layer or layer.endswith(".bank")
+    if node.op_type in {"Gemm", "MatMul"} and node.input[1] in graph.constants and not inner:
+        plain = (
+            attribute(node, "transA", 0) == 0 and attribute(node, "alpha", 1.0) == attribute(node, "beta", 1.0) == 1.0
+        )
         flat = len(graph.constants[node.input[1]].dims) == 2 and node.input[0] not in graph.constants
         return Unit(layer, "linear", node, (node.input[0],), None) if plain and flat else None
     maps = [name for name in node.input if name]
-    if node.op_type in {"Add", "Mul", "Concat"} and len(maps) > 1 and all(ranks.get(n) == 4 and n not in graph.constants for n in maps):
+    computed = all(ranks.get(name) == 4 and name not in graph.constants for name in maps)
+    if node.op_type in {"Add", "Mul", "Concat"} and len(maps) > 1 and computed:
         return Unit(layer, node.op_type.lower(), node, tuple(maps), _behind(graph, node))
     if node.op_type in POOLS and ranks.get(node.input[0]) == 4:
         return Unit(layer, "pool", node, (node.input[0],), node.output[0])
@@ -132,4 +145,8 @@ def _ranks(graph: OnnxGraph) -> dict[str, int]:
 
     inferred = onnx.shape_inference.infer_shapes(graph.model)
     values = (*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output)
-    return {value.name: len(value.type.tensor_type.shape.dim) for value in values if value.type.tensor_type.HasField("shape")}
+    return {
+        value.name: len(value.type.tensor_type.shape.dim)
+        for value in values
+        if value.type.tensor_type.HasField("shape")
+    }

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from eamdeploy.errors import UsageError, did_you_mean
+from eamdeploy.errors import UsageError
 
 Images = Iterable[npt.NDArray[np.float32]]
 PRECISIONS = {
@@ -18,12 +18,6 @@ PRECISIONS = {
     "int8": "int8 weights and maps, calibrated",
     "int8-weights": "int8 weights alone; maps stay float (ONNX) or are quantized as they come (TFLite)",
 }
-
-
-def check_precision(precision: str) -> None:
-    """Raises :class:`UsageError` for a precision nothing can be quantized to."""
-    if precision not in PRECISIONS:
-        raise UsageError(f"nothing can be quantized to '{precision}'", hint=did_you_mean(precision, PRECISIONS))
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,9 @@ def rounding_margin(kernels: int) -> np.float32:
     return np.float32(1 + kernels / (2 * ALPHA_STEPS))
 
 
-def quantize_symmetric(weights: npt.NDArray[Any], scales: npt.NDArray[Any] | np.float32, axis: int | None = None) -> Int8:
+def quantize_symmetric(
+    weights: npt.NDArray[Any], scales: npt.NDArray[Any] | np.float32, axis: int | None = None
+) -> Int8:
     """``weights`` as int8 in [-127, 127]; ``scales`` along ``axis``, or one for all."""
     divisor = np.asarray(scales, dtype=np.float32)
     if axis is not None:

@@ -21,7 +21,10 @@ def interpreter(content: bytes, *, keep_all: bool) -> Any:
     kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if keep_all else OpResolverType.AUTO
     with captured_output():
         made = Interpreter(
-            model_content=content, num_threads=1, experimental_op_resolver_type=kind, experimental_preserve_all_tensors=keep_all
+            model_content=content,
+            num_threads=1,
+            experimental_op_resolver_type=kind,
+            experimental_preserve_all_tensors=keep_all,
         )
         made.allocate_tensors()
     return made

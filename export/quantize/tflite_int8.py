@@ -1,9 +1,9 @@
 """Static int8 for TFLite: int8 maps and kernels between QUANTIZE and DEQUANTIZE operators.
 
 * maps: int8, one scale each, from calibration; kernels that are constant: a scale per output channel, int32 biases;
-* computed kernels of 1x1 layers: the bank is int8 under one scale for all of it, ``max_i max|K_i| / 127``, and so is W(x), zero point
-  0: no calibration, no clipping (the mixing weights, coded as 0..255 of 1/256, sum to one but for their rounding, for which the
-  scale has its margin);
+* computed kernels of 1x1 layers: the bank is int8 under one scale for all of it, ``max_i max|K_i| / 127``, and so is W(x),
+  zero point 0: no calibration, no clipping (the mixing weights, coded as 0..255 of 1/256, sum to one but for their
+  rounding, for which the scale has its margin);
 * attention, gates, classifier, and layers whose filter is computed but which are no matrix product: float. Their linear layers
   have int8 weights (the runtime quantizes their input on the fly), their banks float16 ones.
 """
@@ -21,7 +21,15 @@ from export.quantize.tflite_storage import store_float16, store_hybrid
 from export.quantize.tflite_units import MOVES, Unit, find_units
 
 ALPHA = Affine(1 / 256, -128, "int8")
-_VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "BATCH_MATMUL": 2, "ADD": 2, "MUL": 2, "PAD": 2}
+_VERSIONS = {
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "FULLY_CONNECTED": 4,
+    "BATCH_MATMUL": 2,
+    "ADD": 2,
+    "MUL": 2,
+    "PAD": 2,
+}
 _VERSIONS |= {"SLICE": 2, "CONCATENATION": 2, "TRANSPOSE": 2, "STRIDED_SLICE": 2, "SPLIT": 2, "MAX_POOL_2D": 2}
 
 
@@ -75,7 +83,7 @@ class _Rewrite:
                 continue  # written with its matrix product
             if unit is not None:
                 self._unit(unit)
-            elif self._moves_codes(op, origins, fixed):
+            elif self._moves_codes(op, fixed):
                 self._move(op, origins)
             else:
                 op.inputs = [self._float(int(t)) if t >= 0 else -1 for t in op.inputs]
@@ -83,7 +91,7 @@ class _Rewrite:
         model.graph.operators = self.out
         model.index()
 
-    def _moves_codes(self, op: Any, origins: dict[int, int], fixed: set[int]) -> bool:
+    def _moves_codes(self, op: Any, fixed: set[int]) -> bool:
         if self.model.kind(op) not in MOVES:
             return False
         floats = [int(t) for t in op.inputs if t >= 0 and self.model.graph.tensors[int(t)].type in (FLOAT32, INT8)]
@@ -95,7 +103,11 @@ class _Rewrite:
 
     def _move(self, op: Any, origins: dict[int, int]) -> None:
         for tensor in op.outputs:
-            code = self.codes[origins[int(tensor)]] if origins[int(tensor)] in self.codes else self.codes[int(op.inputs[0])]
+            code = (
+                self.codes[origins[int(tensor)]]
+                if origins[int(tensor)] in self.codes
+                else self.codes[int(op.inputs[0])]
+            )
             self.codes[int(tensor)] = code
             self.model.set_code(int(tensor), _one(code))
         self._emit(op)
@@ -122,7 +134,9 @@ class _Rewrite:
         if self.model.graph.tensors[tensor].type != INT8 or tensor not in self.codes:
             return tensor
         if tensor not in self.real:
-            self.real[tensor] = self.model.add_tensor(f"{self.model.name(tensor)}/dq", self.model.shape(tensor), FLOAT32)
+            self.real[tensor] = self.model.add_tensor(
+                f"{self.model.name(tensor)}/dq", self.model.shape(tensor), FLOAT32
+            )
             options = self.model.schema.DequantizeOptionsT()
             self.out.append(self.model.operator("DEQUANTIZE", [tensor], [self.real[tensor]], 2, options))
         return self.real[tensor]
@@ -158,7 +172,11 @@ class _Rewrite:
         name = model.name(int(op.inputs[1]))
         kernel = model.add_constant(f"{name}/q", stored, TensorCode(tuple(map(float, scales)), zeros, axis))
         units = (scales.astype(np.float64) * self.codes[data].scale).astype(np.float32)
-        bias = model.value(int(op.inputs[2])) if len(op.inputs) > 2 and op.inputs[2] >= 0 else np.zeros(len(scales), np.float32)
+        bias = (
+            model.value(int(op.inputs[2]))
+            if len(op.inputs) > 2 and op.inputs[2] >= 0
+            else np.zeros(len(scales), np.float32)
+        )
         limit = 2**31 - 1
         sums = np.clip(np.rint(bias.astype(np.float64) / units), -limit, limit).astype(np.int32)
         offset = model.add_constant(f"{name}/bias/q", sums, TensorCode(tuple(map(float, units)), zeros, 0))

@@ -13,7 +13,15 @@ from eamdeploy.errors import UsageError
 from export.tflite_exporter import flatbuffer_bytes
 
 FLOAT32, FLOAT16, INT32, INT8 = 0, 1, 2, 9  # TensorType of the schema
-_DTYPES = {FLOAT32: np.float32, FLOAT16: np.float16, INT32: np.int32, INT8: np.int8, 4: np.int64, 3: np.uint8, 6: np.bool_}
+_DTYPES = {
+    FLOAT32: np.float32,
+    FLOAT16: np.float16,
+    INT32: np.int32,
+    INT8: np.int8,
+    4: np.int64,
+    3: np.uint8,
+    6: np.bool_,
+}
 _CODES = {np.dtype(kind): code for code, kind in _DTYPES.items()}
 
 
@@ -174,7 +182,9 @@ class TfliteModel:
         for op in graph.operators:
             op.inputs = [places[int(t)] if t >= 0 else -1 for t in op.inputs]
             op.outputs = [places[int(t)] for t in op.outputs]
-            op.intermediates = None if not op.intermediates else [places[int(t)] for t in op.intermediates if int(t) in places]
+            op.intermediates = (
+                None if not op.intermediates else [places[int(t)] for t in op.intermediates if int(t) in places]
+            )
         graph.inputs, graph.outputs = [places[int(t)] for t in graph.inputs], [places[int(t)] for t in graph.outputs]
         for signature in self.model.signatureDefs or []:
             for entry in (*(signature.inputs or []), *(signature.outputs or [])):

@@ -29,7 +29,9 @@ class TfliteQuantizer:
         self._content = flatbuffer_bytes(path)
         shape = model.shape(int(model.graph.inputs[0]))
         if len(model.graph.inputs) != 1 or len(shape) != 4 or not model.is_float(int(model.graph.inputs[0])):
-            raise UsageError("the quantizer does not know this model", where=path, why=f"its input is {shape}, not float images")
+            raise UsageError(
+                "the quantizer does not know this model", where=path, why=f"its input is {shape}, not float images"
+            )
         self.batch, self.input_shape = shape[0], (shape[3], shape[1], shape[2])
         check_supported(model)
         units = find_units(model)
@@ -87,7 +89,9 @@ class TfliteQuantizer:
         for index, tensor in enumerate(quantized.graph.tensors):
             if tensor.type in (FLOAT32, INT8):
                 places.setdefault(tensor.name.decode(), index)
-        pairs = {layer: (self._outputs[layer], places[name]) for layer, name in self._output_names.items() if name in places}
+        pairs = {
+            layer: (self._outputs[layer], places[name]) for layer, name in self._output_names.items() if name in places
+        }
         meter = NoiseMeter()
         kept = list(images)
         exact = run_keeping(self._content, [pair[0] for pair in pairs.values()], kept)

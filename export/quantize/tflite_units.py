@@ -12,7 +12,18 @@ from typing import Any
 from eamdeploy.errors import UsageError
 from export.quantize.tflite_model import TfliteModel
 
-MOVES = {"RESHAPE", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "CONCATENATION", "PAD", "SPLIT", "SQUEEZE", "EXPAND_DIMS", "MAX_POOL_2D"}
+MOVES = {
+    "RESHAPE",
+    "TRANSPOSE",
+    "SLICE",
+    "STRIDED_SLICE",
+    "CONCATENATION",
+    "PAD",
+    "SPLIT",
+    "SQUEEZE",
+    "EXPAND_DIMS",
+    "MAX_POOL_2D",
+}
 _CONTROL_FLOW = {"IF", "WHILE", "CUSTOM"}
 _QUANTIZED = {"QUANTIZE", "DEQUANTIZE"}
 
@@ -102,7 +113,8 @@ def _unit(model: TfliteModel, op: Any, products: dict[int, Unit]) -> Unit | None
             return Unit(product.layer, "bias", op, (product.output,), output)
         if not constant and len(model.shape(output)) >= 3:
             return Unit(layer, "add", op, tuple(inputs), output)
-    if kind == "MUL" and len(model.shape(output)) >= 3 and not any(model.is_constant(tensor) for tensor in inputs) and ".gate" in layer:
+    gating = kind == "MUL" and ".gate" in layer and len(model.shape(output)) >= 3
+    if gating and not any(model.is_constant(tensor) for tensor in inputs):
         return Unit(layer, "mul", op, tuple(inputs), output)
     if kind == "HARD_SWISH" and len(model.shape(output)) >= 3:
         return Unit(layer, "hswish", op, (inputs[0],), output)
