@@ -14,6 +14,8 @@ from torch import nn
 
 from eamdeploy.atomic import atomic_path
 from eamdeploy.errors import InternalError, MissingDependency, UsageError
+from export.lowerings.blocked import BlockedConv
+from export.onnx_blocked import block_size, move_to_blocks
 from export.onnx_names import rename
 from export.quiet import captured_output
 from export.request import ExportedFile, ExportRequest
@@ -60,7 +62,11 @@ class OnnxExporter:
         if request.simplify:
             kept = simplify(path, request, required=[name for group in tensors.values() for name in group.values()])
             notes = (kept,)
-        onnx.checker.check_model(str(path), full_check=True)
+        moved = [name for name, module in network.named_modules() if isinstance(module, BlockedConv)]
+        if moved:
+            notes = (*notes, _move_to_blocks(path, moved))
+            tensors = _present(path, tensors)
+        onnx.checker.check_model(str(path), full_check=not moved)
         packages = (
             ("torch", "onnx", "onnxscript", "onnxsim")
             if importlib.util.find_spec("onnxsim")
@@ -80,6 +86,26 @@ class OnnxExporter:
         entry.key, entry.value = METADATA_KEY, json.dumps(metadata, ensure_ascii=False)
         with atomic_path(path) as temporary:
             onnx.save(model, str(temporary))
+
+
+def _move_to_blocks(path: Path, layers: list[str]) -> str:
+    import onnx
+
+    block = block_size()
+    if block is None:
+        raise UsageError("ONNX Runtime has no blocked layout on this CPU", hint="use --lowering auto")
+    model = onnx.load(str(path))
+    moved = move_to_blocks(model, layers, block)
+    onnx.save(model, str(path))
+    return f"{len(moved)} layers are in blocks of {block} channels: the file is for ONNX Runtime on this kind of CPU alone"
+
+
+def _present(path: Path, tensors: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """The named tensors that the file still has."""
+    import onnx
+
+    present = {name for node in onnx.load(str(path), load_external_data=False).graph.node for name in node.output}
+    return {kind: {at: name for at, name in group.items() if name in present} for kind, group in tensors.items()}
 
 
 def _trace(network: nn.Module, request: ExportRequest) -> Any:

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from eamdeploy.errors import UsageError, did_you_mean
 from export.lowerings.aggregate import Aggregate
 from export.lowerings.base import Lowering
+from export.lowerings.blocked import Blocked
 from export.lowerings.experts import Experts
 from export.lowerings.im2col import Im2Col
 from export.lowerings.inputs import Inputs
@@ -19,7 +20,7 @@ from export.rewrites.mean_residual import MeanResidual
 ENTRY_POINT_GROUP = "eamdeploy.lowerings"
 BUILTIN: tuple[Lowering, ...] = (Aggregate(), MatMul(), Experts(), Inputs(), Taps(), Im2Col())
 # known by name, but chosen only where they are asked for or a budget allows them
-REWRITES: tuple[Lowering, ...] = (LowRank(), MeanResidual(), Collapse())
+REWRITES: tuple[Lowering, ...] = (Blocked(), LowRank(), MeanResidual(), Collapse())
 
 
 def lowering_names() -> tuple[str, ...]:
