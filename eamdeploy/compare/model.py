@@ -88,11 +88,14 @@ def summary(run: Run) -> dict[str, Any]:
 
 def percent_words(change: float, low: float, high: float, less: str, more: str) -> str:
     """``faster by 12 % [9, 15]``, or ``no difference shown (-0.4 % [-1.6, +0.9])``."""
+    # as many digits as the interval gives meaning to
+    digits = 0 if high - low >= 0.015 else 1 if high - low >= 0.0015 else 2
     if low > 0.0:
-        return f"{more} by {_figure(change)} % [{_figure(low)}, {_figure(high)}]"
+        return f"{more} by {100 * change:.{digits}f} % [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
     if high < 0.0:
-        return f"{less} by {_figure(-change)} % [{_figure(-high)}, {_figure(-low)}]"
-    return f"no difference shown ({_signed(change)} % [{_signed(low)}, {_signed(high)}])"
+        return f"{less} by {-100 * change:.{digits}f} % [{-100 * high:.{digits}f}, {-100 * low:.{digits}f}]"
+    signed = f"+.{max(1, digits)}f"
+    return f"no difference shown ({100 * change:{signed}} % [{100 * low:{signed}}, {100 * high:{signed}}])"
 
 
 def points_words(change: float, low: float, high: float) -> str:
@@ -102,12 +105,3 @@ def points_words(change: float, low: float, high: float) -> str:
     if high < 0.0:
         return f"worse by {-change:.2f} points [{-high:.2f}, {-low:.2f}]"
     return f"no difference shown ({change:+.2f} points [{low:+.2f}, {high:+.2f}])"
-
-
-def _figure(fraction: float) -> str:
-    percent = 100.0 * fraction
-    return f"{percent:.0f}" if abs(percent) >= 10.0 else f"{percent:.1f}"
-
-
-def _signed(fraction: float) -> str:
-    return f"{100.0 * fraction:+.1f}"

@@ -31,7 +31,7 @@ def parity_table(names: Names, entries: Entries) -> Table | None:
 def _parity(name: str, parity: Mapping[str, Any]) -> Iterable[list[Cell | str]]:
     verdict = str(parity.get("verdict", ""))
     images = f"{parity.get('images', '')} of {parity.get('data', '')}".strip(" of")
-    for output in [item for item in parity.get("outputs") or [{}] if isinstance(item, dict)]:
+    for output in dicts(parity.get("outputs")) or [{}]:
         snr = output.get("snr_db")
         exact = "snr_db" in output and snr is None
         yield [
@@ -56,14 +56,14 @@ def quantization_table(names: Names, entries: Entries) -> Table | None:
         quantization = entry.get("quantization")
         if isinstance(quantization, dict):
             rows += [[name, _words(key), value_cell(value)] for key, value in _plain(quantization)]
-    return _table(names, "quantization", "Quantization", ("artifact", "figure", "value"), rows)
+    return _table(names, "quantization", "What quantization did", ("artifact", "figure", "value"), rows)
 
 
 def plan_table(names: Names, entries: Entries) -> Table | None:
     """The lowering of each dynamic layer, and why."""
     rows: list[list[Cell | str]] = []
     for name, entry in entries:
-        for position, layer in enumerate(_dicts(entry.get("plan"))):
+        for position, layer in enumerate(dicts(entry.get("plan"))):
             measured = layer.get("measured_ms")
             cost = measured.get(layer.get("lowering")) if isinstance(measured, dict) else None
             rows.append(
@@ -85,7 +85,7 @@ def attention_table(names: Names, entries: Entries) -> Table | None:
     """How much the mixing weights of each layer move, and how far the kernels they mix then are from the mean."""
     rows: list[list[Cell | str]] = []
     for name, entry in entries:
-        for position, layer in enumerate(_dicts(entry.get("attention"))):
+        for position, layer in enumerate(dicts(entry.get("attention"))):
             figures = [
                 layer.get(key) for key in ("movement", "movement_max", "effective_rank", "distance", "distance_max")
             ]
@@ -141,7 +141,8 @@ def _milliseconds(value: float) -> Cell:
     return Cell(figure(value) if value else "–", value)
 
 
-def _dicts(value: Any) -> list[Mapping[str, Any]]:
+def dicts(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list; what is neither is left out."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

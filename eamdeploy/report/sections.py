@@ -24,6 +24,9 @@ from eamdeploy.results import Run
 
 T = TypeVar("T")
 _MOST_PROFILES = 6
+_SECTIONS = (
+    "choice", "latency", "differences", "layers", "attention", "parity", "quantization", "conditions", "runs", "reading",
+)  # fmt: skip
 
 
 def build_report(material: Material, title: str) -> Report:
@@ -32,7 +35,8 @@ def build_report(material: Material, title: str) -> Report:
     Raises:
         MissingDependency: without matplotlib.
     """
-    names = Names()
+    # the sections' own names are taken
+    names = Names({name for section in _SECTIONS for name in (section, f"{section}-title")} | {"main", "theme"})
     steps: Sequence[Callable[[Material, Names], Section]] = (
         _choice, _distributions, _differences, _layers, _attention, _parity, _quantization, _conditions, _runs,
         _reading,
@@ -105,7 +109,8 @@ def _layers(material: Material, names: Names) -> Section:
     figures: list[Figure | None] = []
     tables: list[Table | None] = []
     dynamic = {
-        name: [str(layer.get("layer")) for layer in entry.get("plan") or ()] for name, entry in material.entries()
+        name: [str(layer.get("layer")) for layer in manifest.dicts(entry.get("plan"))]
+        for name, entry in material.entries()
     }
     for run in [run for run in material.newest() if run.per_layer][:_MOST_PROFILES]:
         name = words.artifact(run)
@@ -120,7 +125,7 @@ def _layers(material: Material, names: Names) -> Section:
 def _attention(material: Material, names: Names) -> Section:
     entries = list(material.entries())
     figures = _present(
-        attention_figure(names.unique(f"attention {name}"), name, entry.get("attention") or ())
+        attention_figure(names.unique(f"attention {name}"), name, manifest.dicts(entry.get("attention")))
         for name, entry in entries
     )
     tables = _present([manifest.attention_table(names, entries)])

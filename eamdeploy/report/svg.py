@@ -46,6 +46,8 @@ _STYLE: Any = {
     "savefig.facecolor": "none",
     "svg.fonttype": "none",
     "text.color": INK,
+    # a dollar sign in a file name is no formula
+    "text.parse_math": False,
     "xtick.color": MUTED,
     "xtick.labelsize": 9,
     "ytick.color": MUTED,

@@ -20,7 +20,7 @@ def runs_table(names: Names, runs: Sequence[Run]) -> Table:
         ">images", ">size", ">memory", ">energy", ">instructions", "provenance", "verdict", "when (UTC)", "commit",
         "run",
     )  # fmt: skip
-    return table(names.unique("runs"), f"All {len(runs)} runs, latest first", columns, [_run(run) for run in runs])
+    return table(names.unique("all runs"), f"All {len(runs)} runs, latest first", columns, [_run(run) for run in runs])
 
 
 def _run(run: Run) -> list[Cell | str]:

@@ -91,6 +91,14 @@ def setting(run: Run) -> str:
     return f"{run.runtime} ×{run.threads}" + (f", batch {run.batch}" if run.batch != 1 else "")
 
 
+def shorten(text: str, most: int) -> str:
+    """At most ``most`` characters, the end kept too: names differ there as often as at the beginning."""
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
 def label(run: Run) -> str:
     """One line that tells runs of a report apart."""
     return f"{artifact(run)} · {place(run)} · {setting(run)}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from eamdeploy.report.model import Figure
 from eamdeploy.report.svg import INK, MUTED, SERIES, draw_figure
+from eamdeploy.report.words import shorten
 
 _KERNELS = 6
 
@@ -23,7 +24,9 @@ def attention_figure(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -
         axes = canvas.add_subplot()
         for position, row in enumerate(shown):
             _row(axes, row, position)
-        axes.set_yticks(range(len(shown)), [str(row["layer"]) for row in shown], fontsize=8)
+        axes.set_yticks(
+            range(len(shown)), [shorten(str(row["layer"]), 24 if narrow else 44) for row in shown], fontsize=8
+        )
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.invert_yaxis()
         axes.set_xlim(-0.02, 1.02)

@@ -7,7 +7,7 @@ from typing import Any
 
 from eamdeploy.report.model import Figure
 from eamdeploy.report.svg import SERIES, draw_figure
-from eamdeploy.report.words import figure, label
+from eamdeploy.report.words import figure, label, shorten
 from eamdeploy.results import Run
 
 _SENSORS = (
@@ -32,7 +32,7 @@ def conditions_figure(name: str, runs: Sequence[Run]) -> Figure | None:
             for index, run in enumerate(shown):
                 times, values = _series(run, sensor)
                 style = {"lw": 1.6, "marker": "o", "ms": 3, "color": SERIES[index]}
-                axes.plot(times, values, label=label(run) if not narrow else label(run).split(" · ")[0], **style)
+                axes.plot(times, values, label=shorten(label(run), 36 if narrow else 90), **style)
             axes.set_ylabel(unit)
             if sensor == "load1":
                 axes.set_ylim(bottom=0)

@@ -10,7 +10,7 @@ import numpy as np
 from eamdeploy.report.figures.axes import plain_log
 from eamdeploy.report.model import Figure
 from eamdeploy.report.svg import INK, MUTED, SERIES, draw_figure
-from eamdeploy.report.words import artifact, figure, latency_interval, place, setting
+from eamdeploy.report.words import artifact, figure, latency_interval, place, setting, shorten
 from eamdeploy.results import Run
 
 _MOST = 16
@@ -78,8 +78,6 @@ def _samples(run: Run) -> tuple[Any, float]:
 
 
 def _title(run: Run, narrow: bool) -> str:
-    name = artifact(run)
     if narrow:
-        name = name if len(name) <= 20 else f"{name[:18]}…"
-        return f"{name}\n{place(run)}"
-    return f"{name}\n{place(run)}, {setting(run)}"
+        return f"{shorten(artifact(run), 20)}\n{shorten(place(run), 20)}"
+    return f"{shorten(artifact(run), 36)}\n{shorten(place(run), 24)}, {setting(run)}"

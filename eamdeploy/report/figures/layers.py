@@ -8,7 +8,7 @@ from typing import Any
 from eamdeploy.report.layer_parts import PARTS, LayerCost, by_block
 from eamdeploy.report.model import Figure
 from eamdeploy.report.svg import INK, SERIES, draw_figure
-from eamdeploy.report.words import figure
+from eamdeploy.report.words import figure, shorten
 
 _COLOURS = dict(zip(PARTS, (SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[5]), strict=True))
 _MOST = 32
@@ -31,7 +31,7 @@ def layers_figure(name: str, title: str, costs: Sequence[LayerCost]) -> Figure |
             widths = [row.parts[part] for row in rows]
             axes.barh(range(len(rows)), widths, left=left, height=0.72, color=_COLOURS[part], label=part)
             left = [start + width for start, width in zip(left, widths, strict=True)]
-        axes.set_yticks(range(len(rows)), [row.layer for row in rows], fontsize=8)
+        axes.set_yticks(range(len(rows)), [shorten(row.layer, 24 if narrow else 44) for row in rows], fontsize=8)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)

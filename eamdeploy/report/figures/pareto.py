@@ -9,12 +9,13 @@ from eamdeploy.report.figures.axes import plain_log
 from eamdeploy.report.model import Figure
 from eamdeploy.report.pareto import pareto_front
 from eamdeploy.report.svg import CARD, INK, MUTED, SERIES, draw_figure
-from eamdeploy.report.words import accuracy_interval, artifact, figure, latency_interval, latency_kind, size
+from eamdeploy.report.words import accuracy_interval, artifact, figure, latency_interval, latency_kind, shorten, size
 from eamdeploy.results import Run
 
 _PRECISIONS = {"fp32": SERIES[0], "fp16": SERIES[2], "int8": SERIES[1]}
 _MARKERS = {"measured": "o", "emulated": "s", "estimated": "D"}
 _LABELS = 14
+_LONGEST = 28
 
 
 def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
@@ -39,7 +40,8 @@ def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
             axes.set_xscale("log")
             plain_log(axes.xaxis, min(values), max(values))
         axes.margins(x=0.16 if not narrow else 0.22, y=0.16)
-        axes.legend(handles=_legend(shown), loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3 if narrow else 6)
+        handles = _legend(shown)
+        canvas.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else len(handles))
 
     names = ", ".join(f"{artifact(run)} ({figure(_p50(run))} ms, {_top1(run):.1f} %)" for run in front)
     described = f"Scatter plot of {len(shown)} variants on {place}. Nothing beats: {names}."
@@ -60,6 +62,7 @@ def _point(axes: Any, run: Run, widest: int) -> None:
         y,
         xerr=[[max(0.0, x - low_x)], [max(0.0, high_x - x)]],
         yerr=[[max(0.0, y - low_y)], [max(0.0, high_y - y)]],
+        fmt="none",
         ecolor=colour,
         elinewidth=1.2,
         capsize=0,
@@ -83,7 +86,7 @@ def _front(axes: Any, front: Sequence[Run]) -> None:
 
 def _label(axes: Any, run: Run, best: bool) -> None:
     axes.annotate(
-        artifact(run),
+        shorten(artifact(run), _LONGEST),
         (_p50(run), _top1(run)),
         xytext=(9, 7),
         textcoords="offset points",

@@ -1,0 +1,157 @@
+"""What a report says: nothing without its provenance, nothing that a run does not have."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import album
+import pytest
+
+from eamdeploy.errors import MissingDependency
+from eamdeploy.report import Material, build_report, collect, render_html, render_markdown, write_html
+from eamdeploy.report.layer_parts import by_block, layer_costs
+from eamdeploy.report.model import Names
+from eamdeploy.report.pareto import pareto_front
+from eamdeploy.report.tables import runs_table
+from eamdeploy.store import open_store
+
+pytest.importorskip("matplotlib", reason="the report's figures need matplotlib")
+
+
+class _Ids(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.uses: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            elif name in ("href", "for", "aria-labelledby") and value:
+                self.uses.add(value.lstrip("#"))
+            self.uses.update(re.findall(r"url\(#([^)]+)\)", value or ""))
+
+
+def test_ids_are_unique_and_every_reference_has_one() -> None:
+    parser = _Ids()
+    parser.feed(render_html(build_report(album.full(), "x")))
+    assert len(parser.ids) == len(set(parser.ids)) > 100
+    assert parser.uses <= set(parser.ids)
+
+
+def test_no_figure_has_a_colour_of_its_own() -> None:
+    """Every colour follows the page's theme: no stand-in is left over, and no black of matplotlib's."""
+    html = render_html(build_report(album.full(), "x"))
+    svg = "".join(re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL))
+    assert len(svg) > 100_000
+    assert "var(--series-1)" in svg
+    assert re.findall(r"#[0-9a-f]{6}\b(?=[;\"])", svg) == []
+
+
+def test_every_latency_says_where_it_comes_from() -> None:
+    table = runs_table(Names(), album.full().runs)
+    labels = [column.label for column in table.columns]
+    for run, row in zip(album.full().runs, table.rows, strict=True):
+        latency, provenance = row[labels.index("median [interval]")], row[labels.index("provenance")]
+        assert provenance.text == run.provenance.kind
+        assert latency.text.startswith("~") == (run.device != "pi4")
+        assert "[" in latency.text
+
+
+def test_what_was_not_measured_is_a_dash() -> None:
+    run = album.make_run(0, latency_ms=None, accuracy=None, memory_mb=None)
+    other = album.make_run(1, energy_mj=3.2)
+    table = runs_table(Names(), [run, other])
+    labels = [column.label for column in table.columns]
+    for label in ("median [interval]", "top-1 [interval]", "memory", "energy"):
+        assert table.rows[0][labels.index(label)].text == "–"
+    assert table.rows[1][labels.index("energy")].text == "3.2 mJ"
+
+
+def test_the_front_holds_what_nothing_beats() -> None:
+    runs = [album.make_run(index) for index in range(6)]
+    front = pareto_front([*runs, album.make_run(0, latency_ms=None)])
+    assert [run.artifact for run in front] == [
+        f"out/fashion-{name}" for name in
+        ("static-025-int8.onnx", "static-025.onnx", "eam-025-int8.onnx", "eam-025.onnx", "eam-050.tflite")
+    ]  # fmt: skip
+
+
+def test_layers_are_split_into_parts() -> None:
+    costs = layer_costs(album.profile(), album.LAYERS)
+    assert [cost.layer for cost in costs] == [*album.LAYERS, "classifier"]
+    first = costs[0].parts
+    assert first["attention"] == pytest.approx(0.04)
+    assert first["aggregation"] == pytest.approx(0.04)
+    assert first["convolution"] == pytest.approx(0.11)
+    assert first["other"] == pytest.approx(0.02)
+    assert costs[-1].parts["classifier"] == pytest.approx(0.05)
+    whole = sum(row["mean_ms"] for row in album.profile())
+    assert sum(cost.total_ms for cost in by_block(costs)) == pytest.approx(whole)
+    assert len(by_block(costs)) == 5
+
+
+def test_a_layer_lowered_to_products_still_has_a_convolution() -> None:
+    rows = [
+        {"name": "b.0.conv.bank/MatMul", "kind": "MatMul", "mean_ms": 1.0},
+        {"name": "b.0.conv/Reshape", "kind": "Reshape", "mean_ms": 0.1},
+        {"name": "b.0.conv/MatMul", "kind": "MatMul", "mean_ms": 2.0},
+    ]
+    (cost,) = layer_costs(rows, ["b.0.conv"])
+    assert (cost.parts["aggregation"], cost.parts["convolution"]) == (pytest.approx(1.1), 2.0)
+
+
+def test_manifests_of_another_shape_do_not_spoil_a_report() -> None:
+    odd = {
+        "plan": "none", "parity": {"outputs": [3, {}]}, "attention": [{"layer": "x", "mean": "?"}, 4],
+        "quantization": {"a": {"b": [1] * 50}, "c": None}, "artifacts": "?",
+    }  # fmt: skip
+    material = Material((album.make_run(0),), {f"{0:064x}": odd})
+    html = render_html(build_report(material, "odd"))
+    assert "50 entries" in html
+
+
+def test_sections_without_anything_say_what_to_do() -> None:
+    run = dataclasses.replace(album.make_run(0), accuracy=None, group=None)
+    html = render_html(build_report(Material((run,)), "bare"))
+    for words in (
+        "bench --profile",
+        "no manifests",
+        "No run has both a latency and an accuracy",
+        "several artifacts at once",
+    ):
+        assert words in html
+
+
+def test_markdown_for_a_pull_request() -> None:
+    text = render_markdown(album.full(), "Report")
+    assert text.count("★ |") == 5 + 1  # the front on the Pi, and the one estimate that nothing beats
+    assert "| \\~2 ms \\[1.6, 2.5\\] |" in text
+    assert "faster by" in text
+    assert "102" in text or "103" in text
+    hostile = render_markdown(album.hostile(), "x")
+    assert "<script" not in hostile.replace("\\<", "")
+
+
+def test_from_a_store_to_a_file(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "runs.db")
+    for run in album.full().runs:
+        store.append(run, manifest=album.full().manifests.get(run.artifact_sha256))
+    size = write_html(tmp_path / "out" / "report.html", collect(store))
+    assert (tmp_path / "out" / "report.html").stat().st_size == size
+    assert size < 3_000_000
+    assert "static QDQ" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "jinja2"])
+def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingDependency, match=rf"{module} is not installed.*eamdeploy\[report\]"):
+        render_html(build_report(album.full(), "x"))
