@@ -60,6 +60,9 @@ def register(app: typer.Typer) -> None:
         note: Annotated[
             str | None, typer.Option("--note", help="A remark for the checkpoint, e.g. on the data.")
         ] = None,
+        qat: Annotated[
+            str | None, typer.Option("--qat", help="Train in the arithmetic of this export, int8; needs --from.")
+        ] = None,
         as_json: JsonOption = False,
     ) -> None:
         """Train a network; a stopped run continues where it was. Start with torchrun for several processes."""
@@ -74,7 +77,7 @@ def register(app: typer.Typer) -> None:
             data=data, root=root, out=out, recipe=recipe, spec=spec, start=start, input_px=input_px, epochs=epochs,
             lr=lr, batch=batch, ema=ema, anneal_to=anneal_to, anneal_epochs=anneal_epochs, seed=seed,
             label_smoothing=label_smoothing, precision=precision, threads=threads, tensorboard=tensorboard,
-            resume=resume, note=note,
+            resume=resume, note=note, qat=qat,
         )  # fmt: skip
         with progress() as bar:
             task = bar.add_task("reading the data", total=None, note="")

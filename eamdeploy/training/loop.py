@@ -21,6 +21,7 @@ from eamdeploy.training.allocator import keep_freed_memory
 from eamdeploy.training.batches import Batches
 from eamdeploy.training.logs import write_logs
 from eamdeploy.training.parallel import Parallel, make_parallel
+from eamdeploy.training.qat import qat_precision
 from eamdeploy.training.recipes import Recipe
 from eamdeploy.training.state import TrainingState, momentum_of, restore_momentum
 
@@ -102,6 +103,8 @@ def train(
         raise UsageError("the batch must be a multiple of the processes and no larger than the data", why=why)
     settings: dict[str, Any] = {"spec": network.spec.to_dict(), "recipe": asdict(recipe), "options": asdict(options)}
     settings["world"] = parallel.world
+    if (quantized := qat_precision(network)) is not None:
+        settings["qat"] = quantized
     state = _resume(out, settings) if resume else TrainingState(settings=settings)
     if state.weights:
         network.load_state_dict(state.weights)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eamdeploy.errors import UsageError
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.loop import TrainingOptions, TrainingResult, TrainingStep, train
+from eamdeploy.training.qat import prepare_qat
 from eamdeploy.training.recipes import get_recipe
 from eamdeploy.training.sources import get_source, open_splits
 
@@ -40,6 +42,7 @@ class TrainingRequest:
     tensorboard: bool = False
     resume: bool = True
     note: str | None = None
+    qat: str | None = None
 
 
 def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], None] | None = None) -> TrainingResult:
@@ -80,6 +83,12 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
     meta["recipe"] = request.recipe
     if request.note is not None:
         meta["note"] = request.note
+    if request.qat is not None:
+        if request.start is None:
+            why = "it adapts a trained network to rounding, and random weights have nothing to adapt"
+            raise UsageError("quantization-aware training starts from a float checkpoint", why=why, hint="give it with --from CKPT")
+        network = prepare_qat(network, request.qat)
+        meta["qat"] = request.qat
     options = TrainingOptions(
         seed=request.seed,
         anneal_to=request.anneal_to,
