@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 from devices.runner import wire
 from devices.transport import Transport
@@ -99,12 +99,13 @@ class BoardFacts:
         return asdict(self) | {"features": sorted(self.features)}
 
 
-async def read_facts(transport: Transport, *, with_python: bool = True) -> BoardFacts:
+async def read_facts(transport: Transport, *, python: Literal["no", "version", "import"] = "import") -> BoardFacts:
     """Ask a connected board what it is; nothing is changed on it.
 
     Args:
         transport: the board.
-        with_python: also import the runtimes there, which takes seconds.
+        python: whether to start Python there, and to import the packages (which takes seconds, and shows whether they
+            work) or only to read their versions.
 
     Raises:
         BoardUnreachable: the link was lost.
@@ -115,14 +116,14 @@ async def read_facts(transport: Transport, *, with_python: bool = True) -> Board
     done = await transport.run(["sh", "-c", script], timeout_s=_PROBE_LIMIT_S)
     now, elapsed = datetime.now(UTC).timestamp(), time.monotonic() - started
     values = dict(line.split("=", 1) for line in done.text.splitlines() if "=" in line)
-    if not with_python:
+    if python == "no":
         return parse_facts(values, python=None, python_error="not asked", probe_s=elapsed, now=now)
     source = folder.joinpath("python_probe.py").read_text(encoding="utf-8")
-    asked = await transport.run([*transport.python, "-c", source], timeout_s=_PYTHON_LIMIT_S)
+    asked = await transport.run([*transport.python, "-c", source, python], timeout_s=_PYTHON_LIMIT_S)
     answers = [message for line in asked.text.splitlines() if (message := wire.decode(line))]
-    python = _python_facts(answers[-1]) if answers else None
-    error = None if python else (asked.error_text.splitlines() or [f"exit status {asked.exit_status}"])[-1]
-    return parse_facts(values, python=python, python_error=error, probe_s=elapsed, now=now)
+    found = _python_facts(answers[-1]) if answers else None
+    error = None if found else (asked.error_text.splitlines() or [f"exit status {asked.exit_status}"])[-1]
+    return parse_facts(values, python=found, python_error=error, probe_s=elapsed, now=now)
 
 
 def parse_facts(

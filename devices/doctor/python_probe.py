@@ -12,13 +12,11 @@ def version(name: str) -> "str | None":
     try:
         if importlib.util.find_spec(name.split(".")[0]) is None:
             return None
-        module = __import__(name)
-        found = getattr(module, "__version__", None)
-        if found is None:
-            from importlib import metadata
+        from importlib import metadata
 
-            found = metadata.version(name.split(".")[0].replace("_", "-"))
-        return str(found)
+        if sys.argv[1:] != ["version"]:
+            __import__(name)
+        return metadata.version(name.replace("_", "-"))
     except Exception as error:
         return "broken: " + (str(error).splitlines() or [type(error).__name__])[-1]
 

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from devices.emulated.bytecode import compile_for_board
 from devices.emulated.keys import BoardKeys
 from devices.emulated.recipe import ImageRecipe, guest_file
 from devices.emulated.sources import apt_options, mirror
@@ -58,13 +59,16 @@ def furnish(recipe: ImageRecipe, root: Path, keys: BoardKeys) -> None:
     _write(root / "etc/ssh/sshd_config", guest_file("sshd_config"))
     _write(root / "etc/ssh/ssh_host_ed25519_key", keys.host_private, mode=0o600)
     _write(root / "etc/ssh/authorized_keys", keys.client_public)
+    packages = f"usr/local/lib/python{recipe.python_version}/dist-packages"
     install_for_board(
         recipe.requirements,
-        root / "usr/local/lib" / f"python{recipe.python_version}" / "dist-packages",
+        root / packages,
         python_version=recipe.python_version,
         machine="aarch64",
         glibc=recipe.glibc,
     )
+    library = f"usr/lib/python{recipe.python_version}"
+    compile_for_board(root, [packages, library], python_version=recipe.python_version)
 
 
 def _write_accounts(etc: Path) -> None:

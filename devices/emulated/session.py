@@ -91,7 +91,7 @@ async def _look(transport: EmulatedTransport, build_s: float | None, stay: Calla
     try:
         await transport.connect()
         started = time.monotonic()
-        facts = await read_facts(transport, with_python=False)
+        facts = await read_facts(transport, python="no")
         check_s = time.monotonic() - started
         machine = transport.machine
         if machine is None or machine.boot_s is None:

@@ -60,7 +60,7 @@ async def set_up(
     """
     await transport.connect()
     progress("looking at the board")
-    facts = await read_facts(transport)
+    facts = await read_facts(transport, python="version")
     requirements = ("numpy<2" if "tflite-runtime" in runtimes else "numpy", *_chosen(facts, runtimes, transport.name))
     venv = f"{facts.home}/{VENV}"
     progress(f"making {venv}")

@@ -1,0 +1,33 @@
+"""Compiles the board's Python files on the host: an emulated board would take seconds for it in every process."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def compile_for_board(root: Path, folders: list[str], *, python_version: str) -> bool:
+    """Write byte code beside the Python files of ``folders`` in the tree ``root``.
+
+    Byte code belongs to one version of Python; without that version on this host nothing is done, and the board works
+    all the same, only slower.
+
+    Returns:
+        Whether it was done.
+    """
+    python = _matching_python(python_version)
+    if python is None:
+        return False
+    argv = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    argv += ["-s", str(root), "-p", "/"]
+    # a file that does not compile (a template, a test of syntax errors) is nobody's problem until it is imported
+    subprocess.run([*argv, *(str(root / folder) for folder in folders)], capture_output=True, check=False)
+    return True
+
+
+def _matching_python(version: str) -> str | None:
+    if f"{sys.version_info.major}.{sys.version_info.minor}" == version:
+        return sys.executable
+    return shutil.which(f"python{version}")
