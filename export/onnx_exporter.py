@@ -17,7 +17,7 @@ from eamdeploy.errors import InternalError, MissingDependency, UsageError
 from export.lowerings.blocked import BlockedConv
 from export.onnx_blocked import block_size, move_to_blocks
 from export.onnx_names import rename
-from export.quiet import captured_output
+from export.quiet import captured_output, paused_collector
 from export.request import ExportedFile, ExportRequest
 from export.simplify import simplify
 
@@ -113,7 +113,7 @@ def _trace(network: nn.Module, request: ExportRequest) -> Any:
     # an example of 2 images: export specialises on sizes 0 and 1
     example = torch.zeros(2 if dynamic else int(request.batch), *request.input_shape)
     shapes = ({0: torch.export.Dim("batch", min=1, max=65_535)},) if dynamic else None
-    with captured_output() as noise:
+    with captured_output() as noise, paused_collector():
         try:
             program = torch.onnx.export(
                 network.eval(),

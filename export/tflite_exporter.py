@@ -17,7 +17,7 @@ from torch import nn
 
 from eamdeploy.atomic import atomic_path
 from eamdeploy.errors import InternalError, MissingDependency, UsageError
-from export.quiet import captured_output
+from export.quiet import captured_output, paused_collector
 from export.request import ExportedFile, ExportRequest
 from export.tflite_names import rename
 
@@ -82,7 +82,7 @@ def _convert(network: nn.Module, path: Path, request: ExportRequest) -> nn.Modul
     example = torch.zeros(int(request.batch), *request.input_shape).permute(0, 2, 3, 1).contiguous()
     failure: Exception | None = None
     wrapper: nn.Module | None = None
-    with captured_output() as noise:
+    with captured_output() as noise, paused_collector():
         try:
             import litert_torch
 

@@ -25,6 +25,8 @@ FOLD_UP_TO_ELEMENTS = 40_000
 # channels last: one slice per channel up to these sizes, one convolution beyond
 SLICE_UP_TO_CHANNELS = 8
 SLICE_UP_TO_POSITIONS = 64 * 64
+# and up to here one transpose of the few chosen channels is as fast, with fewer operators for the converter to go through
+TRANSPOSE_UP_TO_POSITIONS = 20 * 20
 
 
 class LoweredAttention(nn.Module):
@@ -129,6 +131,9 @@ class SelectLast(nn.Module):
         last = x.permute(0, 2, 3, 1)
         if self.run and len(self.chosen) > 1:
             return last[..., self.run[0] : self.run[1]].permute(0, 3, 1, 2)
+        if self.slices and x.shape[2] * x.shape[3] <= TRANSPOSE_UP_TO_POSITIONS:
+            parts = [last[..., index : index + 1] for index in self.chosen]
+            return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=3)).permute(0, 3, 1, 2)
         if self.slices:
             shape = (x.shape[0], 1, x.shape[2], x.shape[3])
             parts = [last[..., index : index + 1].reshape(shape) for index in self.chosen]
