@@ -2,9 +2,13 @@
 
 import importlib.util
 import json
+import os
 import platform
 import sys
 import sysconfig
+
+# onnxruntime would write files into the home folder and report to its maker; looking must change nothing
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 def version(name: str) -> "str | None":
