@@ -15,6 +15,7 @@ from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity import rules
+from eamdeploy.parity.budget import budget_check, find_rewritten, spent_on
 from eamdeploy.parity.checks import (
     attention_check,
     batch_check,
@@ -55,7 +56,8 @@ def check_parity(
 
     Args:
         artifact: an .onnx or .tflite file.
-        checkpoint: what it should be the same function as.
+        checkpoint: what it should be the same function as. Where it was rewritten from this one within an accuracy budget,
+            it is compared with the rewritten checkpoint beside it, and its answers with this one's.
         dataset: real images; their labels do not matter. The embedded sample by default.
         limit: at most this many images, balanced over the classes; ``None`` for all.
         runtime: to run the artifact with; by default the one for its ending.
@@ -75,6 +77,15 @@ def check_parity(
     chosen = get_runtime(runtime) if runtime else runtime_for(path)
     source = dataset if dataset is not None else embedded_sample()
     made_from = metadata.checkpoint_sha256
+    spent = spent_on(metadata, checkpoint)
+    if spent is not None:
+        rewritten = find_rewritten(path, made_from or "")
+        report = check_parity(
+            path, rewritten, dataset, limit=limit, runtime=runtime, threads=threads, limits=limits,
+            random_images=random_images, name=name, progress=progress,
+        )  # fmt: skip
+        within = budget_check(shown, spent, checkpoint, rewritten, take(source, limit), report.artifact_top1)
+        return replace(report, checks=(*report.checks, within), duration_s=time.perf_counter() - started)
     mismatch = bool(made_from and checkpoint.sha256 and made_from != checkpoint.sha256)
     carried = None if metadata.foreign or mismatch else carries_what_the_checkpoint_has(metadata, checkpoint)
     report = ParityReport(

@@ -30,4 +30,9 @@ BATCH = Rule(
     "A kernel of one image is applied to another: export with the batch you need, or with --batch dynamic.",
 )
 RANDOM = Rule("parity/random", "On random input, too, the artifact's outputs are the network's.")
-RULES = (CHECKPOINT, OUTPUT, FLIPS, ATTENTION, BATCH, RANDOM)
+BUDGET = Rule(
+    "parity/budget",
+    "An artifact that was rewritten within an accuracy budget keeps the original's accuracy to within it.",
+    "Export again with a smaller --budget or more --calibration images.",
+)
+RULES = (CHECKPOINT, OUTPUT, FLIPS, ATTENTION, BATCH, RANDOM, BUDGET)

@@ -80,7 +80,7 @@ def budget_images(
     if second is not None:
         one, two = take(first, limit), take(second, limit)
         if not _overlap(one, two):
-            return BudgetImages(_decode(one, preprocessing), _decode(two, preprocessing), parted=False)
+            return BudgetImages(decode(one, preprocessing), decode(two, preprocessing), parted=False)
     order = balanced_order([first.label(index) for index in range(len(first))])[: 2 * limit]
     if len(order) < 2 * len(classes):
         raise DataError(
@@ -89,7 +89,7 @@ def budget_images(
             hint=f"give at least {2 * len(classes)}, better some thousands",
         )
     halves = _halves(first, order)
-    return BudgetImages(_decode(halves[0], preprocessing), _decode(halves[1], preprocessing), parted=True)
+    return BudgetImages(decode(halves[0], preprocessing), decode(halves[1], preprocessing), parted=True)
 
 
 def _halves(data: ImageDataset, order: Sequence[int]) -> tuple[ImageDataset, ImageDataset]:
@@ -118,7 +118,12 @@ def _overlap(one: ImageDataset, two: ImageDataset) -> bool:
     return any(content_hash(two.image(index)) in known for index in range(min(100, len(two))))
 
 
-def _decode(data: ImageDataset, preprocessing: Preprocessing) -> LabelledImages:
+def decode(data: ImageDataset, preprocessing: Preprocessing) -> LabelledImages:
+    """The images of ``data`` that can be read, as the network will see them.
+
+    Raises:
+        DataError: when none can.
+    """
     pixels = np.empty((len(data), preprocessing.size, preprocessing.size, preprocessing.channels), dtype=np.uint8)
     kept: list[int] = []
     for index in range(len(data)):
