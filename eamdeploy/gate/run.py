@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eamdeploy.atomic import atomic_write_text
 from eamdeploy.compare import Comparison, compare_runs, session_noise
-from eamdeploy.errors import StoreError, UsageError
+from eamdeploy.errors import UsageError
 from eamdeploy.findings import Check, Location
 from eamdeploy.gate.judge import judge, title
 from eamdeploy.gate.model import GateResult, Thresholds
@@ -119,15 +119,16 @@ def _one(store: Store, reference: str) -> Run:
 
 
 def _compare(store: Store, a: Run, b: Run) -> Comparison:
-    known = [noise for run in (a, b) if (noise := session_noise(_repeats(store, run), run)) is not None]
+    # what is being judged must not be taken for noise
+    stored = {run.id: run for side in (a, b) for run in _repeats(store, side) if run.id not in (a.id, b.id)}
+    known = [noise for side in (a, b) if (noise := session_noise(stored.values(), side)) is not None]
     return compare_runs(a, b, session_noise=max(known, default=ASSUMED_SESSION_NOISE))
 
 
 def _repeats(store: Store, run: Run) -> list[Run]:
-    try:
-        return store.runs(RunFilter(artifact=run.artifact_sha256, device=run.device, runtime=run.runtime), limit=200)
-    except StoreError:
+    if not store.path.exists():
         return []  # a gate between two files needs no store
+    return store.runs(RunFilter(artifact=run.artifact_sha256, device=run.device, runtime=run.runtime), limit=200)
 
 
 def _latest_stored(store: Store, baseline: Sequence[Run]) -> list[Run]:
