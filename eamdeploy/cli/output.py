@@ -41,7 +41,9 @@ def make_table(*columns: str, title: str | None = None) -> Table:
     """A table; columns whose name starts with ``>`` are aligned right."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+        table.add_column(
+            column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
+        )
     return table
 
 

@@ -49,6 +49,9 @@ def register(app: typer.Typer) -> None:
         epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's.")] = None,
         lr: Annotated[float | None, typer.Option("--lr", help="Instead of the recipe's.")] = None,
         batch: Annotated[int | None, typer.Option("--batch", min=1, help="Instead of the recipe's.")] = None,
+        augment: Annotated[
+            str | None, typer.Option("--augment", help="flip, pad-crop-flip or resized-crop-jitter.")
+        ] = None,
         ema: Annotated[float | None, typer.Option("--ema", help="Decay of an average of the weights.")] = None,
         anneal_to: Annotated[float | None, typer.Option("--anneal-to", help="Anneal the temperature to this.")] = None,
         anneal_epochs: Annotated[int, typer.Option("--anneal-epochs", help="Over this many epochs.")] = 10,
@@ -75,7 +78,7 @@ def register(app: typer.Typer) -> None:
         )  # fmt: skip
         request = TrainingRequest(
             data=data, root=root, out=out, recipe=recipe, spec=spec, start=start, input_px=input_px, epochs=epochs,
-            lr=lr, batch=batch, ema=ema, anneal_to=anneal_to, anneal_epochs=anneal_epochs, seed=seed,
+            lr=lr, batch=batch, augment=augment, ema=ema, anneal_to=anneal_to, anneal_epochs=anneal_epochs, seed=seed,
             label_smoothing=label_smoothing, precision=precision, threads=threads, tensorboard=tensorboard,
             resume=resume, note=note, qat=qat,
         )  # fmt: skip

@@ -84,9 +84,10 @@ class Batches:
             pixels = torch.from_numpy(np.stack(arrays))
             return self._normalize(pixels.reshape(*pixels.shape[:3], -1).permute(0, 3, 1, 2)), self.labels[share]
         pixels = self._fixed(share)
-        if self.augment == "pad-crop-flip":
+        if self.augment in {"pad-crop-flip", "flip"}:
             state = int(np.random.default_rng(key).integers(2**62))
-            pixels = pad_crop_flip(pixels, torch.Generator().manual_seed(state))
+            pad = 4 if self.augment == "pad-crop-flip" else 0
+            pixels = pad_crop_flip(pixels, torch.Generator().manual_seed(state), pad)
         return self._normalize(pixels), self.labels[share]
 
     def _fixed(self, share: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from eamdeploy.errors import UsageError, did_you_mean
 
+AUGMENTATIONS = ("flip", "pad-crop-flip", "resized-crop-jitter")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -18,7 +20,7 @@ class Recipe:
         schedule: ``steps`` (times ``factor`` at each of ``milestones``) or ``cosine`` (to zero).
         warmup: epochs of linear warm-up.
         weight_decay: on all parameters but biases and batch norms where ``decay_norms`` is false.
-        augment: ``pad-crop-flip`` or ``resized-crop-jitter``.
+        augment: one of ``AUGMENTATIONS``: ``flip`` alone, ``pad-crop-flip`` or ``resized-crop-jitter``.
         batch: images per step over all processes.
     """
 
@@ -55,6 +57,16 @@ RECIPES = {
     ),
     "finetune": Recipe(2, 0.01, "cosine", "pad-crop-flip", nesterov=True, decay_norms=False),
 }
+
+
+def check_augmentation(name: str) -> None:
+    """Refuse an augmentation that is not known.
+
+    Raises:
+        UsageError: when it is not one of ``AUGMENTATIONS``.
+    """
+    if name not in AUGMENTATIONS:
+        raise UsageError(f"unknown augmentation '{name}'", hint=did_you_mean(name, AUGMENTATIONS))
 
 
 def get_recipe(name: str) -> Recipe:

@@ -11,7 +11,7 @@ from eamdeploy.errors import UsageError
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.loop import TrainingOptions, TrainingResult, TrainingStep, train
 from eamdeploy.training.qat import prepare_qat
-from eamdeploy.training.recipes import get_recipe
+from eamdeploy.training.recipes import check_augmentation, get_recipe
 from eamdeploy.training.sources import get_source, open_splits
 
 
@@ -32,6 +32,7 @@ class TrainingRequest:
     epochs: int | None = None
     lr: float | None = None
     batch: int | None = None
+    augment: str | None = None
     ema: float | None = None
     anneal_to: float | None = None
     anneal_epochs: int = 10
@@ -59,8 +60,14 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
 
     source = get_source(request.data)
     recipe = get_recipe(request.recipe)
-    overrides: dict[str, Any] = {"epochs": request.epochs, "lr": request.lr, "batch": request.batch}
+    overrides: dict[str, Any] = {
+        "epochs": request.epochs,
+        "lr": request.lr,
+        "batch": request.batch,
+        "augment": request.augment,
+    }
     recipe = replace(recipe, **{name: value for name, value in overrides.items() if value is not None})
+    check_augmentation(recipe.augment)
     if request.threads is not None:
         torch.set_num_threads(request.threads)
     training, test = open_splits(request.data, request.root)
@@ -86,7 +93,9 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
     if request.qat is not None:
         if request.start is None:
             why = "it adapts a trained network to rounding, and random weights have nothing to adapt"
-            raise UsageError("quantization-aware training starts from a float checkpoint", why=why, hint="give it with --from CKPT")
+            raise UsageError(
+                "quantization-aware training starts from a float checkpoint", why=why, hint="give it with --from CKPT"
+            )
         network = prepare_qat(network, request.qat)
         meta["qat"] = request.qat
     options = TrainingOptions(
