@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from devices.latency.breakdown import LayerTime, breakdown
 from devices.latency.calibration import Calibration, shipped, within
 from devices.latency.choose import Choice, choose
@@ -156,7 +154,8 @@ def _from_choice(
     elif not fitted:
         what = f"the family {family(features.family)}" if features.family else "this network's family"
         notes.append(f"{what} is not among the measured ones ({', '.join(calibration.families)}): interval widened")
-    if not within(calibration, coordinates(totals)[0]):
+    if not features.is_dynamic and not within(calibration, coordinates(totals)[0]):
+        # dynamic layers are outside already, and their hundreds of small operators are what the spread has grown by
         squares.append(half)
         notes.append("smaller or larger than every measured network: interval widened")
     board = boards().get(calibration.conditions.board) or board_of(device)
@@ -195,8 +194,3 @@ def estimate_all(
     names = devices if devices is not None else [*own, *(n for n in profile_names() if n not in own and n != "host")]
     known = (*own_calibrations(), *shipped())
     return [estimate_features(features, name, runtime, precision, threads, calibrations=known) for name in names]
-
-
-def log_residual(measured_ms: float, predicted_ms: float) -> float:
-    """log(measured / predicted)."""
-    return float(np.log(measured_ms / predicted_ms))

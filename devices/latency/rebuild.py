@@ -37,7 +37,7 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Tested:
+class Evaluated:
     """One population with everything that was tested on it."""
 
     population: Population
@@ -48,12 +48,12 @@ class Tested:
     by_board: dict[Conditions, list[LeftOut]]
 
 
-def test_population(rows: Sequence[Row], population: Population) -> Tested | None:
+def evaluate_population(rows: Sequence[Row], population: Population) -> Evaluated | None:
     """Fit and test one population; None where no calibration of it has enough networks."""
     groups = [g for g in make_groups(rows, load_networks(), population) if len(g.networks) >= SHIPPED_FROM]
     if not groups:
         return None
-    return Tested(
+    return Evaluated(
         population,
         groups,
         fit_priors(groups, population),
@@ -63,11 +63,11 @@ def test_population(rows: Sequence[Row], population: Population) -> Tested | Non
     )
 
 
-def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list[Tested]:
+def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list[Evaluated]:
     """Write `calibrations/*.json`, `priors.json` and `transfers.json` under `out`; returns all tests for the report."""
     tested = []
     for population in POPULATIONS:
-        done = test_population(rows, population)
+        done = evaluate_population(rows, population)
         if done is not None:
             tested.append(done)
             note(f"{population.name}: {len(done.groups)} calibrations")
@@ -85,7 +85,7 @@ def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list
     return tested
 
 
-def calibrations(t: Tested) -> list[Calibration]:
+def calibrations(t: Evaluated) -> list[Calibration]:
     """The calibrations of one population, each with its own tests."""
     out = []
     for g in t.groups:
@@ -167,7 +167,7 @@ def _by_family(results: Sequence[LeftOut]) -> dict[str, dict[str, float | int]]:
     return out
 
 
-def _pooled_widths(t: Tested) -> dict[str, float | None]:
+def _pooled_widths(t: Evaluated) -> dict[str, float | None]:
     anchored = [quantile(r.score for r in results) for results in t.by_board.values()]
     return {
         "in_family": round(quantile(r.score for r in t.by_network), 4),

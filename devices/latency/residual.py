@@ -15,8 +15,7 @@ AMPLITUDE, LENGTH, NOISE = 0.1, 1.5, 0.05
 def residual_weights(points: Array, residuals: Array, weight: Array) -> Array:
     """Coefficients of the kernel's columns: (n, 4), (n,), (n,) -> (n,)."""
     kernel = _kernel(points, points) + np.diag(NOISE**2 / weight)
-    solved: Array = np.linalg.solve(kernel, residuals)
-    return solved
+    return np.asarray(np.linalg.solve(kernel, residuals), dtype=np.float64)
 
 
 def residual_at(points: Array, coefficients: Array, where: Array) -> Array:

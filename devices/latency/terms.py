@@ -114,4 +114,4 @@ def coordinates(totals: Array) -> Array:
     """Where a network stands: log of its MACs, elements moved, operators, weights. (..., terms) -> (..., 4)."""
     macs = totals[..., [INDEX[t] for t in ("macs", "winograd_macs", "grouped_macs", "depthwise_macs")]].sum(-1)
     columns = (macs, totals[..., INDEX["activations"]], totals[..., INDEX["operators"]], totals[..., INDEX["weights"]])
-    return np.log(np.maximum(np.stack(columns, axis=-1), 1e-6))
+    return np.asarray(np.log(np.maximum(np.stack(columns, axis=-1), 1e-6)), dtype=np.float64)

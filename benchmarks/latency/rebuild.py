@@ -1,0 +1,35 @@
+"""Rebuilds the shipped calibrations and docs/latency-model.md from the measurements, in one command.
+
+    python -m benchmarks.latency.rebuild [--csv published.csv]
+
+Without --csv it reads the copy of the measurements in the package. Needs neither torch nor a converter: the networks'
+operators are in devices/latency/data/networks.json.gz (see `benchmarks.latency.networks` for how they got there).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from benchmarks.latency.report import write_page
+from devices.latency.measurements import read_rows
+from devices.latency.rebuild import rebuild
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--csv", type=Path, help="measurements in the published format (default: the shipped copy)")
+    parser.add_argument("--out", type=Path, default=ROOT / "devices/latency/data", help="where the calibrations go")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the page goes")
+    options = parser.parse_args()
+    rows = read_rows(options.csv)
+    tested = rebuild(rows, options.out, lambda line: print(line, flush=True))
+    transfers = json.loads((options.out / "transfers.json").read_text(encoding="utf-8"))
+    print(write_page(tested, rows, transfers, options.docs))
+
+
+if __name__ == "__main__":
+    main()

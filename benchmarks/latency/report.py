@@ -1,0 +1,143 @@
+"""Writes docs/latency-model.md from the tests: the protocol, every calibration's errors, the plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.latency.baseline import leave_out_error
+from benchmarks.latency.plots import plot_boards
+from devices.latency.calibration import Calibration
+from devices.latency.groups import Group
+from devices.latency.measurements import Row
+from devices.latency.rebuild import Evaluated, calibrations
+from eamdeploy.atomic import atomic_write_text
+
+TEMPLATE = Path(__file__).with_name("page.md")
+
+
+def write_page(tested: Sequence[Evaluated], rows: Sequence[Row], transfers: dict[str, Any], docs: Path) -> Path:
+    """Fill in the template; returns the page's path."""
+    entries = [(c, g) for t in tested for c, g in zip(calibrations(t), t.groups, strict=True)]
+    figures = plot_boards(tested, docs / "latency-model")
+    page = TEMPLATE.read_text(encoding="utf-8")
+    for key, text in {
+        "counts": f"{len(rows):,} measurements, {len(entries)} calibrations",
+        "large": _table(entries, lambda c: c.rows >= 15),
+        "small": _table(entries, lambda c: c.rows < 15),
+        "families": _families(entries),
+        "boards": _boards(entries),
+        "coverage": _coverage(entries),
+        "baseline": _baseline(entries),
+        "transfers": _transfers(transfers),
+        "plots": "\n\n".join(f"![{board}](latency-model/{path.name})" for board, path in figures),
+    }.items():
+        page = page.replace(f"{{{{{key}}}}}", text)
+    target = docs / "latency-model.md"
+    atomic_write_text(target, page)
+    return target
+
+
+def _lines(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
+    names = list(head)
+    marks = ["---" if i == 0 else "---:" for i in range(len(names))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in ([*names], marks, *([*row] for row in body)))
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _table(entries: Sequence[tuple[Calibration, Group]], wanted: Any) -> str:
+    body = []
+    for c, _ in sorted(entries, key=lambda e: e[0].name):
+        if not wanted(c):
+            continue
+        one, fam = c.tests["leave_network_out"], c.tests["leave_family_out"]
+        body.append(
+            [
+                c.title,
+                str(c.rows),
+                str(c.networks),
+                _number(one.get("mean_abs_percent")),
+                _number(one.get("median_abs_percent")),
+                _number(one.get("within_10_percent"), 0),
+                _number(one.get("coverage90_percent"), 0),
+                _number(fam.get("mean_abs_percent")),
+                _number(fam.get("coverage90_percent"), 0),
+                _number(c.tests.get("repeated_percent")),
+            ]
+        )
+    head = (
+        "calibration", "rows", "networks", "network out: mean", "median", "within 10 %", "covered", "family out: mean", "covered",
+        "repeated",
+    )  # fmt: skip
+    return _lines(head, body)
+
+
+def _families(entries: Sequence[tuple[Calibration, Group]]) -> str:
+    body = []
+    for c, _ in sorted(entries, key=lambda e: e[0].name):
+        if c.rows < 30:
+            continue
+        for name, result in c.tests["leave_family_out"].get("families", {}).items():
+            body.append(
+                [c.title, name, str(result["n"]), _number(result["mean_abs_percent"]), _number(result["bias_percent"])]
+            )
+    return _lines(("calibration", "family", "rows", "mean abs. error", "bias"), body)
+
+
+def _boards(entries: Sequence[tuple[Calibration, Group]]) -> str:
+    body = []
+    for c, _ in sorted(entries, key=lambda e: e[0].name):
+        held = c.tests.get("board_held_out")
+        if held:
+            body.append(
+                [
+                    c.title,
+                    " and ".join(held["anchors"]),
+                    str(held["n"]),
+                    _number(held["mean_abs_percent"]),
+                    _number(held["coverage90_percent"], 0),
+                ]
+            )
+    return _lines(("calibration", "anchors", "rows tested", "mean abs. error", "covered"), body)
+
+
+def _coverage(entries: Sequence[tuple[Calibration, Group]]) -> str:
+    large = [c for c, _ in entries if c.rows >= 30]
+    body = []
+    for by, key in (("network", "leave_network_out"), ("family", "leave_family_out")):
+        values = [(c.tests[key].get("coverage90_percent"), c) for c in large]
+        known = [v for v, _ in values if v is not None]
+        outside = [f"{c.title}: {v:.0f} %" for v, c in values if v is not None and not 86 <= v <= 95]
+        body.append(
+            [f"{by} left out", str(len(known)), str(sum(86 <= v <= 95 for v in known)), "; ".join(outside) or "none"]
+        )
+    return _lines(("test", "calibrations with 30 rows or more", "covered 86 to 95 %", "outside that"), body)
+
+
+def _baseline(entries: Sequence[tuple[Calibration, Group]]) -> str:
+    body = []
+    for c, g in sorted(entries, key=lambda e: e[0].name):
+        if c.rows < 15:
+            continue
+        simple = [leave_out_error(g, by) for by in ("network", "family")]
+        ours = [c.tests[k].get("mean_abs_percent") for k in ("leave_network_out", "leave_family_out")]
+        body.append([c.title, _number(simple[0]), _number(ours[0]), _number(simple[1]), _number(ours[1])])
+    return _lines(("calibration", "four terms, network out", "shipped", "four terms, family out", "shipped"), body)
+
+
+def _transfers(transfers: dict[str, Any]) -> str:
+    body = []
+    for what, kinds in transfers.items():
+        if not isinstance(kinds, dict):
+            continue
+        for kind, factor in kinds.items():
+            for name, values in factor.items() if "shift" not in factor else [("", factor)]:
+                words = f"{what}, {kind}{', ' + name if name else ''}" + (" cores to one" if what == "threads" else "")
+                body.append(
+                    [words, str(values["pairs"]), _number(values["shift"], 2), _number(values["half_width"], 2)]
+                )
+    return _lines(("carried over", "pairs", "shift of the log", "90 % half width of the log"), body)

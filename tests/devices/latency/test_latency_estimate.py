@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from devices.latency.calibration import read_calibration, shipped, write_calibration
+from devices.latency.estimate import estimate, estimate_all, estimate_features
+from devices.latency.extract import extract_features
+from eamdeploy.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def static(export_network) -> Path:
+    return export_network(conv="static", input_px=128, width=0.5, classes=1001)
+
+
+def test_an_estimate_has_an_interval_a_source_and_a_breakdown(static: Path) -> None:
+    e = estimate(static, "pi4", runtime="litert")
+    low, high = e.interval90_ms
+    assert 0 < low < e.p50_ms < high
+    assert e.calibration in {c.name for c in shipped()}
+    assert "Raspberry Pi 4B" in e.calibration_title
+    assert e.notes == ()
+    assert sum(e.parts_ms.values()) == pytest.approx(e.p50_ms, rel=1e-3)
+    assert sum(layer.ms for layer in e.layers) == pytest.approx(e.p50_ms, rel=1e-3)
+    assert e.provenance.kind == "estimated"
+
+
+def test_a_measured_network_is_estimated_near_its_measurement(export_network) -> None:
+    path = export_network(conv="static", arch="mobilenet_v1", width=1.0, input_px=192, classes=1001)
+    e = estimate(path, "pi4", runtime="litert")
+    assert e.interval90_ms[0] <= 54.0 <= e.interval90_ms[1]  # measured twice: 51.6 and 56.4 ms
+
+
+def test_dynamic_layers_cost_time_and_certainty(export_network) -> None:
+    static, dynamic = (estimate(export_network(conv=c), "pi4", runtime="litert") for c in ("static", "eam"))
+    assert dynamic.p50_ms > static.p50_ms
+    assert dynamic.parts_ms["aggregation"] > 0
+    assert dynamic.parts_ms["attention"] > 0
+    assert static.parts_ms["aggregation"] == static.parts_ms["attention"] == 0
+    width = [e.interval90_ms[1] / e.p50_ms for e in (static, dynamic)]
+    assert width[1] > width[0]
+    assert any("dynamic" in note for note in dynamic.notes)
+
+
+def test_a_family_that_was_not_measured_widens_the_interval(static: Path) -> None:
+    features = extract_features(static)
+    known = estimate_features(features, "pi4", runtime="litert")
+    foreign = estimate_features(dataclasses.replace(features, family="convnext"), "pi4", runtime="litert")
+    assert foreign.p50_ms == known.p50_ms
+    assert foreign.interval90_ms[1] > known.interval90_ms[1]
+    assert any("convnext" in note for note in foreign.notes)
+
+
+def test_another_runtime_or_board_is_transferred_in_words(static: Path) -> None:
+    own, runtime = estimate(static, "pi4", runtime="litert"), estimate(static, "pi4", runtime="onnxruntime")
+    assert any(n.startswith("transferred from TFLite") for n in runtime.notes)
+    assert runtime.interval90_ms[1] / runtime.p50_ms > own.interval90_ms[1] / own.p50_ms
+    board = estimate(static, "pi5", runtime="litert")
+    assert any(n.startswith("transferred from Firefly RK3588S") for n in board.notes)
+
+
+def test_no_number_where_no_calibration_is_close(static: Path) -> None:
+    e = estimate(static, "host")
+    assert e.p50_ms is None
+    assert e.interval90_ms is None
+    assert e.notes
+    assert e.to_dict()["provenance"] is None
+
+
+def test_a_thread_count_that_was_never_measured_is_not_invented(static: Path) -> None:
+    assert estimate(static, "pi4", runtime="litert", threads=3).p50_ms is None
+    one, all_cores = (estimate(static, "pi4", runtime="litert", threads=n) for n in (1, 4))
+    assert one.p50_ms > all_cores.p50_ms
+    assert any("threads" in n for n in one.notes)
+
+
+def test_every_profile_gets_a_line(static: Path) -> None:
+    found = {e.device: e for e in estimate_all(static, runtime="litert")}
+    assert {"pi4", "pi5", "jetson-nano", "jetson-agx-orin"} <= set(found)
+    assert "host" not in found
+    for e in found.values():
+        assert (e.p50_ms is None) == (e.interval90_ms is None)
+        assert e.p50_ms is not None or e.notes
+
+
+def test_int8_has_its_own_calibration(static: Path) -> None:
+    fp32, int8 = (estimate(static, "pi4", runtime="litert", precision=p) for p in ("fp32", "int8"))
+    assert int8.p50_ms < fp32.p50_ms
+    assert "int8" in int8.calibration_title
+
+
+@pytest.mark.parametrize(("field", "value"), [("runtime", "litrt"), ("precision", "int4"), ("threads", 0)])
+def test_what_does_not_exist_is_a_usage_error(static: Path, field: str, value: object) -> None:
+    with pytest.raises(UsageError):
+        estimate(static, "pi4", **{field: value})
+
+
+def test_calibrations_survive_the_file(tmp_path: Path, static: Path) -> None:
+    for c in shipped()[:3]:
+        again = read_calibration(write_calibration(c, tmp_path))
+        assert again.to_dict() == c.to_dict()
+
+
+def test_a_damaged_calibration_says_which(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"conditions": {}}')
+    with pytest.raises(UsageError, match=r"x\.json"):
+        read_calibration(path)
+
+
+def test_estimating_takes_no_torch_no_onnx_and_under_two_seconds(static: Path) -> None:
+    code = (
+        "import sys, json, time; t = time.process_time();"
+        "from devices.latency.estimate import estimate;"
+        f"e = estimate({str(static)!r}, 'pi4', runtime='litert');"
+        "heavy = [m for m in ('torch', 'onnx', 'onnxruntime', 'ai_edge_litert', 'scipy', 'matplotlib') if m in sys.modules];"
+        "print(json.dumps([e.p50_ms, heavy, time.process_time() - t]))"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    p50, heavy, cpu_s = json.loads(done.stdout)
+    assert p50 > 0
+    assert heavy == []
+    assert cpu_s < 2
+    assert time.perf_counter() > start
