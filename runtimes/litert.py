@@ -15,6 +15,7 @@ from runtimes.batching import Quantization, image_input, input_layout, run_in_ch
 from runtimes.litert_modules import InterpreterModule, find_interpreter, installed
 from runtimes.metadata import read_metadata
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.tflite_old import needs_newer_runtime
 
 if TYPE_CHECKING:
     from runtimes.protocol import Array, Float32
@@ -51,6 +52,7 @@ class LiteRtSession:
         self._path, self._options = path, options
         self._layout = read_metadata(path).input_layout
         self._found = find_interpreter()
+        _check_age(self._found, path)
         self._pinned = Pinned(options.affinity)
         try:
             self._interpreter = _interpreter(self._found, path, options)
@@ -156,6 +158,16 @@ def _quantization(detail: Mapping[str, Any]) -> Quantization | None:
 def _real(detail: Mapping[str, Any], value: Array) -> Array:
     scale = _quantization(detail)
     return scale.dequantize(value) if scale else value
+
+
+def _check_age(found: InterpreterModule, path: Path) -> None:
+    if found.package != "tflite-runtime":
+        return
+    reasons = needs_newer_runtime(path)
+    if reasons:
+        what = f"{found.package} {found.version} would compute this artifact wrongly"
+        hint = "install ai-edge-litert on that machine, or use the fp32 artifact"
+        raise MissingDependency(what, where=path, why="; ".join(reasons), hint=hint)
 
 
 def _rejected(found: InterpreterModule, path: Path, error: Exception) -> UsageError | MissingDependency:

@@ -67,8 +67,11 @@ def write_onnx(path: Path, *, batch=1, px=8, layers=0, width=8, metadata=None, c
     return first, last
 
 
-def write_tflite(path: Path, *, px=8, metadata=None, version=1) -> tuple:
-    """The same network as .tflite, NHWC, written with the schema's own classes; ``version`` of its FULLY_CONNECTED."""
+def write_tflite(path: Path, *, px=8, metadata=None, version=1, hybrid=False) -> tuple:
+    """The same network as .tflite, NHWC, written with the schema's own classes; ``version`` of its FULLY_CONNECTED.
+
+    ``hybrid``: the last weights are int8 with a scale per class, its input stays float.
+    """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -102,7 +105,16 @@ def write_tflite(path: Path, *, px=8, metadata=None, version=1) -> tuple:
     maps = tensor("maps", (1, px, px, 4))
     axes = tensor("axes", (2,), schema.TensorType.INT32, np.asarray([1, 2], np.int32))
     mean = tensor("mean", (1, 4))
-    matrix = tensor("w1", (3, 4), data=last.T)
+    if hybrid:
+        scales = np.abs(last).max(axis=0) / 127
+        stored = np.rint(last / scales).astype(np.int8)
+        last = (stored * scales).astype(np.float32)
+        matrix = tensor("w1", (3, 4), schema.TensorType.INT8, stored.T)
+        graph.tensors[matrix].quantization = schema.QuantizationParametersT()
+        graph.tensors[matrix].quantization.scale = scales.astype(np.float32)
+        graph.tensors[matrix].quantization.zeroPoint = np.zeros(3, np.int64)
+    else:
+        matrix = tensor("w1", (3, 4), data=last.T)
     logits = tensor("logits", (1, 3))
     convolution = schema.Conv2DOptionsT()
     convolution.strideH = convolution.strideW = convolution.dilationHFactor = convolution.dilationWFactor = 1
