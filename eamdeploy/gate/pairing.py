@@ -21,7 +21,9 @@ class Pairing:
 
 def key_of(run: Run) -> Key:
     """What has to be equal for two runs to be the same measurement at two times."""
-    return (Path(run.artifact).name, run.device, run.board, run.runtime, run.threads, run.precision, run.batch)
+    # instructions are counted in runs of their own, beside those that measure the same artifact's accuracy
+    counted = run.instructions is not None
+    return (Path(run.artifact).name, run.device, run.board, run.runtime, run.threads, run.precision, run.batch, counted)
 
 
 def pair(baseline: Sequence[Run], current: Sequence[Run]) -> Pairing:

@@ -218,3 +218,18 @@ def test_a_file_that_is_no_baseline(store: Store, tmp_path: Path, content: str, 
         run_gate(store, str(tmp_path / "base.json"))
     with pytest.raises(UsageError, match="No such file"):
         run_gate(store, str(tmp_path / "none.json"))
+
+
+def test_counts_and_accuracy_of_one_artifact_are_both_judged(
+    store: Store, make: Callable[..., Run], tmp_path: Path
+) -> None:
+    def measure(count: int, right: int) -> None:
+        emulated = Provenance("emulated", "qemu", "onnxruntime")
+        store.append(make(provenance=emulated, instructions=count))
+        store.append(make(provenance=emulated, accuracy=_accuracy(right)))
+
+    measure(1_000_000, 900)
+    write_baseline(store, tmp_path / "base.json", ["commit:c0ffee"])
+    measure(1_100_000, 850)
+    result = run_gate(store, str(tmp_path / "base.json"))
+    assert sorted(check.rule for check in result.checks if check.failed) == ["gate/accuracy", "gate/instructions"]

@@ -1,0 +1,59 @@
+"""The workflows that users copy: they parse, ask for little, and every command in them has the options it is given."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+yaml = pytest.importorskip("yaml", reason="PyYAML reads the workflows")
+WORKFLOWS = sorted((Path(__file__).parents[2] / "examples" / "ci").glob("*.yml"))
+
+
+def _steps(path: Path) -> list[dict[str, object]]:
+    workflow = yaml.safe_load(path.read_text("utf-8"))
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+def _commands(path: Path) -> list[list[str]]:
+    lines = [line for step in _steps(path) for line in str(step.get("run", "")).splitlines()]
+    return [shlex.split(line) for line in lines if line.startswith("eamdeploy ")]
+
+
+@cache
+def _help(command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "eamdeploy", command, "--help"], capture_output=True, text=True, check=True,
+        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "NO_COLOR": "1", "HOME": "/nonexistent"},
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_the_commands_exist_with_their_options(path: Path) -> None:
+    commands = _commands(path)
+    assert commands
+    for words in commands:
+        for option in (word for word in words if word.startswith("--")):
+            assert re.search(rf"{option}\b", _help(words[1])), f"{words[1]} has no {option}"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_asks_for_no_more_than_it_needs(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text("utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    for step in _steps(path):
+        if str(step.get("uses", "")).startswith("actions/checkout@"):
+            assert step["with"] == {"persist-credentials": False}
+        # nothing from a pull request is put into a shell
+        assert "${{ github.event" not in str(step.get("run", ""))
+
+
+def test_there_is_a_whole_workflow() -> None:
+    (path,) = [path for path in WORKFLOWS if path.name == "gate.yml"]
+    assert [words[1] for words in _commands(path)] == ["export", "verify", "bench", "bench", "gate", "report"]
