@@ -34,8 +34,9 @@ def unpack_packages(recipe: ImageRecipe, root: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as options:
         options.write(apt_options())
         options.flush()
+        # "extract" runs no package's scripts, so there is nothing that "chrootless" would have to keep from this system
         argv = [tool("mmdebstrap"), "--variant=extract", "--mode=chrootless", "--arch=arm64", "--format=directory"]
-        argv += [f"--include={','.join(recipe.packages)}", f"--aptopt={options.name}", "--quiet"]
+        argv += [f"--include={','.join(recipe.packages)}", f"--aptopt={options.name}"]
         if source is not None:
             argv += [recipe.suite, str(root), f"deb [signed-by={keyring()}] {source} {recipe.suite} main"]
         else:

@@ -18,7 +18,7 @@ _PACKAGES = {
 }
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SBIN = "/usr/sbin:/sbin"  # not on an ordinary user's PATH in Debian
-_TAIL_LINES = 3
+_LINES = 2
 
 
 def tool(name: str) -> str:
@@ -66,9 +66,10 @@ def run_tool(argv: Sequence[str], *, doing: str, env: dict[str, str] | None = No
     )
     if result.returncode != 0:
         said = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()]
-        errors = [line for line in said if line.lstrip().upper().startswith(("E:", "ERROR", "W:"))] or said
+        # the first error names the cause; without any, the end of what was said is the best there is
+        errors = [line for line in said if line.startswith(("E:", "ERROR", "mke2fs:"))][:_LINES] or said[-_LINES:]
         raise MissingDependency(
-            f"{doing} failed", where=Path(argv[0]).name, why=" / ".join(errors[-_TAIL_LINES:]) or "it said nothing"
+            f"{doing} failed", where=Path(argv[0]).name, why=" / ".join(errors) or "it said nothing"
         )
     return result.stdout
 
