@@ -145,6 +145,10 @@ def _direction(low: float, high: float, *, less_is_better: bool) -> Direction:
     return "better" if (high < 0.0) == less_is_better else "worse"
 
 
+def _doubt(run: Run) -> str:
+    return f"{run.verdict.state}: {', '.join(run.verdict.reasons) or 'no reason given'}"
+
+
 def _notes(a: Run, b: Run, interleaved: bool, session_noise: float | None) -> Iterator[str]:
     for name in _IDENTITY:
         old, new = getattr(a, name), getattr(b, name)
@@ -154,9 +158,12 @@ def _notes(a: Run, b: Run, interleaved: bool, session_noise: float | None) -> It
         yield f"measured on different machines: {old} and {new}"
     if (old := a.provenance.runtime_version) != (new := b.provenance.runtime_version) and a.runtime == b.runtime:
         yield f"{a.runtime} was upgraded between them: {old} and {new}"
-    for run in (a, b):
-        if run.verdict.state != "clean":
-            yield f"{run.id} is {run.verdict.state}: {', '.join(run.verdict.reasons) or 'no reason given'}"
+    if a.id == b.id:
+        yield "a run is compared with itself"
+    if a.verdict == b.verdict and a.verdict.state != "clean":
+        yield f"both are {_doubt(a)}"
+    else:
+        yield from (f"{side} is {_doubt(run)}" for side, run in (("A", a), ("B", b)) if run.verdict.state != "clean")
     if a.latency_ms and b.latency_ms and not interleaved and _latency_kind(a) == _latency_kind(b) == "measured":
         known = (
             f"the interval allows {100 * session_noise:.1f} % for what changes between sessions"
