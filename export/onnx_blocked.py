@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 DOMAIN = "com.microsoft.nchwc"
 # one gather with an index per element up to here, one strided slice per channel beyond
-GATHER_UP_TO_POSITIONS = 64 * 64
+GATHER_UP_TO_POSITIONS = 20 * 20
 _ELEMENTWISE = {"Relu", "Clip", "HardSwish"}
 
 

@@ -49,8 +49,13 @@ class ExpertsConv(LoweredConv):
         ]
         if not self.split:
             outputs = list(torch.split(outputs[0], self.out_channels, dim=1))
-        weights = alpha[:, :, None, None, None]
-        y = outputs[0] * weights[:, 0]
+        weights = per_kernel(alpha)
+        y = outputs[0] * weights[0]
         for index in range(1, self.kernels):
-            y = y + outputs[index] * weights[:, index]
+            y = y + outputs[index] * weights[index]
         return self.add_bias(y, alpha)
+
+
+def per_kernel(alpha: Tensor) -> list[Tensor]:
+    """``(B, k)`` to k factors ``(B, 1, 1, 1)`` of maps, in one split: k selections would be several operators each."""
+    return list(torch.split(alpha.reshape(-1, alpha.shape[1], 1, 1), 1, dim=1))

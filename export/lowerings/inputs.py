@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.lowerings.base import LayerSite, LoweredConv, Refusal
+from export.lowerings.experts import per_kernel
 from export.target import Target
 
 
@@ -39,11 +40,11 @@ class ScaledInputsConv(LoweredConv):
 
     def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
-        weights = alpha[:, :, None, None, None]
+        weights = per_kernel(alpha)
         bias = self.static_bias
         parts = [
             F.conv2d(
-                x * weights[:, index],
+                x * weights[index],
                 weight,
                 bias if index == 0 else None,
                 self.stride,
