@@ -79,6 +79,7 @@ class TfliteQuantizer:
             store_float16(model)
         else:
             store_hybrid(model, _HYBRID, banks=True)
+            store_float16(model)
         path.write_bytes(model.to_bytes())
         return written
 

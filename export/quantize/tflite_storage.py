@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from export.quantize.scales import channel_scales, quantize_symmetric
@@ -21,7 +23,8 @@ def is_bank(model: TfliteModel, tensor: int) -> bool:
 def store_hybrid(model: TfliteModel, kinds: tuple[str, ...] = ("FULLY_CONNECTED",), *, banks: bool = False) -> int:
     """Store the constant float weights of ``kinds`` as int8 with a scale per output; returns how many operators changed.
 
-    Banks are left, or with ``banks`` get one scale.
+    Banks are left, or with ``banks`` those of matrix products get one scale each; the channels of a depthwise bank differ
+    too much to share one.
     """
     count = 0
     made: dict[int, int] = {}
@@ -34,7 +37,7 @@ def store_hybrid(model: TfliteModel, kinds: tuple[str, ...] = ("FULLY_CONNECTED"
             continue
         value = model.value(tensor)
         bank = kind == "FULLY_CONNECTED" and is_bank(model, tensor)
-        if value.size < AT_LEAST or (bank and not banks):
+        if value.size < AT_LEAST or (bank and not (banks and _feeds_product(model, op))):
             continue
         if tensor not in made:
             axis = _WEIGHT_AXES[kind]
@@ -47,6 +50,12 @@ def store_hybrid(model: TfliteModel, kinds: tuple[str, ...] = ("FULLY_CONNECTED"
         count += 1
     model.index()
     return count
+
+
+def _feeds_product(model: TfliteModel, mixing: Any) -> bool:
+    readers = model.readers.get(int(mixing.outputs[0]), [])
+    following = [model.kind(op) for reader in readers for op in model.readers.get(int(reader.outputs[0]), [])]
+    return bool(following) and all(kind == "BATCH_MATMUL" for kind in following)
 
 
 def store_float16(model: TfliteModel) -> int:

@@ -1,0 +1,17 @@
+"""A small dynamic network, trained for a moment on real images, as float artifacts of both formats."""
+
+from __future__ import annotations
+
+import pytest
+from tiny_network import PREPROCESSING, TinyFiles, export_tiny, train_tiny
+
+from eamdeploy.data import embedded_sample
+from eamdeploy.model_card import ModelCard
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFiles:
+    folder = tmp_path_factory.mktemp("tiny")
+    network = train_tiny()
+    paths = {fmt: export_tiny(network, folder, fmt) for fmt in ("onnx", "tflite")}
+    return TinyFiles(network, ModelCard(paths["onnx"], embedded_sample().classes, PREPROCESSING), paths)
