@@ -13,8 +13,8 @@ from typing import Any, Literal
 from devices.runner import wire
 from devices.transport import Transport
 
-_PROBE_LIMIT_S = 60.0
-_PYTHON_LIMIT_S = 180.0  # importing the runtimes takes a while on a small or emulated board
+_PROBE_LIMIT_S = 120.0
+_PYTHON_LIMIT_S = 300.0  # importing the runtimes takes a while on a small or emulated board
 
 
 @dataclass(frozen=True)

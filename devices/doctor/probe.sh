@@ -1,39 +1,66 @@
 # Reads what a board is; prints one name=value a line. POSIX, no Python, no privilege, changes nothing.
+# Shell built-ins wherever they do: starting a program is what takes time on a small board.
 export LC_ALL=C PATH="$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/opt/vc/bin"
 root="${EAMDEPLOY_SENSOR_ROOT%/}"
-say() { [ -n "$2" ] && printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n' ';')"; }
-first() { [ -r "$1" ] && tr -d '\000' < "$1" 2>/dev/null | head -n 1; }
-say machine "$(uname -m)"
-say kernel "$(uname -r)"
+say() { [ -n "$2" ] && printf '%s=%s\n' "$1" "$2"; }
+line() { value=; [ -r "$1" ] && IFS= read -r value < "$1" 2>/dev/null; }
+has() { command -v "$1" > /dev/null 2>&1; }
+has uname && uname -rm | { read -r kernel machine; say machine "$machine"; say kernel "$kernel"; }
 say user "$(id -un 2>/dev/null)"
-say libc "$(getconf GNU_LIBC_VERSION 2>/dev/null || ldd --version 2>&1 | head -n 1)"
-say bits "$(getconf LONG_BIT 2>/dev/null)"
-say os "$([ -r /etc/os-release ] && . /etc/os-release && printf '%s' "$PRETTY_NAME")"
-say model "$(first "$root/proc/device-tree/model")"
-say features "$(grep -m 1 -E '^(Features|flags)' "$root/proc/cpuinfo" 2>/dev/null | cut -d: -f2)"
-say parts "$(grep 'CPU part' "$root/proc/cpuinfo" 2>/dev/null | cut -d: -f2 | sort -u)"
+if has getconf; then
+  libc="$(getconf GNU_LIBC_VERSION 2>/dev/null)"
+  say bits "$(getconf LONG_BIT 2>/dev/null)"
+fi
+say libc "${libc:-$(ldd --version 2>&1 | head -n 1)}"
+if [ -r /etc/os-release ]; then
+  while IFS='=' read -r key value; do
+    [ "$key" = PRETTY_NAME ] && value="${value%\"}" && say os "${value#\"}"
+  done < /etc/os-release
+fi
+line "$root/proc/device-tree/model"; say model "$value"
+if [ -r "$root/proc/cpuinfo" ]; then
+  while IFS=':' read -r key value; do
+    case "$key" in Features*|flags*) say features "$value"; break ;; esac
+  done < "$root/proc/cpuinfo"
+fi
 say cpus "$(nproc 2>/dev/null)"
-for field in MemTotal MemAvailable SwapTotal SwapFree; do
-  say "$field" "$(grep "^$field:" "$root/proc/meminfo" 2>/dev/null | tr -dc 0-9)"
+if [ -r "$root/proc/meminfo" ]; then
+  while read -r key value _; do
+    case "$key" in MemTotal:|MemAvailable:|SwapTotal:|SwapFree:) say "${key%:}" "$value" ;; esac
+  done < "$root/proc/meminfo"
+fi
+line "$root/proc/loadavg"; say load "${value%% *}"
+governors=; clock=0; fastest=0; hottest=
+for folder in "$root"/sys/devices/system/cpu/cpu[0-9]*/cpufreq; do
+  line "$folder/scaling_governor"
+  case ";$governors;" in *";$value;"*) ;; *) governors="$governors;$value" ;; esac
+  line "$folder/scaling_cur_freq"; [ "${value:-0}" -gt "$clock" ] && clock="$value"
+  line "$folder/cpuinfo_max_freq"; [ "${value:-0}" -gt "$fastest" ] && fastest="$value"
 done
-say load "$(cut -d' ' -f1 "$root/proc/loadavg" 2>/dev/null)"
-cpus="$root/sys/devices/system/cpu"
-say governor "$(cat "$cpus"/cpu*/cpufreq/scaling_governor 2>/dev/null | sort -u)"
-say clock_khz "$(cat "$cpus"/cpu*/cpufreq/scaling_cur_freq 2>/dev/null | sort -n | tail -n 1)"
-say clock_max_khz "$(cat "$cpus"/cpu*/cpufreq/cpuinfo_max_freq 2>/dev/null | sort -n | tail -n 1)"
-say temperature "$(cat "$root"/sys/class/thermal/thermal_zone*/temp 2>/dev/null | sort -n | tail -n 1)"
-say throttled "$(vcgencmd get_throttled 2>/dev/null)"
-say nvpmodel "$(nvpmodel -q 2>/dev/null)"
-say power "$(cat "$root"/sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/in*_label 2>/dev/null | head -n 8)"
-say pmic "$(vcgencmd pmic_read_adc 2>/dev/null | head -n 1)"
+say governor "$governors"
+[ "$clock" -gt 0 ] && say clock_khz "$clock"
+[ "$fastest" -gt 0 ] && say clock_max_khz "$fastest"
+for file in "$root"/sys/class/thermal/thermal_zone*/temp; do
+  line "$file"; [ -n "$value" ] && [ "$value" -gt "${hottest:--1}" ] && hottest="$value"
+done
+say temperature "$hottest"
+if has vcgencmd; then
+  say throttled "$(vcgencmd get_throttled 2>/dev/null)"
+  say pmic "$(vcgencmd pmic_read_adc 2>/dev/null | head -n 1)"
+fi
+has nvpmodel && say nvpmodel "$(nvpmodel -q 2>/dev/null | head -n 2 | tr '\n' ';')"
+for file in "$root"/sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/in*_label; do
+  line "$file"; [ -n "$value" ] && say power "$value" && break
+done
+free() { df -Pk "$1" 2>/dev/null | { read -r _; read -r _ _ _ kilobytes _; say "$2" "$kilobytes"; }; }
 for base in "${TMPDIR:-/tmp}" /var/tmp "$HOME" /dev/shm; do
   if [ -d "$base" ] && [ -w "$base" ]; then
     say work_folder "$base"
-    say work_free_kb "$(df -Pk "$base" 2>/dev/null | tail -n 1 | tr -s ' ' | cut -d' ' -f4)"
+    free "$base" work_free_kb
     break
   fi
 done
 say home "$HOME"
 [ -w "$HOME" ] && say home_writable yes
-say home_free_kb "$(df -Pk "$HOME" 2>/dev/null | tail -n 1 | tr -s ' ' | cut -d' ' -f4)"
+free "$HOME" home_free_kb
 say seconds "$(date +%s)"

@@ -70,9 +70,13 @@ class EmulatedTransport(SshTransport):
                 machine = Machine(image, self.options)
                 await machine.start()
                 self.machine, self.target = machine, machine.target
-            elif self.machine.pid is None:
-                raise BoardUnreachable("the emulated board has stopped", where=self.name)
-        await super().connect()
+        try:
+            if self.machine.pid is not None:
+                return await super().connect()
+        except BoardUnreachable:
+            if self.machine.pid is not None:
+                raise
+        raise BoardUnreachable("the emulated board has stopped", where=self.name)
 
     async def close(self) -> None:
         """Log out and switch the board off."""
