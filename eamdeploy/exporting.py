@@ -46,7 +46,8 @@ class ExportOptions:
         lowering: ``auto``, one lowering's name, or layer path to name.
         batch: images per call, or ``dynamic`` (ONNX alone).
         opset: of ONNX.
-        device: profile to plan for; ``host`` is this machine.
+        device: profile to plan for. ``None`` is this kind of machine, in operators that run anywhere; ``host`` is this very
+            machine, with whatever is fastest on it.
         threads: the runtime's threads to plan for.
         simplify: let onnxsim try.
         name: of the artifacts; the checkpoint's by default.
@@ -61,7 +62,7 @@ class ExportOptions:
     lowering: str | Mapping[str, str] = "auto"
     batch: Batch = 1
     opset: int = DEFAULT_OPSET
-    device: str = "host"
+    device: str | None = None
     threads: int = 1
     simplify: bool = True
     name: str | None = None
@@ -155,9 +156,9 @@ def export_checkpoint(
     name = options.name or checkpoint.name
     if Path(name).name != name or name.startswith("."):
         raise UsageError(f"'{name}' is no name for a file", hint="choose the folder with --out")
-    machine = _machine(options.device)
+    machine, portable = _machine(options.device), options.device != "host"
     targets = [
-        Target(exporter.runtime, batch=options.batch, threads=options.threads, machine=machine)
+        Target(exporter.runtime, batch=options.batch, threads=options.threads, machine=machine, portable=portable)
         for exporter in exporters
     ]
     for exporter in exporters:
@@ -204,8 +205,9 @@ def _in_every_precision(
             raise UsageError(f"nothing was said on how to quantize to {precision}", where="--precision")
         with tempfile.TemporaryDirectory(prefix="eamdeploy-") as scratch:
             own = exact
-            if own is None or precision == "int8":
-                own = export(Path(scratch), replace(target, precision="int8" if precision == "int8" else "fp32"))
+            if own is None or precision == "int8" or not target.portable:
+                own_precision = "int8" if precision == "int8" else "fp32"
+                own = export(Path(scratch), replace(target, precision=own_precision, portable=True))
             made.append(
                 quantize_artifact(
                     own.path,
@@ -230,8 +232,8 @@ def card_of(checkpoint: Checkpoint) -> ModelCard:
     )
 
 
-def _machine(device: str) -> str:
-    profile = load_profile(device)
+def _machine(device: str | None) -> str:
+    profile = load_profile(device or "host")
     return host_machine() if profile.family == "host" else "aarch64"
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from eamdeploy.errors import UsageError
 from eamdeploy.networks.rewritten import LOW_RANK, MEAN_RESIDUAL, MeanResidualConv2d
 from export.lowerings.base import LayerSite, Refusal, layer_kind
+from export.lowerings.blocked import BLOCKED
 from export.lowerings.registry import get_lowering, lowering_names
 from export.rewrites.low_rank import FactoredSite
 from export.rules import predict_cost_ms, preferred
@@ -152,7 +153,7 @@ def _plan_factored(site: FactoredSite) -> LayerPlan:
 
 
 def _plan_layer(site: LayerSite, target: Target, demand: tuple[str, bool] | None, costs: CostModel | None) -> LayerPlan:
-    known = lowering_names()
+    known = lowering_names() if target.portable else (*lowering_names(), BLOCKED)
     if demand is not None and demand[0] not in known:
         known = (*known, demand[0])
     refusals = tuple(refusal for name in known if (refusal := get_lowering(name).applies(site, target)) is not None)

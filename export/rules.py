@@ -37,6 +37,7 @@ def facts(site: LayerSite, target: Target) -> dict[str, Any]:
     return {
         "runtime": target.runtime,
         "machine": target.machine,
+        "portable": target.portable,
         "precision": target.precision,
         "batch": target.batch,
         "single": target.batch == 1,

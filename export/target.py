@@ -30,6 +30,7 @@ class Target:
         batch: images per call, or ``dynamic`` (ONNX alone).
         threads: the runtime's threads.
         machine: CPU family, ``x86-64`` or ``aarch64``.
+        portable: keep to standard operators; else whatever is fastest on this very host, for this kind of CPU alone.
     """
 
     runtime: str = "onnxruntime"
@@ -37,6 +38,7 @@ class Target:
     batch: Batch = 1
     threads: int = 1
     machine: str = "x86-64"
+    portable: bool = True
 
     def __post_init__(self) -> None:
         """Check every field.

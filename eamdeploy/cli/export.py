@@ -42,8 +42,17 @@ def export_command(
     batch: Annotated[str, typer.Option("--batch", help="Images per call: a number, or dynamic (ONNX).")] = "1",
     opset: Annotated[int, typer.Option("--opset", min=18, help="ONNX opset.")] = 20,
     device: Annotated[
-        str, typer.Option("--device", envvar="EAMDEPLOY_DEVICE", help="Plan for this profile, e.g. pi4.")
-    ] = "host",
+        str | None,
+        typer.Option(
+            "--device",
+            envvar="EAMDEPLOY_DEVICE",
+            help="Plan for this profile, e.g. pi4. host: for this very machine, the file may run on no other kind. "
+            "Left out: for this kind of machine, in operators that run anywhere.",
+        ),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Plan by timing every form of every layer on this host (remembered).")
+    ] = False,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Plan for this many threads.")] = 1,
     simplify: Annotated[bool, typer.Option("--simplify/--no-simplify", help="Let onnxsim try.")] = True,
     name: Annotated[
@@ -109,6 +118,16 @@ def export_command(
             float_layers,
             class_map,
         )
+    shown = err_console()
+
+    def say(line: str) -> None:
+        shown.print(f"{line} …", style="dim")
+
+    costs = None
+    if measure:
+        from export.measure import MeasuredCosts
+
+        costs = MeasuredCosts(say=say)
     spending = _budget(budget, minimize, calibration, data, finetune)
     options = ExportOptions(
         formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
@@ -123,11 +142,9 @@ def export_command(
         budget=spending,
         precisions=precisions,
         quantization=quantization,
+        costs=costs,
     )
-    shown = err_console()
-    artifacts = export_checkpoint(
-        loaded, out, options, dataset=dataset, say=lambda line: shown.print(f"{line} …", style="dim")
-    )
+    artifacts = export_checkpoint(loaded, out, options, dataset=dataset, say=say)
     emit(
         "export",
         {"artifacts": [artifact.to_dict() for artifact in artifacts]},

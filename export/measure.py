@@ -1,0 +1,164 @@
+"""Measured costs for the planner: each lowering of a layer exported alone and timed on this host, interleaved, and remembered.
+
+    plan_network(network, target, shape, costs=MeasuredCosts())
+
+A measurement is keyed by runtime and version, CPU, threads, precision, batch and the layer's shape; layers of one shape share
+it, and so do later exports, through a file in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from eamdeploy.atomic import atomic_write_text
+from eamdeploy.errors import UsageError
+from export.lowerings.base import LayerSite
+from export.lowerings.registry import get_lowering
+from export.request import ExportRequest, get_exporter
+from export.target import RUNTIME_FORMATS, Target, host_machine
+
+SCHEMA_VERSION = 1
+ROUNDS = 40
+Say = Callable[[str], None]
+
+
+def default_cache() -> Path:
+    """Where measurements are kept: the user's cache folder."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("eamdeploy")) / "lowering-costs.json"
+
+
+class MeasuredCosts:
+    """A cost model for :func:`~export.plan.plan_network` that measures what it has not measured before.
+
+    Args:
+        cache: file to remember in; by default in the user's cache folder.
+        rounds: timed inferences of each lowering.
+        say: called with one sentence before each measurement.
+    """
+
+    def __init__(self, cache: Path | None = None, *, rounds: int = ROUNDS, say: Say | None = None) -> None:
+        self.cache = cache or default_cache()
+        self.rounds, self.say = rounds, say
+        self.known = self._load()
+
+    def __call__(self, site: LayerSite, target: Target, serving: tuple[str, ...]) -> Mapping[str, float]:
+        """Milliseconds of each lowering in ``serving``: the 10th percentile of the layer alone.
+
+        Raises:
+            UsageError: when the target is another kind of machine than this host.
+        """
+        if target.machine != host_machine():
+            raise UsageError(
+                f"lowerings can be measured on this host alone, and the target is {target.machine}",
+                hint="leave --measure out: the shipped rules cover it",
+            )
+        key = layer_key(site, target)
+        found = self.known.get(key, {})
+        missing = tuple(name for name in serving if name not in found)
+        if missing:
+            if self.say is not None:
+                self.say(f"measuring {', '.join(missing)} for {site.path}")
+            # all of them again: only times taken side by side compare
+            found = measure_layer(site, target, serving, self.rounds)
+            self.known[key] = found
+            self._save()
+        return {name: found[name] for name in serving}
+
+    def _load(self) -> dict[str, dict[str, float]]:
+        try:
+            document = json.loads(self.cache.read_text(encoding="utf-8"))
+            return dict(document["costs"]) if document["schema_version"] == SCHEMA_VERSION else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}  # a cache that cannot be read is an empty one
+
+    def _save(self) -> None:
+        from filelock import FileLock
+
+        self.cache.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.cache}.lock"):
+            merged = {**self._load(), **self.known}
+            atomic_write_text(self.cache, json.dumps({"schema_version": SCHEMA_VERSION, "costs": merged}, indent=1) + "\n")
+
+
+def layer_key(site: LayerSite, target: Target) -> str:
+    """What a measurement is valid for, as one line."""
+    from runtimes.registry import get_runtime
+
+    layer = site.layer
+    parts: dict[str, Any] = {
+        "runtime": get_runtime(target.runtime).version(),
+        "cpu": _cpu_name(),
+        "threads": target.threads,
+        "precision": target.precision,
+        "batch": target.batch,
+        "bank": list(layer.bank.shape),
+        "input": list(site.input_hw),
+        "geometry": [*layer.stride, *layer.padding, *layer.dilation, layer.groups],
+        "selected": layer.attention.selected,
+        "pooled": layer.attention.pool_size,
+    }
+    return json.dumps(parts, sort_keys=True)
+
+
+def measure_layer(site: LayerSite, target: Target, serving: tuple[str, ...], rounds: int = ROUNDS) -> dict[str, float]:
+    """Time every lowering of one layer, interleaved: milliseconds by name."""
+    from runtimes.protocol import RuntimeOptions
+    from runtimes.registry import get_runtime
+
+    exporter = get_exporter(RUNTIME_FORMATS[target.runtime])
+    channels = site.layer.in_channels
+    shape = (channels, *site.input_hw)
+    batch = 1 if target.batch == "dynamic" else int(target.batch)
+    images = np.random.default_rng(0).standard_normal((batch, *shape), dtype=np.float32)
+    samples: dict[str, list[float]] = {name: [] for name in serving}
+    with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
+        sessions = {}
+        for name in serving:
+            path = Path(folder) / f"{name}.{exporter.format}"
+            module = _Alone(get_lowering(name)(site, target)).eval().requires_grad_(False)
+            exporter(module, path, ExportRequest(shape, batch=target.batch, simplify=False))
+            sessions[name] = get_runtime(target.runtime).load(path, RuntimeOptions(threads=target.threads))
+        try:
+            for turn in range(rounds + 3):
+                for name, session in sessions.items():
+                    started = time.perf_counter_ns()
+                    session.run(images)
+                    if turn >= 3:
+                        samples[name].append((time.perf_counter_ns() - started) / 1e6)
+        finally:
+            for session in sessions.values():
+                session.close()
+    return {name: round(statistics.quantiles(times, n=10)[0], 4) for name, times in samples.items()}
+
+
+class _Alone(nn.Module):
+    """One lowered layer and the activation that usually follows."""
+
+    def __init__(self, conv: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.act = conv, nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.act(self.conv(x))
+        return y
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
+    return names[0] if names else platform.processor() or platform.machine()
