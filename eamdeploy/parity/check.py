@@ -174,4 +174,5 @@ def _fill(report: ParityReport, measured: Measured, shown: str) -> ParityReport:
         reference_top1=measured.reference_top1,
         artifact_top1=measured.artifact_top1,
         skipped=measured.skipped,
+        ill_conditioned=len(judge.own),
     )

@@ -45,6 +45,8 @@ def output_check(
             f"{ratio} (at least {judge.limits.min_snr_db:g} dB), max error {output.max_abs_error:.2g}, "
             f"mean {output.mean_abs_error:.2g}"
         )
+    if judge.own and rule == rules.OUTPUT.id:
+        message += f"; {len(judge.own)} images judged by their own rounding, which is larger"
     if excused:
         message += f"; {excused} images excused, where rounding decides a CGR-max choice"
     name = "random input" if rule == rules.RANDOM.id else f"output {output.name}"

@@ -26,8 +26,7 @@ def compare_output(name: str, value: Array, reference: Array, judge: Judge, excu
     held = ~excused
     ratio = snr_db(finite, reference)
     if judge.exact:
-        within = (relative <= judge.output_relative) & (absolute <= judge.output_abs)
-        passed = bool(within[held].all()) and not broken
+        passed = not bool(beyond(value, reference, judge)[held].any()) and not broken
     else:
         passed = not broken and (ratio is None or ratio >= judge.limits.min_snr_db)
     return OutputParity(
@@ -46,16 +45,27 @@ def compare_output(name: str, value: Array, reference: Array, judge: Judge, excu
     )
 
 
+def beyond(value: Array, reference: Array, judge: Judge) -> Mask:
+    """The images whose scores differ by more than an exact artifact's may, (n,)."""
+    finite = np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0)
+    relative = judge.each(len(value), lambda rounding: rounding.output_relative)
+    absolute = judge.each(len(value), lambda rounding: rounding.output_abs)
+    difference = np.abs(finite - reference).max(axis=1)
+    found: Mask = (relative_errors(finite, reference) > relative) | (difference > absolute)
+    return found
+
+
 def find_flips(
     value: Array, reference: Array, judge: Judge, excused: Mask, names: Sequence[str], classes: Sequence[str]
 ) -> tuple[Flip, ...]:
     """The images whose top-1 class changed."""
     ours, theirs = reference.argmax(axis=1), value.argmax(axis=1)
     # each of the two scores may be off by the tolerance
-    bound = 2 * judge.output_abs
+    bounds = 2 * judge.each(len(value), lambda rounding: rounding.output_abs)
     flips = []
     for image in np.flatnonzero(ours != theirs).tolist():
         margin = float(reference[image, ours[image]] - reference[image, theirs[image]])
+        bound = float(bounds[image])
         counts = margin > bound and not excused[image]
         flips.append(Flip(names[image], classes[ours[image]], classes[theirs[image]], margin, bound, counts))
     return tuple(flips)
@@ -80,9 +90,9 @@ def compare_attention(
             continue
         tensor, value = alphas[layer]
         error = np.abs(np.nan_to_num(value, nan=2.0) - expected)
-        allowed = judge.alpha_abs(layer)
-        beyond = error.max(axis=1) > allowed
-        held = ~(excused & beyond)
+        allowed = judge.alpha_abs(layer, len(error))
+        wrong = error.max(axis=1) > allowed
+        held = ~(excused & wrong)
         winner = expected.argmax(axis=1)
         chosen = value.argmax(axis=1)
         rows_index = np.arange(len(expected))
@@ -96,11 +106,11 @@ def compare_attention(
                 max_abs_error=float(error[held].max(initial=0.0)),
                 mean_abs_error=float(error[held].mean()) if held.any() else 0.0,
                 rounding_abs=rounding,
-                tolerance_abs=allowed if judge.exact else None,
+                tolerance_abs=float(allowed.max()) if judge.exact else None,
                 winner_changes=int(((margin > 2 * allowed) & held).sum()),
                 excused=int((~held).sum()),
                 variation=float(value.std(axis=0).max()) / spread if spread > _VARIES * rounding else None,
-                passed=not judge.exact or not bool((beyond & held).any()),
+                passed=not judge.exact or not bool((wrong & held).any()),
             )
         )
     return tuple(rows)

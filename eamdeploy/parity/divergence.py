@@ -7,7 +7,7 @@ over as long as a later layer agrees. Mixing weights are compared directly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,11 +33,11 @@ class Tolerances:
     unit: float
     limit: float | None = None
 
-    def of(self, rounded: Array, exact: Array) -> float:
-        """The relative error allowed of a tensor."""
+    def of(self, rounded: Sequence[Array], exact: Array) -> float:
+        """The relative error allowed of a tensor, given several draws of its rounding."""
         if self.limit is not None:
             return self.limit
-        return self.factor * max(float(relative_errors(rounded, exact).max()), self.unit)
+        return self.factor * max(self.unit, *(float(relative_errors(draw, exact).max()) for draw in rounded))
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class _Finding:
 
 def first_divergence(
     exact: Mapping[str, LayerTrace],
-    rounded: Mapping[str, LayerTrace],
+    rounded: Sequence[Mapping[str, LayerTrace]],
     tensors: Mapping[str, Array],
     alphas: Mapping[str, str],
     tolerances: Tolerances,
@@ -65,7 +65,7 @@ def first_divergence(
 
     Args:
         exact: traces in float64.
-        rounded: traces in the artifact's precision.
+        rounded: traces with rounding, one or several draws of it.
         tensors: inner tensors of the artifact, key to (n, elements).
         alphas: layer to the key of its mixing weights, where known.
         tolerances: what is allowed.
@@ -75,11 +75,11 @@ def first_divergence(
     for layer, reference in exact.items():
         if reference.alpha is not None and layer in alphas:
             values = tensors[alphas[layer]]
-            allowed = tolerances.of(_as_array(rounded[layer].alpha), reference.alpha)
+            allowed = tolerances.of([_as_array(draw[layer].alpha) for draw in rounded], reference.alpha)
             errors = relative_errors(values, reference.alpha)
             findings.append(_Finding(layer, "attention", alphas[layer], errors, allowed))
         if reference.forms:
-            findings.append(_nearest(reference, rounded[layer], tensors, tolerances))
+            findings.append(_nearest(reference, [draw[layer] for draw in rounded], tensors, tolerances))
     agreeing = [position for position, found in enumerate(findings) if found.agrees and found.part == "output"]
     last = agreeing[-1] if agreeing else -1
     for position, found in enumerate(findings):
@@ -92,11 +92,13 @@ def first_divergence(
     return None
 
 
-def _nearest(exact: LayerTrace, rounded: LayerTrace, tensors: Mapping[str, Array], tolerances: Tolerances) -> _Finding:
+def _nearest(
+    exact: LayerTrace, rounded: Sequence[LayerTrace], tensors: Mapping[str, Array], tolerances: Tolerances
+) -> _Finding:
     """The tensor, and the point of the layer, where the two come nearest in units of the tolerance."""
     best = _Finding(exact.layer, "output", None, np.full(len(exact.forms[0]), np.inf), 0.0)
-    for form, other in zip(exact.forms, rounded.forms, strict=True):
-        allowed = tolerances.of(other, form)
+    for point, form in enumerate(exact.forms):
+        allowed = tolerances.of([draw.forms[point] for draw in rounded], form)
         layouts = [form] if exact.channels is None else [form, _channels_last(form, exact.channels)]
         for key, values in tensors.items():
             if values.shape != form.shape:
@@ -106,7 +108,8 @@ def _nearest(exact: LayerTrace, rounded: LayerTrace, tensors: Mapping[str, Array
                 if best.tensor is None or errors.max() / allowed < best.errors.max() / best.tolerance:
                     best = _Finding(exact.layer, "output", key, errors, allowed)
     if best.tensor is None:
-        return _Finding(exact.layer, "output", None, best.errors, tolerances.of(rounded.forms[0], exact.forms[0]))
+        allowed = tolerances.of([draw.forms[0] for draw in rounded], exact.forms[0])
+        return _Finding(exact.layer, "output", None, best.errors, allowed)
     return best
 
 

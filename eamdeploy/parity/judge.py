@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from eamdeploy.parity.limits import ParityLimits
+from eamdeploy.parity.metrics import Array
 from eamdeploy.parity.rounding import Rounding
 from runtimes.metadata import ArtifactMetadata
 
@@ -20,13 +24,15 @@ class Judge:
         exact: judged by rounding; else by SNR and agreement.
         factor: allowed multiple of the rounding.
         limits: as the user gave them.
-        rounding: of the network in the artifact's precision.
+        rounding: of the network in the artifact's precision, on some of the images.
+        own: by position, that of single images on which the network is worse conditioned.
     """
 
     exact: bool
     factor: float
     limits: ParityLimits
     rounding: Rounding
+    own: Mapping[int, Rounding] = field(default_factory=dict)
 
     @property
     def output_relative(self) -> float:
@@ -38,9 +44,21 @@ class Judge:
         """Allowed error of one score."""
         return self.factor * self.rounding.output_abs
 
-    def alpha_abs(self, layer: str) -> float:
-        """Allowed error of one mixing weight."""
-        return self.factor * self.rounding.alpha_abs[layer]
+    def each(self, count: int, figure: Callable[[Rounding], float]) -> Array:
+        """What is allowed of each of the first ``count`` images: that of all, or more where an image's own is more."""
+        allowed = np.full(count, self.factor * figure(self.rounding))
+        for position, rounding in self.own.items():
+            if position < count:
+                allowed[position] = max(allowed[position], self.factor * figure(rounding))
+        return allowed
+
+    def alpha_abs(self, layer: str, count: int) -> Array:
+        """Allowed error of one mixing weight, of each of the first ``count`` images."""
+        return self.each(count, lambda rounding: rounding.alpha_abs[layer])
+
+    def mean_abs(self, layer: str, count: int) -> Array:
+        """Allowed error of a spatial mean that CGR-max chooses by, of each image."""
+        return self.each(count, lambda rounding: rounding.mean_abs[layer])
 
 
 def is_exact(metadata: ArtifactMetadata) -> bool:

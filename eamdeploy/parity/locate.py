@@ -15,7 +15,7 @@ from eamdeploy.parity.measure import Measured
 from eamdeploy.parity.probe import open_graph, open_probe
 from eamdeploy.parity.report import Divergence
 from eamdeploy.parity.trace import trace
-from eamdeploy.parity.widen import round_to_half, widen
+from eamdeploy.parity.widen import perturb, round_to_half, widen
 from eamdeploy.preprocessing import Preprocessing
 from runtimes.metadata import ArtifactMetadata
 from runtimes.protocol import Runtime
@@ -42,7 +42,10 @@ def locate(
         tensors = probe.run(images)
     exact = trace(widen(checkpoint.network), images)
     half = metadata.precision == "fp16"
-    rounded = trace(round_to_half(checkpoint.network) if half else checkpoint.network, images)
+    rounded = [
+        trace(round_to_half(checkpoint.network) if half else checkpoint.network, images),
+        trace(perturb(checkpoint.network, 2 * judge.rounding.unit), images),
+    ]
     layers = [layer for layer, found in exact.items() if found.alpha is not None]
     alphas = assign_alphas(graph, metadata, layers, checkpoint.spec.kernels, tensors)
     limit = None if judge.exact else 10 ** (-judge.limits.min_snr_db / 20)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eamdeploy.data import ImageDataset
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.batches import fixed_batch, rearranged, run_scores
-from eamdeploy.parity.compare import Mask, compare_attention, compare_batch, compare_output, find_flips
+from eamdeploy.parity.compare import Mask, beyond, compare_attention, compare_batch, compare_output, find_flips
 from eamdeploy.parity.judge import Judge, factor_for, is_exact
 from eamdeploy.parity.limits import ParityLimits
 from eamdeploy.parity.metrics import Array, relative_errors
 from eamdeploy.parity.reference import Images, ReferenceRun, run_reference
 from eamdeploy.parity.report import AttentionParity, BatchParity, Flip, OutputParity
-from eamdeploy.parity.rounding import measure_rounding, undecided
+from eamdeploy.parity.rounding import measure_rounding
 from eamdeploy.parity.run import BothRuns
+from eamdeploy.parity.suspects import near_ties, with_own_rounding
 from eamdeploy.parity.widen import round_to_half, widen
 from runtimes.metadata import ArtifactMetadata
 from runtimes.protocol import Session
@@ -67,12 +68,14 @@ def measure(
     rounded, exact = _rounding_runs(checkpoint, both, precision)
     rounding = measure_rounding(rounded, exact, precision)
     judge = Judge(is_exact(metadata), factor_for(precision, limits), limits, rounding)
+    if judge.exact:
+        judge = with_own_rounding(judge, both, checkpoint, dataset, precision)
     name = session.outputs[0].name
     reference, scores = both.reference.output, both.scores
-    near = undecided(both.reference, judge.rounding, judge.factor) if judge.exact else {}
+    near = near_ties(judge, both.reference)
     any_near: Mask = np.any(list(near.values()), axis=0) if near else np.zeros(len(scores), dtype=bool)
-    excused = any_near & _beyond(scores, reference, judge)
-    count = len(next(iter(both.alphas.values()))[1]) if both.alphas else 0
+    excused = any_near & beyond(scores, reference, judge)
+    count = both.attention_images
     return Measured(
         judge=judge,
         images=len(scores),
@@ -106,14 +109,6 @@ def _rounding_runs(checkpoint: Checkpoint, both: BothRuns, precision: str) -> tu
     return both.reference.take(np.arange(len(images))), exact
 
 
-def _beyond(scores: Array, reference: Array, judge: Judge) -> Mask:
-    difference = np.abs(np.nan_to_num(scores) - reference).max(axis=1)
-    beyond: Mask = (relative_errors(np.nan_to_num(scores), reference) > judge.output_relative) | (
-        difference > judge.output_abs
-    )
-    return beyond
-
-
 def _worst(scores: Array, reference: Array, undecided_images: Mask, count: int = 2) -> list[int]:
     """The images to look inside at: the largest errors; those with an undecided choice last."""
     errors = np.nan_to_num(relative_errors(scores, reference), nan=np.inf, posinf=np.inf)
@@ -136,7 +131,9 @@ def _random(session: Session, checkpoint: Checkpoint, judge: Judge, count: int) 
     shape = (count, spec.in_channels, spec.input_px, spec.input_px)
     noise = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     reference = run_reference(checkpoint.network, noise)
-    near = undecided(reference, judge.rounding, judge.factor) if judge.exact else {}
+    # noise is judged by the rounding of the pictures as a whole: none of them is this image
+    judge = replace(judge, own={})
+    near = near_ties(judge, reference)
     excused: Mask = np.any(list(near.values()), axis=0) if near else np.zeros(count, dtype=bool)
     scores = run_scores(session, noise, fixed_batch(session) or 1)
     return compare_output(session.outputs[0].name, scores, reference.output, judge, excused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +15,13 @@ class OnnxGraph:
     def __init__(self, path: Path) -> None:
         try:
             import onnx
-            from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+            messages = importlib.import_module("google.protobuf.message")
         except ImportError as error:
             raise MissingDependency.extra("onnx", extra="export") from error
         try:
             self._model = onnx.load(str(path))
-        except (DecodeError, OSError) as error:
+        except (messages.DecodeError, OSError) as error:
             raise UsageError("cannot read the artifact's graph", where=path, why=error) from error
         graph = self._model.graph
         self.outputs = tuple(output.name for output in graph.output)

@@ -141,7 +141,8 @@ class ParityReport:
         checkpoint: path or name; ``checkpoint_sha256`` identifies it.
         exact: judged by rounding; else by SNR and agreement.
         data: name of the images, ``images`` how many, ``skipped`` the names of those that do not decode.
-        rounding_images: images that also ran in float64.
+        rounding_images: images that also ran in float64; ``ill_conditioned`` of those judged by their own rounding, which is
+            larger than that of the others.
         reference_top1, artifact_top1: percent, where the data's classes are the checkpoint's.
         checks: every question with its answer, for JUnit, SARIF and step summaries.
         duration_s: of the verification.
@@ -167,6 +168,7 @@ class ParityReport:
     reference_top1: float | None = None
     artifact_top1: float | None = None
     skipped: tuple[str, ...] = ()
+    ill_conditioned: int = 0
     duration_s: float = 0.0
     schema_version: int = SCHEMA_VERSION
 

@@ -8,6 +8,7 @@ and may fuse or fold some, so it differs by about as much again.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +38,27 @@ class Rounding:
     mean_abs: dict[str, float]
 
 
+def unit_of(precision: str) -> float:
+    """Half a unit in the last place of what an artifact of ``precision`` computes with."""
+    return UNIT_ROUNDOFF["fp16" if precision == "fp16" else "fp32"]
+
+
+def largest(roundings: Sequence[Rounding]) -> Rounding:
+    """Of several draws of the same images' rounding, the largest of each figure."""
+    first = roundings[0]
+    return Rounding(
+        first.images,
+        first.unit,
+        max(other.output_abs for other in roundings),
+        max(other.output_relative for other in roundings),
+        {layer: max(other.alpha_abs[layer] for other in roundings) for layer in first.alpha_abs},
+        {layer: max(other.mean_abs[layer] for other in roundings) for layer in first.mean_abs},
+    )
+
+
 def measure_rounding(rounded: ReferenceRun, exact: ReferenceRun, precision: str) -> Rounding:
     """Compare the same images in the artifact's precision and in float64."""
-    unit = UNIT_ROUNDOFF["fp16" if precision == "fp16" else "fp32"]
+    unit = unit_of(precision)
     scale = float(np.abs(exact.output).max())
     mean_abs = {}
     for layer, (means, _) in exact.means.items():
@@ -58,14 +77,18 @@ def measure_rounding(rounded: ReferenceRun, exact: ReferenceRun, precision: str)
     )
 
 
-def undecided(run: ReferenceRun, rounding: Rounding, factor: float) -> dict[str, npt.NDArray[np.bool_]]:
+def undecided(run: ReferenceRun, allowed: Callable[[str], Array]) -> dict[str, npt.NDArray[np.bool_]]:
     """Of each CGR-max layer, the images on which rounding decides a channel choice: layer to (n,) booleans.
 
     Two channels that are both exactly equal are no such case: every implementation takes the first.
+
+    Args:
+        run: of the network.
+        allowed: layer to the error allowed of a spatial mean, (n,).
     """
     found = {}
     for layer, (means, bounds) in run.means.items():
-        tolerance = 2 * factor * rounding.mean_abs[layer]
+        tolerance = 2 * allowed(layer)
         gaps = [_gap(means[:, low:high]) for low, high in itertools.pairwise(bounds) if high - low > 1]
         near = [(gap > 0) & (gap <= tolerance) for gap in gaps]
         found[layer] = np.any(near, axis=0) if near else np.zeros(len(means), dtype=bool)

@@ -50,6 +50,11 @@ class BothRuns:
     alphas: dict[str, tuple[str, Array]]
     unseen: str | None
 
+    @property
+    def attention_images(self) -> int:
+        """How many images the mixing weights are known of."""
+        return len(next(iter(self.alphas.values()))[1]) if self.alphas else 0
+
 
 def run_both(
     path: Path,

@@ -34,6 +34,27 @@ def round_to_half(network: nn.Module) -> nn.Module:
     return rounded
 
 
+def perturb(network: nn.Module, unit: float, seed: int = 0) -> nn.Module:
+    """A float64 copy in which every weight and every layer's result is off by about ``unit``, relative and at random.
+
+    Another draw of the same rounding: on an image where a network is ill-conditioned, one float32 run may be exact by luck.
+    The weights stand for the products that a layer sums: where these cancel, the sum is off by far more than ``unit``.
+    """
+    wide = widen(network)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in wide.parameters():
+        parameter.mul_(1 + unit * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
+
+    def hook(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        del module, inputs
+        return output * (1 + unit * torch.randn(output.shape, generator=generator, dtype=output.dtype))
+
+    for module in wide.modules():
+        if isinstance(module, (DynamicConv2d, DepthwiseTaps)) or not any(True for _ in module.children()):
+            module.register_forward_hook(hook)
+    return wide
+
+
 def _round_output(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
     del module, inputs
     return output.half().float()
