@@ -7,11 +7,12 @@ checked before the file gets its name, so that a link cut in the middle leaves n
 from __future__ import annotations
 
 from devices.transport import CompletedCommand
-from eamdeploy.errors import EamdeployError, MissingDependency, UsageError
+from eamdeploy.errors import BoardUnreachable, EamdeployError, MissingDependency, UsageError
 
 _RECEIVE = """
 export LC_ALL=C; umask 077
-cat > "$1.part" && [ "$(wc -c < "$1.part")" -eq "$2" ] && mv -f -- "$1.part" "$1" && exit 0
+cat > "$1.part" && size="$(wc -c < "$1.part")" && [ "${size##* }" = "$2" ] && mv -f -- "$1.part" "$1" && exit 0
+[ -n "$size" ] && [ "${size##* }" != "$2" ] && echo "only ${size##* } of $2 bytes arrived" >&2
 rm -f -- "$1.part"; exit 1
 """
 
@@ -48,7 +49,12 @@ def write_failure(result: CompletedCommand, *, name: str, remote: str) -> Eamdep
             why=_last_line(said),
             hint="make a folder writable for the login user, and name it in TMPDIR there",
         )
-    return MissingDependency("a file could not be written on the board", where=f"{name}:{remote}", why=_last_line(said))
+    if "No such file" in said or "nonexistent" in said:
+        hint = "something on the board removed it, or the run there was taken for dead; try again"
+        return BoardUnreachable("the run's folder on the board is gone", where=f"{name}:{remote}", hint=hint)
+    return MissingDependency(
+        "a file could not be written on the board", where=f"{name}:{remote}", why=_first_line(said)
+    )
 
 
 def read_failure(result: CompletedCommand, *, name: str, remote: str) -> EamdeployError:
@@ -56,6 +62,11 @@ def read_failure(result: CompletedCommand, *, name: str, remote: str) -> Eamdepl
     return UsageError(
         "a file could not be read from the board", where=f"{name}:{remote}", why=_last_line(result.error_text)
     )
+
+
+def _first_line(text: str) -> str | None:
+    lines = text.splitlines()
+    return lines[0] if lines else None
 
 
 def _last_line(text: str) -> str | None:
