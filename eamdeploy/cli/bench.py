@@ -64,6 +64,9 @@ def bench_command(
     instructions: Annotated[
         bool, typer.Option("--instructions", help="Count instructions on an emulated board; repeatable, but no time.")
     ] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="Wait so many seconds for a board on which another job runs.")
+    ] = 0.0,
     store: StoreOption = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Keep the results out of the store.")] = False,
     as_json: JsonOption = False,
@@ -99,7 +102,7 @@ def bench_command(
     targets = choose_targets(device, boards=_names(board), every=every, instructions=instructions)
     kept = None if no_store else open_store(store)
     with Watch([target.name for target in targets]) as watch:
-        report = bench(request, targets, store=kept, check_itself=self_check, told=watch.told)
+        report = bench(request, targets, store=kept, check_itself=self_check, wait_s=wait, told=watch.told)
     show(report, as_json=as_json)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
