@@ -97,13 +97,13 @@ def export_command(
     """
     wanted = _lowering(lowering)
     size: int | Literal["dynamic"] = "dynamic" if batch == "dynamic" else _number(batch)
-    from eamdeploy.data import open_dataset
+    from eamdeploy.data import open_images
     from eamdeploy.exporting import ExportOptions, export_checkpoint
     from eamdeploy.networks.checkpoint import load_checkpoint
     from eamdeploy.quantizing import check_precisions
 
     loaded = load_checkpoint(checkpoint)
-    dataset = None if data is None else open_dataset(data, classes=loaded.classes)
+    dataset = None if data is None else open_images(data, loaded.classes)
     precisions, quantization = q.names(precision), None
     if any(name != "fp32" for name in precisions):
         check_precisions(tuple(name for name in precisions if name != "fp32"))
