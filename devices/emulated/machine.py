@@ -51,7 +51,7 @@ class Machine:
         boot_s: seconds from start to a listening SSH server.
     """
 
-    def __init__(self, image: Image, options: MachineOptions | None = None, *, boot_timeout_s: float = 240.0) -> None:
+    def __init__(self, image: Image, options: MachineOptions | None = None, *, boot_timeout_s: float = 600.0) -> None:
         self.image = image
         self.options = options or MachineOptions()
         self.boot_s: float | None = None
@@ -66,6 +66,13 @@ class Machine:
     def pid(self) -> int | None:
         """qemu's process, or None when it does not run."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    async def has_ended(self, within_s: float = 3.0) -> bool:
+        """Whether it runs no more; a process that was killed just now is given a moment to be seen as ended."""
+        if self._process is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), within_s)
+        return self.pid is None
 
     @property
     def console_tail(self) -> str:

@@ -74,7 +74,7 @@ class EmulatedTransport(SshTransport):
             if self.machine.pid is not None:
                 return await super().connect()
         except BoardUnreachable:
-            if self.machine.pid is not None:
+            if not await self.machine.has_ended():
                 raise
         raise BoardUnreachable("the emulated board has stopped", where=self.name)
 
