@@ -128,7 +128,7 @@ class Supervisor:
             shutil.rmtree(self._workdir, ignore_errors=True)
 
 
-class _Stopped(Exception):  # noqa: N818 - an event, not an error
+class _Stopped(Exception):
     """A signal asked this process to end."""
 
 
