@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from eamdeploy.cli.completion import complete_artifact
+from eamdeploy.cli.completion_devices import complete_board, complete_profile
 from eamdeploy.cli.options import DataOption, JsonOption, LimitOption, StoreOption
 
 
@@ -16,14 +18,24 @@ def register(app: typer.Typer) -> None:
 
 
 def bench_command(
-    artifacts: Annotated[list[Path], typer.Argument(metavar="ARTIFACT...", help="What to measure: .onnx, .tflite.")],
+    artifacts: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="ARTIFACT...", help="What to measure: .onnx, .tflite.", autocompletion=complete_artifact
+        ),
+    ],
     device: Annotated[
         str | None,
-        typer.Option("--device", envvar="EAMDEPLOY_DEVICE", help="A profile, e.g. pi4; else this host."),
+        typer.Option(
+            "--device",
+            envvar="EAMDEPLOY_DEVICE",
+            help="A profile, e.g. pi4; else this host.",
+            autocompletion=complete_profile,
+        ),
     ] = None,
     board: Annotated[
         str | None,
-        typer.Option("--board", help="Your boards by name, separated by commas."),
+        typer.Option("--board", help="Your boards by name, separated by commas.", autocompletion=complete_board),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All your boards (of the profile), at once.")] = False,
     runtime: Annotated[
