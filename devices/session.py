@@ -34,12 +34,14 @@ class BoardSession:
         transport: the way to the board; connected here, closed by its owner.
         installed: run the ``devices.runner`` that is installed beside this one instead of the pushed file. Only for
             this machine, where it brings the runtimes that never go to a board (PyTorch).
-        silence_s: seconds without a sign of life after which either side takes the other for lost.
+        silence_s: seconds without a sign of life after which either side takes the other for lost; left out, the
+            transport's own ``runner_silence_s`` (an emulated board is slow when this machine is busy), else a minute.
     """
 
-    def __init__(self, transport: Transport, *, installed: bool = False, silence_s: float = SILENCE_S) -> None:
+    def __init__(self, transport: Transport, *, installed: bool = False, silence_s: float | None = None) -> None:
         self.transport = transport
-        self._installed, self._silence_s = installed, silence_s
+        self._installed = installed
+        self._silence_s: float = silence_s or getattr(transport, "runner_silence_s", SILENCE_S)
         self._ids = itertools.count(1)
         self._pending: dict[int, tuple[str | None, asyncio.Future[dict[str, Any]]]] = {}
         self._ready: asyncio.Future[dict[str, Any]] | None = None

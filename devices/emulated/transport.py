@@ -21,7 +21,10 @@ class EmulatedTransport(SshTransport):
 
     Attributes:
         machine: the running board, or None before `connect`.
+        runner_silence_s: how long its runner and this side wait for a sign of life from each other.
     """
+
+    runner_silence_s = 600.0
 
     def __init__(
         self,
