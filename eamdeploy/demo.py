@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eamdeploy.errors import EamdeployError, MissingDependency
+from eamdeploy.errors import EamdeployError, MeasurementError, MissingDependency
 from eamdeploy.networks.shipped import shipped_names
 
 DATA_OF_SAMPLE = "fashion-mnist"
@@ -65,7 +65,7 @@ def plan_demo(out: Path) -> list[Step]:
     if all(importlib.util.find_spec(name) for name in ("litert_torch", "ai_edge_litert", "ai_edge_quantizer")):
         formats.append("tflite")
     fp32 = [str(out / f"{checkpoint}.{suffix}") for suffix in formats]
-    int8 = [str(out / f"{checkpoint}.int8.{suffix}") for suffix in formats]
+    int8 = [str(out / f"{checkpoint}-int8.{suffix}") for suffix in formats]
     store = str(out / "runs.db")
     return [
         Step("What the network costs", ("describe", checkpoint)),
@@ -78,7 +78,7 @@ def plan_demo(out: Path) -> list[Step]:
             "Measure on this machine, interleaved",
             ("bench", *fp32, *int8, "--device", "host", "--accuracy", "--runs", "100", "--store", store),
         ),
-        Step("Estimate on a Raspberry Pi 4", ("estimate", *fp32, *int8, "--device", "pi4")),
+        *(Step("Estimate on a Raspberry Pi 4", ("estimate", file, "--device", "pi4")) for file in (fp32[-1], int8[-1])),
         Step("One page with everything", ("report", "--store", store, "--out", str(out / "report.html"))),
     ]
 
@@ -95,7 +95,8 @@ def run_demo(out: Path, say: Callable[[Step], None]) -> DemoResult:
         say(step)
         started = time.perf_counter()
         code = _run(step.words)
-        if code:
+        # a busy machine makes a measurement invalid, and the report says so; the demo goes on
+        if code not in (0, MeasurementError.exit_code):
             raise DemoFailed(step, code)
         spent.append((step.title, time.perf_counter() - started))
     return DemoResult(out / "report.html", tuple(spent))

@@ -91,17 +91,15 @@ def _render(console: Console, name: str, counted: Complexity) -> None:
     parts = ", ".join(
         f"{part} {_millions(value)}" for part, value in macs.to_dict().items() if part != "total" and value
     )
-    console.print(f"{macs.total / 1e6:.1f} M multiply-accumulates: {parts}\n")
-    table = make_table(
-        "layer", "kind", ">input", ">output", ">parameters", ">conv M", ">aggregation M", ">attention M", ">other M"
-    )
+    console.print(f"{macs.total / 1e6:.1f} M multiply-accumulates: {parts}\nPer layer, in millions:")
+    # columns that fit a terminal of 80 (what aggregates is dynamic); the JSON has full names, kinds and both shapes
+    table = make_table("layer", "kind", ">output", ">params", ">conv", ">aggr.", ">att.", ">other")
     for layer in counted.layers:
         part = layer.macs
-        shapes = ("x".join(map(str, layer.input)), "x".join(map(str, layer.output)))
         table.add_row(
-            layer.name,
-            layer.kind,
-            *shapes,
+            layer.name.removesuffix(".conv"),
+            layer.kind.removeprefix("dynamic "),
+            "x".join(map(str, layer.output)),
             f"{layer.parameters:,}",
             _millions(part.convolution),
             _millions(part.aggregation),

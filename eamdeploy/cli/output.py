@@ -39,7 +39,7 @@ def emit(schema: str, document: Mapping[str, Any], as_json: bool, render: Callab
 
 def make_table(*columns: str, title: str | None = None) -> Table:
     """A table; columns whose name starts with ``>`` are aligned right."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=(0, 1))
     for column in columns:
         table.add_column(
             column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"

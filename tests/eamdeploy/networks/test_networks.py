@@ -25,23 +25,22 @@ def loop_alpha(layer: DynamicConv2d, image: Tensor) -> Tensor:
     """The attention of one image ``(C, H, W)``, written from the paper without the library's modules."""
     attention = layer.attention
     if isinstance(attention.selection, StaticSelection):
-        maps = [image[index] for index in attention.selection.indices.tolist()]
+        chosen = attention.selection.indices.tolist()
     elif isinstance(attention.selection, CgrMaxSelection):
-        bounds, maps = block_bounds(image.shape[0], attention.selected), []
-        for low, high in itertools.pairwise(bounds):
-            means = [float(image[index].mean()) for index in range(low, high)]
-            maps.append(image[low + means.index(max(means))])
+        means, chosen = [float(plane.mean()) for plane in image], []
+        for low, high in itertools.pairwise(block_bounds(image.shape[0], attention.selected)):
+            chosen.append(max(range(low, high), key=lambda index: (means[index], -index)))
     else:
-        maps = list(image)
-    size, pooled = attention.pool_size, []
-    for plane in maps:
-        height, width = plane.shape
-        for row, column in itertools.product(range(size), repeat=2):
-            top, bottom = row * height // size, -(-(row + 1) * height // size)
-            left, right = column * width // size, -(-(column + 1) * width // size)
-            cell = plane[top:bottom, left:right]
-            pooled.append(cell.max() if attention.pool == "max" else cell.mean())
-    hidden = torch.clamp(attention.fc1.weight @ torch.stack(pooled) + attention.fc1.bias, min=0)
+        chosen = list(range(image.shape[0]))
+    maps, size, cells = image[chosen], attention.pool_size, []
+    height, width = maps.shape[1:]
+    for row, column in itertools.product(range(size), repeat=2):
+        top, bottom = row * height // size, -(-(row + 1) * height // size)
+        left, right = column * width // size, -(-(column + 1) * width // size)
+        cell = maps[:, top:bottom, left:right].flatten(1)
+        cells.append(cell.max(dim=1).values if attention.pool == "max" else cell.mean(dim=1))
+    pooled = torch.stack(cells, dim=1).flatten()
+    hidden = torch.clamp(attention.fc1.weight @ pooled + attention.fc1.bias, min=0)
     scores = (attention.fc2.weight @ hidden + attention.fc2.bias) / attention.temperature
     exponentials = torch.exp(scores - scores.max())
     return exponentials / exponentials.sum()
