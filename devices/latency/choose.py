@@ -22,6 +22,8 @@ RUNTIMES = {
     "onnxruntime": "ONNXRuntime",
     "tengine": "Tengine-Lite",
 }
+# whose measurements stand in for a runtime without its own: those that serve most kinds of networks first
+STAND_INS = ("TFLite", "ArmNN-Neon", "ncnn", "Tengine-Lite", "XNNPACK(end2end_bench)")
 WIDEST = 1.4  # an interval of more than a factor of four either way is no estimate
 
 
@@ -90,10 +92,18 @@ def choose(
     return best, ""
 
 
-def _order(choice: Choice) -> tuple[bool, float, bool, tuple[int, ...], int]:
+def _order(choice: Choice) -> tuple[bool, float, int, bool, tuple[int, ...], int]:
     c = choice.calibration
     enough, version, networks = rank(c.conditions.version, c.networks)
-    return c.origin != "measured", round(choice.half_width, 6), not enough, tuple(-v for v in version), -networks
+    stand_in = STAND_INS.index(c.conditions.runtime) if c.conditions.runtime in STAND_INS else len(STAND_INS)
+    return (
+        c.origin != "measured",
+        round(choice.half_width, 6),
+        stand_in,
+        not enough,
+        tuple(-v for v in version),
+        -networks,
+    )
 
 
 def _steps(
@@ -140,9 +150,8 @@ def _board_step(source: Board, target: Board, kind: str) -> Step | None:
     factor = transfers()["board"].get(kind, {}).get(likeness(source, target))
     if ratio is None or factor is None or (kind == "int8" and source.dot_product != target.dot_product):
         return None
-    words = (
-        f"transferred from {source.name} ({source.cores}x {source.core}) by data-sheet ratio: {target.name} has no own"
-    )
+    where = f"{source.name} ({source.cores}x {source.core})"
+    words = f"transferred from {where} by data-sheet ratio: {target.name} has no calibration of its own"
     return Step(ratio, factor["half_width"], words)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from devices.latency.calibration import Calibration, from_group, write_calibration
 from devices.latency.groups import Group, Priors, fit_priors, make_groups
 from devices.latency.measurements import Conditions, Row
+from devices.latency.model import Model
 from devices.latency.networks import load_networks
 from devices.latency.populations import POPULATIONS, Population
 from devices.latency.transfer import board_factor, runtime_factor, thread_factor
@@ -65,6 +66,10 @@ def evaluate_population(rows: Sequence[Row], population: Population) -> Evaluate
 
 def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list[Evaluated]:
     """Write `calibrations/*.json`, `priors.json` and `transfers.json` under `out`; returns all tests for the report."""
+    known = load_networks()
+    unknown = {row.network[0] for row in rows if row.network not in known}
+    if unknown:
+        note(f"left out, operators not known: {', '.join(sorted(unknown))}")
     tested = []
     for population in POPULATIONS:
         done = evaluate_population(rows, population)
@@ -88,11 +93,12 @@ def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list
 def calibrations(t: Evaluated) -> list[Calibration]:
     """The calibrations of one population, each with its own tests."""
     out = []
+    models = {g.conditions: g.model(t.priors) for g in t.groups}
+    network_scores = {g.conditions: [r.score for r in _of(g, t.by_network)] for g in t.groups}
+    family_scores = {g.conditions: _as_strangers(g, models[g.conditions], _of(g, t.by_family)) for g in t.groups}
     for g in t.groups:
         own = [_of(g, t.by_network), _of(g, t.by_family)]
-        inside, outside = (
-            _width(o, everything) for o, everything in zip(own, (t.by_network, t.by_family), strict=True)
-        )
+        inside, outside = (_width(scores, g.conditions) for scores in (network_scores, family_scores))
         tests: dict[str, Any] = {
             "leave_network_out": summary(own[0], "network"),
             "leave_family_out": summary(own[1], "family") | {"families": _by_family(own[1])},
@@ -106,7 +112,9 @@ def calibrations(t: Evaluated) -> list[Calibration]:
                 **summary(anchored, "network"),
                 "coverage90_percent": anchor_coverage(g.conditions, t.by_board),
             }
-        out.append(from_group(g, g.model(t.priors), inside, max(inside, outside), tests=tests, prior=t.population.name))
+        out.append(
+            from_group(g, models[g.conditions], inside, max(inside, outside), tests=tests, prior=t.population.name)
+        )
     return out
 
 
@@ -151,8 +159,19 @@ def _of(g: Group, results: Sequence[LeftOut]) -> list[LeftOut]:
     return [r for r in results if r.conditions == g.conditions]
 
 
-def _width(own: Sequence[LeftOut], everything: Sequence[LeftOut]) -> float:
-    return quantile(r.score for r in (own if len(own) >= OWN_SCORES_FROM else everything))
+def _as_strangers(g: Group, model: Model, results: Sequence[LeftOut]) -> list[float]:
+    """Errors on left-out families in units of the spread that the finished fit would give them.
+
+    A network of an unmeasured family may look like measured ones, and then the finished fit is surer of it than the fit that
+    lacked its family was: the width for such a network has to make up for that.
+    """
+    spread = dict(zip(g.networks, model.predict(g.totals).spread, strict=True))
+    return [r.score * r.spread / float(spread[r.network]) for r in results]
+
+
+def _width(scores: dict[Conditions, list[float]], of: Conditions) -> float:
+    own = scores[of]
+    return quantile(own if len(own) >= OWN_SCORES_FROM else [s for some in scores.values() for s in some])
 
 
 def _by_family(results: Sequence[LeftOut]) -> dict[str, dict[str, float | int]]:
