@@ -41,7 +41,8 @@ class BoardSession:
     def __init__(self, transport: Transport, *, installed: bool = False, silence_s: float | None = None) -> None:
         self.transport = transport
         self._installed = installed
-        self._silence_s: float = silence_s or getattr(transport, "runner_silence_s", SILENCE_S)
+        own: float = getattr(transport, "runner_silence_s", SILENCE_S)
+        self._silence_s = own if silence_s is None else silence_s
         self._ids = itertools.count(1)
         self._pending: dict[int, tuple[str | None, asyncio.Future[dict[str, Any]]]] = {}
         self._ready: asyncio.Future[dict[str, Any]] | None = None
