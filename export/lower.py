@@ -29,7 +29,7 @@ def lower(network: NetworkT, plan: Plan) -> NetworkT:
     """An equal copy of ``network``: batch norms folded, every planned layer replaced by its lowered form.
 
     Raises:
-        ValueError: when the plan names a layer that is no dynamic convolution of this network.
+        TypeError: when the plan names a layer that is no dynamic convolution of this network.
     """
     lowered = fold_batchnorm(network)
     for entry in plan.layers:
@@ -39,6 +39,6 @@ def lower(network: NetworkT, plan: Plan) -> NetworkT:
         elif isinstance(layer, DynamicConv2d):
             module = get_lowering(entry.lowering)(LayerSite(entry.layer, layer, entry.input_hw), plan.target)
         else:
-            raise ValueError(f"{entry.layer} is a {type(layer).__name__}, not a dynamic convolution")
+            raise TypeError(f"{entry.layer} is a {type(layer).__name__}, not a dynamic convolution")
         lowered.set_submodule(entry.layer, module.eval())
     return lowered.requires_grad_(False)

@@ -89,7 +89,9 @@ class MeasuredCosts:
         self.cache.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.cache}.lock"):
             merged = {**self._load(), **self.known}
-            atomic_write_text(self.cache, json.dumps({"schema_version": SCHEMA_VERSION, "costs": merged}, indent=1) + "\n")
+            atomic_write_text(
+                self.cache, json.dumps({"schema_version": SCHEMA_VERSION, "costs": merged}, indent=1) + "\n"
+            )
 
 
 def layer_key(site: LayerSite, target: Target) -> str:

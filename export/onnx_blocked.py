@@ -30,7 +30,9 @@ def block_size() -> int | None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(_probe().SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            _probe().SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:
         # the binding raises its own types for an operator that is not there; anything else is not ours to hide
         if type(error).__module__.startswith("onnxruntime"):
@@ -85,7 +87,9 @@ class _Rewrite:
     def emit(self, kind: str, inputs: list[str], output: str, domain: str = "", **attributes: Any) -> str:
         from onnx import helper
 
-        self.nodes.append(helper.make_node(kind, inputs, [output], name=f"{output}/{kind}", domain=domain, **attributes))
+        self.nodes.append(
+            helper.make_node(kind, inputs, [output], name=f"{output}/{kind}", domain=domain, **attributes)
+        )
         return output
 
     def blocked(self, name: str) -> str:
@@ -155,7 +159,7 @@ def _move(
 
     reshape = producers.get(node.input[1])
     mixing = producers.get(reshape.input[0]) if reshape is not None and reshape.op_type == "Reshape" else None
-    if mixing is None or mixing.op_type != "MatMul" or mixing.input[1] not in constants:
+    if reshape is None or mixing is None or mixing.op_type != "MatMul" or mixing.input[1] not in constants:
         return False
     tensor = constants[mixing.input[1]]
     shape = [int(size) for size in numpy_helper.to_array(constants[reshape.input[1]])]
@@ -196,7 +200,9 @@ def _gather(rewrite: _Rewrite, node: Any, constants: dict[str, Any]) -> None:
         index = (starts[:, None] + np.arange(positions) * block).reshape(shape).astype(np.int64)
         rewrite.emit("Gather", [flat, rewrite.constant(f"{output}/index", index)], output, axis=0)
         return
-    axis, step = (rewrite.constant(name, np.array([value], np.int64)) for name, value in (("first", 0), ("block", block)))
+    axis, step = (
+        rewrite.constant(name, np.array([value], np.int64)) for name, value in (("first", 0), ("block", block))
+    )
     parts = []
     for order, start in enumerate(starts):
         ends = np.array([start + (positions - 1) * block + 1], np.int64)

@@ -97,7 +97,9 @@ def _move_to_blocks(path: Path, layers: list[str]) -> str:
     model = onnx.load(str(path))
     moved = move_to_blocks(model, layers, block)
     onnx.save(model, str(path))
-    return f"{len(moved)} layers are in blocks of {block} channels: the file is for ONNX Runtime on this kind of CPU alone"
+    return (
+        f"{len(moved)} layers are in blocks of {block} channels: the file is for ONNX Runtime on this kind of CPU alone"
+    )
 
 
 def _present(path: Path, tensors: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

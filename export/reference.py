@@ -56,9 +56,11 @@ def layer_values(network: nn.Module, images: Tensor) -> dict[str, dict[str, Tens
             followed.add(f"{prefix}conv")
         if isinstance(module, (DynamicConv2d, LowRankConv2d, LoweredConv)):
             hooks.append(module.attention.register_forward_hook(keep("alpha", name)))
-    for name in convolution_layers(network):
-        if name not in followed:
-            hooks.append(network.get_submodule(name).register_forward_hook(keep("output", name)))
+    hooks.extend(
+        network.get_submodule(name).register_forward_hook(keep("output", name))
+        for name in convolution_layers(network)
+        if name not in followed
+    )
     try:
         with torch.no_grad():
             network(images)

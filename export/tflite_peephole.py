@@ -59,7 +59,11 @@ def _leading_ones(model: Any, graph: Any, schema: Any) -> int:
             continue
         left, out = int(product.inputs[0]), int(product.outputs[0])
         reshape = producers.get(left)
-        if reshape is None or operator_kind(model, reshape) != schema.BuiltinOperator.RESHAPE or len(consumers[left]) > 1:
+        if (
+            reshape is None
+            or operator_kind(model, reshape) != schema.BuiltinOperator.RESHAPE
+            or len(consumers[left]) > 1
+        ):
             continue
         source = int(reshape.inputs[0])
         before, after = _shape(graph, source), _shape(graph, left)
@@ -69,7 +73,8 @@ def _leading_ones(model: Any, graph: Any, schema: Any) -> int:
         readers = consumers.get(out, [])
         # an elementwise operator whose result has the leading one anyway does not mind that its input has it
         if not readers or any(
-            operator_kind(model, reader) != schema.BuiltinOperator.ADD or _shape(graph, int(reader.outputs[0])) != wanted
+            operator_kind(model, reader) != schema.BuiltinOperator.ADD
+            or _shape(graph, int(reader.outputs[0])) != wanted
             for reader in readers
         ):
             continue

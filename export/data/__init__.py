@@ -1,0 +1,1 @@
+"""The planner's rules and the measurements behind them, as JSON."""

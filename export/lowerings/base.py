@@ -197,7 +197,10 @@ class KernelBank(nn.Module):
         flat = kernels.detach().flatten(1)
         self.transposed = target.channels_last
         self.differences = (
-            self.transposed and target.precision == "fp32" and len(flat) > 1 and flat.shape[1] >= DIFFERENCES_FROM_ELEMENTS
+            self.transposed
+            and target.precision == "fp32"
+            and len(flat) > 1
+            and flat.shape[1] >= DIFFERENCES_FROM_ELEMENTS
         )
         stored = flat[:-1] - flat[-1:] if self.differences else flat
         self.register_buffer("weight", (stored.T if self.transposed else stored).contiguous().clone())

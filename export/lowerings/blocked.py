@@ -38,7 +38,9 @@ class Blocked:
             return Refusal(self.name, f"the blocked operators are float32, not {target.precision}")
         layer = site.layer
         if site.kind == "grouped" or layer.out_channels % WIDEST_BLOCK:
-            return Refusal(self.name, f"{layer.out_channels} channels in {layer.groups} groups do not fill whole blocks of 16")
+            return Refusal(
+                self.name, f"{layer.out_channels} channels in {layer.groups} groups do not fill whole blocks of 16"
+            )
         if site.kind != "depthwise" and layer.in_channels % WIDEST_BLOCK and layer.in_channels >= 4:
             return Refusal(self.name, f"{layer.in_channels} input channels do not fill whole blocks of 16")
         return None

@@ -63,7 +63,9 @@ def test_a_blocked_file_is_the_same_function(make: NetworkMaker, fields: dict[st
     images = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         expected = network(images).numpy()
-    np.testing.assert_allclose(run(exported.path, images.numpy()), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        run(exported.path, images.numpy()), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max()
+    )
 
 
 def test_another_block_answers_nan_instead_of_something_wrong(make: NetworkMaker, tmp_path: Path) -> None:

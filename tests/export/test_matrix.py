@@ -18,7 +18,11 @@ from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
 
 ARCHITECTURES = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
-KINDS = (("static", "rcr"), ("dynet", "rcr"), *(("eam", s) for s in ("rcr", "cgr-random", "cgr-max", "interval", "adjacent-2")))
+KINDS = (
+    ("static", "rcr"),
+    ("dynet", "rcr"),
+    *(("eam", s) for s in ("rcr", "cgr-random", "cgr-max", "interval", "adjacent-2")),
+)
 COVERING = (
     ("mobilenet_v1", "eam", "rcr", 32, "onnx"),
     ("mobilenet_v1", "eam", "cgr-max", 32, "tflite"),

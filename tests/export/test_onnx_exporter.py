@@ -55,7 +55,9 @@ def test_every_named_tensor_is_the_layers(small: Network, exported: ExportedFile
     for kind, group in exported.tensors.items():
         values = run(exported.path, images.numpy(), list(group.values()))
         for layer, value in zip(group, values, strict=True):
-            np.testing.assert_allclose(value, expected[kind][layer].numpy(), rtol=1e-3, atol=1e-5, err_msg=f"{kind} {layer}")
+            np.testing.assert_allclose(
+                value, expected[kind][layer].numpy(), rtol=1e-3, atol=1e-5, err_msg=f"{kind} {layer}"
+            )
 
 
 def test_nodes_are_called_after_their_layers_and_nothing_else_is_told(exported: ExportedFile) -> None:

@@ -99,9 +99,7 @@ def test_a_lowering_equals_its_layer(name: str, data: st.DataObject, target: Tar
 
 def test_a_lowering_of_another_layer_is_not_equal() -> None:
     """The comparison above notices one changed kernel."""
-    attention = Attention(
-        4, 4, selection=None, selected=4, hidden=10, pool="avg", pool_size=5, temperature=1.0
-    )
+    attention = Attention(4, 4, selection=None, selected=4, hidden=10, pool="avg", pool_size=5, temperature=1.0)
     layer = DynamicConv2d(4, 6, 3, attention=attention, padding=1).double()
     site = LayerSite("layer", layer, (9, 9))
     images = torch.randn(1, 4, 9, 9, dtype=torch.float64)

@@ -29,9 +29,7 @@ def sites(small: Network) -> dict[str, LayerSite]:
         ("im2col", "blocks.0.pointwise.conv", Target(), "1x1"),
     ],
 )
-def test_refusals_carry_reasons(
-    sites: dict[str, LayerSite], name: str, path: str, target: Target, word: str
-) -> None:
+def test_refusals_carry_reasons(sites: dict[str, LayerSite], name: str, path: str, target: Target, word: str) -> None:
     refusal = get_lowering(name).applies(sites[path], target)
     assert refusal is not None
     assert refusal.lowering == name
