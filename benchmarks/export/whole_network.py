@@ -108,9 +108,9 @@ def main() -> None:
         rows.append({"runtime": runtime, "files": names, "p10_ms": p10, "ratio": round(statistics.median(ratios), 3),
                      "ratios": [round(ratio, 3) for ratio in ratios]})  # fmt: skip
         print(rows[-1])
-    document = {"rows": rows, "export_seconds": seconds, "megabytes": {
-        file.name: round(file.stat().st_size / 1e6, 1) for file in sorted(arguments.out.glob("*.*")) if file.suffix in {".onnx", ".tflite"}
-    }}  # fmt: skip
+    files = [file for file in sorted(arguments.out.iterdir()) if file.suffix in {".onnx", ".tflite"}]
+    megabytes = {file.name: round(file.stat().st_size / 1e6, 1) for file in files}
+    document = {"rows": rows, "export_seconds": seconds, "megabytes": megabytes}
     (arguments.out / "whole-network.json").write_text(json.dumps(document, indent=2) + "\n")
     print(json.dumps(document["export_seconds"]), json.dumps(document["megabytes"]))
 

@@ -1,11 +1,12 @@
 """blocked: aggregate, in ONNX Runtime's own blocked channel layout. Batch 1, for one kind of CPU.
 
-ONNX Runtime runs a convolution with constant weights in a blocked layout ("NCHWc") when it loads a file on x86-64; one with a
-computed weight stays outside, which costs a depthwise layer a factor of five. The operators of that layout
+ONNX Runtime runs a convolution with constant weights in a blocked layout ("NCHWc") when it loads a file on x86-64; one with
+a computed weight stays outside, which costs a depthwise layer a factor of five. The operators of that layout
 (``com.microsoft.nchwc``) can be named in a file, and a bank that is stored in the blocked order is mixed into a blocked
-kernel: the convolution then runs as fast as a static one. The price is portability: the size of a block belongs to the CPU (16
-channels with AVX-512, 8 without), other architectures have none, and the operators are nobody's standard. So the planner
-chooses it only where the file is to be for this very host (``--device host``), and the file answers NaN where the block is another (:mod:`export.onnx_blocked`).
+kernel: the convolution then runs as fast as a static one. The price is portability: the size of a block belongs to the CPU
+(16 channels with AVX-512, 8 without), other architectures have none, and the operators are nobody's standard. So the planner
+chooses it only where the file is to be for this very host (``--device host``), and the file answers NaN where the block is
+another (:mod:`export.onnx_blocked`).
 """
 
 from __future__ import annotations
