@@ -1,8 +1,9 @@
 """Moves aggregated convolutions of an ONNX graph into ONNX Runtime's blocked layout (``com.microsoft.nchwc``).
 
-Source of the layouts: ``MlasReorderFilterOIHWBiBo`` and ``MlasReorderFilterOIHWBo`` in
-onnxruntime/core/mlas/lib/reorder.cpp, and the operators in onnxruntime/core/graph/contrib_ops/nchwc_schema_defs.cc (github.com/microsoft/onnxruntime). A map in blocks of b
-channels is ``(C/b, H, W, b)`` in memory under the shape ``(1, C, H, W)``.
+Sources, both in github.com/microsoft/onnxruntime: the layouts are those of ``MlasReorderFilterOIHWBiBo`` and
+``MlasReorderFilterOIHWBo`` in onnxruntime/core/mlas/lib/reorder.cpp, the operators those of
+onnxruntime/core/graph/contrib_ops/nchwc_schema_defs.cc. A map in blocks of b channels is ``(C/b, H, W, b)`` in memory under
+the shape ``(1, C, H, W)``.
 
 Banks are stored in the blocked order, so that mixing them gives blocked kernels. Elementwise operators stay in the layout;
 a channel gather reads single lanes out of it; every other reader gets the map put back.
