@@ -66,7 +66,7 @@ def _judge(before: Path, after: Path, request: ExportRequest, required: Sequence
         return f"it removed {missing[0]}", gain
     if len(new.graph.node) >= len(old.graph.node):
         return f"nothing became simpler ({len(old.graph.node)} nodes)", gain
-    if after.stat().st_size > 1.1 * before.stat().st_size:
+    if after.stat().st_size > 1.1 * before.stat().st_size + 65_536:
         return "the file grew", gain
     difference = _largest_difference(before, after, request)
     return (None, gain) if difference <= TOLERANCE else (f"its scores differ by {difference:.1e}", gain)

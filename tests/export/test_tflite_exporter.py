@@ -41,10 +41,11 @@ def read_all(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
     interpreter.invoke()
+    made = {int(index) for operator in interpreter._get_ops_details() for index in operator["outputs"]}
     return {
         detail["name"]: interpreter.get_tensor(detail["index"])
         for detail in interpreter.get_tensor_details()
-        if detail["dtype"] is np.float32
+        if detail["index"] in made and detail["dtype"] is np.float32
     }
 
 
