@@ -65,7 +65,9 @@ def cases(draw: st.DrawFn) -> Case:
     out = channels if kind == "depthwise" else draw(st.sampled_from([2, 4, 6]))
     size = 1 if kind == "pointwise" else 3
     scale = draw(st.sampled_from([1e-3, 1.0, 1e3]))
-    layer = make_layer(kernels, channels, out, size, groups, draw(st.integers(0, 2**16)), scale=scale, bias=draw(st.booleans()))
+    layer = make_layer(
+        kernels, channels, out, size, groups, draw(st.integers(0, 2**16)), scale=scale, bias=draw(st.booleans())
+    )
     spread = draw(st.sampled_from([0.0, 1e-3, 0.3, 3.0, 40.0]))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**16)))
     logits = torch.randn(draw(st.integers(1, 8)), kernels, generator=generator, dtype=torch.float64)

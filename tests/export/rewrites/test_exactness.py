@@ -97,7 +97,9 @@ def test_the_bounds_on_the_distance_from_the_mean_kernel_hold(case: Case) -> Non
 def test_the_worst_case_holds_for_images_not_seen(case: Case, seed: int) -> None:
     told = layer_attention("layer", case.layer.bank, case.alpha)
     flat = case.layer.bank.detach().flatten(1)
-    logits = 20 * torch.randn(16, case.layer.kernels, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    logits = 20 * torch.randn(
+        16, case.layer.kernels, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
     unseen = torch.softmax(logits, dim=1)
     distance = (unseen @ flat - case.mean @ flat).norm(dim=1) / (case.mean @ flat).norm()
     assert float(distance.max()) <= told.worst_case * (1 + 1e-9)
@@ -136,7 +138,9 @@ def test_more_rank_means_less_error() -> None:
     errors = []
     for rank in range(1, full_rank(tuple(layer.bank.shape), 1) + 1):
         made = LowRank(rank).rewrite(layer, case.mean, case.covariance)
-        errors.append(sum(float((made.kernel(a).detach() - w).norm()) for a, w in zip(alpha, case.kernels(), strict=True)))
+        errors.append(
+            sum(float((made.kernel(a).detach() - w).norm()) for a, w in zip(alpha, case.kernels(), strict=True))
+        )
     assert errors[-1] < 1e-9 * errors[0]
     assert all(later <= earlier * (1 + 1e-6) for earlier, later in zip(errors[:-1], errors[1:], strict=True))
 

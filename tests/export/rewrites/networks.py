@@ -1,0 +1,36 @@
+"""Random networks whose attention moves as much as a test wants."""
+
+from __future__ import annotations
+
+import torch
+
+from eamdeploy.networks.network import Network
+from eamdeploy.networks.random_init import random_network
+from eamdeploy.networks.spec import ArchSpec
+
+# fixtures of a module run before the ones that set this; threads that wait for each other stand still on a busy machine
+torch.set_num_threads(1)
+PX = 16
+SHAPE = (3, PX, PX)
+
+
+def images(count: int = 1, seed: int = 9) -> torch.Tensor:
+    """Noise of different brightness, ``(B, 3, PX, PX)``."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, *SHAPE, generator=generator) + torch.randn(count, 3, 1, 1, generator=generator)
+
+
+def moving_network(spread: float, **fields: object) -> Network:
+    """Each attention's scores vary over images with a standard deviation of ``spread``, layer by layer."""
+    spec = ArchSpec(**{"width": 0.25, "input_px": PX, "classes": 10, **fields})  # type: ignore[arg-type]
+    network = random_network(spec)
+    feeds = images(16, seed=3)
+    for layer in network.dynamic_layers().values():
+        found: list[torch.Tensor] = []
+        hook = layer.attention.fc2.register_forward_hook(lambda *values, found=found: found.append(values[2]))
+        with torch.no_grad():
+            network(feeds)
+        hook.remove()
+        scores = found[0] - found[0].mean(dim=1, keepdim=True)
+        layer.attention.temperature = max(1e-6, float((scores - scores.mean(dim=0)).std())) / spread
+    return network
