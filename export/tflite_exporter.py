@@ -52,6 +52,7 @@ class TfliteExporter:
             raise UsageError(f"the weights have {weights / 2**30:.1f} GiB", why="a TFLite file ends at 2 GiB")
         wrapper = _convert(network, path, request)
         tensors = rename(path, wrapper, network, request)
+        _raise_unless_it_loads(path)
         packages = ("torch", "litert-torch", "ai-edge-litert")
         return ExportedFile(path, tensors, (), {name: version(name) for name in packages})
 
@@ -68,6 +69,20 @@ class TfliteExporter:
             file.write(archive.getvalue())
 
 
+def _raise_unless_it_loads(path: Path) -> None:
+    """A file that was written is not yet a file that works: load it as the runtime will, with its delegate."""
+    failure: Exception | None = None
+    with captured_output() as noise:
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            Interpreter(str(path), num_threads=1).allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            failure = error
+    if failure is not None:
+        raise InternalError("the TFLite file does not load", where=path, why=noise.tail() or failure) from failure
+
+
 def flatbuffer_bytes(path: Path) -> bytes:
     """The file without an appended zip."""
     content = path.read_bytes()
@@ -82,16 +97,18 @@ def _convert(network: nn.Module, path: Path, request: ExportRequest) -> nn.Modul
     example = torch.zeros(int(request.batch), *request.input_shape).permute(0, 2, 3, 1).contiguous()
     failure: Exception | None = None
     wrapper: nn.Module | None = None
+    written = path.with_suffix(".part.tflite")
     with captured_output() as noise, paused_collector():
         try:
             import litert_torch
 
             wrapper = litert_torch.to_channel_last_io(network.eval(), args=[0]).eval()
-            written = path.with_suffix(".part.tflite")
             litert_torch.convert(wrapper, (example,)).export(str(written))
             shutil.move(written, path)
         except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError, OSError) as error:
             failure = error
+        finally:
+            written.unlink(missing_ok=True)
     if failure is not None or wrapper is None:
         raise InternalError(
             "litert-torch failed", why=failure or noise.tail(), hint="run again with --debug"
