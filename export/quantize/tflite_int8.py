@@ -189,14 +189,16 @@ class _Rewrite:
         values = model.value(bank.weight)
         scale = tensor_scale(values)
         stored = quantize_symmetric(values, scale)
-        weight = model.add_constant(f"{model.name(bank.weight)}/q", stored, TensorCode((float(scale),), (0,)))
+        # (k, N) and a matrix product: a fifth faster than rows of k and a fully connected layer
+        name = f"{model.name(bank.weight)}/q"
+        weight = model.add_constant(name, np.ascontiguousarray(stored.T), TensorCode((float(scale),), (0,)))
         if bank.alpha not in self.stored:
             self.codes.setdefault(bank.alpha, ALPHA)
         alpha = self._int8(bank.alpha)
         margin = TensorCode((float(scale * rounding_margin(values.shape[1])),), (0,))
         mixed, kernel = int(bank.mixing.outputs[0]), int(bank.reshape.outputs[0])
-        bank.mixing.inputs = [alpha, weight, -1]
-        self._emit(bank.mixing)
+        options = model.schema.BatchMatMulOptionsT()
+        self._emit(model.operator("BATCH_MATMUL", [alpha, weight], [mixed], 2, options))
         self._emit(bank.reshape)
         for tensor in (mixed, kernel):
             model.set_code(tensor, margin)

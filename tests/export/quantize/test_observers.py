@@ -29,7 +29,10 @@ def test_minmax_is_exact_whatever_the_order() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_range_holds_zero_and_lies_within_the_extremes(method: str) -> None:
-    for values in (np.random.default_rng(1).standard_normal(9000), np.abs(np.random.default_rng(2).standard_normal(9000)) + 1):
+    for values in (
+        np.random.default_rng(1).standard_normal(9000),
+        np.abs(np.random.default_rng(2).standard_normal(9000)) + 1,
+    ):
         low, high = observed(values).range(method)
         assert min(values.min(), 0) - 1e-6 <= low <= 0 <= high <= max(values.max(), 0) + 1e-6
 

@@ -143,7 +143,10 @@ def test_a_bound_that_cannot_be_kept_leaves_nothing_behind(tiny: TinyFiles, tmp_
             return written
 
     seen, checked = halves()
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(ParityError, match=r"loses too much.*points of top-1") as caught:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(ParityError, match=r"loses too much.*points of top-1") as caught,
+    ):
         patch.setattr(quantizing, "open_quantizer", Noisy)
         options = QuantizeOptions(max_drop=0.5, latency=False)
         quantize_artifact(
@@ -241,7 +244,12 @@ def test_the_artifact_on_disk_gives_the_top1_that_was_reported(tiny: TinyFiles, 
 
     seen, checked = halves()
     made = quantize_artifact(
-        tiny.paths["tflite"], tmp_path / "n.tflite", QuantizeOptions(max_drop=5), card=tiny.card, calibration=seen, check=checked
+        tiny.paths["tflite"],
+        tmp_path / "n.tflite",
+        QuantizeOptions(max_drop=5),
+        card=tiny.card,
+        calibration=seen,
+        check=checked,
     )
     assert evaluate(made.path, checked).result.top1 == pytest.approx(made.report.outcome.top1)
     session = runtime_for(made.path).load(made.path, RuntimeOptions())
@@ -276,6 +284,10 @@ def test_an_image_that_does_not_decode_ends_the_calibration(tiny: TinyFiles, tmp
     (tmp_path / "d" / "b" / "1.png").write_text("no image")
     with pytest.raises(DataError, match=r"1\.png"):
         quantize_artifact(
-            tiny.paths["onnx"], tmp_path / "n.onnx", QuantizeOptions(), card=tiny.card, calibration=open_dataset(tmp_path / "d")
+            tiny.paths["onnx"],
+            tmp_path / "n.onnx",
+            QuantizeOptions(),
+            card=tiny.card,
+            calibration=open_dataset(tmp_path / "d"),
         )
     assert not (tmp_path / "n.onnx").exists()

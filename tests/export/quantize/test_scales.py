@@ -60,7 +60,9 @@ def test_rounded_weights_and_kernels_stay_within_int8(seed: int, shape: tuple[in
     # and it is the float kernel, to the roundings: half a code of the bank, of the result, and of each weight
     exact = np.einsum("k,kon->on", alpha, bank.astype(np.float64)) / scales.astype(np.float64)[:, None]
     own = np.rint(kernel) * float(rounding_margin(len(alpha)))
-    assert np.abs(own - exact).max() <= 0.5 + 0.51 * float(rounding_margin(len(alpha))) + len(alpha) * LIMIT / (2 * ALPHA_STEPS)
+    assert np.abs(own - exact).max() <= 0.5 + 0.51 * float(rounding_margin(len(alpha))) + len(alpha) * LIMIT / (
+        2 * ALPHA_STEPS
+    )
 
 
 @given(low=st.floats(-1e4, 1e4), high=st.floats(-1e4, 1e4), dtype=st.sampled_from(["uint8", "int8"]))
@@ -106,9 +108,7 @@ def test_litert_computes_the_kernel_of_the_emulation(tiny: TinyFiles, tmp_path: 
     running = interpreter(content, keep_all=True)
     details = {entry["index"]: entry for entry in running.get_tensor_details()}
     mixings = [
-        op
-        for op in model.graph.operators
-        if model.kind(op) == "FULLY_CONNECTED" and model.graph.tensors[int(op.outputs[0])].type == 9
+        op for op in model.graph.operators if model.kind(op) == "BATCH_MATMUL" and model.is_constant(int(op.inputs[1]))
     ]
     assert len(mixings) == 2  # the pointwise layers
     for image in images(8):
@@ -119,7 +119,7 @@ def test_litert_computes_the_kernel_of_the_emulation(tiny: TinyFiles, tmp_path: 
             alpha = running.get_tensor(alpha_index).astype(np.float64) + 128
             bank = model.value(bank_index).astype(np.float64)
             bank_scale, scale = (details[index]["quantization"][0] for index in (bank_index, kernel_index))
-            emulated = (alpha / 256) @ bank.T * bank_scale / scale
+            emulated = (alpha / 256) @ bank * bank_scale / scale
             kernel = running.get_tensor(kernel_index).astype(np.float64)
             assert np.abs(kernel - emulated).max() <= 1.0
             assert np.abs(kernel).max() <= LIMIT

@@ -33,7 +33,9 @@ def dynamic(channels: int, out: int, kernel: int = 1, stride: int = 1, groups: i
     attention = Attention(
         channels,
         4,
-        selection=None if chosen == channels else StaticSelection(list(range(0, channels, channels // chosen))[:chosen]),
+        selection=None
+        if chosen == channels
+        else StaticSelection(list(range(0, channels, channels // chosen))[:chosen]),
         selected=chosen,
         hidden=10,
         pool="avg",

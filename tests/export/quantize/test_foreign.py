@@ -1,0 +1,128 @@
+"""Static ONNX classifiers from elsewhere, and models that the quantizer must refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from eamdeploy.data import embedded_sample
+from eamdeploy.errors import UsageError
+from eamdeploy.model_card import read_card
+from eamdeploy.preprocessing import Preprocessing
+from eamdeploy.quantization.inputs import foreign_card
+from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
+from export.quantize.quantizer import open_quantizer
+
+PREPROCESSING = Preprocessing(size=28, mean=(0.286,), std=(0.353,), channels=1)
+
+
+def residual_classifier(path: Path, opset: int, batch: int | str = "N") -> Path:
+    """conv + batch norm + relu + max pool, a residual block, global pool, flatten, gemm: with an old opset's habits."""
+    rng = np.random.default_rng(0)
+
+    def weights(name: str, *shape: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(
+            (rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]) or 1)).astype(np.float32), name
+        )
+
+    ones = [numpy_helper.from_array(rng.uniform(0.5, 1.5, 16).astype(np.float32), n) for n in ("g", "v")]
+    zeros = [numpy_helper.from_array(rng.standard_normal(16).astype(np.float32) * 0.1, n) for n in ("b", "m")]
+    nodes = [
+        helper.make_node("Conv", ["image", "w1"], ["c1"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        helper.make_node("BatchNormalization", ["c1", "g", "b", "m", "v"], ["n1"]),
+        helper.make_node("Relu", ["n1"], ["r1"]),
+        helper.make_node("MaxPool", ["r1"], ["p1"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Conv", ["p1", "w2", "b"], ["c2"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        helper.make_node("Add", ["c2", "p1"], ["a2"]),
+        helper.make_node("Relu", ["a2"], ["r2"]),
+        helper.make_node("GlobalAveragePool", ["r2"], ["gap"]),
+        helper.make_node("Flatten", ["gap"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "w3", "b3"], ["scores"], transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "foreign",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 1, 28, 28])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [batch, 10])],
+        [
+            weights("w1", 16, 1, 3, 3),
+            weights("w2", 16, 16, 3, 3),
+            weights("w3", 10, 16),
+            weights("b3", 10),
+            *ones,
+            *zeros,
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.mark.parametrize(("opset", "batch"), [(11, "N"), (17, 1), (13, 4)])
+def test_a_static_classifier_is_quantized_and_describes_itself(tmp_path: Path, opset: int, batch: int | str) -> None:
+    source = residual_classifier(tmp_path / "net.onnx", opset, batch)
+    data = embedded_sample()
+    card = foreign_card(source, PREPROCESSING, data.classes)
+    options = QuantizeOptions(max_drop=8, calibration_images=60, check_images=120)
+    made = quantize_artifact(source, tmp_path / "net-int8.onnx", options, card=card, calibration=data)
+    # random weights: no accuracy to lose, but the best class must mostly stay
+    assert made.report.outcome.flips < 24
+    layers = made.to_dict()["quantization"]["layers"]
+    assert len(layers) >= 4
+    assert all(row["precision"] == "int8" for row in layers)
+    assert all(row["snr_db"] > 18 for row in layers), layers
+    initializers = onnx.load(str(made.path)).graph.initializer
+    assert {t.data_type for t in initializers if np.prod(t.dims) > 100} == {TensorProto.INT8}
+    assert read_card(made.path).classes == data.classes
+    assert read_card(made.path).preprocessing == PREPROCESSING
+
+
+def save(path: Path, nodes: list[onnx.NodeProto], domain: str = "") -> Path:
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 28, 28])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 28, 28])],
+    )
+    opsets = [helper.make_opsetid("", 17), *([helper.make_opsetid(domain, 1)] if domain else [])]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(path))
+    return path
+
+
+def test_models_it_does_not_know_are_refused_by_name(tmp_path: Path) -> None:
+    custom = save(tmp_path / "custom.onnx", [helper.make_node("Mystery", ["x"], ["y"], domain="acme")], "acme")
+    with pytest.raises(UsageError, match=r"acme\.Mystery"):
+        open_quantizer(custom)
+    plain = save(tmp_path / "plain.onnx", [helper.make_node("Relu", ["x"], ["y"])])
+    with pytest.raises(UsageError, match="no convolution or linear layer but Relu"):
+        open_quantizer(plain)
+    garbage = tmp_path / "garbage.onnx"
+    garbage.write_bytes(b"\x00not a model")
+    with pytest.raises(UsageError, match="not an ONNX model"):
+        open_quantizer(garbage)
+    with pytest.raises(UsageError, match="no such artifact"):
+        open_quantizer(tmp_path / "missing.onnx")
+    text = tmp_path / "net.tflite"
+    text.write_bytes(b"not a flatbuffer at all")
+    with pytest.raises(UsageError, match="not a TFLite file"):
+        open_quantizer(text)
+
+
+def test_a_quantized_model_is_not_quantized_again(tmp_path: Path) -> None:
+    source = residual_classifier(tmp_path / "net.onnx", 17, 1)
+    quantizer = open_quantizer(source)
+    quantizer.calibrate([np.ones((1, 1, 28, 28), np.float32)], "minmax")
+    quantizer.write(tmp_path / "q.onnx", "int8")
+    with pytest.raises(UsageError, match="quantized already"):
+        open_quantizer(tmp_path / "q.onnx")
+
+
+def test_labels_must_be_as_many_as_scores(tmp_path: Path) -> None:
+    source = residual_classifier(tmp_path / "net.onnx", 17, 1)
+    with pytest.raises(UsageError, match="3 labels were given for 10 classes"):
+        foreign_card(source, PREPROCESSING, ("a", "b", "c"))
+    assert foreign_card(source, PREPROCESSING, None).classes[9] == "class 9"
