@@ -53,7 +53,7 @@ class OnnxExporter:
             raise UsageError(
                 f"opset {request.opset} cannot be delivered",
                 why=f"the exporter gave {delivered}",
-                hint="18 to 23 can be, 20 is the default",
+                hint="18 to 24 can be, 20 is the default",
             )
         tensors = rename(model, request.layers)
         _raise_if_too_large(model.ByteSize())

@@ -25,7 +25,8 @@ SIDE = 224
 RACES = (
     ("onnxruntime", ("static.onnx", "eam.onnx")),
     ("onnxruntime", ("static.onnx", "eam-blocked.onnx")),
-    ("onnxruntime", ("textbook.onnx", "eam.onnx")),
+    ("onnxruntime", ("eam.onnx", "textbook.onnx")),
+    ("onnxruntime", ("eam-blocked.onnx", "textbook.onnx")),
     ("litert", ("static.tflite", "eam.tflite")),
 )
 
