@@ -16,6 +16,7 @@ import numpy.typing as npt
 from devices.latency.groups import Group
 from devices.latency.measurements import Conditions
 from devices.latency.model import Model
+from devices.latency.validation import stranger_width
 from eamdeploy.atomic import atomic_write_text
 from eamdeploy.errors import UsageError
 
@@ -33,6 +34,7 @@ class Calibration:
         families: of the networks, with how many of each.
         lowest, highest: of the networks' coordinates (see `terms.coordinates`).
         in_family, out_of_family: half width of a 90 % interval, in predicted spreads.
+        family_error: 90 % of the networks of left-out families were within this (logarithm); None where none was left out.
         tests: errors on what was left out, by test.
         sources: of every measurement.
         origin: "published", or "measured" for the user's own.
@@ -49,6 +51,7 @@ class Calibration:
     highest: tuple[float, ...]
     in_family: float
     out_of_family: float
+    family_error: float | None = None
     tests: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     origin: str = "published"
@@ -59,6 +62,13 @@ class Calibration:
     def name(self) -> str:
         """A file's name, without suffix."""
         return self.conditions.name + ("" if self.origin == "published" else "_measured")
+
+    def half_width(self, spread: float, *, fitted: bool) -> float:
+        """Of a 90 % interval, in the logarithm; `fitted`: the network is of a measured family."""
+        inside, outside = self.in_family * spread, self.out_of_family * spread
+        if fitted:
+            return inside
+        return max(inside, outside if self.family_error is None else stranger_width(outside, self.family_error))
 
     @property
     def title(self) -> str:
@@ -88,7 +98,11 @@ class Calibration:
             "rows": self.rows,
             "families": dict(self.families),
             "range": {"lowest": [round(v, 4) for v in self.lowest], "highest": [round(v, 4) for v in self.highest]},
-            "interval90": {"in_family": round(self.in_family, 4), "out_of_family": round(self.out_of_family, 4)},
+            "interval90": {
+                "in_family": round(self.in_family, 4),
+                "out_of_family": round(self.out_of_family, 4),
+                "family_error": None if self.family_error is None else round(self.family_error, 4),
+            },
             "tests": dict(self.tests),
             "model": self.model.to_dict(),
             "sources": list(self.sources),
@@ -108,6 +122,7 @@ class Calibration:
             tuple(span["highest"]),
             interval["in_family"],
             interval["out_of_family"],
+            interval["family_error"],
             data["tests"],
             tuple(data["sources"]),
             data["origin"],
@@ -116,7 +131,9 @@ class Calibration:
         )
 
 
-def from_group(group: Group, model: Model, in_family: float, out_of_family: float, **more: Any) -> Calibration:
+def from_group(
+    group: Group, model: Model, in_family: float, out_of_family: float, family_error: float | None = None, **more: Any
+) -> Calibration:
     """A calibration of everything that was measured under one set of conditions."""
     from devices.latency.terms import coordinates
 
@@ -134,6 +151,7 @@ def from_group(group: Group, model: Model, in_family: float, out_of_family: floa
         tuple(where.max(0)),
         in_family,
         out_of_family,
+        family_error,
         sources=more.pop("sources", summarised(group.sources)),
         **more,
     )

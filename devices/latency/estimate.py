@@ -144,7 +144,7 @@ def _from_choice(
     prediction = calibration.model.predict(totals)
     log_ms, spread = float(prediction.log_ms[0]), float(prediction.spread[0])
     fitted = not features.is_dynamic and family(features.family) in calibration.families
-    half = (calibration.in_family if fitted else calibration.out_of_family) * spread
+    half = calibration.half_width(spread, fitted=fitted)
     squares = [half, choice.half_width]
     if features.is_dynamic:
         squares.append(DYNAMIC_HALF_WIDTH)

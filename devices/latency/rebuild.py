@@ -18,7 +18,6 @@ import numpy as np
 from devices.latency.calibration import Calibration, from_group, write_calibration
 from devices.latency.groups import Group, Priors, fit_priors, make_groups
 from devices.latency.measurements import Conditions, Row
-from devices.latency.model import Model
 from devices.latency.networks import load_networks
 from devices.latency.populations import POPULATIONS, Population
 from devices.latency.transfer import board_factor, runtime_factor, thread_factor
@@ -76,6 +75,12 @@ def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list
         if done is not None:
             tested.append(done)
             note(f"{population.name}: {len(done.groups)} calibrations")
+    write_all(tested, out)
+    return tested
+
+
+def write_all(tested: Sequence[Evaluated], out: Path) -> None:
+    """Write what the package ships, and remove calibrations that are no longer made."""
     written = set()
     for t in tested:
         for calibration in calibrations(t):
@@ -87,7 +92,6 @@ def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list
     widths = {t.population.name: _pooled_widths(t) for t in tested}
     _write(out / "priors.json", {"schema_version": 1, "priors": priors, "widths": widths})
     _write(out / "transfers.json", {"schema_version": 1, **_transfers([g for t in tested for g in t.groups])})
-    return tested
 
 
 def calibrations(t: Evaluated) -> list[Calibration]:
@@ -95,10 +99,11 @@ def calibrations(t: Evaluated) -> list[Calibration]:
     out = []
     models = {g.conditions: g.model(t.priors) for g in t.groups}
     network_scores = {g.conditions: [r.score for r in _of(g, t.by_network)] for g in t.groups}
-    family_scores = {g.conditions: _as_strangers(g, models[g.conditions], _of(g, t.by_family)) for g in t.groups}
+    family_scores = {g.conditions: [r.score for r in _of(g, t.by_family)] for g in t.groups}
+    family_errors = {g.conditions: [r.log_error for r in _of(g, t.by_family)] for g in t.groups}
     for g in t.groups:
         own = [_of(g, t.by_network), _of(g, t.by_family)]
-        inside, outside = (_width(scores, g.conditions) for scores in (network_scores, family_scores))
+        inside, outside, plain = (_width(x, g.conditions) for x in (network_scores, family_scores, family_errors))
         tests: dict[str, Any] = {
             "leave_network_out": summary(own[0], "network"),
             "leave_family_out": summary(own[1], "family") | {"families": _by_family(own[1])},
@@ -112,9 +117,7 @@ def calibrations(t: Evaluated) -> list[Calibration]:
                 **summary(anchored, "network"),
                 "coverage90_percent": anchor_coverage(g.conditions, t.by_board),
             }
-        out.append(
-            from_group(g, models[g.conditions], inside, max(inside, outside), tests=tests, prior=t.population.name)
-        )
+        out.append(from_group(g, models[g.conditions], inside, outside, plain, tests=tests, prior=t.population.name))
     return out
 
 
@@ -157,16 +160,6 @@ def repeated(g: Group) -> float | None:
 
 def _of(g: Group, results: Sequence[LeftOut]) -> list[LeftOut]:
     return [r for r in results if r.conditions == g.conditions]
-
-
-def _as_strangers(g: Group, model: Model, results: Sequence[LeftOut]) -> list[float]:
-    """Errors on left-out families in units of the spread that the finished fit would give them.
-
-    A network of an unmeasured family may look like measured ones, and then the finished fit is surer of it than the fit that
-    lacked its family was: the width for such a network has to make up for that.
-    """
-    spread = dict(zip(g.networks, model.predict(g.totals).spread, strict=True))
-    return [r.score * r.spread / float(spread[r.network]) for r in results]
 
 
 def _width(scores: dict[Conditions, list[float]], of: Conditions) -> float:

@@ -44,6 +44,11 @@ class LeftOut:
         return abs(math.log(self.measured_ms / self.predicted_ms)) / self.spread
 
     @property
+    def log_error(self) -> float:
+        """How far off, in the logarithm."""
+        return self.score * self.spread
+
+    @property
     def family(self) -> str:
         """Of the network."""
         return family(self.network[0])
@@ -81,13 +86,26 @@ def quantile(scores: Iterable[float], level: float = LEVEL) -> float:
     return ordered[min(math.ceil(level * (len(ordered) + 1)), len(ordered)) - 1]
 
 
+def stranger_width(by_spread: float, plain: float) -> float:
+    """Half width for a network of an unmeasured family: between what its spread says and what such families erred by.
+
+    The spread knows how far the network is from what was measured, but it can look like measured ones and not be; the plain
+    error of families left out knows how wrong that goes, but not how far this one is. Their geometric mean covers best.
+    """
+    return math.sqrt(by_spread * plain)
+
+
 def coverage(results: Sequence[LeftOut], by: str) -> float:
     """The share of left-out measurements within an interval made from the others' errors; NaN without others."""
     inside = []
     for r in results:
-        others = [o.score for o in results if (o.network != r.network if by == "network" else o.family != r.family)]
-        if others:
-            inside.append(r.score <= quantile(others))
+        others = [o for o in results if (o.network != r.network if by == "network" else o.family != r.family)]
+        if not others:
+            continue
+        width = quantile(o.score for o in others) * r.spread
+        if by == "family":
+            width = stranger_width(width, quantile(o.log_error for o in others))
+        inside.append(r.log_error <= width)
     return float(np.mean(inside)) if inside else math.nan
 
 

@@ -128,4 +128,4 @@ def test_every_shipped_calibration_reports_its_errors() -> None:
         assert one["n"] == c.rows, c.name
         assert one["mean_abs_percent"] > 0
         assert c.sources, c.name
-        assert 0 < c.in_family <= c.out_of_family
+        assert 0 < c.half_width(0.05, fitted=True) <= c.half_width(0.05, fitted=False)
