@@ -19,7 +19,13 @@ def registry(tmp_path):
 
 def test_what_is_added_is_read_back(registry):
     board = Board(
-        "my.pi-4", "pi4", 'pi@[2001:db8::1]:2222', identity='/k"ey\\ü', jump="gate", host_key="ssh-ed25519 AAAA", python="p"
+        "my.pi-4",
+        "pi4",
+        "pi@[2001:db8::1]:2222",
+        identity='/k"ey\\ü',
+        jump="gate",
+        host_key="ssh-ed25519 AAAA",
+        python="p",
     )
     registry.add(board)
     registry.add(Board("other", "pi5", "desk"))

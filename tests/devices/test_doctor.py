@@ -29,7 +29,9 @@ PYTHON = PythonFacts(
 
 def findings(changes=None, python=PYTHON):
     values = {name: value for name, value in (PI5 | (changes or {})).items() if value is not None}
-    facts = parse_facts(values, python=python, python_error=None if python else "sh: python3: not found", probe_s=0.1, now=1000.0)
+    facts = parse_facts(
+        values, python=python, python_error=None if python else "sh: python3: not found", probe_s=0.1, now=1000.0
+    )
     return judge(facts)
 
 
@@ -57,7 +59,12 @@ def test_a_healthy_board():
         ({"temperature": "81000"}, "temperature", "warning", "81.0"),
         ({"temperature": None}, "temperature", "note", "no thermal sensor"),
         ({"throttled": "throttled=0x50005"}, "throttling", "problem", "now: under-voltage, throttled"),
-        ({"throttled": "throttled=0x50000"}, "throttling", "warning", "since it was switched on: under-voltage, throttled"),
+        (
+            {"throttled": "throttled=0x50000"},
+            "throttling",
+            "warning",
+            "since it was switched on: under-voltage, throttled",
+        ),
         ({"nvpmodel": "NV Power Mode: 15W;2"}, "power mode", "ok", "15W"),
         ({"pmic": None}, "energy", "note", "null"),
         ({"load": "3.5"}, "load", "warning", "something else is running"),
@@ -83,7 +90,11 @@ def test_one_thing_wrong(changes, check, level, words):
         ({"numpy": "broken: _ARRAY_API not found"}, "numpy", "cannot be imported"),
         ({"platform": "linux-armv7l"}, "machine", "32-bit"),
         ({"runtimes": {"onnxruntime": None, "ai-edge-litert": None}}, "runtimes", "wheels fit for onnxruntime and"),
-        ({"runtimes": {"onnxruntime": "broken: GLIBC_2.38 not found", "ai-edge-litert": None}}, "onnxruntime", "GLIBC_2.38"),
+        (
+            {"runtimes": {"onnxruntime": "broken: GLIBC_2.38 not found", "ai-edge-litert": None}},
+            "onnxruntime",
+            "GLIBC_2.38",
+        ),
     ],
 )
 def test_something_wrong_with_python(changes, check, words):
