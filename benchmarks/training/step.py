@@ -2,8 +2,8 @@
 
     python -m benchmarks.training.step [--threads 2] [--rounds 10]
 
-The grouped formulation is the textbook one: every dynamic convolution is one convolution of B*g groups, and the attention pools with
-``adaptive_avg_pool2d``.
+The grouped formulation is the textbook one: every dynamic convolution is one convolution of B*g groups, and the
+attention pools with ``adaptive_avg_pool2d``.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from eamdeploy.training.allocator import keep_freed_memory
 def grouped_formulation() -> Iterator[None]:
     """The textbook form everywhere, for as long as the block lasts."""
     ours = dynamic_conv.choose, attention.adaptive_pool
-    dynamic_conv.choose = lambda x, bank, geometry: mixing.grouped
-    attention.adaptive_pool = lambda x, size, pool: F.adaptive_avg_pool2d(x, size)
+    dynamic_conv.choose = lambda *_: mixing.grouped
+    attention.adaptive_pool = lambda x, size, _: F.adaptive_avg_pool2d(x, size)
     try:
         yield
     finally:
@@ -68,7 +68,9 @@ def main() -> None:
             grouped.append(second)
     largest = max(float((a - b).abs().max()) for a, b in zip(gradients, textbook, strict=True))
     ratios = sorted(b / a for a, b in zip(ours, grouped, strict=True))
-    print(f"EAM MobileNetV1 x0.25, 32 px, batch {arguments.batch}, {arguments.threads} threads, {arguments.rounds} rounds")
+    print(
+        f"EAM MobileNetV1 x0.25, 32 px, batch {arguments.batch}, {arguments.threads} threads, {arguments.rounds} rounds"
+    )
     print(f"ours {statistics.median(ours):.0f} ms, grouped {statistics.median(grouped):.0f} ms")
     print(f"grouped / ours: median {statistics.median(ratios):.2f}, range {ratios[0]:.2f} to {ratios[-1]:.2f}")
     print(f"largest difference of a gradient: {largest:.1e}")

@@ -69,9 +69,10 @@ class FakeQuantConv2d(nn.Conv2d):
     def of(cls, conv: nn.Conv2d) -> FakeQuantConv2d:
         """One that shares the parameters of ``conv``."""
         made = cls(
-            conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups,
-            bias=conv.bias is not None, device="meta",
-        )  # fmt: skip
+            conv.in_channels, conv.out_channels, 1, groups=conv.groups, bias=conv.bias is not None, device="meta"
+        )
+        made.kernel_size, made.stride = conv.kernel_size, conv.stride
+        made.padding, made.dilation = conv.padding, conv.dilation
         made.weight, made.bias = conv.weight, conv.bias
         return made
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -142,7 +144,7 @@ def test_more_rank_means_less_error() -> None:
             sum(float((made.kernel(a).detach() - w).norm()) for a, w in zip(alpha, case.kernels(), strict=True))
         )
     assert errors[-1] < 1e-9 * errors[0]
-    assert all(later <= earlier * (1 + 1e-6) for earlier, later in zip(errors[:-1], errors[1:], strict=True))
+    assert all(later <= earlier * (1 + 1e-6) for earlier, later in itertools.pairwise(errors))
 
 
 def test_one_direction_is_enough_where_attention_moves_in_one() -> None:
