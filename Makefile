@@ -13,6 +13,8 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	# one layer of timm is compared with; its dependency torchvision is not wanted
+	$(BIN)/python -m pip install --quiet --no-deps 'timm>=1.0,<2'
 	touch $(STAMP)
 
 demo: setup  ## from the shipped checkpoint to a report, on real images, without network

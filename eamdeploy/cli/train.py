@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,6 +96,8 @@ def register(app: typer.Typer) -> None:
                 )
 
             result = run_training(request, show)
+        if int(os.environ.get("RANK", "0")):
+            return  # of several processes the first one speaks
         if result.skipped:
             err_console().print(
                 f"note: {len(result.skipped)} images could not be read and were left out, e.g. {result.skipped[0]}"

@@ -45,8 +45,14 @@ def onnx_expert(layer: str) -> Callable[[Any], None]:
     """One kernel of the bank, 5 % larger."""
 
     def edit(graph: Any) -> None:
-        tensor, bank = _array(graph, _node(graph, f"{layer}.bank/", "MatMul").input[1])
-        bank[1] *= 1.05
+        products = [node for node in graph.node if node.name.startswith(f"{layer}.bank/") and node.op_type == "MatMul"]
+        if products:  # a computed kernel: the bank is one matrix
+            tensor, bank = _array(graph, products[0].input[1])
+            bank[1] *= 1.05
+        else:  # constant kernels: one convolution each, in the bank's order
+            kernels = [node for node in graph.node if node.name.startswith(f"{layer}") and node.op_type == "Conv"]
+            tensor, bank = _array(graph, kernels[1].input[1])
+            bank *= 1.05
         _put(tensor, bank)
 
     return edit
