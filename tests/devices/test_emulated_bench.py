@@ -38,11 +38,12 @@ def test_both_runtimes_answer_on_500_images_as_on_the_host(tmp_path):
     cases = expand([tmp_path / "tiny.onnx", tmp_path / "tiny.tflite"])
     report = bench(Request(cases, Effort(), data=tmp_path / "data", limit=500), choose_targets("pi4"))
     assert [failure.to_dict() for failure in report.failures] == []
-    assert {run.runtime for run in report.runs} == {"onnxruntime", "litert"}
-    for run in report.runs:
+    emulated = [run for run in report.runs if run.provenance.kind == "emulated"]
+    assert {run.runtime for run in emulated} == {"onnxruntime", "litert"}
+    for run in emulated:
         assert run.accuracy.n >= 498
         assert run.accuracy.flips <= 1
-        assert run.provenance.kind != "measured"
+    assert all(run.provenance.kind != "measured" for run in report.runs)
 
 
 def test_instructions_repeat_over_boots(tmp_path):

@@ -49,7 +49,7 @@ def test_a_workflow_asks_for_no_more_than_it_needs(path: Path) -> None:
     assert workflow["permissions"] == {"contents": "read"}
     for step in _steps(path):
         if str(step.get("uses", "")).startswith("actions/checkout@"):
-            assert step["with"] == {"persist-credentials": False}
+            assert step["with"]["persist-credentials"] is False
         # nothing from a pull request is put into a shell
         assert "${{ github.event" not in str(step.get("run", ""))
 

@@ -114,7 +114,11 @@ def test_a_foreign_artifact_without_preprocessing_is_told_what_to_add(tmp_path: 
     code, _, err = run("quantize", source)
     assert code == 2
     assert "--preprocessing" in err
-    code, _, err = run("quantize", source, "--preprocessing", '{"size": 32, "channels": 1, "mean": [0], "std": [1]}')
+    for kind in ("a", "b"):
+        (tmp_path / "d" / kind).mkdir(parents=True)
+        Image.new("L", (28, 28), 90).save(tmp_path / "d" / kind / "0.png")
+    grey = '{"size": 32, "channels": 1, "mean": [0], "std": [1]}'
+    code, _, err = run("quantize", source, "--preprocessing", grey, "--calibration", tmp_path / "d")
     assert code == 2
     assert "does not fit the artifact" in " ".join(err.split())
 

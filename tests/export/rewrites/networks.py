@@ -20,6 +20,20 @@ def images(count: int = 1, seed: int = 9) -> torch.Tensor:
     return torch.randn(count, *SHAPE, generator=generator) + torch.randn(count, 3, 1, 1, generator=generator)
 
 
+def settle(network: Network) -> Network:
+    """Give the batch norms statistics of the network as it is now, so that signals keep their size."""
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean
+    network.train()
+    with torch.no_grad():
+        network(images(16, seed=3))
+    for norm in norms:
+        norm.momentum = 0.1
+    return network.eval()
+
+
 def moving_network(spread: float, **fields: object) -> Network:
     """Each attention's scores vary over images with a standard deviation of ``spread``, layer by layer."""
     spec = ArchSpec(**{"width": 0.25, "input_px": PX, "classes": 10, **fields})  # type: ignore[arg-type]
