@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import Annotated
 
 import typer
@@ -30,7 +29,6 @@ COMMANDS = (
     "gate",
     "report",
     "demo",
-    "config_",
 )
 
 
@@ -70,7 +68,5 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_root)
     for name in COMMANDS:
-        if importlib.util.find_spec(f"eamdeploy.cli.{name}") is None:
-            continue
         importlib.import_module(f"eamdeploy.cli.{name}").register(app)
     return app
