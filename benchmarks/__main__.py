@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-MODULES = ("benchmarks.training.step", "benchmarks.export.whole_network")
+COMMANDS = (
+    ("benchmarks.training.step",),
+    ("benchmarks.export.whole_network", "--out", "out/whole-network"),
+)
 
-for module in MODULES:
-    print(f"\n== {module}", flush=True)
-    code = subprocess.run([sys.executable, "-m", module], check=False).returncode
+for command in COMMANDS:
+    print(f"\n== {' '.join(command)}", flush=True)
+    code = subprocess.run([sys.executable, "-m", *command], check=False).returncode
     if code:
         sys.exit(code)
