@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         noise: Annotated[
             float, typer.Option("--noise", min=0.0, help="Relative spread of each bank's kernels.")
-        ] = 0.003,
+        ] = 0.002,
         as_json: JsonOption = False,
     ) -> None:
         """Bring in a static MobileNet's weights, as they are (--conv static) or as the start of a dynamic network."""

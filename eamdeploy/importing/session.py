@@ -48,7 +48,7 @@ def import_weights(
     *,
     labels: Path | None = None,
     resize: int | None = None,
-    noise: float = 0.003,
+    noise: float = 0.002,
 ) -> ImportResult:
     """Write a checkpoint of ``spec`` that starts from the static weights in ``source``.
 

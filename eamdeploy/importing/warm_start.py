@@ -18,7 +18,7 @@ from eamdeploy.networks.spec import ArchSpec
 
 
 @torch.no_grad()
-def warm_start(static: Network, spec: ArchSpec, noise: float = 0.003) -> Network:
+def warm_start(static: Network, spec: ArchSpec, noise: float = 0.002) -> Network:
     """A network of ``spec`` (``dynet`` or ``eam``) that starts from ``static``'s weights.
 
     Args:
