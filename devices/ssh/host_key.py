@@ -35,6 +35,7 @@ async def fetch_host_key(target: SshTarget, fingerprint: str, *, name: str, time
             f"'{fingerprint}' is no fingerprint", hint="it begins with SHA256:, as ssh-keygen -l prints it on the board"
         )
     seen: list[str] = []
+    lost: asyncssh.ConnectionLost | None = None
     for kind in _KINDS:
         try:
             async with asyncio.timeout(timeout_s):
@@ -47,6 +48,10 @@ async def fetch_host_key(target: SshTarget, fingerprint: str, *, name: str, time
                 )
         except asyncssh.KeyExchangeFailed:  # no key of this kind
             continue
+        except asyncssh.ConnectionLost as error:
+            # a server may hang up before its refusal of this kind arrives; the other kinds tell
+            lost = error
+            continue
         except (OSError, asyncssh.Error, TimeoutError) as error:
             raise connect_failure(error, name=name, target=target, key=OfferedKey(), limit_s=timeout_s) from error
         if key is None:
@@ -54,6 +59,8 @@ async def fetch_host_key(target: SshTarget, fingerprint: str, *, name: str, time
         if key.get_fingerprint() == fingerprint:
             return key.export_public_key("openssh").decode().strip()
         seen.append(key.get_fingerprint())
+    if lost is not None and not seen:
+        raise connect_failure(lost, name=name, target=target, key=OfferedKey(), limit_s=timeout_s) from lost
     raise BoardUnreachable(
         "the board does not show that host key",
         where=f"{name}, {target}",
