@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -232,16 +233,10 @@ def _resume(out: Path, settings: dict[str, Any]) -> TrainingState:
     if not path.exists():
         return TrainingState(settings=settings)
     state = TrainingState.load(path)
-    if state.settings != _as_json(settings):
+    if state.settings != json.loads(json.dumps(settings)):  # as they come back from the file
         hint = "give another --out, or --no-resume to start anew"
         raise UsageError("the folder holds a run with other settings", where=out, hint=hint)
     return state
-
-
-def _as_json(settings: dict[str, Any]) -> Any:
-    import json
-
-    return json.loads(json.dumps(settings))
 
 
 def _store(
@@ -255,11 +250,8 @@ def _store(
     meta: dict[str, Any],
 ) -> None:
     """The model first, then the state that makes it part of the run: a stop between the two repeats one epoch."""
-    final = network
     if options.anneal_to is not None:
         # the temperature is part of the function: the stored spec carries the one the weights were last used with
-        from dataclasses import replace
-
         temperature = next(iter(network.dynamic_layers().values())).attention.temperature
         network.spec = replace(network.spec, temperature=temperature)
     details = {
@@ -272,7 +264,7 @@ def _store(
     }
     save_checkpoint(
         out / "model.safetensors",
-        final,
+        network,
         preprocessing=preprocessing.to_dict(),
         classes=data.classes,
         meta=details,
