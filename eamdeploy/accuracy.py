@@ -12,6 +12,7 @@ import numpy.typing as npt
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.class_map import output_indices
 from eamdeploy.data.dataset import take
+from eamdeploy.data.open import in_order_of
 from eamdeploy.data.stream import chunks
 from eamdeploy.errors import MeasurementError, UsageError
 from eamdeploy.model_card import ModelCard, read_card
@@ -70,6 +71,8 @@ def evaluate(
     card = read_card(model)
     from eamdeploy.data import sample_for
 
+    if dataset is not None and class_map is None:
+        dataset = in_order_of(dataset, card.classes)
     data = take(dataset if dataset is not None else sample_for(card.classes), limit)
     targets = np.asarray(output_indices(data.classes, card.classes, class_map, where=data.name))
     chosen = get_runtime(runtime) if runtime else runtime_for(card.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -29,16 +30,20 @@ def read_image(path: Path) -> Image.Image:
 
 
 class FolderDataset:
-    """``root/CLASS/*.jpg``: classes are the sorted names of the folders that hold images, at any depth below them."""
+    """``root/CLASS/*.jpg``: classes are the sorted names of the folders that hold images, at any depth below them.
+
+    A class with a slash in its name (Fashion-MNIST has one) is a folder in a folder.
+    """
 
     def __init__(self, root: Path, classes: tuple[str, ...] | None = None) -> None:
         self.root, self.name = root, root.name
-        folders = {folder.name: folder for folder in sorted(root.iterdir()) if folder.is_dir()}
-        found = {name: _images(folder) for name, folder in folders.items()}
+        folders = [folder.name for folder in sorted(root.iterdir()) if folder.is_dir()]
+        names = folders if classes is None else classes
+        found = {name: _images(root / name) for name in names if name in folders or (root / name).is_dir()}
         self.classes = classes if classes is not None else tuple(name for name, files in found.items() if files)
         self.files = [(file, self.classes.index(name)) for name in self.classes for file in found.get(name, [])]
         if not self.files:
-            raise DataError("no images in the folder", where=root, hint="it should hold one folder of images per class")
+            raise _nothing(root, folders, classes or ())
 
     def __len__(self) -> int:
         """Number of images."""
@@ -55,6 +60,18 @@ class FolderDataset:
     def key(self, index: int) -> str:
         """Its path below the root."""
         return self.files[index][0].relative_to(self.root).as_posix()
+
+
+def _nothing(root: Path, folders: Sequence[str], classes: Sequence[str]) -> DataError:
+    holding = next((name for name in folders if _images(root / name)), None)
+    if holding is None or not classes:
+        return DataError("no images in the folder", where=root, hint="it should hold one folder of images per class")
+    return DataError(
+        "no folder of images is named after a class",
+        where=root,
+        why=f"the folders have other names (such as '{holding}') than the classes (such as '{classes[0]}')",
+        hint="rename the folders, or give other data",
+    )
 
 
 def _images(folder: Path) -> list[Path]:

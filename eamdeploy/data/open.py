@@ -48,6 +48,15 @@ def open_images(root: Path | str, classes: tuple[str, ...], split: str = "test")
 
     Other names are no error: what only looks at the pictures has no use for labels.
     """
-    found = open_dataset(root, split)
-    same = found.classes != classes and sorted(found.classes) == sorted(classes)
-    return open_dataset(root, split, classes) if same else found
+    return in_order_of(open_dataset(root, split), classes)
+
+
+def in_order_of(found: ImageDataset, classes: tuple[str, ...]) -> ImageDataset:
+    """A tree of images with its labels in the order of ``classes``, where those are its folders' names; else ``found``.
+
+    A class with a slash in its name is a folder in a folder, which is not seen from the top.
+    """
+    if not isinstance(found, FolderDataset) or found.classes == classes:
+        return found
+    same = sorted(found.classes) == sorted(classes) or all((found.root / name).is_dir() for name in classes)
+    return FolderDataset(found.root, classes) if same and classes else found

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eamdeploy.data import embedded_sample, open_dataset, sample_for
+from eamdeploy.data import embedded_sample, open_dataset, open_images, sample_for
 from eamdeploy.data.dataset import content_hash, take
 from eamdeploy.data.idx import FASHION_CLASSES
 from eamdeploy.errors import DataError
@@ -129,3 +129,24 @@ def test_content_hash_follows_pixels_not_storage(tmp_path: Path) -> None:
     with Image.open(tmp_path / "a.png") as stored:
         assert content_hash(stored) == content_hash(image)
     assert content_hash(embedded_sample().image(1)) != content_hash(image)
+
+
+def test_folders_that_are_no_classes_are_told_from_folders_without_images(tmp_path: Path) -> None:
+    (tmp_path / "n01440764").mkdir()
+    with pytest.raises(DataError, match="no images in the folder"):
+        open_dataset(tmp_path, classes=("tench", "goldfish"))
+    Image.new("RGB", (4, 4)).save(tmp_path / "n01440764" / "a.png")
+    with pytest.raises(DataError, match=r"other names \(such as 'n01440764'\) than the classes \(such as 'tench'\)"):
+        open_dataset(tmp_path, classes=("tench", "goldfish"))
+
+
+def test_a_class_with_a_slash_is_a_folder_in_a_folder(tmp_path: Path) -> None:
+    for name in ("trouser", "t-shirt/top"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / name / "a.png")
+    data = open_images(tmp_path, ("t-shirt/top", "trouser"))
+    assert data.classes == ("t-shirt/top", "trouser")
+    assert sorted((data.key(index), data.label(index)) for index in range(len(data))) == [
+        ("t-shirt/top/a.png", 0), ("trouser/a.png", 1),
+    ]  # fmt: skip
+    assert open_dataset(tmp_path).classes == ("t-shirt", "trouser")
