@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -44,3 +45,5 @@ class Network(nn.Module):
         """Give every attention the same softmax temperature (Chen et al. 2020 anneal it in training)."""
         for layer in self.dynamic_layers().values():
             layer.attention.temperature = temperature
+        # the temperature is part of the function: the spec stored with the weights must carry it
+        self.spec = replace(self.spec, temperature=temperature)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -250,10 +250,6 @@ def _store(
     meta: dict[str, Any],
 ) -> None:
     """The model first, then the state that makes it part of the run: a stop between the two repeats one epoch."""
-    if options.anneal_to is not None:
-        # the temperature is part of the function: the stored spec carries the one the weights were last used with
-        temperature = next(iter(network.dynamic_layers().values())).attention.temperature
-        network.spec = replace(network.spec, temperature=temperature)
     details = {
         "data": data.name,
         "top1": round(state.history[-1]["top1"], 2),
