@@ -22,7 +22,7 @@ from eamdeploy.training.allocator import keep_freed_memory
 from eamdeploy.training.batches import Batches
 from eamdeploy.training.logs import write_logs
 from eamdeploy.training.parallel import Parallel, make_parallel
-from eamdeploy.training.qat import qat_precision
+from eamdeploy.training.qat import qat_precision, ranges_of, restore_ranges
 from eamdeploy.training.recipes import Recipe
 from eamdeploy.training.state import TrainingState, momentum_of, restore_momentum
 
@@ -111,6 +111,7 @@ def train(
         network.load_state_dict(state.weights)
     optimizer = _optimizer(network, recipe)
     restore_momentum(network, optimizer, state.momentum)
+    restore_ranges(network, state.ranges)
     if options.ema is not None and not state.average:
         state.average = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     wrapped, wrapped_optimizer = parallel.setup(network, optimizer)
@@ -122,6 +123,7 @@ def train(
         state.epoch = epoch + 1
         state.weights = dict(network.state_dict())
         state.momentum = momentum_of(network, optimizer)
+        state.ranges = ranges_of(network)
         if parallel.rank == 0:
             _store(out, network, state, preprocessing, train_data, options, recipe, meta or {})
         parallel.barrier()

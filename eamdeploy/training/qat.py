@@ -31,7 +31,8 @@ SMALLEST = 1e-8
 class FakeQuantMap(nn.Module):
     """``inner``, its output rounded to 8 bits of a running range: ``(B, C, H, W) -> (B, O, H', W')``.
 
-    The range is a running mean of the batches' extremes, followed in training mode alone. It is no part of the checkpoint.
+    The range is a running mean of the batches' extremes, followed in training mode alone. It is part of a run's state, not of
+    the checkpoint.
     """
 
     low: Tensor
@@ -42,7 +43,11 @@ class FakeQuantMap(nn.Module):
         self.inner = inner
         self.register_buffer("low", torch.zeros(()), persistent=False)
         self.register_buffer("high", torch.zeros(()), persistent=False)
-        self.seen = False
+
+    @property
+    def seen(self) -> bool:
+        """Whether any map came by."""
+        return bool(self.high > self.low)
 
     def forward(self, x: Tensor) -> Tensor:
         """The rounded output of ``inner``."""
@@ -55,7 +60,6 @@ class FakeQuantMap(nn.Module):
                 share = FOLLOW if self.seen else 1.0
                 self.low.lerp_(y.min().clamp(max=0.0).to(self.low), share)
                 self.high.lerp_(y.max().clamp(min=0.0).to(self.high), share)
-                self.seen = True
         scale = ((self.high - self.low) / 255).clamp(min=SMALLEST)
         zero_point = torch.round(-self.low / scale).clamp(0, 255).to(torch.int32)
         rounded: Tensor = torch.fake_quantize_per_tensor_affine(y, scale, zero_point, 0, 255)
@@ -128,8 +132,24 @@ def prepare_qat(network: Network, precision: str = "int8") -> Network:
             block.pad, first = FakeQuantMap(block.pad), False
     for sum_or_product in [m for m in network.modules() if isinstance(m, (InvertedResidual, SqueezeExcite))]:
         if isinstance(sum_or_product, SqueezeExcite) or sum_or_product.residual:
-            sum_or_product.register_forward_hook(_RoundOutput())
+            sum_or_product.add_module("rounded", FakeQuantMap(nn.Identity()))
+            sum_or_product.register_forward_hook(_round_output)
     return network
+
+
+def ranges_of(network: nn.Module) -> dict[str, Tensor]:
+    """The running ranges ``(low, high)`` by module: with the weights, what training goes on from."""
+    found = [(name, module) for name, module in network.named_modules() if isinstance(module, FakeQuantMap)]
+    return {name: torch.stack((module.low, module.high)) for name, module in found}
+
+
+def restore_ranges(network: nn.Module, ranges: dict[str, Tensor]) -> None:
+    """The inverse of :func:`ranges_of`."""
+    for name, bounds in ranges.items():
+        module = network.get_submodule(name)
+        if isinstance(module, FakeQuantMap):
+            module.low.copy_(bounds[0])
+            module.high.copy_(bounds[1])
 
 
 def qat_precision(network: nn.Module) -> str | None:
@@ -137,16 +157,12 @@ def qat_precision(network: nn.Module) -> str | None:
     return "int8" if any(isinstance(module, FakeQuantMap) for module in network.modules()) else None
 
 
-class _RoundOutput:
-    """A forward hook that rounds a module's output as :class:`FakeQuantMap` does."""
-
-    def __init__(self) -> None:
-        self.quant = FakeQuantMap(nn.Identity())
-
-    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        del inputs
-        self.quant.train(module.training)
-        return self.quant.round(output)
+def _round_output(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    """A forward hook that rounds a module's output by its ``rounded``."""
+    del inputs
+    rounded = module.get_submodule("rounded")
+    result: Tensor = rounded(output)
+    return result
 
 
 def _per_channel(weight: Tensor, scale: Tensor, axis: int) -> Tensor:

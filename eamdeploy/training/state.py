@@ -22,6 +22,7 @@ class TrainingState:
 
     Attributes:
         settings: the run's settings; a resumed run must have the same.
+        ranges: of the maps, in quantization-aware training.
     """
 
     epoch: int = 0
@@ -30,6 +31,7 @@ class TrainingState:
     weights: dict[str, Tensor] = field(default_factory=dict)
     momentum: dict[str, Tensor] = field(default_factory=dict)
     average: dict[str, Tensor] = field(default_factory=dict)
+    ranges: dict[str, Tensor] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write the state, whole or not at all."""
@@ -37,7 +39,7 @@ class TrainingState:
 
         tensors = {
             f"{part}:{name}": tensor.detach().contiguous().clone()
-            for part in ("weights", "momentum", "average")
+            for part in ("weights", "momentum", "average", "ranges")
             for name, tensor in getattr(self, part).items()
         }
         document = {"epoch": self.epoch, "history": self.history, "settings": self.settings}
