@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eamdeploy.data import ImageDataset, open_dataset
+from eamdeploy.data import ImageDataset, open_images
 from eamdeploy.data.dataset import take
 from eamdeploy.errors import DataError, UsageError
 from eamdeploy.networks.checkpoint import Checkpoint
@@ -78,7 +78,7 @@ def attention_report(checkpoint: Checkpoint, data: Path | ImageDataset, limit: i
     """
     if not checkpoint.network.dynamic_layers():
         raise UsageError("the network has no attention", where=checkpoint.name, why="every layer of it is static")
-    dataset = open_dataset(data, "train", checkpoint.classes) if isinstance(data, Path) else data
+    dataset = _seen(data, checkpoint.classes) if isinstance(data, Path) else data
     images = take(dataset, limit or DEFAULT_IMAGES)
     skipped: list[str] = []
     feeds = _batches(images, Preprocessing.from_dict(checkpoint.preprocessing), skipped)
@@ -87,6 +87,13 @@ def attention_report(checkpoint: Checkpoint, data: Path | ImageDataset, limit: i
         raise DataError("none of the images could be read", where=images.name)
     layers = tuple(statistics.values())
     return AttentionReport(checkpoint.name, images.name, layers[0].images, layers, tuple(skipped))
+
+
+def _seen(root: Path, classes: tuple[str, ...]) -> ImageDataset:
+    try:
+        return open_images(root, classes, "train")
+    except DataError:
+        return open_images(root, classes, "test")
 
 
 def _batches(images: ImageDataset, preprocessing: Preprocessing, skipped: list[str]) -> Iterator[Tensor]:

@@ -30,6 +30,10 @@ def report_command(
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write a Markdown report here, for a pull request; '-' is stdout.")
     ] = None,
+    attention: Annotated[
+        list[Path] | None,
+        typer.Option("--attention", help="What 'describe CKPT --attention DIR --json' printed, to be shown as well."),
+    ] = None,
     title: Annotated[str, typer.Option("--title", help="The report's title.")] = "eamdeploy report",
     artifact: ArtifactFilter = None,
     device: DeviceFilter = None,
@@ -50,7 +54,7 @@ def report_command(
     from eamdeploy.store import RunFilter, open_store
 
     where = RunFilter(artifact, device, board, runtime, precision, None, None, None, commit, None, since, until)
-    material = collect(open_store(store), where, limit=limit)
+    material = collect(open_store(store), where, limit=limit, attention=attention or ())
     written: dict[str, str] = {}
     if markdown is not None:
         text = render_markdown(material, title)

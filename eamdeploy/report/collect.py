@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eamdeploy.report.attention import AttentionFile, read_attention
 from eamdeploy.results import Run
 from eamdeploy.store import RunFilter, Store
 
@@ -20,10 +21,12 @@ class Material:
     Attributes:
         runs: latest first, with their samples.
         manifests: by the artifact's SHA-256.
+        attention: of checkpoints over images, as the user gave it.
     """
 
     runs: tuple[Run, ...]
     manifests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    attention: tuple[AttentionFile, ...] = ()
 
     def newest(self) -> tuple[Run, ...]:
         """The latest run of each artifact, device and setting: what the figures show."""
@@ -61,13 +64,17 @@ class Material:
             yield name, {**manifest, **_entry(manifest, name, run.artifact_sha256)}
 
 
-def collect(store: Store, where: RunFilter | None = None, *, limit: int = DEFAULT_LIMIT) -> Material:
-    """The latest ``limit`` runs that meet ``where``, and their manifests.
+def collect(
+    store: Store, where: RunFilter | None = None, *, limit: int = DEFAULT_LIMIT, attention: Iterable[Path] = ()
+) -> Material:
+    """The latest ``limit`` runs that meet ``where``, their manifests, and the files of attention statistics.
 
     Raises:
         StoreError: when there is no store or it cannot be read.
+        DataError: when a file of ``attention`` is something else.
     """
-    return Material(tuple(store.runs(where, limit=limit, samples=True)), store.manifests())
+    found = tuple(read_attention(path) for path in attention)
+    return Material(tuple(store.runs(where, limit=limit, samples=True)), store.manifests(), found)
 
 
 def _entry(manifest: Mapping[str, Any], name: str, sha256: str) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Tables from the artifacts' manifests: parity, quantization, lowerings, attention; what one lacks is left out."""
+"""Tables from the artifacts' manifests: parity, quantization, lowerings; what one lacks is left out."""
 
 from __future__ import annotations
 
@@ -79,27 +79,6 @@ def plan_table(names: Names, entries: Entries) -> Table | None:
             )
     columns = ("artifact", "layer", "kind", "bank", "lowering", ">ms, planned", "why")
     return _table(names, "lowerings", "Lowering of each dynamic layer", columns, rows)
-
-
-def attention_table(names: Names, entries: Entries) -> Table | None:
-    """How much the mixing weights of each layer move, and how far the kernels they mix then are from the mean."""
-    rows: list[list[Cell | str]] = []
-    for name, entry in entries:
-        for position, layer in enumerate(dicts(entry.get("attention"))):
-            figures = [
-                layer.get(key) for key in ("movement", "movement_max", "effective_rank", "distance", "distance_max")
-            ]
-            head: list[Cell | str] = [
-                name,
-                Cell(str(layer.get("layer", "")), position),
-                value_cell(layer.get("images")),
-            ]
-            rows.append([*head, *map(value_cell, figures)])
-    columns = (
-        "artifact", "layer", ">images", ">movement", ">largest", ">effective rank", ">distance",
-        ">largest distance",
-    )  # fmt: skip
-    return _table(names, "attention", "Mixing weights over images, by layer", columns, rows)
 
 
 def layers_table(names: Names, name: str, costs: Sequence[LayerCost]) -> Table | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from eamdeploy.findings import escape_cell
 from eamdeploy.findings import table as markdown_table
 from eamdeploy.report import words
+from eamdeploy.report.attention import AttentionFile, attention_table
 from eamdeploy.report.collect import Material
 from eamdeploy.report.manifest_tables import parity_table
 from eamdeploy.report.model import Names, Table
@@ -24,8 +25,16 @@ def render_markdown(material: Material, title: str) -> str:
     parts = [f"## {escape_cell(title)}\n", _runs(newest)]
     tables = (differences_table(names, material.groups()), parity_table(names, list(material.entries())))
     parts += [_table(found) for found in tables if found is not None]
+    parts += [_attention(names, file) for file in material.attention]
     parts.append("_~ is an estimate of the latency model; intervals: 95 % of a measurement, 90 % of an estimate._\n")
     return "\n".join(parts)
+
+
+def _attention(names: Names, file: AttentionFile) -> str:
+    found = attention_table(names, [file])
+    # a long table, folded so that it does not bury what comes before it
+    folded = f"<details><summary>every layer</summary>\n{_table(found)}\n</details>\n" if found else ""
+    return f"\n**Attention of {escape_cell(file.title)}**: {escape_cell(file.sentence)}.\n\n{folded}"
 
 
 def _runs(runs: Sequence[Run]) -> str:

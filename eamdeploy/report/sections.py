@@ -10,6 +10,7 @@ from typing import TypeVar
 import eamdeploy
 from eamdeploy.report import manifest_tables as manifest
 from eamdeploy.report import words
+from eamdeploy.report.attention import attention_table
 from eamdeploy.report.collect import Material
 from eamdeploy.report.figures.attention import attention_figure
 from eamdeploy.report.figures.conditions import conditions_figure
@@ -61,8 +62,9 @@ def _choice(material: Material, names: Names) -> Section:
         for place, runs in _by_place(material.newest()).items()
     ]
     drawn = any(group.figures for group in groups)
+    several = any(len(pareto_front(runs)) > 1 for runs in _by_place(material.newest()).values())
     absent = "" if drawn else "No run has both a latency and an accuracy: run 'eamdeploy bench' with --data."
-    text = "The variants that no other beats in both accuracy and latency lie on the dashed line." if drawn else ""
+    text = "The variants that no other beats in both accuracy and latency lie on the dashed line." if several else ""
     return Section("choice", "Which one to ship", text, tuple(groups), absent=absent)
 
 
@@ -123,15 +125,20 @@ def _layers(material: Material, names: Names) -> Section:
 
 
 def _attention(material: Material, names: Names) -> Section:
-    entries = list(material.entries())
     figures = _present(
-        attention_figure(names.unique(f"attention {name}"), name, manifest.dicts(entry.get("attention")))
-        for name, entry in entries
+        attention_figure(names.unique(f"attention {file.title}"), file.title, file.layers)
+        for file in material.attention
     )
-    tables = _present([manifest.attention_table(names, entries)])
-    absent = "" if tables else "The manifests hold no attention statistics."
-    text = "A layer whose weights hardly move could have one fixed kernel; one that moves much earns its experts."
-    return Section("attention", "Attention", text if tables else "", (), figures, tables, absent)
+    tables = _present([attention_table(names, material.attention)])
+    absent = (
+        "No attention was given: 'eamdeploy describe CKPT --attention DIR --json > attention.json' measures it over "
+        "images, 'eamdeploy report --attention attention.json' shows it."
+    )
+    text = (
+        "Alpha moves by the sum of |alpha - its mean|, of 2 at most. A layer whose weights hardly move could have one fixed "
+        "kernel; one that moves much earns its experts. "
+    ) + " ".join(f"{file.sentence}." for file in material.attention if file.sentence)
+    return Section("attention", "Attention", text if tables else "", (), figures, tables, "" if tables else absent)
 
 
 def _parity(material: Material, names: Names) -> Section:

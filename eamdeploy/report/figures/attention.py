@@ -9,63 +9,61 @@ from eamdeploy.report.model import Figure
 from eamdeploy.report.svg import INK, MUTED, SERIES, draw_figure
 from eamdeploy.report.words import shorten
 
-_KERNELS = 6
+# of the two panels: keys of the mean and of the most over the images, factor, label, and a place worth a line
+_PANELS = (
+    ("movement", "movement_max", 1.0, "alpha moves by (2 at most)", 2.0),
+    ("distance", "distance_max", 100.0, "kernel from its mean, %", 2.0),
+)
+# nothing moves less than single precision can say, and a logarithmic axis has no zero
+_FLOOR = 1e-6
 
 
 def attention_figure(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Figure | None:
-    """Range and mean of each kernel's weight over images, a row a layer; ``None`` without statistics."""
-    shown = [row for row in rows if _numbers(row.get("mean")) and row.get("layer")]
+    """Mean and greatest movement of alpha and of the kernel it mixes, a row a layer; ``None`` without statistics."""
+    shown = [row for row in rows if row.get("layer") and all(_pair(row, *panel[:3]) for panel in _PANELS)]
     if not shown:
         return None
-    height = 1.3 + 0.24 * len(shown)
-    kernels = max(len(_numbers(row["mean"])) for row in shown)
+    height = 1.2 + 0.2 * len(shown)
 
     def draw(canvas: Any, narrow: bool) -> None:
-        axes = canvas.add_subplot()
-        for position, row in enumerate(shown):
-            _row(axes, row, position)
-        axes.set_yticks(
-            range(len(shown)), [shorten(str(row["layer"]), 24 if narrow else 44) for row in shown], fontsize=8
-        )
-        axes.tick_params(axis="y", length=0, labelcolor=INK)
-        axes.invert_yaxis()
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_xlabel("weight of each kernel: mean (dot), range over images (line)")
-        axes.axvline(1 / kernels, color=MUTED, lw=1, ls=(0, (2, 3)), zorder=1)
-        axes.margins(y=0.02)
-        from matplotlib.lines import Line2D
+        from matplotlib.ticker import FuncFormatter, NullFormatter
 
-        handles = [
-            Line2D([], [], color=SERIES[index], marker="o", ms=4, label=f"kernel {index + 1}")
-            for index in range(min(kernels, _KERNELS))
-        ]
-        canvas.legend(handles=handles, loc="outside upper left", ncols=2 if narrow else len(handles))
+        panels = canvas.subplots(2, 1) if narrow else canvas.subplots(1, 2, sharey=True)
+        for number, (axes, panel) in enumerate(zip(panels, _PANELS, strict=True)):
+            mean, most, factor, label, line = panel
+            for position, row in enumerate(shown):
+                low, high = _pair(row, mean, most, factor) or (_FLOOR, _FLOOR)
+                axes.plot([low, high], [position, position], color=SERIES[number], lw=1.6, solid_capstyle="round")
+                axes.plot([low], [position], marker="o", ms=4, color=SERIES[number], zorder=3)
+            axes.axvline(line, color=MUTED, lw=1, ls=(0, (2, 3)), zorder=1)
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.set_xlabel(label)
+            axes.set_ylim(len(shown) - 0.4, -0.6)
+            axes.tick_params(axis="y", length=0, labelcolor=INK)
+            axes.grid(visible=False, axis="y")
+            if narrow or number == 0:
+                labels = [shorten(str(row["layer"]), 24 if narrow else 40) for row in shown]
+                axes.set_yticks(range(len(shown)), labels, fontsize=8)
 
-    moving = max(shown, key=lambda row: float(row.get("movement") or 0.0))
-    still = min(shown, key=lambda row: float(row.get("movement") or 0.0))
+    moving = max(shown, key=lambda row: float(row["movement"]))
+    still = min(shown, key=lambda row: float(row["movement"]))
     described = (
         f"Mixing weights of {len(shown)} dynamic layers of {title}. They move most in {moving['layer']} "
-        f"({float(moving.get('movement') or 0.0):.3g}) and least in {still['layer']} "
-        f"({float(still.get('movement') or 0.0):.3g}); 2 is the most there can be."
+        f"({float(moving['movement']):.3g}) and least in {still['layer']} "
+        f"({float(still['movement']):.3g}); 2 is the most there can be."
     )
-    caption = f"{title}: how the mixing weights vary over images. Dotted: all kernels alike."
-    return draw_figure(name, caption, described, draw, wide=height, narrow=height + 0.4)
+    caption = (
+        f"{title}. Dot: mean over images; line: up to the most on any. Dotted: 2, the most that alpha can move, and 2 %, "
+        "below which a kernel is as good as static."
+    )
+    return draw_figure(name, caption, described, draw, wide=height, narrow=2 * height)
 
 
-def _row(axes: Any, row: Mapping[str, Any], position: int) -> None:
-    mean = _numbers(row.get("mean"))
-    spread = _numbers(row.get("std")) or [0.0] * len(mean)
-    low = _numbers(row.get("low")) or [m - s for m, s in zip(mean, spread, strict=False)]
-    high = _numbers(row.get("high")) or [m + s for m, s in zip(mean, spread, strict=False)]
-    count = min(len(mean), len(low), len(high), _KERNELS)
-    for kernel in range(count):
-        height = position + (kernel - (count - 1) / 2) * 0.7 / count
-        axes.plot([low[kernel], high[kernel]], [height, height], color=SERIES[kernel], lw=1.4, solid_capstyle="round")
-        axes.plot([mean[kernel]], [height], marker="o", ms=2.8, color=SERIES[kernel], zorder=3)
-
-
-def _numbers(value: Any) -> list[float]:
-    try:
-        return [float(item) for item in value]
-    except (TypeError, ValueError):
-        return []
+def _pair(row: Mapping[str, Any], mean: str, most: str, factor: float) -> tuple[float, float] | None:
+    values = [row.get(key) for key in (mean, most)]
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return None
+    low, high = (max(_FLOOR, factor * float(value)) for value in values if value is not None)
+    return low, high

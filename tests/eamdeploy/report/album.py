@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from eamdeploy.report import Material
+from eamdeploy.report.attention import AttentionFile
 from eamdeploy.results import (
     AccuracyResult,
     Conditions,
@@ -92,12 +93,13 @@ def profile() -> tuple[dict[str, Any], ...]:
     return tuple(rows)
 
 
-def manifest(index: int) -> dict[str, Any]:
-    random = np.random.default_rng(index)
-    attention = []
-    for layer in LAYERS:
+def attention(name: str = "fashion-eam-025") -> AttentionFile:
+    """What ``describe --attention`` says, for layers that move more and more."""
+    random = np.random.default_rng(0)
+    layers = []
+    for number, layer in enumerate(LAYERS):
         mean = random.dirichlet([3.0] * 4)
-        attention.append(
+        layers.append(
             {
                 "layer": layer,
                 "images": 500,
@@ -105,13 +107,19 @@ def manifest(index: int) -> dict[str, Any]:
                 "std": [0.04] * 4,
                 "low": (mean * 0.5).tolist(),
                 "high": np.minimum(1, mean * 1.6).tolist(),
-                "movement": float(random.random()),
-                "movement_max": 1.2,
+                "movement": 0.1 * number,
+                "movement_max": 0.1 * number + 0.05,
                 "effective_rank": 1.7,
-                "distance": 0.11,
-                "distance_max": 0.3,
+                "distance": 0.011 * number,
+                "distance_max": 0.03 * number,
+                "bound_max": 0.04 * number,
+                "worst_case": 0.9,
             }
         )
+    return AttentionFile(f"{name} over 500 images of test", "1 of 12 dynamic layers stay still", tuple(layers))
+
+
+def manifest(index: int) -> dict[str, Any]:
     plan = [
         {
             "layer": layer, "kind": "pointwise", "shape": [4, 16, 8, 1, 1], "lowering": "aggregate", "measured_ms": {},
@@ -127,7 +135,7 @@ def manifest(index: int) -> dict[str, Any]:
     entry: dict[str, Any] = {"file": _VARIANTS[index][0], "sha256": f"{index:064x}", "plan": plan, "parity": parity}
     if _VARIANTS[index][1] == "int8":
         entry["quantization"] = {"method": "static QDQ", "calibration_images": 256, "kernels": {"int8": 38, "float": 2}}
-    return {"schema_version": 1, "name": "net", "attention": attention, "artifacts": [entry]}
+    return {"schema_version": 1, "name": "net", "artifacts": [entry]}
 
 
 def full() -> Material:
@@ -146,7 +154,7 @@ def full() -> Material:
         )
         for index in range(3)
     ]
-    return Material(tuple(pi4 + estimated), {f"{index:064x}": manifest(index) for index in (0, 1)})
+    return Material(tuple(pi4 + estimated), {f"{index:064x}": manifest(index) for index in (0, 1)}, (attention(),))
 
 
 def hostile() -> Material:
@@ -159,6 +167,6 @@ def hostile() -> Material:
         git_commit=text,
         verdict=RunVerdict("suspect", (text,)),
     )
-    return Material(
-        (run,), {f"{0:064x}": {"parity": {"verdict": text, "outputs": [{"name": text}]}, "quantization": {text: text}}}
-    )
+    manifest = {"parity": {"verdict": text, "outputs": [{"name": text}]}, "quantization": {text: text}}
+    layer = {**attention().layers[0], "layer": text}
+    return Material((run,), {f"{0:064x}": manifest}, (AttentionFile(text, text, (layer,)),))

@@ -147,3 +147,22 @@ def test_an_empty_store_makes_a_page_too(visit: Callable[..., Any]) -> None:
     seen = visit(render_html(build_report(Material(()), "Empty")), "return document.body.innerText")
     assert "No run meets the filter." in seen.answer
     assert seen.console == []
+
+
+_ATTENTION = """
+const box = document.getElementById("attention-layers"), figure = document.querySelector("#attention svg");
+const heads = [...box.querySelectorAll("th")], index = heads.findIndex((head) => head.textContent.includes("mean"));
+const read = () => [...box.querySelector("tbody").rows].map((row) => Number(row.cells[index].textContent));
+heads[index].querySelector("button").click();
+const up = read();
+heads[index].querySelector("button").click();
+return {up, down: read(), drawn: figure.getBoundingClientRect().height, layers: box.querySelector("tbody").rows.length};
+"""
+
+
+def test_attention_is_drawn_and_sorts_by_movement(page: str, visit: Callable[..., Any]) -> None:
+    answer = visit(page, _ATTENTION).answer
+    assert answer["layers"] == len(album.LAYERS)
+    assert answer["up"] == sorted(answer["up"])
+    assert answer["down"] == answer["up"][::-1]
+    assert answer["drawn"] > 100
