@@ -205,7 +205,8 @@ def _in_every_precision(
             raise UsageError(f"nothing was said on how to quantize to {precision}", where="--precision")
         with tempfile.TemporaryDirectory(prefix="eamdeploy-") as scratch:
             own = exact
-            if own is None or precision == "int8" or not target.portable:
+            # int8 has lowerings of its own, but only dynamic layers are lowered
+            if own is None or (own.plan.layers and (precision == "int8" or not target.portable)):
                 own_precision = "int8" if precision == "int8" else "fp32"
                 own = export(Path(scratch), replace(target, precision=own_precision, portable=True))
             made.append(

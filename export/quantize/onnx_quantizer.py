@@ -14,7 +14,7 @@ from export.quantize.onnx_graph import OnnxGraph
 from export.quantize.onnx_int8 import activations, quantize_int8
 from export.quantize.onnx_storage import store_float16, store_int8
 from export.quantize.onnx_units import MOVES, check_supported, find_units
-from export.quantize.quantizer import Images, NoiseMeter, Written
+from export.quantize.quantizer import Counted, Images, NoiseMeter, Written
 
 _NOT_COMPUTING = MOVES | {"Constant", "Cast", "Shape", "Concat", "ConstantOfShape", "Expand", "Split", "Range"}
 
@@ -42,16 +42,9 @@ class OnnxQuantizer:
     def calibrate(self, images: Images, method: str) -> int:
         """See the protocol."""
         self._method = method
-        count = 0
-
-        def counted() -> Any:
-            nonlocal count
-            for image in images:
-                count += len(image)
-                yield image
-
-        self._observers = observe(self._model, self._wanted, counted())
-        return count
+        counted = Counted(images)
+        self._observers = observe(self._model, self._wanted, counted)
+        return counted.images
 
     def write(self, path: Path, precision: str, float_layers: Collection[str] = ()) -> Written:
         """See the protocol."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -87,6 +87,19 @@ def open_quantizer(path: Path) -> Quantizer:
 
         return TfliteQuantizer(path)
     raise UsageError("only .onnx and .tflite files can be quantized", where=path)
+
+
+class Counted:
+    """Batches of images, counted as they go by; ``images`` is how many there were so far."""
+
+    def __init__(self, batches: Images) -> None:
+        self._batches, self.images = batches, 0
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        """The batches, as they are."""
+        for batch in self._batches:
+            self.images += len(batch)
+            yield batch
 
 
 class NoiseMeter:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from eamdeploy.errors import UsageError
 from export.quantize.observers import DEFAULT_METHOD, Observer
-from export.quantize.quantizer import Images, NoiseMeter, Written
+from export.quantize.quantizer import Counted, Images, NoiseMeter, Written
 from export.quantize.tflite_calibrate import observe, run_keeping
 from export.quantize.tflite_int8 import activations, quantize_int8
 from export.quantize.tflite_model import FLOAT32, INT8, TfliteModel
@@ -47,16 +46,9 @@ class TfliteQuantizer:
     def calibrate(self, images: Images, method: str) -> int:
         """See the protocol."""
         self._method = method
-        count = 0
-
-        def counted() -> Any:
-            nonlocal count
-            for image in images:
-                count += len(image)
-                yield image
-
-        self._observers = observe(self._content, self._wanted, counted())
-        return count
+        counted = Counted(images)
+        self._observers = observe(self._content, self._wanted, counted)
+        return counted.images
 
     def write(self, path: Path, precision: str, float_layers: Collection[str] = ()) -> Written:
         """See the protocol."""

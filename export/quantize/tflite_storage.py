@@ -46,7 +46,8 @@ def store_hybrid(model: TfliteModel, kinds: tuple[str, ...] = ("FULLY_CONNECTED"
             code = TensorCode(tuple(map(float, scales)), (0,) * len(scales), axis)
             made[tensor] = model.add_constant(f"{model.name(tensor)}/q", stored, code)
         op.inputs = [int(op.inputs[0]), made[tensor], *[int(t) for t in op.inputs[2:]]]
-        model.raise_version(op, 5)
+        # version 12 says that a filter has a scale per channel: a runtime that knows none must refuse it, not misread it
+        model.raise_version(op, 12 if kind == "FULLY_CONNECTED" and not bank else 5)
         count += 1
     model.index()
     return count

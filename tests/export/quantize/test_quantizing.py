@@ -22,6 +22,7 @@ from eamdeploy.errors import DataError, ParityError, UsageError
 from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
 from export.manifest import manifest_schema, read_manifest
 from export.quantize.quantizer import Images, Written, open_quantizer
+from export.quantize.tflite_model import TfliteModel
 from runtimes.metadata import read_metadata
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import runtime_for
@@ -50,6 +51,13 @@ def test_a_quantized_file_runs_shrinks_and_agrees(
     # a network of 20 kB is half graph: what matters is that the weights shrank
     assert report.size_ratio < largest
     assert target.stat().st_size == made.bytes
+    if fmt == "tflite" and precision == "int8-weights":
+        # a scale per output channel came with version 12: older runtimes must refuse it, not misread it
+        model = TfliteModel.read(target)
+        linear = [op for op in model.graph.operators if model.kind(op) == "FULLY_CONNECTED"]
+        codes = [(op, model.graph.tensors[op.inputs[1]].quantization) for op in linear]
+        per_channel = [op for op, code in codes if code is not None and code.scale is not None and len(code.scale) > 1]
+        assert {model.model.operatorCodes[op.opcodeIndex].version for op in per_channel} == {12}
     metadata = read_metadata(target)
     assert metadata.precision == precision
     assert metadata.classes == tiny.card.classes
