@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check bench matrix format clean
+.PHONY: setup demo test check bench matrix docs format clean
 
 setup: $(STAMP)
 
@@ -34,6 +34,9 @@ matrix: setup  ## every network x convolution x selection x format
 
 bench: setup  ## the benchmarks that need no board and no data
 	$(BIN)/python -m benchmarks
+
+docs: setup  ## docs/reference.md from the command line itself
+	$(BIN)/python -m eamdeploy.cli.reference docs/reference.md
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -1,50 +1,46 @@
-"""Every ``bash`` block of the README and the docs is run, page by page; ``console`` blocks need a board or data."""
+"""Every command block of the README and of the docs is run, page by page, in the order in which a reader meets it."""
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from pages import DOCS, PAGES, README, START, runnable
+from running import ADDRESS, run_blocks
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-def run(words: list[str], folder: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    state = {"PATH": path, "EAMDEPLOY_STORE": str(folder / "runs.db")}
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env=os.environ | state, timeout=500)
-    assert done.returncode == 0, f"{words[-1]}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=lambda page: page.name)
-def test_commands_run(page: Path, tmp_path: Path) -> None:
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("bash is not installed")
-    script = "\n".join(BLOCK.findall(page.read_text()))
-    run([bash, "-euo", "pipefail", "-c", script], tmp_path)
+def ids(page: Path) -> str:
+    return page.name if page.parent == DOCS else f"top-{page.name}"
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if PYTHON.search(page.read_text())], ids=lambda page: page.name
-)
-def test_python_examples_run(page: Path, tmp_path: Path) -> None:
-    for example in PYTHON.findall(page.read_text()):
-        run([sys.executable, "-c", example], tmp_path)
+@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page) and page != START], ids=ids)
+def test_commands_run(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    if page == README:
+        folder.mkdir()
+    else:
+        shutil.copytree(request.getfixturevalue("start"), folder)
+    found = runnable(page)
+    needs_board = any(ADDRESS in block.text for block in found)
+    run_blocks(found, folder, **(request.getfixturevalue("board").settings if needs_board else {}))
 
 
-def test_links_inside_the_repository_lead_somewhere() -> None:
-    broken = []
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
-            if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{page.name}: {target}")
-    assert broken == []
+def test_the_quick_start_ends_with_what_it_promises(start: Path) -> None:
+    names = {path.name for path in (start / "build").iterdir()}
+    assert {"net.onnx", "net-int8.onnx", "net.tflite", "net-int8.tflite", "net.manifest.json"} <= names
+    assert len(list((start / "images").rglob("*.png"))) == 200
+    assert "<svg" in (start / "report.html").read_text("utf-8")
+    assert "blocks.0.depthwise.conv" in (start / "report.html").read_text("utf-8")
+
+
+@pytest.mark.emulated
+@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page, emulated=True)], ids=ids)
+def test_commands_on_an_emulated_board_run(page: Path, start: Path, tmp_path: Path) -> None:
+    for program in ("qemu-system-aarch64", "mmdebstrap"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    shutil.copytree(start, tmp_path / "work")
+    run_blocks(runnable(page, emulated=True), tmp_path / "work")

@@ -1,0 +1,154 @@
+"""The command line as one Markdown page: ``python -m eamdeploy.cli.reference docs/reference.md``.
+
+It is read from the application itself and not from its help, so it does not depend on a terminal.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from eamdeploy.atomic import atomic_write_text
+from eamdeploy.cli.app import build_app
+from eamdeploy.errors import UsageError
+
+_HEAD = """# Reference
+
+Every command with its arguments, options and defaults. This page is generated (`make docs`).
+
+Every option can be set in four places; the first that has it counts: the flag; the environment variable, where one is named;
+`eamdeploy.toml` or `[tool.eamdeploy]` of `pyproject.toml` in the working folder; the user's configuration file.
+`--json` prints exactly one document on stdout; all else goes to stderr. `--debug` shows a traceback when something fails.
+
+| exit code | meaning |
+|---|---|
+| 0 | ok |
+| 1 | internal error |
+| 2 | usage: a wrong option, a file that is missing or damaged |
+| 3 | parity failed: an artifact is not the same function as its checkpoint |
+| 4 | the gate failed |
+| 5 | a measurement is not valid: throttled, or too noisy |
+| 6 | a board cannot be reached, or was lost |
+| 7 | a dependency or a capability is missing |
+| 130 | interrupted |
+"""
+
+
+def commands(group: Any, prefix: str = "eamdeploy") -> Iterator[tuple[str, Any]]:
+    """Full name and object of every command below ``group``, in the order of the help."""
+    for name, command in group.commands.items():
+        full = f"{prefix} {name}"
+        if getattr(command, "hidden", False):
+            continue
+        below = hasattr(command, "commands")
+        if not below or command.invoke_without_command:
+            yield full, command
+        if below:
+            yield from commands(command, full)
+
+
+def flags(command: Any) -> set[str]:
+    """Every spelling of every option of a command, ``--help`` included."""
+    names = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+    return {name for name in names if name.startswith("-")} | {"--help", "-h", "--debug"}
+
+
+def render_reference() -> str:
+    """The page."""
+    root = typer.main.get_command(build_app())
+    found = list(commands(root))
+    parts = [_HEAD]
+    parts += [f"* [`{name}`](#{_anchor(name)}): {_text(command.help).splitlines()[0]}" for name, command in found]
+    parts += [_section("eamdeploy", root)]
+    parts += [_section(name, command) for name, command in found]
+    return "\n".join(parts)
+
+
+def _section(name: str, command: Any) -> str:
+    own = [option for option in command.params if not getattr(option, "hidden", False)]
+    arguments = [option for option in own if not option.opts[0].startswith("-")]
+    options = [option for option in own if option.opts[0].startswith("-")]
+    usage = [name, *(_usage(argument) for argument in arguments)]
+    usage += [f"{option.opts[0]} {_kind(option)}" for option in options if option.required]
+    optional = "[COMMAND]" if name == "eamdeploy" else "[OPTIONS]"
+    parts = [f"\n## {name}\n", f"    {' '.join([*usage, optional])}\n", _text(command.help)]
+    if arguments:
+        parts += ["\n| argument | |", "|---|---|"]
+        parts += [f"| `{_usage(argument)}` | {_cell(argument)} |" for argument in arguments]
+    if options:
+        parts += ["\n| option | default | |", "|---|---|---|"]
+        parts += [f"| {_spelling(option)} | {_default(option)} | {_cell(option)} |" for option in options]
+    return "\n".join(parts) + "\n"
+
+
+def _usage(argument: Any) -> str:
+    word = (argument.metavar or argument.name.upper()).strip("[].…") + ("…" if argument.nargs == -1 else "")
+    return word if argument.required else f"[{word}]"
+
+
+def _spelling(option: Any) -> str:
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    if option.is_flag:
+        return " / ".join([names, *(f"`{name}`" for name in option.secondary_opts)])
+    return f"{names} {_kind(option)}"
+
+
+def _kind(option: Any) -> str:
+    annotation = option.type_descriptor.annotation
+    return option.metavar or {"Path": "PATH", "int": "N", "float": "X"}.get(getattr(annotation, "__name__", ""), "TEXT")
+
+
+def _default(option: Any) -> str:
+    value = option.default
+    if option.required:
+        return "required"
+    if value is None or value in ((), [], ""):
+        return ""
+    if option.is_flag:
+        return f"`{(option.opts if value else option.secondary_opts)[0]}`" if option.secondary_opts else ""
+    return "`" + (",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)) + "`"
+
+
+def _cell(option: Any) -> str:
+    told = [_text(option.help or "").replace("\n", " ")]
+    low, high = option.min, option.max
+    if low is not None or high is not None:
+        told.append(
+            f"From {low} to {high}." if None not in (low, high) else f"From {low}." if high is None else f"To {high}."
+        )
+    if getattr(option, "multiple", False):
+        told.append("May be given several times.")
+    if option.envvar:
+        names = [option.envvar] if isinstance(option.envvar, str) else option.envvar
+        told.append("Also " + ", ".join(f"`{name}`" for name in names) + ".")
+    return " ".join(filter(None, told)).replace("|", "\\|")
+
+
+def _text(help_text: str | None) -> str:
+    """A docstring as Markdown: paragraphs, and what would be read as markup escaped."""
+    text = inspect.cleandoc(help_text or "").replace("\b", "").replace("\f", "")
+    return text.replace("<", "&lt;").replace("*", "\\*").replace("[", "\\[")
+
+
+def _anchor(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def main(arguments: list[str]) -> None:
+    """Write the page to the path given.
+
+    Raises:
+        UsageError: without a path.
+    """
+    if len(arguments) != 1:
+        raise UsageError("the reference needs one path to be written to", hint="e.g. docs/reference.md")
+    atomic_write_text(Path(arguments[0]), render_reference())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
