@@ -8,28 +8,25 @@ The search itself is :mod:`export.rewrites.search`.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.data import open_dataset
 from eamdeploy.errors import UsageError
+from eamdeploy.finetuning import Finetuning, finetune_within
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from eamdeploy.networks.network import Network
 from eamdeploy.preprocessing import Preprocessing
-from export.rewrites.accuracy import Change, compare_answers
-from export.rewrites.images import BudgetImages, LabelledImages, budget_images
+from export.rewrites.accuracy import Change
+from export.rewrites.images import BudgetImages, budget_images
 from export.rewrites.search import FrontierPoint, LayerResult, Spending, spend
-from export.rewrites.sensitivity import scores_of
 from export.target import Target
 
 Say = Callable[[str], None]
 # images in each of the two sets, by what an image costs: some tens of seconds for a set on one core
 LIMIT_MACS = 1e11
 LIMIT_RANGE = (500, 5000)
-FINETUNE_RECIPE = "finetune"
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,7 @@ class BudgetRequest:
         minimize: ``latency``, ``size`` or ``instructions``.
         finetune_epochs: to train the rewritten network on the calibration images' whole training split.
         limit: images in each set at most; ``None`` decides by the network's cost.
+        class_map: from the data's classes to the network's, where the names differ.
     """
 
     points: float
@@ -51,6 +49,7 @@ class BudgetRequest:
     minimize: str = "latency"
     finetune_epochs: int = 0
     limit: int | None = None
+    class_map: Mapping[str, int | str] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,9 @@ def spend_budget(
     validation = request.validation
     if validation is None and request.finetune_epochs:
         validation = request.calibration  # whose test split was not trained on
-    images = budget_images(request.calibration, validation, preprocessing, checkpoint.classes, limit=limit)
+    images = budget_images(
+        request.calibration, validation, preprocessing, checkpoint.classes, limit=limit, class_map=request.class_map
+    )
     if images.parted and request.finetune_epochs:
         hint = "give others with --data, or a --calibration folder with a test split"
         raise UsageError("fine-tuning would train on the images that confirm it", where="--finetune", hint=hint)
@@ -98,13 +99,20 @@ def spend_budget(
         shape,
         budget_points=request.points,
         minimize=request.minimize,
+        beyond=request.finetune_epochs > 0,
         say=say,
     )
-    if not spending.chosen.steps:
+    if not (spending.chosen.steps or spending.cheapest):
         return BudgetResult(checkpoint, budget_report(checkpoint, spending, images, None), spending)
     network, finetuned = spending.network, None
     if request.finetune_epochs:
-        network, finetuned = _finetune(checkpoint, spending, images, request, preprocessing, say)
+        how = Finetuning(
+            request.finetune_epochs, request.calibration, validation or request.calibration, request.class_map
+        )
+        tuned = finetune_within(checkpoint, spending, images, how, say)
+        if tuned is None:
+            return BudgetResult(checkpoint, budget_report(checkpoint, spending, images, None), spending)
+        spending, network, finetuned = tuned.spending, tuned.network, (tuned.calibration, tuned.validation)
     report = budget_report(checkpoint, spending, images, finetuned)
     # the accuracy that training noted was the exact network's
     kept = {name: value for name, value in checkpoint.meta.items() if name != "top1"}
@@ -145,7 +153,7 @@ def budget_report(
         },
         "layers": [_layer(layer) for layer in spending.layers],
         "frontier": [_point(point) for point in spending.frontier],
-        "sentence": sentence(spending),
+        "sentence": sentence(spending, None if finetuned is None else finetuned[1]),
     }
 
 
@@ -182,11 +190,11 @@ def _point(point: FrontierPoint) -> dict[str, Any]:
     }
 
 
-def sentence(spending: Spending) -> str:
-    """The result in words, and plainly so where there was little to save."""
+def sentence(spending: Spending, finetuned: Change | None = None) -> str:
+    """The result in words, and plainly so where there was little to save; ``finetuned``: validation images after training."""
     chosen, layers = spending.chosen, len(spending.layers)
     saved = 100 * (1 - chosen.cost)
-    validation = chosen.validation
+    validation = finetuned or chosen.validation
     drop = 0.0 if validation is None else validation.drop_points
     forms = [
         f"{count} {name}"
@@ -212,42 +220,5 @@ def sentence(spending: Spending) -> str:
     return (
         f"{what}; {saved:.0f} % of the dynamic layers' estimated {spending.minimize} saved for {drop:.2f} points on "
         f"{0 if validation is None else validation.images} validation images"
+        f"{'' if finetuned is None else ', after fine-tuning'}"
     )
-
-
-def _finetune(
-    checkpoint: Checkpoint,
-    spending: Spending,
-    images: BudgetImages,
-    request: BudgetRequest,
-    preprocessing: Preprocessing,
-    say: Say,
-) -> tuple[Network, tuple[Change, Change]]:
-    """Train the rewritten network on; it is kept only if that does not take it out of its budget."""
-    import tempfile
-
-    from eamdeploy.training.loop import train
-    from eamdeploy.training.recipes import get_recipe
-
-    recipe = replace(get_recipe(FINETUNE_RECIPE), epochs=request.finetune_epochs)
-    data = open_dataset(request.calibration, "train", checkpoint.classes)
-    held_out = open_dataset(request.validation or request.calibration, "test", checkpoint.classes)
-    recipe = replace(recipe, batch=min(recipe.batch, len(data)))
-    say(f"fine-tuning for {request.finetune_epochs} epochs on {len(data)} images")
-    with tempfile.TemporaryDirectory() as folder:
-        trained = train(
-            copy.deepcopy(spending.network), data, held_out, preprocessing, recipe, Path(folder), resume=False
-        )
-        network = load_checkpoint(trained.checkpoint).network
-    changes = tuple(_compare(checkpoint.network, network, part) for part in (images.calibration, images.validation))
-    if changes[1].drop_points > request.points:
-        raise UsageError(
-            f"fine-tuning left the budget: {changes[1].drop_points:.2f} points on the validation images",
-            where="--finetune",
-            hint="leave it out, or give more images",
-        )
-    return network, (changes[0], changes[1])
-
-
-def _compare(exact: Network, rewritten: Network, images: LabelledImages) -> Change:
-    return compare_answers(scores_of(exact, images.batches()), scores_of(rewritten, images.batches()), images.labels)

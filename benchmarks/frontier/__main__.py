@@ -10,8 +10,9 @@ from typing import Any
 
 from benchmarks.frontier.measure import answers, instructions, latencies
 from benchmarks.frontier.report import plot, write_table
-from benchmarks.frontier.variants import EXACT, STATIC, Variant, make_variant, static_twin
-from eamdeploy.data import open_dataset
+from benchmarks.frontier.variants import EXACT, STATIC, Variant, VariantOptions, make_variant, static_twin
+from eamdeploy.data import open_labelled
+from eamdeploy.data.class_map import read_class_map
 from eamdeploy.data.dataset import take
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.shipped import shipped_names
@@ -27,6 +28,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--checkpoint", action="append", default=[], help="NAME=FILE: one more network")
     parser.add_argument("--budgets", default="0.05,0.1,0.5")
     parser.add_argument("--precisions", default="fp32,int8")
+    parser.add_argument("--minimize", default="latency", help="latency, size or instructions")
+    parser.add_argument("--finetune", type=int, default=0, metavar="EPOCHS", help="each budget also with fine-tuning")
+    parser.add_argument("--class-map", type=Path, help="from the data's classes to the network's")
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--limit", type=int, default=10_000, help="test images")
     parser.add_argument("--instructions", metavar="DEVICE", help="count them on this emulated board, e.g. pi4")
@@ -49,21 +53,24 @@ def _cases(arguments: argparse.Namespace) -> list[tuple[str, str, Path]]:
 
 def _variants(checkpoint: str, data: Path, out: Path, arguments: argparse.Namespace) -> list[Variant]:
     twin = static_twin(checkpoint, out / "static" / "twin.safetensors")
+    options = VariantOptions(arguments.precisions, arguments.minimize, arguments.class_map)
     made = [
-        make_variant(STATIC, str(twin), data, out / "static", arguments.precisions),
-        make_variant(EXACT, checkpoint, data, out / "exact", arguments.precisions),
+        make_variant(STATIC, str(twin), data, out / "static", options),
+        make_variant(EXACT, checkpoint, data, out / "exact", options),
     ]
     for budget in arguments.budgets.split(","):
-        folder = out / f"budget-{budget}"
-        made.append(
-            make_variant(f"budget {budget}", checkpoint, data, folder, arguments.precisions, budget=float(budget))
-        )
+        for epochs in dict.fromkeys((0, arguments.finetune)):
+            name = f"budget {budget}" + (f", {epochs} epochs" if epochs else "")
+            folder = out / name.replace(", ", "-").replace(" ", "-")
+            variant = make_variant(name, checkpoint, data, folder, options, budget=float(budget), finetune=epochs)
+            made.append(variant)
     return made
 
 
 def _measure(name: str, checkpoint: str, data: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     variants = _variants(checkpoint, data, arguments.out / name, arguments)
-    test = take(open_dataset(data, "test", load_checkpoint(checkpoint).classes), arguments.limit)
+    mapping = None if arguments.class_map is None else read_class_map(arguments.class_map)
+    test = take(open_labelled(data, "test", load_checkpoint(checkpoint).classes, mapping), arguments.limit)
     rows = []
     for kind in FORMATS:
         for precision in arguments.precisions.split(","):

@@ -27,6 +27,15 @@ class Variant:
     budget: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class VariantOptions:
+    """What all variants of a network have in common."""
+
+    precisions: str
+    minimize: str
+    class_map: Path | None
+
+
 def cli(*arguments: str) -> dict[str, Any]:
     """Run ``eamdeploy`` with ``--json``; its errors end the benchmark."""
     command = [sys.executable, "-m", "eamdeploy", *arguments, "--json"]
@@ -51,15 +60,26 @@ def static_twin(checkpoint: str, path: Path) -> Path:
 
 
 def make_variant(
-    name: str, checkpoint: str, data: Path, out: Path, precisions: str, *, budget: float | None = None
+    name: str,
+    checkpoint: str,
+    data: Path,
+    out: Path,
+    options: VariantOptions,
+    *,
+    budget: float | None = None,
+    finetune: int = 0,
 ) -> Variant:
-    """Export ``checkpoint`` to both formats and all ``precisions``, within ``budget`` points where one is given."""
-    arguments = ["export", checkpoint, "--format", "onnx,tflite", "--precision", precisions, "--out", str(out)]
+    """Export ``checkpoint`` to both formats and all precisions, within ``budget`` points where one is given."""
+    arguments = ["export", checkpoint, "--format", "onnx,tflite", "--precision", options.precisions, "--out", str(out)]
     arguments += ["--name", "net", "--calibration", str(data), "--max-drop", "100"]
     if budget is not None:
-        arguments += ["--budget", f"{budget:g}"]
+        arguments += ["--budget", f"{budget:g}", "--minimize", options.minimize]
     else:
         arguments += ["--data", str(data)]
+    if finetune:
+        arguments += ["--finetune", str(finetune)]
+    if options.class_map is not None:
+        arguments += ["--class-map", str(options.class_map)]
     made = cli(*arguments)["artifacts"]
     artifacts = {(entry["format"], entry["precision"]): Path(entry["path"]) for entry in made}
     spent = next((entry["budget"] for entry in made if entry.get("budget")), None)

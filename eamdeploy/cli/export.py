@@ -128,7 +128,7 @@ def export_command(
         from export.measure import MeasuredCosts
 
         costs = MeasuredCosts(say=say)
-    spending = _budget(budget, minimize, calibration, data, finetune)
+    spending = _budget(budget, minimize, calibration, data, finetune, class_map)
     options = ExportOptions(
         formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
         lowering=wanted,
@@ -154,7 +154,7 @@ def export_command(
 
 
 def _budget(
-    points: float, minimize: str, calibration: Path | None, data: Path | None, finetune: int
+    points: float, minimize: str, calibration: Path | None, data: Path | None, finetune: int, class_map: Path | None
 ) -> BudgetRequest | None:
     if not points:
         if finetune:
@@ -167,11 +167,13 @@ def _budget(
             "a budget is spent on labelled images", where="--budget", hint="give a folder with --calibration DIR"
         )
     from eamdeploy.budgeting import BudgetRequest
+    from eamdeploy.data.class_map import read_class_map
 
     if calibration is None:
         # one folder: its training split, parted, so that its test split stays unseen
-        return BudgetRequest(points, data or Path(), None, minimize, finetune)
-    return BudgetRequest(points, calibration, data, minimize, finetune)
+        calibration, data = data or Path(), None
+    mapping = None if class_map is None else read_class_map(class_map)
+    return BudgetRequest(points, calibration, data, minimize, finetune, class_map=mapping)
 
 
 def _number(text: str) -> int:

@@ -81,6 +81,18 @@ class Subset:
         return self.dataset.key(self.indices[index])
 
 
+class Relabelled(Subset):
+    """The same images under a network's own classes: label ``i`` becomes ``labels[i]``."""
+
+    def __init__(self, dataset: ImageDataset, labels: Sequence[int], classes: tuple[str, ...]) -> None:
+        super().__init__(dataset, range(len(dataset)))
+        self.labels, self.classes = tuple(labels), classes
+
+    def label(self, index: int) -> int:
+        """Its class, of the network."""
+        return self.labels[self.dataset.label(index)]
+
+
 def take(dataset: ImageDataset, limit: int | None) -> ImageDataset:
     """At most ``limit`` images, balanced over the classes and always the same ones; all where ``limit`` is ``None``."""
     if limit is None or limit >= len(dataset):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from eamdeploy.data.cifar import FOLDERS, CifarDataset
-from eamdeploy.data.dataset import ImageDataset
+from eamdeploy.data.class_map import output_indices
+from eamdeploy.data.dataset import ImageDataset, Relabelled
 from eamdeploy.data.folder import FolderDataset
 from eamdeploy.data.idx import IdxDataset, find_idx
 from eamdeploy.errors import DataError
@@ -49,6 +51,20 @@ def open_images(root: Path | str, classes: tuple[str, ...], split: str = "test")
     Other names are no error: what only looks at the pictures has no use for labels.
     """
     return in_order_of(open_dataset(root, split), classes)
+
+
+def open_labelled(
+    root: Path | str, split: str, classes: tuple[str, ...], class_map: Mapping[str, int | str] | None
+) -> ImageDataset:
+    """As :func:`open_dataset`, labelled by a network's ``classes``: by folder names, or as ``class_map`` says.
+
+    Raises:
+        DataError: when the folder holds no data, or the map does not fit.
+    """
+    if class_map is None:
+        return open_dataset(root, split, classes)
+    found = open_dataset(root, split)
+    return Relabelled(found, output_indices(found.classes, classes, class_map, where=found.name), classes)
 
 
 def in_order_of(found: ImageDataset, classes: tuple[str, ...]) -> ImageDataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eamdeploy.data import ImageDataset, open_dataset
+from eamdeploy.data import ImageDataset, open_labelled
 from eamdeploy.data.dataset import Subset, balanced_order, content_hash, take
 from eamdeploy.errors import DataError
 from eamdeploy.preprocessing import Preprocessing
@@ -66,17 +66,19 @@ def budget_images(
     classes: tuple[str, ...],
     *,
     limit: int,
+    class_map: Mapping[str, int | str] | None = None,
 ) -> BudgetImages:
     """Read both sets, at most ``limit`` images each, balanced over the classes and always the same ones.
 
     The first is the training split below ``calibration``, or all images where there are no splits. The second is the
     test split below ``validation``; where that is not given, or holds the very same images, the first is parted in two.
+    ``class_map`` says which of ``classes`` each of the data's own stands for, where the names differ.
 
     Raises:
         DataError: when a folder cannot be read, its classes are not the network's, or too few images remain.
     """
-    first = _checked(open_dataset(calibration, "train", classes), classes)
-    second = None if validation is None else _checked(open_dataset(validation, "test", classes), classes)
+    first = _checked(open_labelled(calibration, "train", classes, class_map), classes)
+    second = None if validation is None else _checked(open_labelled(validation, "test", classes, class_map), classes)
     if second is not None:
         one, two = take(first, limit), take(second, limit)
         if not _overlap(one, two):

@@ -11,7 +11,7 @@ A drop is never extrapolated: what is chosen has been measured on both sets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -83,6 +83,7 @@ class Spending:
         frontier: measured points, cheapest last.
         chosen: the point taken.
         before, after: estimated costs of the dynamic layers; milliseconds, bytes or instructions.
+        cheapest: the cheapest end of the path, where that was asked for and is beyond the budget: a start for fine-tuning.
     """
 
     budget_points: float
@@ -93,6 +94,7 @@ class Spending:
     chosen: FrontierPoint
     before: float
     after: float
+    cheapest: Spending | None = None
 
     @property
     def choices(self) -> dict[str, Choice]:
@@ -108,11 +110,13 @@ def spend(
     *,
     budget_points: float,
     minimize: str = "latency",
+    beyond: bool = False,
     say: Say | None = None,
 ) -> Spending:
     """Search the cheapest rewrite of ``network`` within ``budget_points``.
 
     Args:
+        beyond: give the cheapest rewrite of all as well, whatever it costs in accuracy.
         targets: what the artifacts are for; where there are several their costs are added up.
 
     Raises:
@@ -127,7 +131,8 @@ def spend(
     sites = find_sites(network, input_shape)
     if not sites:
         raise UsageError("the network has no dynamic layer: there is nothing to spend a budget on")
-    return _Search(network.eval(), sites, images, targets, input_shape, budget_points, minimize, say or _silent).run()
+    search = _Search(network.eval(), sites, images, targets, input_shape, budget_points, minimize, say or _silent)
+    return search.run(beyond)
 
 
 def _silent(sentence: str) -> None:
@@ -154,7 +159,7 @@ class _Search:
         self.measured: dict[int, tuple[Change, Change | None]] = {}
         self.reference: dict[str, Tensor] = {}
 
-    def run(self) -> Spending:
+    def run(self, beyond: bool) -> Spending:
         calibration = self.images.calibration
         self.say(f"measuring the attention on {len(calibration)} images")
         self.statistics = attention_statistics(self.network, calibration.batches())
@@ -178,7 +183,8 @@ class _Search:
         self.path: list[Step] = frontier_path(steps)
         self.say(f"searching {len(self.path)} steps on {len(calibration)} images")
         taken = self._confirm(self._furthest())
-        return self._result(taken)
+        cheapest = self._result(len(self.path)) if beyond and taken < len(self.path) else None
+        return replace(self._result(taken), cheapest=cheapest)
 
     def _probe_images(self) -> int:
         macs = sum(site.layer.bank[0].numel() * site.output_hw[0] * site.output_hw[1] for site in self.sites)

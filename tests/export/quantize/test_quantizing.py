@@ -19,6 +19,10 @@ import eamdeploy.quantizing as quantizing
 from eamdeploy.data import embedded_sample
 from eamdeploy.data.dataset import Subset, balanced_order
 from eamdeploy.errors import DataError, ParityError, UsageError
+from eamdeploy.exporting import ExportOptions, card_of, export_checkpoint
+from eamdeploy.networks.checkpoint import load_checkpoint
+from eamdeploy.networks.random_init import write_random
+from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
 from export.manifest import manifest_schema, read_manifest
 from export.quantize.quantizer import Images, Written, open_quantizer
@@ -299,3 +303,18 @@ def test_an_image_that_does_not_decode_ends_the_calibration(tiny: TinyFiles, tmp
             calibration=open_dataset(tmp_path / "d"),
         )
     assert not (tmp_path / "n.onnx").exists()
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16", "int8-weights"])
+def test_a_classifier_of_many_classes_loads(tmp_path: Path, precision: str) -> None:
+    """Its bias is long enough to be worth storing small, and XNNPACK refuses a widened bias beside int8 weights."""
+    spec = ArchSpec(width=0.25, classes=300, input_px=32)
+    checkpoint = load_checkpoint(str(write_random(spec, tmp_path / "net.safetensors")))
+    (made,) = export_checkpoint(checkpoint, tmp_path, ExportOptions(formats=("tflite",)), dataset=embedded_sample())
+    seen, checked = halves()
+    target = tmp_path / f"net-{precision}.tflite"
+    options = QuantizeOptions(precision, max_drop=100)
+    quantize_artifact(made.path, target, options, card=card_of(checkpoint), calibration=seen, check=checked)
+    session = runtime_for(target).load(target, RuntimeOptions())
+    assert session.run(np.zeros((1, 3, 32, 32), np.float32))[0].shape == (1, 300)
+    session.close()
