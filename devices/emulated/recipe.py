@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata, resources
 
 # raise it when the building code changes what comes out
-BUILDER_VERSION = 2
+BUILDER_VERSION = 3
 
 # mmdebstrap's "extract" variant brings nothing by itself: a shell and the usual tools are named here
 _PACKAGES = (

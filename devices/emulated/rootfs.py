@@ -18,7 +18,7 @@ from devices.emulated.wheels import install_for_board
 
 BOARD_USER = "board"
 BOARD_UID = 4711
-_ACCOUNTS = (("root", 0, "/root", "/bin/bash"), (BOARD_USER, BOARD_UID, f"/home/{BOARD_USER}", "/bin/bash"))
+_ACCOUNTS = (("root", 0, "/root", "/bin/bash"), (BOARD_USER, BOARD_UID, f"/home/{BOARD_USER}", "/bin/sh"))
 _SYSTEM = (("sshd", 101, "/run/sshd"), ("nobody", 65534, "/nonexistent"))
 # a board needs none of these: 400 MB less to write and to read
 _PRUNED = (
