@@ -15,6 +15,7 @@ from runtimes.batching import Quantization, image_input, input_layout, run_in_ch
 from runtimes.litert_modules import InterpreterModule, find_interpreter, installed
 from runtimes.metadata import read_metadata
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.quiet import greetings_dropped
 from runtimes.tflite_old import needs_newer_runtime
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ class LiteRtSession:
         _check_age(self._found, path)
         self._pinned = Pinned(options.affinity)
         try:
-            self._interpreter = _interpreter(self._found, path, options)
-            self._interpreter.allocate_tensors()
+            with greetings_dropped():
+                self._interpreter = _interpreter(self._found, path, options)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             self.close()
             raise _rejected(self._found, path, error) from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from devices.runner import facts, inference, timing, wire
 from eamdeploy.errors import EamdeployError, MeasurementError, MissingDependency
+from runtimes import quiet
 from runtimes.protocol import RuntimeOptions, Session
 from runtimes.registry import get_runtime
 
@@ -28,6 +29,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def serve(descriptor: int) -> None:
     """Answer the supervisor's messages, one after the other, until it closes the pipe."""
     _die_with_parent()
+    quiet.pass_everything()
     worker = Worker()
     for line in sys.stdin:
         message = json.loads(line)
@@ -41,7 +43,6 @@ class Worker:
     def __init__(self) -> None:
         self._session: Session | None = None
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-            "facts": self._facts,
             "load": self._load,
             "measure": self._measure,
             "infer": self._infer,
@@ -60,9 +61,6 @@ class Worker:
             detail = traceback.format_exc(limit=-4)
             answer = _error(EamdeployError("the runner failed", why=f"{type(error).__name__}: {error}"))
             return {**answer, "traceback": detail}
-
-    def _facts(self, message: dict[str, Any]) -> dict[str, Any]:
-        return {"facts": facts.read(message.get("runtimes", []))}
 
     def _load(self, message: dict[str, Any]) -> dict[str, Any]:
         try:
