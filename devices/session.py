@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import itertools
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -81,6 +82,10 @@ class BoardSession:
     def alive(self) -> bool:
         """Whether the runner still answers."""
         return self._failure is None
+
+    async def facts(self) -> dict[str, str]:
+        """What the machine is; see `devices.runner.facts`."""
+        return dict((await self.request("facts"))["facts"])
 
     async def conditions(self) -> dict[str, Any]:
         """Sensor readings now."""
@@ -242,10 +247,6 @@ class Worker:
         with contextlib.suppress(EamdeployError):
             await self._session.tell({"op": "stop", "worker": self._name})
 
-    async def facts(self, runtimes: list[str]) -> dict[str, str]:
-        """What the machine is."""
-        return dict((await self._ask("facts", runtimes=runtimes))["facts"])
-
     async def load(self, remote: str, runtime: str, options: RuntimeOptions) -> dict[str, Any]:
         """Load a file that was pushed; the answer holds versions, load times, inputs and outputs."""
         return await self._ask("load", artifact=remote, runtime=runtime, options=asdict(options))
@@ -254,9 +255,12 @@ class Worker:
         """Time it; ``limits`` are those of `devices.runner.timing.Limits`."""
         return await self._ask("measure", batch=batch, limits=limits)
 
-    async def infer(self, file: str, scale: list[float], shift: list[float]) -> dict[str, Any]:
-        """Run a pushed shard; see `devices.runner.inference`."""
-        return await self._ask("infer", file=file, scale=scale, shift=shift)
+    async def infer(
+        self, pixels: bytes, shape: Sequence[int], scale: list[float], shift: list[float]
+    ) -> dict[str, Any]:
+        """Run a shard of images, uint8 (N, H, W, C); see `devices.runner.inference`."""
+        encoded = base64.b64encode(pixels).decode()
+        return await self._ask("infer", pixels=encoded, images=list(shape), scale=scale, shift=shift)
 
     async def profile(self, inferences: int, *, batch: int = 1) -> list[dict[str, Any]]:
         """Time per operator; the artifact must have been loaded with ``profile=True``."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
+import importlib.util
 import io
+import marshal
 import zipfile
 from functools import lru_cache
 from pathlib import Path
 
 NAME = "eam_runner.pyz"
+_MAIN_NAME = "__main__.py"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same modules give the same bytes
 # nothing here that an old Python could trip over before it can say that it is old
 _MAIN = """import sys
@@ -24,14 +26,13 @@ _EMPTY = ("eamdeploy/__init__.py", "devices/__init__.py")
 
 @lru_cache(maxsize=1)
 def bundle() -> bytes:
-    """The runner as a zip that ``python3 FILE`` runs; reproducible byte for byte."""
-    files = {"__main__.py": _MAIN.encode(), **dict.fromkeys(_EMPTY, b"")}
-    files["eamdeploy/errors.py"] = _source("eamdeploy", "errors.py")
-    for package in ("runtimes", "devices.runner", "devices.runner.sensors"):
-        folder = _folder(package)
-        for path in sorted(folder.glob("*.py")):
-            if not path.name.startswith(("torch_", "bundle")):  # the host's own
-                files[f"{package.replace('.', '/')}/{path.name}"] = path.read_bytes()
+    """The runner as a zip that ``python3 FILE`` runs; the same modules give the same bytes.
+
+    Beside each module lies its byte code for this machine's version of Python: a board with the same version starts
+    sooner, any other reads past it.
+    """
+    files = _sources()
+    files |= {f"{name}c": _byte_code(name, source) for name, source in files.items() if name != _MAIN_NAME}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
@@ -39,9 +40,30 @@ def bundle() -> bytes:
     return buffer.getvalue()
 
 
+@lru_cache(maxsize=1)
 def bundle_sha256() -> str:
-    """Hash of the bundle: which code measured."""
-    return hashlib.sha256(bundle()).hexdigest()
+    """Hash of the bundle's sources: which code measured, whatever Python packed it."""
+    digest = hashlib.sha256()
+    for name, source in sorted(_sources().items()):
+        digest.update(f"{name} {len(source)}\n".encode() + source)
+    return digest.hexdigest()
+
+
+def _sources() -> dict[str, bytes]:
+    files = {_MAIN_NAME: _MAIN.encode(), **dict.fromkeys(_EMPTY, b"")}
+    files["eamdeploy/errors.py"] = _source("eamdeploy", "errors.py")
+    for package in ("runtimes", "devices.runner", "devices.runner.sensors"):
+        folder = _folder(package)
+        for path in sorted(folder.glob("*.py")):
+            if not path.name.startswith(("torch_", "bundle")):  # the host's own
+                files[f"{package.replace('.', '/')}/{path.name}"] = path.read_bytes()
+    return files
+
+
+def _byte_code(name: str, source: bytes) -> bytes:
+    # PEP 552's layout, "unchecked": the source beside it need not be compared
+    head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(source)
+    return head + marshal.dumps(compile(source, name, "exec", dont_inherit=True))
 
 
 def _folder(package: str) -> Path:

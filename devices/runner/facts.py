@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import sys
 from pathlib import Path
-from typing import Any
-
-from runtimes.registry import get_runtime
 
 
-def read(runtimes: list[str]) -> dict[str, Any]:
-    """Facts as strings; ``runtimes`` names those whose versions are wanted."""
+def read() -> dict[str, str]:
+    """Facts as strings; loading an artifact tells the versions of numpy and of the runtime."""
     found: dict[str, str | None] = {
         "model": _text("/proc/device-tree/model") or _text("/sys/devices/virtual/dmi/id/product_name"),
         "cpu": _cpu_name(),
@@ -23,15 +19,9 @@ def read(runtimes: list[str]) -> dict[str, Any]:
         "os": _os_name(),
         "libc": " ".join(platform.libc_ver()).strip(),
         "python": sys.version.split()[0],
-        "numpy": _numpy(),
         "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "memory_mb": _memory_total(),
     }
-    # the runtimes' own modules need numpy
-    for name in runtimes if found["numpy"] else ():
-        runtime = get_runtime(name)
-        if runtime.available():
-            found[name] = runtime.version()
     return {name: value for name, value in found.items() if value}
 
 
@@ -67,14 +57,6 @@ def _os_name() -> str | None:
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip('"')
     return None
-
-
-def _numpy() -> str | None:
-    if importlib.util.find_spec("numpy") is None:
-        return None
-    import numpy as np
-
-    return np.__version__
 
 
 def _text(path: str) -> str | None:

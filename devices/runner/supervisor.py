@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from devices.runner import wire
+from devices.runner import facts, wire
 from devices.runner.sensors import Sensors
 
 ALIVE_EVERY_S = 5.0
@@ -91,6 +91,8 @@ class Supervisor:
             self._done = True
         elif kind == "conditions":
             self._emit({"event": "result", "id": message["id"], "conditions": self._sensors.read()})
+        elif kind == "facts":
+            self._emit({"event": "result", "id": message["id"], "facts": facts.read()})
         elif kind == "start":
             worker = _Worker(message["worker"])
             self._workers[worker.name] = worker

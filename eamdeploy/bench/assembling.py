@@ -53,6 +53,7 @@ def assemble(result: CaseResult, target: Target, facts: Mapping[str, str], group
     timed = measured if measured is not None and measured.summary is not None else None
     load = timed.loads[-1] if timed else result.load
     package, _, version = str(load.get("version", case.runtime)).partition(" ")
+    facts = dict(facts) | ({"numpy": str(load["numpy"])} if "numpy" in load else {})
     latency = _latency(timed) if timed else None
     return Run(
         id=new_id(),

@@ -9,14 +9,14 @@ from statistics import median
 
 from devices.session import BoardSession
 from devices.transport import Transport
-from eamdeploy.bench.accuracy import run_on_device, run_on_host, score
+from eamdeploy.bench.accuracy import run_on_device, score
 from eamdeploy.bench.assembling import CaseResult, assemble, new_id
-from eamdeploy.bench.images import Images, prepare_images
 from eamdeploy.bench.measuring import Measured, measure_cases
+from eamdeploy.bench.pictures import Pictures
 from eamdeploy.bench.report import Failure
-from eamdeploy.bench.request import Case, Request
+from eamdeploy.bench.request import Request
 from eamdeploy.bench.targets import HOST, Target
-from eamdeploy.errors import BoardUnreachable, EamdeployError, UsageError
+from eamdeploy.errors import BoardUnreachable, EamdeployError
 from eamdeploy.results import Run
 
 _PUSHED = ("onnxruntime", "litert")  # runtimes that the pushed runner brings; any other must be installed with us
@@ -42,23 +42,22 @@ class Outcome:
     group: str = field(default_factory=new_id)
 
 
-async def run_board(transport: Transport, outcome: Outcome, request: Request, on_run: Callable[[Run], None]) -> None:
+async def run_board(transport: Transport, outcome: Outcome, pictures: Pictures, on_run: Callable[[Run], None]) -> None:
     """Do all of a request on one board.
 
     Args:
         transport: the board, connected.
         outcome: filled in with every result and every failure, so that what is finished outlives a lost link.
-        request: what to do.
+        pictures: what to do, and the images to do it with.
         on_run: is handed each run.
     """
-    target = outcome.target
+    target, request = outcome.target, pictures.request
     results = [CaseResult(case) for case in request.cases]
     facts: dict[str, str] = {}
     try:
         async with BoardSession(transport, installed=_needs_installed(target, request)) as session:
-            async with session.worker() as worker:
-                facts = await worker.facts([])  # loading tells the runtimes' versions
-            await _everything(session, request, results, outcome)
+            facts = await session.facts()
+            await _everything(session, pictures, results, outcome)
     except EamdeployError as error:
         outcome.failures.append(Failure(target.name, None, error))
     finally:
@@ -70,8 +69,8 @@ async def run_board(transport: Transport, outcome: Outcome, request: Request, on
                 on_run(run)
 
 
-async def _everything(session: BoardSession, request: Request, results: list[CaseResult], outcome: Outcome) -> None:
-    target = outcome.target
+async def _everything(session: BoardSession, pictures: Pictures, results: list[CaseResult], outcome: Outcome) -> None:
+    target, request = outcome.target, pictures.request
     if request.latency and target.kind == "measured":
         measured = [Measured(case) for case in request.cases]
         for result, each in zip(results, measured, strict=True):
@@ -85,7 +84,6 @@ async def _everything(session: BoardSession, request: Request, results: list[Cas
     if target.instructions:
         await _each(remaining, outcome, 1, lambda result: _count(session, result, request))
     elif request.accuracy is not False or target.kind == "emulated":
-        pictures = Pictures(request)
         at_once = _AT_ONCE_EMULATED if target.kind == "emulated" else 1
         await _each(remaining, outcome, at_once, lambda result: _outputs(session, result, pictures, target))
     if request.profile:
@@ -126,36 +124,9 @@ async def _outputs(session: BoardSession, result: CaseResult, pictures: Pictures
     reference = None
     if target.name != HOST:
         request.told(f"{case.title}: the same images on this machine")
-        reference = await asyncio.to_thread(run_on_host, case, images)
+        reference = await pictures.reference(case)
     result.accuracy = score(done.outputs, images, reference)
     result.load, result.resumed = done.load, done.resumed
-
-
-class Pictures:
-    """The images of a request, prepared once for all artifacts that want them prepared alike."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self._prepared: dict[str, Images] = {}
-        self._lock = asyncio.Lock()
-
-    async def of(self, case: Case) -> Images | None:
-        """The images for a case; None where none were asked for and the embedded sample does not fit."""
-        if self.request.accuracy is False:
-            return None
-        key = repr((case.metadata.preprocessing, case.metadata.classes))
-        async with self._lock:
-            if key not in self._prepared:
-                try:
-                    self._prepared[key] = await asyncio.to_thread(self._prepare, case)
-                except UsageError:
-                    if self.request.tries_accuracy:
-                        return None
-                    raise
-        return self._prepared[key]
-
-    def _prepare(self, case: Case) -> Images:
-        return prepare_images(case.metadata, self.request.data, self.request.limit, case.artifact)
 
 
 async def _try(session: BoardSession, result: CaseResult, request: Request) -> None:

@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 from devices.latency.estimate import estimate
 from eamdeploy.bench.assembling import new_id
 from eamdeploy.bench.board_job import Outcome
+from eamdeploy.bench.report import Failure
 from eamdeploy.bench.request import Case
-from eamdeploy.errors import EamdeployError
+from eamdeploy.errors import EamdeployError, MissingDependency
 from eamdeploy.results import Latency, Run, RunVerdict
 
 
 def add_estimate(outcome: Outcome, case: Case, on_run: Callable[[Run], None]) -> None:
-    """Add the estimate of a case to an outcome, or a note that says why there is none.
+    """Add the estimate of a case to an outcome; or say why there is none: as a failure where nothing else was asked for.
 
     Args:
-        outcome: of a board that is not there.
+        outcome: of a board that is not there, or is not asked.
         case: what would run.
         on_run: is handed the run.
     """
@@ -26,10 +27,12 @@ def add_estimate(outcome: Outcome, case: Case, on_run: Callable[[Run], None]) ->
     try:
         found = estimate(case.artifact, device, case.runtime, threads=case.options.threads)
     except EamdeployError as error:
-        outcome.notes.append(f"no latency estimate for {case.title} on {device}: {error}")
+        _none(outcome, case, error, str(error))
         return
     if found.p50_ms is None:
-        outcome.notes.append(f"no latency estimate for {case.title} on {device}: {'; '.join(found.notes)}")
+        hint = "measure two networks on such a board, then: eamdeploy devices calibrate"
+        why = "; ".join(found.notes)
+        _none(outcome, case, MissingDependency("there is no latency estimate", where=device, why=why, hint=hint), why)
         return
     run = Run(
         id=new_id(),
@@ -48,3 +51,10 @@ def add_estimate(outcome: Outcome, case: Case, on_run: Callable[[Run], None]) ->
     )
     outcome.runs.append(run)
     on_run(run)
+
+
+def _none(outcome: Outcome, case: Case, error: EamdeployError, why: str) -> None:
+    if outcome.target.kind == "estimated":
+        outcome.failures.append(Failure(outcome.target.name, case.title, error))
+    else:
+        outcome.notes.append(f"no latency estimate for {case.title} on {outcome.target.device}: {why}")

@@ -11,6 +11,7 @@ from devices.fanout import BoardProgress, run_on_boards
 from devices.transport import Transport
 from eamdeploy.bench.board_job import Outcome, run_board
 from eamdeploy.bench.estimating import add_estimate
+from eamdeploy.bench.pictures import Pictures
 from eamdeploy.bench.report import Failure, Report
 from eamdeploy.bench.request import Request
 from eamdeploy.bench.selfcheck import doubled, self_check
@@ -78,24 +79,37 @@ async def _one(
     target: Target, request: Request, keep: Callable[[Run], None], wait_s: float, told: Callable[[str], None]
 ) -> Outcome:
     outcome = Outcome(target)
-    mine = replace(request, told=told)
+    pictures = Pictures(replace(request, told=told))
+    emulated = target.kind == "emulated" and not target.instructions
+    # whatever becomes of an emulated board: its time would mean nothing
+    estimates = asyncio.create_task(_estimates(outcome, request, keep, wanted=emulated or target.kind == "estimated"))
+    # while it boots, which takes one core, this machine does its own part on another
+    ahead = [asyncio.create_task(pictures.ahead())] if emulated else []
 
     async def job(transport: Transport) -> None:
-        await run_board(transport, outcome, mine, keep)
+        await estimates
+        await run_board(transport, outcome, pictures, keep)
 
     def progress(now: BoardProgress) -> None:
         if now.state != "running" or now.note:
             told(f"{now.state} {now.note}".strip())
 
-    if target.kind == "emulated" and not target.instructions:
-        # first, and whatever becomes of the emulated board: its time would mean nothing
-        for case in request.cases:
-            await asyncio.to_thread(add_estimate, outcome, case, keep)
     try:
-        transports = [target.open(told)]
+        if target.open is None:
+            return outcome
+        transport = target.open(told)
+        done = await run_on_boards(
+            [transport], job, what="bench", lock=target.shared, wait_s=wait_s, on_progress=progress
+        )
+        outcome.failures.extend(Failure(target.name, None, each.error) for each in done if each.error is not None)
     except EamdeployError as error:
         outcome.failures.append(Failure(target.name, None, error))
-        return outcome
-    done = await run_on_boards(transports, job, what="bench", lock=target.shared, wait_s=wait_s, on_progress=progress)
-    outcome.failures.extend(Failure(target.name, None, each.error) for each in done if each.error is not None)
+    finally:
+        await asyncio.shield(pictures.close())
+        await asyncio.gather(estimates, *ahead)
     return outcome
+
+
+async def _estimates(outcome: Outcome, request: Request, keep: Callable[[Run], None], *, wanted: bool) -> None:
+    for case in request.cases if wanted else ():
+        await asyncio.to_thread(add_estimate, outcome, case, keep)

@@ -23,16 +23,17 @@ class Target:
         name: for messages; a board's name, or the device's.
         device: profile.
         board: the registered board's name, or None.
-        kind: ``measured`` on a real machine; ``emulated``: outputs only, its time means nothing.
-        open: makes the transport; its argument is told what is being done.
+        kind: ``measured`` on a real machine; ``emulated``: outputs only, its time means nothing; ``estimated``: nothing
+            runs anywhere.
+        open: makes the transport; its argument is told what is being done. None where nothing runs.
         instructions: whether the machine counts instructions in place of time.
     """
 
     name: str
     device: str
     board: str | None
-    kind: Literal["measured", "emulated"]
-    open: Callable[[Callable[[str], None]], Transport]
+    kind: Literal["measured", "emulated", "estimated"]
+    open: Callable[[Callable[[str], None]], Transport] | None
     instructions: bool = False
 
     @property
@@ -47,12 +48,13 @@ def choose_targets(
     boards: Sequence[str] = (),
     every: bool = False,
     instructions: bool = False,
+    estimate: bool = False,
     registry: BoardRegistry | None = None,
 ) -> list[Target]:
     """From ``--device``, ``--board`` and ``--all`` to places.
 
     A board of the profile is used when there is one; without one the profile's emulated board. No profile and no board
-    mean this machine.
+    mean this machine. With ``estimate`` the same choice is made, and none of them is contacted.
 
     Raises:
         UsageError: unknown names, or a choice that cannot be made.
@@ -61,8 +63,12 @@ def choose_targets(
     known = registry or BoardRegistry()
     if device is not None:
         load_profile(device)
+    if instructions and estimate:
+        raise UsageError("an estimate counts no instructions", hint="leave out --estimate or --instructions")
     if instructions:
         return [_counting(device, boards)]
+    if estimate:
+        return _estimated(known, device, boards, every=every)
     if not boards and not every and device in (None, HOST):
         return [Target(HOST, HOST, None, "measured", lambda _: open_host())]
     chosen = choose_boards(known, device, names=boards, every=every)
@@ -72,6 +78,15 @@ def choose_targets(
         hint = "add one with: eamdeploy devices add NAME --profile PROFILE --host USER@HOST"
         raise UsageError("you have no board to measure on", where=known.path, hint=hint)
     return [Target(device, device, None, "emulated", lambda told: open_emulated(device, progress=told))]
+
+
+def _estimated(registry: BoardRegistry, device: str | None, boards: Sequence[str], *, every: bool) -> list[Target]:
+    if device is not None and not boards and not every:
+        return [Target(device, device, None, "estimated", None)]
+    chosen = choose_boards(registry, device, names=boards, every=every) if boards or every else []
+    if not chosen:
+        raise UsageError("an estimate is for a device", hint="name a profile, for example --device pi4")
+    return [Target(board.name, board.profile, board.name, "estimated", None) for board in chosen]
 
 
 def _registered(board: Board) -> Target:

@@ -76,6 +76,9 @@ def bench_command(
     instructions: Annotated[
         bool, typer.Option("--instructions", help="Count instructions on an emulated board; repeatable, but no time.")
     ] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only the latency model's estimate: nothing runs on any board.")
+    ] = False,
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Wait so many seconds for a board on which another job runs.")
     ] = 0.0,
@@ -111,7 +114,9 @@ def bench_command(
     request = Request(
         cases=cases, effort=effort, data=data, accuracy=accuracy, limit=limit, profile=30 if profile else 0
     )
-    targets = choose_targets(device, boards=_names(board), every=every, instructions=instructions)
+    if estimate:
+        _refuse_with_estimate(data=data is not None, accuracy=bool(accuracy), profile=profile, self_check=self_check)
+    targets = choose_targets(device, boards=_names(board), every=every, instructions=instructions, estimate=estimate)
     kept = None if no_store else open_store(store)
     with Watch([target.name for target in targets]) as watch:
         report = bench(request, targets, store=kept, check_itself=self_check, wait_s=wait, told=watch.told)
@@ -129,3 +134,12 @@ def _numbers(text: str, flag: str) -> tuple[int, ...]:
     if not names or not all(name.isdigit() for name in names):
         raise typer.BadParameter(f"numbers separated by commas, not '{text}'", param_hint=flag)
     return tuple(int(name) for name in names)
+
+
+def _refuse_with_estimate(**asked: bool) -> None:
+    flags = [f"--{name.replace('_', '-')}" for name, given in asked.items() if given]
+    if flags:
+        from eamdeploy.errors import UsageError
+
+        what = f"with --estimate nothing runs, so there is nothing for {' and '.join(flags)}"
+        raise UsageError(what, hint=f"leave out --estimate, or {' and '.join(flags)}")

@@ -60,6 +60,33 @@ def test_the_table_says_where_every_figure_comes_from(artifacts):
     assert "block 1" not in done.stdout
 
 
+def test_an_estimate_needs_neither_a_board_nor_an_emulator(artifacts, tmp_path):
+    from devices.latency.estimate import estimate
+
+    artifact = artifacts[0] / "slower.onnx"
+    expected = estimate(artifact, "pi4", "onnxruntime", threads=1)
+    environment = os.environ | {"PATH": str(tmp_path)}  # no qemu, no ssh
+    done = eamdeploy("bench", artifact, "--device", "pi4", "--estimate", "--json", env=environment)
+    document = json.loads(done.stdout)
+    if expected.p50_ms is None:
+        (failure,) = document["failures"]
+        assert (done.returncode, failure["exit_code"]) == (7, 7)
+        assert expected.notes[0] in failure["message"]
+    else:
+        (run,) = document["runs"]
+        assert done.returncode == 0
+        assert run["provenance"]["kind"] == "estimated"
+        assert run["latency_ms"]["p50"] == expected.p50_ms
+        assert run["accuracy"] is None
+    assert not (tmp_path / "cache").exists()
+
+
+def test_an_estimate_that_cannot_be_is_an_error(artifacts):
+    done = eamdeploy("bench", artifacts[0] / "slower.onnx", "--device", "host", "--estimate", "--no-store")
+    assert done.returncode == 7, done.stdout
+    assert "no latency estimate" in done.stderr.replace("\n", " ")
+
+
 def test_runs_are_stored_unless_told_otherwise(artifacts):
     store = Path(os.environ["EAMDEPLOY_STORE"])
     eamdeploy("bench", artifacts[0] / "tiny.onnx", "--runs", 20, "--no-store")
@@ -119,6 +146,8 @@ def test_profile_adds_operators(artifacts):
         (["{onnx}", "--board", "mypi"], 2, "no board is called 'mypi'"),
         (["{onnx}", "--provider", "cuda"], 7, "CUDAExecutionProvider"),
         (["{onnx}", "--data", "/nowhere"], 2, "no such data folder"),
+        (["{onnx}", "--estimate"], 2, "name a profile"),
+        (["{onnx}", "--estimate", "--device", "pi4", "--profile"], 2, "nothing for --profile"),
     ],
 )
 def test_mistakes_end_with_one_sentence_and_their_exit_code(artifacts, arguments, code, words):

@@ -65,6 +65,29 @@ def test_a_registered_board_is_used_for_its_profile(tmp_path):
     assert choose_targets("pi5", registry=registry)[0].kind == "emulated"
 
 
+def test_an_estimate_contacts_nothing(tmp_path):
+    from devices.boards import Board, BoardRegistry
+
+    registry = BoardRegistry(tmp_path / "boards.toml")
+    for name, profile in (("one", "pi4"), ("two", "pi5")):
+        registry.add(Board(name=name, profile=profile, host=f"pi@{name}.invalid"))
+
+    def chosen(device, **options):
+        found = choose_targets(device, estimate=True, registry=registry, **options)
+        assert all(target.kind == "estimated" and target.open is None and not target.shared for target in found)
+        return [(target.name, target.device) for target in found]
+
+    assert chosen("pi4") == [("pi4", "pi4")]  # also where a board of the profile is registered
+    assert chosen(None, boards=["two"]) == [("two", "pi5")]
+    assert chosen(None, every=True) == [("one", "pi4"), ("two", "pi5")]
+    with pytest.raises(UsageError, match=r"an estimate is for a device.*--device pi4"):
+        chosen(None)
+    with pytest.raises(UsageError, match="did you mean 'pi4'"):
+        chosen("pi44")
+    with pytest.raises(UsageError, match="counts no instructions"):
+        chosen("pi4", instructions=True)
+
+
 def test_an_unused_profile_of_the_host_cannot_be_emulated():
     from devices.opening import open_emulated
 
