@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ def write_page(tested: Sequence[Evaluated], rows: Sequence[Row], transfers: dict
         "small": _table(entries, lambda c: c.rows < 15),
         "families": _families(entries),
         "boards": _boards(entries),
+        "board_means": _board_means(entries),
+        "chance": _by_chance(entries),
         "coverage": _coverage(entries),
         "baseline": _baseline(entries),
         "transfers": _transfers(transfers),
@@ -99,23 +102,77 @@ def _boards(entries: Sequence[tuple[Calibration, Group]]) -> str:
                     " and ".join(held["anchors"]),
                     str(held["n"]),
                     _number(held["mean_abs_percent"]),
+                    _number(c.tests["leave_network_out"]["mean_abs_percent"]),
                     _number(held["coverage90_percent"], 0),
                 ]
             )
-    return _lines(("calibration", "anchors", "rows tested", "mean abs. error", "covered"), body)
+    head = ("calibration", "anchors", "rows tested", "mean abs. error", "fitted to all, network out", "covered")
+    return _lines(head, body)
+
+
+def _board_means(entries: Sequence[tuple[Calibration, Group]]) -> str:
+    cells: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for c, _ in entries:
+        if held := c.tests.get("board_held_out"):
+            cells.setdefault((c.prior, c.conditions.precision, c.conditions.board), []).append(held)
+    body = []
+    for (population, precision, board), tests in sorted(cells.items()):
+        errors = [t["mean_abs_percent"] for t in tests]
+        limit = 12 if precision == "int8" else 20
+        inside = [t["coverage90_percent"] for t in tests if t["coverage90_percent"] is not None]
+        body.append(
+            [
+                f"{population}, {board}",
+                str(len(tests)),
+                _number(sum(errors) / len(errors)),
+                f"{sum(e <= limit for e in errors)} of {len(errors)} within {limit} %",
+                _number(sum(inside) / len(inside) if inside else None, 0),
+            ]
+        )
+    return _lines(("held out", "calibrations", "mean abs. error", "within the aim", "covered, mean"), body)
 
 
 def _coverage(entries: Sequence[tuple[Calibration, Group]]) -> str:
     large = [c for c, _ in entries if c.rows >= 30]
     body = []
-    for by, key in (("network", "leave_network_out"), ("family", "leave_family_out")):
-        values = [(c.tests[key].get("coverage90_percent"), c) for c in large]
-        known = [v for v, _ in values if v is not None]
-        outside = [f"{c.title}: {v:.0f} %" for v, c in values if v is not None and not 86 <= v <= 95]
+    for words, key, figure in (
+        ("network left out", "leave_network_out", "coverage90_percent"),
+        ("family left out", "leave_family_out", "coverage90_percent"),
+        ("family left out, of the interval's errors alone", "leave_family_out", "coverage90_by_others_percent"),
+    ):
+        values = [(v, c) for c in large if (v := c.tests[key].get(figure)) is not None]
+        narrow, wide = ([f"{c.title}: {v:.0f} %" for v, c in values if out(v)] for out in (_narrow, _wide))
         body.append(
-            [f"{by} left out", str(len(known)), str(sum(86 <= v <= 95 for v in known)), "; ".join(outside) or "none"]
+            [
+                words,
+                str(len(values)),
+                f"{sum(v for v, _ in values) / len(values):.1f} %",
+                str(len(values) - len(narrow) - len(wide)),
+                "; ".join(narrow) or "none",
+                "; ".join(wide) or "none",
+            ]
         )
-    return _lines(("test", "calibrations with 30 rows or more", "covered 86 to 95 %", "outside that"), body)
+    return _lines(
+        ("test", "calibrations with 30 rows or more", "covered, mean", "86 to 95 %", "too narrow", "too wide"), body
+    )
+
+
+def _narrow(percent: float) -> bool:
+    return percent < 86
+
+
+def _wide(percent: float) -> bool:
+    return percent > 95
+
+
+def _by_chance(entries: Sequence[tuple[Calibration, Group]]) -> str:
+    """How many would lie in the band if every row were covered with a probability of 0.9, independently."""
+    expected = 0.0
+    for c, _ in entries:
+        if c.rows >= 30:
+            hits = [k for k in range(c.rows + 1) if 86 <= round(100 * k / c.rows, 1) <= 95]
+            expected += sum(math.comb(c.rows, k) * 0.9**k * 0.1 ** (c.rows - k) for k in hits)
+    return f"{expected:.0f}"
 
 
 def _baseline(entries: Sequence[tuple[Calibration, Group]]) -> str:

@@ -1,8 +1,8 @@
 """Refit from the user's own measurements: two networks measured on a board are enough to start.
 
 The fit starts from what the population of that runtime and precision says about relative costs; the user's runs set the
-board's speed and, as they become more, its departures. With two networks the interval is as wide as the worst published
-board would have needed; with nine or more it comes from leaving each of the user's own networks out.
+board's speed and, as they become more, its departures. With two networks the interval is what nine in ten networks needed on
+published boards that were held out and known by two; with nine or more it comes from leaving each of the user's own out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from devices.latency.calibration import Calibration, from_group, write_calibration
+from devices.latency.calibration import OWN_INTERVALS_FROM, Calibration, from_group, write_calibration
 from devices.latency.choose import RUNTIMES
 from devices.latency.extract import extract_features
 from devices.latency.fitting import Prior
@@ -34,7 +34,6 @@ from devices.latency.validation import quantile
 from eamdeploy.errors import UsageError
 
 LEAST = 2
-OWN_INTERVALS_FROM = 9  # left-out networks from which a conformal 90 % quantile exists
 
 
 @dataclass(frozen=True)
@@ -79,27 +78,37 @@ def population_priors(name: str) -> Priors:
 
 
 def calibrate(runs: Sequence[MeasuredRun], out: Path | None = None) -> list[Calibration]:
+    """As `calibrate_all`, without saying what could not be fitted."""
+    return calibrate_all(runs, out)[0]
+
+
+def calibrate_all(runs: Sequence[MeasuredRun], out: Path | None = None) -> tuple[list[Calibration], list[str]]:
     """Fit one calibration for each device, runtime, version, precision and thread count in `runs`, and store it.
 
     Returns:
-        the calibrations, also written to `out` (the user's data folder by default), where `estimate` prefers them.
+        the calibrations, also written to `out` (the user's data folder by default), where `estimate` prefers them; and
+        a line for each of the conditions under which too few networks were measured.
 
     Raises:
-        UsageError: fewer than two different networks under some conditions, or an artifact that can't be read.
+        UsageError: fewer than two different networks under all conditions, or an artifact that can't be read.
     """
-    done = []
+    done, short = [], []
     for conditions, own in _by_conditions(runs).items():
         group, dynamic = _group(conditions, own)
         if len(group.networks) < LEAST:
-            raise UsageError(
-                f"{len(group.networks)} network measured, at least {LEAST} different ones are needed",
-                where=_words(conditions),
-                hint="bench another network on the same board, e.g. one of another width",
-            )
-        done.append(_fit(group, _population(conditions), dynamic, own[0].profile))
+            short.append((conditions, len(group.networks)))
+        else:
+            done.append(_fit(group, _population(conditions), dynamic, own[0].profile))
+    if short and not done:
+        conditions, networks = short[0]
+        raise UsageError(
+            f"{networks} network measured, at least {LEAST} different ones are needed",
+            where=_words(conditions),
+            hint="bench another network on the same board, e.g. one of another width",
+        )
     for calibration in done:
         write_calibration(calibration, out or folder())
-    return done
+    return done, [f"{_words(c)}: {n} network measured, at least {LEAST} are needed" for c, n in short]
 
 
 def _by_conditions(runs: Iterable[MeasuredRun]) -> dict[Conditions, list[MeasuredRun]]:
@@ -157,8 +166,12 @@ def _fit(group: Group, population: str, dynamic: bool, profile: str) -> Calibrat
     priors = population_priors(population)
     widths = shipped_priors()["widths"][population]
     scores = _leave_one_out(group, priors)
-    wide = float(widths["two_anchors"] or widths["out_of_family"] or widths["in_family"])
-    inside = quantile(s for s, _ in scores) if len(scores) >= OWN_INTERVALS_FROM else wide
+    anchored = widths["two_anchors"]
+    spreads = float(anchored["spreads"] if anchored else widths["out_of_family"] or widths["in_family"])
+    plain = float(anchored["error"]) if anchored else None
+    enough = len(scores) >= OWN_INTERVALS_FROM
+    inside = quantile(s for s, _ in scores) if enough else spreads
+    network_error = quantile(abs(math.log1p(e)) for _, e in scores) if enough else plain
     errors = [100 * e for _, e in scores]
     tests: dict[str, Any] = (
         {"leave_network_out": {"n": len(errors), "mean_abs_percent": round(float(np.mean(np.abs(errors))), 2)}}
@@ -171,7 +184,9 @@ def _fit(group: Group, population: str, dynamic: bool, profile: str) -> Calibrat
         group,
         group.model(priors),
         inside,
-        max(inside, wide),
+        max(inside, spreads),
+        network_error=network_error,
+        family_error=plain,
         tests=tests,
         origin="measured",
         prior=population,
@@ -198,4 +213,4 @@ def _words(conditions: Conditions) -> str:
     return f"{c.board}, {c.runtime} {c.version}, {c.precision}, {c.threads} threads"
 
 
-__all__ = ["MeasuredRun", "calibrate", "population_priors"]
+__all__ = ["MeasuredRun", "calibrate", "calibrate_all", "population_priors"]

@@ -21,6 +21,7 @@ from eamdeploy.atomic import atomic_write_text
 from eamdeploy.errors import UsageError
 
 SCHEMA_VERSION = 1
+OWN_INTERVALS_FROM = 9  # left-out networks from which a conformal 90 % quantile exists
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Calibration:
         families: of the networks, with how many of each.
         lowest, highest: of the networks' coordinates (see `terms.coordinates`).
         in_family, out_of_family: half width of a 90 % interval, in predicted spreads.
-        family_error: 90 % of the networks of left-out families were within this (logarithm); None where none was left out.
+        network_error, family_error: 90 % of left-out networks, of the networks of left-out families, were within this
+            (logarithm); None where none was left out.
         tests: errors on what was left out, by test.
         sources: of every measurement.
         origin: "published", or "measured" for the user's own.
@@ -51,6 +53,7 @@ class Calibration:
     highest: tuple[float, ...]
     in_family: float
     out_of_family: float
+    network_error: float | None = None
     family_error: float | None = None
     tests: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
@@ -64,10 +67,20 @@ class Calibration:
         return self.conditions.name + ("" if self.origin == "published" else "_measured")
 
     def half_width(self, spread: float, *, fitted: bool) -> float:
-        """Of a 90 % interval, in the logarithm; `fitted`: the network is of a measured family."""
+        """Of a 90 % interval, in the logarithm; `fitted`: the network is of a measured family.
+
+        A board on which a few networks were measured knows no family well: its widths come from other boards.
+        """
+        if self.origin == "measured" and self.networks < OWN_INTERVALS_FROM:
+            return self.far_width(spread)
+        inside = self.in_family * spread
+        return inside if fitted else max(inside, self.far_width(spread))
+
+    def far_width(self, spread: float) -> float:
+        """As `half_width`, where the spread is beyond any that was tested: held down by the plain errors."""
         inside, outside = self.in_family * spread, self.out_of_family * spread
-        if fitted:
-            return inside
+        if self.network_error is not None:
+            inside = stranger_width(inside, self.network_error)
         return max(inside, outside if self.family_error is None else stranger_width(outside, self.family_error))
 
     @property
@@ -101,6 +114,7 @@ class Calibration:
             "interval90": {
                 "in_family": round(self.in_family, 4),
                 "out_of_family": round(self.out_of_family, 4),
+                "network_error": None if self.network_error is None else round(self.network_error, 4),
                 "family_error": None if self.family_error is None else round(self.family_error, 4),
             },
             "tests": dict(self.tests),
@@ -122,6 +136,7 @@ class Calibration:
             tuple(span["highest"]),
             interval["in_family"],
             interval["out_of_family"],
+            interval.get("network_error"),
             interval["family_error"],
             data["tests"],
             tuple(data["sources"]),
@@ -131,9 +146,7 @@ class Calibration:
         )
 
 
-def from_group(
-    group: Group, model: Model, in_family: float, out_of_family: float, family_error: float | None = None, **more: Any
-) -> Calibration:
+def from_group(group: Group, model: Model, in_family: float, out_of_family: float, **more: Any) -> Calibration:
     """A calibration of everything that was measured under one set of conditions."""
     from devices.latency.terms import coordinates
 
@@ -151,7 +164,6 @@ def from_group(
         tuple(where.max(0)),
         in_family,
         out_of_family,
-        family_error,
         sources=more.pop("sources", summarised(group.sources)),
         **more,
     )

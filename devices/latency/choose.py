@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +25,7 @@ RUNTIMES = {
 }
 # whose measurements stand in for a runtime without its own: those that serve most kinds of networks first
 STAND_INS = ("TFLite", "ArmNN-Neon", "ncnn", "Tengine-Lite", "XNNPACK(end2end_bench)")
-WIDEST = 1.4  # an interval of more than a factor of four either way is no estimate
+WIDEST = math.log(10) / 2  # an interval whose ends are a factor of ten apart is no estimate
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def choose(
     if best.half_width > WIDEST:
         return (
             None,
-            f"the nearest calibration, {best.calibration.title}, could be wrong by more than a factor of four here",
+            f"the nearest calibration, {best.calibration.title}, could be wrong by more than a factor of three here",
         )
     return best, ""
 
@@ -138,7 +139,7 @@ def _steps(
     ):
         # ncnn computes in fp16 where the core can; this artifact does not
         return None
-    return _thread_steps(c, source, threads, steps)
+    return _thread_steps(c, target or source, threads, steps)
 
 
 def _words(runtime: str) -> str:
@@ -155,11 +156,12 @@ def _board_step(source: Board, target: Board, kind: str) -> Step | None:
     return Step(ratio, factor["half_width"], words)
 
 
-def _thread_steps(c: Calibration, source: Board | None, threads: int | None, steps: list[Step]) -> list[Step] | None:
+def _thread_steps(c: Calibration, board: Board | None, threads: int | None, steps: list[Step]) -> list[Step] | None:
+    """Adds the step to a thread count; `board` is the one estimated for, whose cores a carried-over board stands for."""
     stated = c.conditions.threads
     if threads is None or stated == str(threads) or (c.origin == "measured" and not stated):
         return steps if threads is not None or stated != "1" or c.origin == "measured" else None
-    cores = source.cores if source is not None else 0
+    cores = board.cores if board is not None else 0
     if not stated:
         if threads >= cores > 0:
             return steps

@@ -10,7 +10,7 @@ from typing import Any
 
 from devices.latency.breakdown import LayerTime, breakdown
 from devices.latency.calibration import Calibration, shipped, within
-from devices.latency.choose import Choice, choose
+from devices.latency.choose import WIDEST, Choice, choose
 from devices.latency.extract import extract_features
 from devices.latency.hardware import board_of, boards
 from devices.latency.measurements import family
@@ -22,7 +22,7 @@ from eamdeploy.results import Provenance
 
 FORMAT_RUNTIMES = {"onnx": "onnxruntime", "tflite": "litert"}
 KNOWN_RUNTIMES = ("litert", "onnxruntime", "ncnn", "armnn", "tengine")
-DYNAMIC_HALF_WIDTH = math.log(1.35)  # see docs/latency-model.md, "Dynamic layers"
+DYNAMIC_HALF_WIDTH = 0.43  # 90 % of measured dynamic networks: see docs/latency-model.md, "Dynamic layers"
 
 
 @dataclass(frozen=True)
@@ -143,25 +143,31 @@ def _from_choice(
     totals = per_operator.sum(0, keepdims=True)
     prediction = calibration.model.predict(totals)
     log_ms, spread = float(prediction.log_ms[0]), float(prediction.spread[0])
-    fitted = not features.is_dynamic and family(features.family) in calibration.families
-    half = calibration.half_width(spread, fitted=fitted)
+    foreign = features.is_dynamic and not calibration.tests.get("dynamic_networks")
+    fitted = not foreign and family(features.family) in calibration.families
+    half = calibration.far_width(spread) if foreign else calibration.half_width(spread, fitted=fitted)
     squares = [half, choice.half_width]
-    if features.is_dynamic:
+    if foreign:
         squares.append(DYNAMIC_HALF_WIDTH)
         notes.append(
-            "no measured network has dynamic layers: their lowered operators are counted one by one, interval widened"
+            "no network measured on this board has dynamic layers: their operators are counted one by one, interval widened"
         )
     elif not fitted:
         what = f"the family {family(features.family)}" if features.family else "this network's family"
         notes.append(f"{what} is not among the measured ones ({', '.join(calibration.families)}): interval widened")
-    if not features.is_dynamic and not within(calibration, coordinates(totals)[0]):
+    if not foreign and not within(calibration, coordinates(totals)[0]):
         # dynamic layers are outside already, and their hundreds of small operators are what the spread has grown by
         squares.append(half)
         notes.append("smaller or larger than every measured network: interval widened")
     board = boards().get(calibration.conditions.board) or board_of(device)
+    width = math.sqrt(sum(s**2 for s in squares))
+    if width > WIDEST:
+        reason = (
+            f"the ends of an interval from {calibration.title} would be a factor of {math.exp(2 * width):.0f} apart"
+        )
+        return Estimate(device, runtime, precision, threads, None, None, None, None, (reason, *notes))
     layers, parts, scaled = breakdown(features, calibration, known, log_ms, board, precision)
     log_ms = math.log(scaled) + choice.shift
-    half = math.sqrt(sum(s**2 for s in squares))
     factor = math.exp(choice.shift)
     return Estimate(
         device,
@@ -169,7 +175,7 @@ def _from_choice(
         precision,
         threads,
         round(math.exp(log_ms), 4),
-        (round(math.exp(log_ms - half), 4), round(math.exp(log_ms + half), 4)),
+        (round(math.exp(log_ms - width), 4), round(math.exp(log_ms + width), 4)),
         calibration.name,
         calibration.title,
         tuple(notes),

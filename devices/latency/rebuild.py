@@ -15,18 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from devices.latency.anchors import Anchored, anchor_coverage, anchor_width, hold_out_boards
 from devices.latency.calibration import Calibration, from_group, write_calibration
 from devices.latency.groups import Group, Priors, fit_priors, make_groups
 from devices.latency.measurements import Conditions, Row
+from devices.latency.nested import covered, enough_of_its_own, errors_without
 from devices.latency.networks import load_networks
 from devices.latency.populations import POPULATIONS, Population
 from devices.latency.transfer import board_factor, runtime_factor, thread_factor
 from devices.latency.validation import (
     OWN_SCORES_FROM,
     LeftOut,
-    choose_anchors,
     coverage,
-    hold_out_boards,
     leave_out,
     quantile,
 )
@@ -38,14 +38,21 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One population with everything that was tested on it."""
+    """One population with everything that was tested on it.
+
+    Attributes:
+        by_network, by_family: every measurement predicted without its network, without its family.
+        without: for each family the others' errors, from fits that saw neither.
+        by_board: boards known by two networks.
+    """
 
     population: Population
     groups: list[Group]
     priors: Priors
     by_network: list[LeftOut]
     by_family: list[LeftOut]
-    by_board: dict[Conditions, list[LeftOut]]
+    without: dict[str, list[LeftOut]]
+    by_board: dict[Conditions, Anchored]
 
 
 def evaluate_population(rows: Sequence[Row], population: Population) -> Evaluated | None:
@@ -59,6 +66,7 @@ def evaluate_population(rows: Sequence[Row], population: Population) -> Evaluate
         fit_priors(groups, population),
         leave_out(groups, population, "network"),
         leave_out(groups, population, "family"),
+        errors_without(groups, population),
         hold_out_boards(groups, population),
     )
 
@@ -98,35 +106,46 @@ def calibrations(t: Evaluated) -> list[Calibration]:
     """The calibrations of one population, each with its own tests."""
     out = []
     models = {g.conditions: g.model(t.priors) for g in t.groups}
-    network_scores = {g.conditions: [r.score for r in _of(g, t.by_network)] for g in t.groups}
-    family_scores = {g.conditions: [r.score for r in _of(g, t.by_family)] for g in t.groups}
-    family_errors = {g.conditions: [r.log_error for r in _of(g, t.by_family)] for g in t.groups}
     for g in t.groups:
-        own = [_of(g, t.by_network), _of(g, t.by_family)]
-        inside, outside, plain = (_width(x, g.conditions) for x in (network_scores, family_scores, family_errors))
+        one, family = _of(g, t.by_network), _of(g, t.by_family)
+        near = one if len(one) >= OWN_SCORES_FROM else t.by_network
+        far = family if enough_of_its_own(family) else t.by_family
+        inside = covered(family, t.without) if family else []
         tests: dict[str, Any] = {
-            "leave_network_out": summary(own[0], "network"),
-            "leave_family_out": summary(own[1], "family") | {"families": _by_family(own[1])},
+            "leave_network_out": summary(one, coverage(one, "network")),
+            "leave_family_out": summary(family, float(np.mean(inside)) if inside else math.nan)
+            | {
+                "coverage90_by_others_percent": _percent(coverage(family, "family")),
+                "families": _by_family(family),
+            },
             "repeated_percent": repeated(g),
         }
-        anchored = t.by_board.get(g.conditions)
-        if anchored:
-            pair = choose_anchors(g.totals, dict(t.priors))
+        if anchored := t.by_board.get(g.conditions):
             tests["board_held_out"] = {
-                "anchors": ["-".join(x for x in g.networks[i] if x) for i in pair],
-                **summary(anchored, "network"),
+                "anchors": ["-".join(x for x in network if x) for network in anchored.anchors],
+                **summary(anchored.results, math.nan),
                 "coverage90_percent": anchor_coverage(g.conditions, t.by_board),
             }
-        out.append(from_group(g, models[g.conditions], inside, outside, plain, tests=tests, prior=t.population.name))
+        out.append(
+            from_group(
+                g,
+                models[g.conditions],
+                quantile(r.score for r in near),
+                quantile(r.score for r in far),
+                network_error=quantile(r.log_error for r in near),
+                family_error=quantile(r.log_error for r in far),
+                tests=tests,
+                prior=t.population.name,
+            )
+        )
     return out
 
 
-def summary(results: Sequence[LeftOut], by: str) -> dict[str, float | int | None]:
-    """Errors in percent."""
+def summary(results: Sequence[LeftOut], inside: float) -> dict[str, float | int | None]:
+    """Errors in percent; `inside` is the share of intervals that held."""
     if not results:
         return {"n": 0}
     errors = np.array([100 * r.error for r in results])
-    covered = coverage(results, by)
     return {
         "n": len(errors),
         "mean_abs_percent": round(float(np.abs(errors).mean()), 2),
@@ -134,22 +153,12 @@ def summary(results: Sequence[LeftOut], by: str) -> dict[str, float | int | None
         "within_10_percent": round(100 * float(np.mean(np.abs(errors) <= 10)), 1),
         "bias_percent": round(float(errors.mean()), 2),
         "worst_percent": round(float(errors[np.argmax(np.abs(errors))]), 1),
-        "coverage90_percent": None if math.isnan(covered) else round(100 * covered, 1),
+        "coverage90_percent": _percent(inside),
     }
 
 
-def anchor_width(without_board: str, by_board: dict[Conditions, list[LeftOut]]) -> float | None:
-    """Half width, in spreads, for a board known by two anchors: what the worst of the other boards needed."""
-    needed = [quantile(r.score for r in results) for c, results in by_board.items() if c.board != without_board]
-    return max(needed) if needed else None
-
-
-def anchor_coverage(conditions: Conditions, by_board: dict[Conditions, list[LeftOut]]) -> float | None:
-    """Percent of a held-out board's measurements inside intervals made from the other boards."""
-    width = anchor_width(conditions.board, by_board)
-    if width is None:
-        return None
-    return round(100 * float(np.mean([r.score <= width for r in by_board[conditions]])), 1)
+def _percent(share: float) -> float | None:
+    return None if math.isnan(share) else round(100 * share, 1)
 
 
 def repeated(g: Group) -> float | None:
@@ -160,11 +169,6 @@ def repeated(g: Group) -> float | None:
 
 def _of(g: Group, results: Sequence[LeftOut]) -> list[LeftOut]:
     return [r for r in results if r.conditions == g.conditions]
-
-
-def _width(scores: dict[Conditions, list[float]], of: Conditions) -> float:
-    own = scores[of]
-    return quantile(own if len(own) >= OWN_SCORES_FROM else [s for some in scores.values() for s in some])
 
 
 def _by_family(results: Sequence[LeftOut]) -> dict[str, dict[str, float | int]]:
@@ -179,12 +183,12 @@ def _by_family(results: Sequence[LeftOut]) -> dict[str, dict[str, float | int]]:
     return out
 
 
-def _pooled_widths(t: Evaluated) -> dict[str, float | None]:
-    anchored = [quantile(r.score for r in results) for results in t.by_board.values()]
+def _pooled_widths(t: Evaluated) -> dict[str, Any]:
+    anchored = anchor_width(t.by_board)
     return {
         "in_family": round(quantile(r.score for r in t.by_network), 4),
         "out_of_family": round(quantile(r.score for r in t.by_family), 4) if t.by_family else None,
-        "two_anchors": round(max(anchored), 4) if anchored else None,
+        "two_anchors": anchored and {"spreads": round(anchored.by_spread, 4), "error": round(anchored.plain, 4)},
     }
 
 

@@ -23,6 +23,11 @@ def residual_at(points: Array, coefficients: Array, where: Array) -> Array:
     return _kernel(where, points) @ coefficients if len(points) else np.zeros(len(where))
 
 
+def alike(points: Array) -> Array:
+    """How the left-overs of networks vary together: (n, 4) -> (n, n), squared logarithms."""
+    return _kernel(points, points)
+
+
 def _kernel(a: Array, b: Array) -> Array:
     squared = ((a[:, None] - b[None]) ** 2).sum(-1)
     values: Array = AMPLITUDE**2 * np.exp(-0.5 * squared / LENGTH**2)

@@ -39,6 +39,10 @@ PRIOR = {
     "conv_out": 2.0, "activations": 2.0, "element": 3.0, "weights": 1.5, "powers": 5.0, "windows": 0.5,
     "operators": -1.0,
 }  # fmt: skip
+# what a small operator around a dynamic kernel costs of an ordinary operator's overhead: measured on dynamic networks
+# (docs/latency-model.md, "Dynamic layers"); they neither pack operands nor wake threads
+SMALL_OPERATOR = 0.4
+SMALL_PARTS = ("attention", "aggregation")
 PRIOR_SCALE = -2.5  # log milliseconds per million MACs, of a slow board; every calibration has its own scale
 STRUCTURES: dict[str, tuple[str, ...]] = {
     "traffic": ("macs", "grouped_macs", "patches", "depthwise_macs", "activations", "weights", "operators"),
@@ -88,7 +92,7 @@ def operator_terms(record: OperatorRecord) -> Array:
         x[INDEX["windows"]] = (record.outputs * record.kernel if record.kernel < 100 else record.inputs) * MILLION
     x[INDEX["activations"]] = moved
     x[INDEX["weights"]] = record.weights * MILLION
-    x[INDEX["operators"]] = 1.0
+    x[INDEX["operators"]] = SMALL_OPERATOR if record.part in SMALL_PARTS else 1.0
     return x
 
 

@@ -80,16 +80,14 @@ def board_factor(groups: Sequence[Group], alike: str) -> Factor | None:
         first, second = boards().get(c.board), boards().get(d.board)
         if first is None or second is None or first.name == second.name or likeness(first, second) != alike:
             continue
-        if (c.runtime, c.precision, c.processor) != (d.runtime, d.precision, d.processor) or _all_cores(
-            a
-        ) != _all_cores(b):
+        if (c.runtime, c.precision, c.processor) != (d.runtime, d.precision, d.processor) or not _as_threaded(a, b):
             continue
         if c.precision == "int8" and first.dot_product != second.dot_product:
             continue
         expected = log_speed_ratio(first, second)
         if expected is not None:
             # one thread each: the number of cores is no part of the ratio
-            cores = 0.0 if _all_cores(a) else math.log(second.cores / first.cores)
+            cores = 0.0 if _threads(a) == "all" else math.log(second.cores / first.cores)
             left.append(_typical_error(np.abs(_ratios(a, b) - expected - cores)))
     return Factor(0.0, quantile(left), len(left)) if left else None
 
@@ -103,7 +101,7 @@ def runtime_factor(groups: Sequence[Group]) -> Factor | None:
         and a.conditions.runtime != b.conditions.runtime
         and a.conditions.precision == b.conditions.precision
         and a.conditions.processor == b.conditions.processor == "cpu"
-        and _all_cores(a) == _all_cores(b)
+        and _as_threaded(a, b)
     ]
     return Factor(0.0, quantile(left), len(left)) if left else None
 
@@ -132,9 +130,18 @@ def thread_factor(groups: Sequence[Group], cores: int) -> Factor | None:
     return Factor(shift, float(quantile(abs(r - shift) for r in ratios)), pairs)
 
 
-def _all_cores(group: Group) -> bool:
+def _threads(group: Group) -> str | None:
+    """One thread, all cores, or neither."""
+    stated, board = group.conditions.threads, boards().get(group.conditions.board)
+    if stated == "1":
+        return "one"
     # MLPerf logs do not state threads; their harness takes the runtime's default, all cores of the fast cluster
-    return group.conditions.threads != "1"
+    return "all" if not stated or (board is not None and stated == str(board.cores)) else None
+
+
+def _as_threaded(a: Group, b: Group) -> bool:
+    """Whether both ran on one thread, or both on all cores: four of twelve cores compare with nothing."""
+    return _threads(a) is not None and _threads(a) == _threads(b)
 
 
 def _pairs(groups: Sequence[Group]) -> Iterable[tuple[Group, Group]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.groups import Group, fit_priors
+from devices.latency.groups import Group, Priors, fit_priors
 from devices.latency.measurements import Conditions, Network, family
 from devices.latency.populations import Population
 
@@ -65,15 +65,16 @@ def leave_out(groups: Sequence[Group], population: Population, by: str) -> list[
             mask = masks[id(g)]
             if mask.all() or mask.sum() < 2:
                 continue
-            results += _test(g, g.keep(mask).model(priors).predict(g.totals[~mask]), np.flatnonzero(~mask))
+            results += predict_left_out(g, mask, priors)
     return results
 
 
-def _test(g: Group, prediction: object, at: npt.NDArray[np.intp]) -> list[LeftOut]:
-    logs, spreads = prediction.log_ms, prediction.spread  # type: ignore[attr-defined]
+def predict_left_out(g: Group, mask: npt.NDArray[np.bool_], priors: Priors) -> list[LeftOut]:
+    """Fit where `mask` is true, predict every measurement where it is not."""
+    prediction = g.keep(mask).model(priors).predict(g.totals[~mask])
     return [
         LeftOut(g.conditions, g.networks[i], float(np.exp(log)), float(np.exp(run)), float(spread))
-        for i, log, spread in zip(at, logs, spreads, strict=True)
+        for i, log, spread in zip(np.flatnonzero(~mask), prediction.log_ms, prediction.spread, strict=True)
         for run in g.runs[i]
     ]
 
@@ -107,52 +108,3 @@ def coverage(results: Sequence[LeftOut], by: str) -> float:
             width = stranger_width(width, quantile(o.log_error for o in others))
         inside.append(r.log_error <= width)
     return float(np.mean(inside)) if inside else math.nan
-
-
-def choose_anchors(totals: Array, priors: dict[str, tuple[tuple[str, ...], object]]) -> tuple[int, int]:
-    """The two networks whose measurement would tell most about all others, by the prior alone: no latency is looked at.
-
-    Minimises the mean variance that is left, linearised at the population's costs.
-    """
-    from devices.latency.fitting import SCALE_SPREAD, SIGMA, Prior
-    from devices.latency.terms import select
-
-    n = len(totals)
-    remaining = np.zeros((n, n))
-    for terms, prior in priors.values():
-        if not isinstance(prior, Prior):
-            raise TypeError("a prior is needed")
-        x = select(totals, terms) * np.exp(prior.mu)
-        jacobian = np.c_[np.ones(n), x / x.sum(1, keepdims=True)]
-        covariance = jacobian @ np.diag(np.r_[SCALE_SPREAD**2, prior.tau**2]) @ jacobian.T
-        for i in range(n):
-            for j in range(i + 1, n):
-                known = [i, j]
-                inner = covariance[np.ix_(known, known)] + SIGMA**2 * np.eye(2)
-                explained = covariance[:, known] @ np.linalg.solve(inner, covariance[known])
-                remaining[i, j] += np.mean(np.diag(covariance) - np.diag(explained))
-    remaining[np.tril_indices(n)] = np.inf
-    first, second = np.unravel_index(int(np.argmin(remaining)), remaining.shape)
-    return int(first), int(second)
-
-
-def hold_out_boards(
-    groups: Sequence[Group], population: Population, least: int = 15
-) -> dict[Conditions, list[LeftOut]]:
-    """Predict each board from the other boards and two anchor networks measured on it.
-
-    The board is left out of the population entirely; the two anchors are chosen by `choose_anchors` and are not tested.
-    """
-    results: dict[Conditions, list[LeftOut]] = {}
-    for board in sorted({g.conditions.board for g in groups}):
-        others = [g for g in groups if g.conditions.board != board]
-        if not any(len(g.networks) >= 8 for g in others):
-            continue
-        priors = fit_priors(others, population)
-        for g in groups:
-            if g.conditions.board != board or len(g.networks) < least:
-                continue
-            mask = np.zeros(len(g.networks), dtype=bool)
-            mask[list(choose_anchors(g.totals, dict(priors)))] = True
-            results[g.conditions] = _test(g, g.keep(mask).model(priors).predict(g.totals[~mask]), np.flatnonzero(~mask))
-    return results

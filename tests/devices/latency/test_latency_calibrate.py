@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from devices.latency.calibrate import MeasuredRun, calibrate
+from devices.latency.calibrate import MeasuredRun, calibrate, calibrate_all
 from devices.latency.estimate import estimate
 from devices.latency.userstore import folder, own_calibrations
 from eamdeploy.errors import UsageError
@@ -57,6 +57,37 @@ def test_what_was_not_measured_stays_published(two) -> None:
     assert "your measurements" not in (
         estimate(two[0], "pi4", runtime="onnxruntime", threads=4).calibration_title or ""
     )
+
+
+def test_conditions_with_one_network_do_not_keep_the_others_from_a_fit(two) -> None:
+    alone = run(two[0], 5.0, threads=4)
+    done, short = calibrate_all([run(two[0], 10.0), run(two[1], 60.0), alone])
+    assert [c.conditions.threads for c in done] == ["1"]
+    assert len(short) == 1
+    assert "4 threads" in short[0]
+
+
+def test_two_networks_make_a_wide_interval_and_ten_a_narrow_one(export_network) -> None:
+    paths = [export_network(width=w, input_px=px) for w in (0.25, 0.5, 0.75, 1.0, 1.25) for px in (96, 128)]
+    truth = {p: 2 * estimate(p, "pi4", runtime="litert").p50_ms for p in paths}
+    widths = []
+    for known in (paths[1:7:5], paths):
+        calibrate([run(p, truth[p]) for p in known])
+        low, high = estimate(paths[3], "mypi").interval90_ms
+        assert low < truth[paths[3]] < high
+        widths.append(high / low)
+    assert widths[1] < widths[0] < 4
+
+
+def test_measured_dynamic_networks_are_no_strangers(export_network, two) -> None:
+    dynamic = export_network(conv="eam", input_px=128)
+    calibrate([run(two[0], 10.0), run(two[1], 60.0)])
+    before = estimate(dynamic, "mypi")
+    calibrate([run(two[0], 10.0), run(two[1], 60.0), run(dynamic, 25.0)])
+    after = estimate(dynamic, "mypi")
+    assert any("dynamic" in note for note in before.notes)
+    assert not any("dynamic" in note for note in after.notes)
+    assert after.p50_ms == pytest.approx(25.0, rel=0.3)
 
 
 def test_more_networks_give_an_error_of_their_own(export_network) -> None:
