@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from devices.latency.calibrate import MeasuredRun, calibrate
+from devices.latency.calibrate import MeasuredRun, calibrate_all
 from devices.latency.calibration import Calibration
 from eamdeploy.errors import UsageError
 from eamdeploy.results import Run
@@ -48,7 +48,8 @@ def calibrate_from_runs(runs: Iterable[Run], *, device: str | None = None, out: 
         raise UsageError(
             "no measured run to calibrate from", where=where, why=why, hint="bench two networks on the board first"
         )
-    return Calibrated(tuple(calibrate(used, out)), len(used), tuple(skipped))
+    calibrations, short = calibrate_all(used, out)
+    return Calibrated(tuple(calibrations), sum(c.rows for c in calibrations), (*skipped, *short))
 
 
 def _unusable(run: Run) -> str | None:

@@ -29,8 +29,9 @@ def register_devices(app: typer.Typer) -> None:
     ) -> None:
         """Fit the latency model to the runs you measured; estimates then prefer it to the published calibrations.
 
-        Two networks measured on a board are enough to start (bench two artifacts of different width); more make the
-        interval narrower.
+        Two networks measured on a board, under one runtime and thread count, are enough to start: best a larger and a
+        smaller one of different designs, such as MobileNetV1 0.75 at 224 pixels and MobileNetV2 0.35 at 160. More make
+        the interval narrower.
         """
         from eamdeploy.calibrating import calibrate_from_runs
         from eamdeploy.store import open_store

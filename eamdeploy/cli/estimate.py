@@ -78,7 +78,7 @@ def _render(console: Console, found: list[Any], *, single: bool, layers: bool) -
     table = make_table("device", "runtime", "precision", ">p50 ms", ">90 % interval", "calibration")
     for e in found:
         if e.p50_ms is None:
-            table.add_row(e.device, e.runtime, e.precision, "-", "-", f"no estimate: {e.notes[0]}")
+            table.add_row(e.device, e.runtime, e.precision, "-", "-", "no estimate")
         else:
             low, high = e.interval90_ms
             table.add_row(
@@ -86,9 +86,8 @@ def _render(console: Console, found: list[Any], *, single: bool, layers: bool) -
             )
     console.print(table)
     console.print("estimated by the latency model, not measured", style="dim")
-    for e in found:
-        for note in e.notes if e.p50_ms is not None else ():
-            console.print(f"{e.device}: {note}", style="dim")
+    for note, names in _by_note(found).items():
+        console.print(f"{', '.join(names)}: {note}", style="dim")
     if not single or found[0].p50_ms is None:
         return
     parts = make_table("where the time goes", ">ms", ">share")
@@ -104,6 +103,15 @@ def _render(console: Console, found: list[Any], *, single: bool, layers: bool) -
             each.add_row(layer.layer, _ms(layer.ms), f"{layer.macs:,}", str(layer.operators), largest)
         console.print()
         console.print(each)
+
+
+def _by_note(found: list[Any]) -> dict[str, list[str]]:
+    """Each note once, with the devices it holds for; where there is no estimate, the reason."""
+    notes: dict[str, list[str]] = {}
+    for e in found:
+        for note in e.notes if e.p50_ms is not None else (f"no estimate: {e.notes[0]}",):
+            notes.setdefault(note, []).append(e.device)
+    return notes
 
 
 def _ms(value: float) -> str:
