@@ -24,9 +24,9 @@ from eamdeploy.errors import BoardUnreachable
 _READY = "eamdeploy: board is ready"
 _CONSOLE_LINES = 60
 _PORT_TRIES = 3
-# What guards a kernel against its own programs costs a fifth of an emulated board's start-up: with its address space
+# What guards a kernel against its own programs costs an emulated board time to start: with its address space
 # randomised it also unmaps itself at every system call, and each time qemu forgets its translations of addresses.
-# The self-tests of its ciphers cost half a second. None of it changes what a program computes.
+# So do the self-tests of its ciphers. None of it changes what a program computes.
 _KERNEL_ARGUMENTS = "console=ttyAMA0 quiet panic=-1 nokaslr kpti=off mitigations=off cryptomgr.notests"
 
 
