@@ -110,9 +110,10 @@ def spend_budget(
             request.finetune_epochs, request.calibration, validation or request.calibration, request.class_map
         )
         tuned = finetune_within(checkpoint, spending, images, how, say)
-        if tuned is None:
+        if tuned is not None:
+            spending, network, finetuned = tuned.spending, tuned.network, (tuned.calibration, tuned.validation)
+        elif not spending.chosen.steps:
             return BudgetResult(checkpoint, budget_report(checkpoint, spending, images, None), spending)
-        spending, network, finetuned = tuned.spending, tuned.network, (tuned.calibration, tuned.validation)
     report = budget_report(checkpoint, spending, images, finetuned)
     # the accuracy that training noted was the exact network's
     kept = {name: value for name, value in checkpoint.meta.items() if name != "top1"}
