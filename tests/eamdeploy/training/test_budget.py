@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,23 +13,19 @@ from eamdeploy.data import open_dataset
 from eamdeploy.exporting import ExportedArtifact, ExportOptions, export_checkpoint
 from eamdeploy.finetuning import Finetuning, finetune_within
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint
-from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.preprocessing import Preprocessing
-from eamdeploy.training.session import TrainingRequest, run_training
+from eamdeploy.training.session import run_training
 from export.rewrites.images import budget_images
 from export.rewrites.search import Spending, spend
 from export.target import Target
+from tests.eamdeploy.training.runs import SPEC, request
 
 
 @pytest.fixture(scope="module")
 def trained(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A network that knows the stripes, with attention that moves."""
-    result = run_training(
-        TrainingRequest(
-            data="imagefolder", root=tree, out=tmp_path_factory.mktemp("float"), recipe="cpu-small", input_px=16,
-            spec=ArchSpec(width=0.25, classes=1, input_px=32, temperature=1.0), epochs=14, batch=16, lr=0.05, threads=1,
-        )
-    )  # fmt: skip
+    spec = replace(SPEC, temperature=1.0)
+    result = run_training(request(tree, tmp_path_factory.mktemp("float"), spec=spec, epochs=14, batch=16))
     return load_checkpoint(str(result.checkpoint))
 
 
@@ -97,8 +94,6 @@ def test_fine_tuning_starts_from_the_cheapest_rewrite(search: Spending, trained:
 def test_fine_tuning_that_leaves_the_budget_is_not_kept(
     search: Spending, trained: Checkpoint, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
     from eamdeploy.training import recipes
 
     # a learning rate that destroys the network

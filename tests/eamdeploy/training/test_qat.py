@@ -22,18 +22,14 @@ from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.preprocessing import Preprocessing
 from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
 from eamdeploy.training.qat import FakeQuantDynamicConv2d, prepare_qat, ranges_of
-from eamdeploy.training.session import TrainingRequest, TrainingResult, run_training
+from eamdeploy.training.session import TrainingResult, run_training
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import runtime_for
-
-SPEC = ArchSpec(width=0.25, classes=1, input_px=32)
+from tests.eamdeploy.training.runs import SPEC, request
 
 
 def run(tree: Path, out: Path, **changes: object) -> TrainingResult:
-    values = {"recipe": "cpu-small", "input_px": 16, "epochs": 2, "batch": 16, "lr": 0.05, "threads": 1, **changes}
-    return run_training(
-        TrainingRequest(data="imagefolder", root=tree, out=out, spec=SPEC, **values)  # type: ignore[arg-type]
-    )
+    return run_training(request(tree, out, **{"epochs": 2, "batch": 16, **changes}))
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +144,7 @@ def test_a_stopped_run_goes_on_with_the_same_ranges(tree: Path, trained: Path, t
         if getattr(step, "epoch", 0) == 2:
             raise Stop
 
-    values = {"recipe": "cpu-small", "input_px": 16, "epochs": 2, "batch": 16, "lr": 0.005, "threads": 1}
-    asked = TrainingRequest(
-        data="imagefolder", root=tree, out=tmp_path / "cut", spec=SPEC, start=str(trained), qat="int8",
-        **values,  # type: ignore[arg-type]
-    )  # fmt: skip
+    asked = request(tree, tmp_path / "cut", start=str(trained), qat="int8", lr=0.005, epochs=2, batch=16)
     with pytest.raises(Stop):
         run_training(asked, stop)
     resumed = run_training(asked)

@@ -18,17 +18,12 @@ from eamdeploy.errors import DataError, UsageError
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.recipes import RECIPES, get_recipe
-from eamdeploy.training.session import TrainingRequest, run_training
+from eamdeploy.training.session import run_training
 from eamdeploy.training.state import TrainingState
+from tests.eamdeploy.training.runs import request
 
-SPEC = ArchSpec(width=0.25, classes=1, input_px=32)
 FLAGS = ["--data", "imagefolder", "--width", "0.25", "--input", "16", "--epochs", "3", "--batch", "32"]
 FLAGS += ["--lr", "0.05", "--threads", "1"]
-
-
-def request(tree: Path, out: Path, **changes: object) -> TrainingRequest:
-    values = {"recipe": "cpu-small", "input_px": 16, "epochs": 3, "batch": 32, "lr": 0.05, "threads": 1, **changes}
-    return TrainingRequest(data="imagefolder", root=tree, out=out, spec=SPEC, **values)  # type: ignore[arg-type]
 
 
 def command(tree: Path, out: Path, *extra: str) -> list[str]:
