@@ -40,18 +40,16 @@ def expected(artifacts, images):
     return tiny_models.reference(artifacts[1], inputs)
 
 
-async def on(transport, case, images, **options):
-    told = []
+async def on(transport, case, images, told=lambda line: None, **options):
     async with BoardSession(transport) as session:
-        done = await accuracy.run_on_device(session, case, images, told=told.append, **options)
-    return done, told
+        return await accuracy.run_on_device(session, case, images, told=told, **options)
 
 
 @pytest.mark.parametrize("name", ["tiny.onnx", "tiny.tflite"])
 def test_the_boards_outputs_are_those_of_the_artifact_image_by_image(artifacts, pictures, name, tmp_path):
     case = expand([artifacts[0] / name])[0]
     images = prepare_images(case.metadata, pictures, None, case.artifact)
-    done, _ = asyncio.run(on(LocalTransport(), case, images, root=tmp_path))
+    done = asyncio.run(on(LocalTransport(), case, images, root=tmp_path))
     reference = expected(artifacts, images)
     np.testing.assert_allclose(done.outputs, reference, rtol=1e-4, atol=1e-4)
     result = accuracy.score(done.outputs, images, accuracy.run_on_host(case, images))
@@ -96,33 +94,32 @@ def test_a_board_that_prepares_differently_is_found_out(case, images, tmp_path, 
 
 
 def test_a_lost_link_costs_one_shard_and_the_rest_is_not_run_again(artifacts, case, images, tmp_path):
-    shards = []
+    kept = tmp_path / "kept"
 
     async def scenario():
         async with BoardServer(tmp_path / "pi") as board:
+
+            def cut_after_two(line):
+                if "50 of 120" in line:
+                    board.cut()
+
             first = board.transport(python=(sys.executable,))
-            started = asyncio.create_task(on(first, case, images, root=tmp_path / "kept"))
-            while len(list((tmp_path / "kept").rglob("shard-*.npy"))) < 2:
-                await asyncio.sleep(0.01)
-            board.cut()
             with pytest.raises(BoardUnreachable):
-                await started
+                await on(first, case, images, root=kept, told=cut_after_two)
             await first.close()
-            shards.extend(sorted(path.name for path in (tmp_path / "kept").rglob("shard-*.npy")))
-            before = len(shards)
-            assert 2 <= before < 5
+            assert len(list(kept.rglob("shard-*.npy"))) == 2
 
+            told = []
             second = board.transport(python=(sys.executable,))
-            board.bytes_in = 0
-            done, told = await on(second, case, images, root=tmp_path / "kept")
+            done = await on(second, case, images, root=kept, told=told.append)
             await second.close()
-            return done, told, before
+            return done, told
 
-    done, told, before = asyncio.run(scenario())
+    done, told = asyncio.run(scenario())
     np.testing.assert_allclose(done.outputs, expected(artifacts, images), rtol=1e-4, atol=1e-4)
-    assert done.resumed == 25 * before
-    assert any(f"going on after {25 * before} images" in line for line in told)
-    assert list((tmp_path / "kept").rglob("shard-*.npy")) == []  # complete: nothing stale for the next time
+    assert done.resumed == 50
+    assert any("going on after 50 images" in line for line in told)
+    assert list(kept.rglob("shard-*.npy")) == []  # complete: nothing stale for the next time
 
 
 def test_what_was_kept_for_other_settings_or_another_artifact_is_not_used(artifacts, pictures, tmp_path):
