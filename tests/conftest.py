@@ -1,8 +1,19 @@
-"""What every test needs: one computing thread a process, so that suites, servers and children share two cores peacefully."""
+"""What every test needs: one computing thread a process, and random numbers that a failure can be repeated with."""
 
 from __future__ import annotations
 
 import os
+import sys
 
-# read by OpenMP when torch, numpy or a runtime is first imported, in the tests and in every command they start
+import pytest
+
+# read by OpenMP when torch, numpy or a runtime is first imported, in the tests and in every command they start; so that
+# suites, servers and children share two cores peacefully
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def repeatable() -> None:
+    """Each test starts from the same seed, whatever ran before it; torch only where something imported it already."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)

@@ -15,16 +15,17 @@ def cells(length: int, size: int) -> list[tuple[int, int]]:
 
 
 @functools.lru_cache(maxsize=256)
-def _matrix(length: int, size: int) -> Tensor:
-    matrix = torch.zeros(size, length)
+def _matrix(length: int, size: int, dtype: torch.dtype) -> Tensor:
+    # made in float64: a third that was rounded to float32 first would stay so in a float64 network
+    matrix = torch.zeros(size, length, dtype=torch.float64)
     for row, (low, high) in enumerate(cells(length, size)):
         matrix[row, low:high] = 1 / (high - low)
-    return matrix
+    return matrix.to(dtype)
 
 
-def average_matrix(length: int, size: int) -> Tensor:
+def average_matrix(length: int, size: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """P of shape ``(size, length)`` such that ``P_h @ X @ P_w.T`` is adaptive average pooling of ``X``."""
-    return _matrix(length, size).clone()
+    return _matrix(length, size, dtype).clone()
 
 
 def adaptive_pool(x: Tensor, size: int, pool: str) -> Tensor:
@@ -37,6 +38,6 @@ def adaptive_pool(x: Tensor, size: int, pool: str) -> Tensor:
         return F.adaptive_max_pool2d(x, size)
     if size == 1:
         return x.mean(dim=(2, 3), keepdim=True)
-    rows = _matrix(x.shape[2], size).to(x)
-    columns = _matrix(x.shape[3], size).to(x)
+    rows = _matrix(x.shape[2], size, x.dtype).to(x.device)
+    columns = _matrix(x.shape[3], size, x.dtype).to(x.device)
     return rows @ (x @ columns.T)

@@ -3,7 +3,7 @@
 Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"
 (arXiv 1712.05877); the straight-through estimator is Bengio et al. 2013 (arXiv 1308.3432). What the export rounds is rounded here:
 
-* maps, behind each activation, to 8 bits of a range that follows the data;
+* maps, behind each activation, and what linear layers of head and classifier read, to 8 bits of a range that follows the data;
 * constant kernels, per output channel; the kernels of a bank under the guaranteed scale of their channel, and once more the
   computed kernel W(x) under the same scale (:mod:`export.quantize.scales`).
 
@@ -112,6 +112,24 @@ class FakeQuantDynamicConv2d(DynamicConv2d):
         return y if self.bias is None else y + (alpha @ self.bias)[:, :, None, None]
 
 
+class FakeQuantLinear(nn.Linear):
+    """A linear layer that reads its input in 8 bits under a kernel rounded to int8, per output."""
+
+    @classmethod
+    def of(cls, linear: nn.Linear) -> FakeQuantLinear:
+        """One that shares the parameters of ``linear``."""
+        made = cls(linear.in_features, linear.out_features, bias=linear.bias is not None, device="meta")
+        made.weight, made.bias = linear.weight, linear.bias
+        made.add_module("rounded", FakeQuantMap(nn.Identity()))
+        return made
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, C) -> (B, O)``."""
+        scale = (self.weight.detach().abs().amax(dim=1) / 127).clamp(min=SMALLEST)
+        rounded: Tensor = self.get_submodule("rounded")(x)
+        return F.linear(rounded, _per_channel(self.weight, scale, axis=0), self.bias)
+
+
 def prepare_qat(network: Network, precision: str = "int8") -> Network:
     """Give ``network`` the arithmetic of the export in ``precision``, in place; its parameters and their names stay.
 
@@ -130,6 +148,9 @@ def prepare_qat(network: Network, precision: str = "int8") -> Network:
         block.act = FakeQuantMap(block.act)
         if first:
             block.pad, first = FakeQuantMap(block.pad), False
+    network.classifier = FakeQuantLinear.of(network.classifier)
+    for name, linear in [(n, m) for n, m in network.head.named_modules() if isinstance(m, nn.Linear)]:
+        network.head.set_submodule(name, FakeQuantLinear.of(linear))
     for sum_or_product in [m for m in network.modules() if isinstance(m, (InvertedResidual, SqueezeExcite))]:
         if isinstance(sum_or_product, SqueezeExcite) or sum_or_product.residual:
             sum_or_product.add_module("rounded", FakeQuantMap(nn.Identity()))

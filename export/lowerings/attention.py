@@ -44,17 +44,17 @@ class LoweredAttention(nn.Module):
         folded = attention.pool == "avg" and fc1.out_features * selected * height * width <= FOLD_UP_TO_ELEMENTS
         self.pool: nn.Module
         if folded and not (size == 1 and selected == attention.channels):
-            rows, columns = _exact_average(height, size), _exact_average(width, size)
+            rows, columns = (average_matrix(length, size, torch.float64) for length in (height, width))
             full = torch.einsum("ocij,ih,jw->ochw", weight.double(), rows, columns).to(weight.dtype)
             self.pool = nn.Identity()
             weight = full
         elif attention.pool == "avg" and size == 1:
             self.pool = GlobalAverage()
         elif attention.pool == "avg" and self.channels_last and isinstance(self.select, nn.Identity):
-            self.pool = AverageRowsFirst(height, width, size)
+            self.pool = AverageRowsFirst(height, width, size, weight.dtype)
             weight = weight.transpose(2, 3)
         elif attention.pool == "avg":
-            self.pool = AverageMatrices(height, width, size, transposed=self.channels_last)
+            self.pool = AverageMatrices(height, width, size, weight.dtype, transposed=self.channels_last)
             # the transposed form leaves (B, C', s_w, s_h): the linear layer's columns follow it
             weight = weight.transpose(2, 3) if self.channels_last else weight
         else:
@@ -66,13 +66,6 @@ class LoweredAttention(nn.Module):
         """The mixing weights of each image, rows that sum to 1."""
         features = self.pool(self.select(x)).flatten(1)
         return torch.softmax(self.fc2(F.relu(self.fc1(features))), dim=1)
-
-
-def _exact_average(length: int, size: int) -> Tensor:
-    """The matrix that the network pools with, in float64; a global mean is no matrix there and has no rounding."""
-    if size == 1:
-        return torch.full((1, length), 1 / length, dtype=torch.float64)
-    return average_matrix(length, size).double()
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
@@ -194,18 +187,18 @@ class AverageMatrices(nn.Module):
     rows: Tensor
     columns: Tensor
 
-    def __init__(self, height: int, width: int, size: int, *, transposed: bool) -> None:
+    def __init__(self, height: int, width: int, size: int, dtype: torch.dtype, *, transposed: bool) -> None:
         super().__init__()
         self.transposed = transposed
-        rows, columns = average_matrix(height, size), average_matrix(width, size)
+        rows, columns = average_matrix(height, size, dtype), average_matrix(width, size, dtype)
         self.register_buffer("rows", rows)
         self.register_buffer("columns", columns if transposed else columns.T.contiguous())
 
     def forward(self, z: Tensor) -> Tensor:
         """The pooled maps."""
         if self.transposed:
-            return F.linear(F.linear(z, self.columns.to(z)).transpose(2, 3), self.rows.to(z))
-        return self.rows.to(z) @ (z @ self.columns.to(z))
+            return F.linear(F.linear(z, self.columns).transpose(2, 3), self.rows)
+        return self.rows @ (z @ self.columns)
 
 
 class AverageRowsFirst(nn.Module):
@@ -217,18 +210,18 @@ class AverageRowsFirst(nn.Module):
     rows: Tensor
     columns: Tensor
 
-    def __init__(self, height: int, width: int, size: int) -> None:
+    def __init__(self, height: int, width: int, size: int, dtype: torch.dtype) -> None:
         super().__init__()
         self.size = size
-        self.register_buffer("rows", average_matrix(height, size))
-        self.register_buffer("columns", average_matrix(width, size))
+        self.register_buffer("rows", average_matrix(height, size, dtype))
+        self.register_buffer("columns", average_matrix(width, size, dtype))
 
     def forward(self, z: Tensor) -> Tensor:
         """The pooled maps, width before height."""
         batch, channels, height, width = z.shape
         last = z.permute(0, 2, 3, 1).reshape(batch, height, width * channels)
-        tall = (self.rows.to(z) @ last).reshape(batch, self.size, width, channels)
-        return F.linear(tall.permute(0, 3, 1, 2), self.columns.to(z)).transpose(2, 3)
+        tall = (self.rows @ last).reshape(batch, self.size, width, channels)
+        return F.linear(tall.permute(0, 3, 1, 2), self.columns).transpose(2, 3)
 
 
 class MaxCells(nn.Module):
