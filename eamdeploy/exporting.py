@@ -25,12 +25,13 @@ from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity import ParityReport, check_parity
 from eamdeploy.preprocessing import Preprocessing
 from eamdeploy.quantizing import QuantizedArtifact, QuantizeRequest, checked_request, quantize_artifact
+from export.exporters import get_exporter
 from export.lower import lower
 from export.manifest import ManifestSource, artifact_entry, write_manifest
 from export.metadata import artifact_metadata
 from export.plan import CostModel, Plan, plan_network
 from export.reference import convolution_layers
-from export.request import DEFAULT_OPSET, ExportedFile, Exporter, ExportRequest, get_exporter
+from export.request import DEFAULT_OPSET, ExportedFile, Exporter, ExportRequest
 from export.target import Batch, Target, host_machine
 
 Say = Callable[[str], None]

@@ -23,10 +23,11 @@ from eamdeploy.errors import DataError, EamdeployError, ParityError, UsageError,
 from eamdeploy.model_card import ModelCard
 from eamdeploy.quantization.judge import Judge, interleaved_latency
 from eamdeploy.quantization.report import QuantizationReport, quantized_metadata, write_entry
+from export.exporters import get_exporter
+from export.quantize.formats import open_quantizer
 from export.quantize.observers import DEFAULT_METHOD, check_method
-from export.quantize.quantizer import PRECISIONS, Quantizer, Written, open_quantizer
+from export.quantize.quantizer import PRECISIONS, Quantizer, Written
 from export.quantize.search import Attempt, Sensitivity, fewest_float_layers, rank
-from export.request import get_exporter
 
 Say = Callable[[str], None]
 MOST_OF_FLOAT = 0.9  # a file larger than this part of its float form was not quantized in any useful sense

@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from eamdeploy.atomic import atomic_write_text
 from eamdeploy.errors import UsageError
+from export.exporters import get_exporter
 from export.lowerings.base import LayerSite
 from export.lowerings.registry import get_lowering
-from export.request import ExportRequest, get_exporter
+from export.request import ExportRequest
 from export.target import RUNTIME_FORMATS, Target, host_machine
 
 SCHEMA_VERSION = 1

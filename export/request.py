@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from eamdeploy.errors import UsageError, did_you_mean
 from export.target import Batch
 
 DEFAULT_OPSET = 20
@@ -78,23 +77,3 @@ class Exporter(Protocol):
 
     def attach_metadata(self, path: Path, metadata: Mapping[str, Any]) -> None:
         """Put ``metadata`` into the file under the key ``eamdeploy``, replacing what was there."""
-
-
-def exporter_formats() -> tuple[str, ...]:
-    """Every format's name."""
-    return ("onnx", "tflite")
-
-
-def get_exporter(name: str) -> Exporter:
-    """The exporter of format ``name``.
-
-    Raises:
-        UsageError: for an unknown name.
-    """
-    from export.onnx_exporter import OnnxExporter
-    from export.tflite_exporter import TfliteExporter
-
-    exporters: dict[str, Exporter] = {"onnx": OnnxExporter(), "tflite": TfliteExporter()}
-    if name not in exporters:
-        raise UsageError(f"unknown format '{name}'", hint=did_you_mean(name, exporters))
-    return exporters[name]

@@ -32,9 +32,10 @@ def write(fields: dict[str, object], out: Path, formats: tuple[str, ...] = ("onn
     """Export one network to ``out``; returns its files."""
     from eamdeploy.networks.build import build
     from eamdeploy.networks.spec import ArchSpec
+    from export.exporters import get_exporter
     from export.lower import lower
     from export.plan import plan_network
-    from export.request import ExportRequest, get_exporter
+    from export.request import ExportRequest
     from export.sites import find_sites
     from export.target import Target
 

@@ -13,13 +13,12 @@ from eamdeploy.cli.output import make_table
 def render_budget(report: Mapping[str, Any], console: Console) -> None:
     """Draw :func:`eamdeploy.budgeting.budget_report`."""
     title = f"budget of {report['points']:g} points, for the least {report['minimize']}"
-    table = make_table("layer", "kind", "becomes", ">saving", ">divergence", ">moves", ">rank", title=title)
+    table = make_table("layer", "becomes", ">saving", ">divergence", ">moves", ">rank", title=title)
     for layer in report["layers"]:
         choice = layer["choice"]
         form = " ".join(str(choice[name]) for name in ("kind", "rank", "storage") if choice.get(name) is not None)
         table.add_row(
             layer["layer"],
-            layer["kind"],
             form,
             f"{100 * layer['saving']:.0f} %" if layer["saving"] else "",
             f"{layer['divergence_nats']:.1e}" if layer["divergence_nats"] else "",

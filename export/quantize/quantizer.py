@@ -10,8 +10,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from eamdeploy.errors import UsageError
-
 Images = Iterable[npt.NDArray[np.float32]]
 PRECISIONS = {
     "fp16": "float16 weights, float arithmetic",
@@ -68,25 +66,6 @@ class Quantizer(Protocol):
     def layer_snr_db(self, path: Path, images: Images) -> dict[str, float]:
         """Signal to noise of each layer's output in the quantized file at ``path``, in dB, over ``images``."""
         ...
-
-
-def open_quantizer(path: Path) -> Quantizer:
-    """The quantizer for a float artifact.
-
-    Raises:
-        UsageError: when the file is neither .onnx nor .tflite, damaged, or has operators that the quantizer does not know.
-    """
-    if not path.is_file():
-        raise UsageError("no such artifact", where=path)
-    if path.suffix.lower() == ".onnx":
-        from export.quantize.onnx_quantizer import OnnxQuantizer
-
-        return OnnxQuantizer(path)
-    if path.suffix.lower() == ".tflite":
-        from export.quantize.tflite_quantizer import TfliteQuantizer
-
-        return TfliteQuantizer(path)
-    raise UsageError("only .onnx and .tflite files can be quantized", where=path)
 
 
 class Counted:

@@ -20,9 +20,10 @@ def export_network(tmp_path_factory: pytest.TempPathFactory):
     def write(conv: str = "static", lowering: str = "auto", batch: int | str = 1, **fields: object) -> Path:
         from eamdeploy.networks.build import build
         from eamdeploy.networks.spec import ArchSpec
+        from export.exporters import get_exporter
         from export.lower import lower
         from export.plan import plan_network
-        from export.request import ExportRequest, get_exporter
+        from export.request import ExportRequest
         from export.sites import find_sites
         from export.target import Target
 

@@ -15,7 +15,7 @@ from eamdeploy.model_card import read_card
 from eamdeploy.preprocessing import Preprocessing
 from eamdeploy.quantization.inputs import foreign_card
 from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
-from export.quantize.quantizer import open_quantizer
+from export.quantize.formats import open_quantizer
 
 PREPROCESSING = Preprocessing(size=28, mean=(0.286,), std=(0.353,), channels=1)
 

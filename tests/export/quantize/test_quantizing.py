@@ -25,7 +25,8 @@ from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
 from export.manifest import manifest_schema, read_manifest
-from export.quantize.quantizer import Images, Written, open_quantizer
+from export.quantize.formats import open_quantizer
+from export.quantize.quantizer import Images, Written
 from export.quantize.tflite_model import TfliteModel
 from runtimes.metadata import read_metadata
 from runtimes.protocol import RuntimeOptions

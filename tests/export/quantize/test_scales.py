@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_network import TinyFiles, images
 
+from export.quantize.formats import open_quantizer
 from export.quantize.onnx_calibrate import session
-from export.quantize.quantizer import open_quantizer
 from export.quantize.scales import (
     ALPHA_STEPS,
     LIMIT,

@@ -18,10 +18,11 @@ from eamdeploy.networks.blocks import ConvBnAct
 from eamdeploy.networks.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.selection import StaticSelection
 from eamdeploy.preprocessing import Preprocessing
+from export.exporters import get_exporter
 from export.lower import lower
 from export.plan import plan_network
 from export.reference import convolution_layers
-from export.request import ExportRequest, get_exporter
+from export.request import ExportRequest
 from export.target import Target
 
 PREPROCESSING = Preprocessing(size=28, mean=(0.286,), std=(0.353,), channels=1)
