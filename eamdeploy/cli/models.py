@@ -20,9 +20,9 @@ def register(app: typer.Typer) -> None:
         found = list_models()
 
         def render(console: Console) -> None:
-            table = make_table("name", "architecture", "data", ">top-1 %", ">bytes")
+            table = make_table("name", "data", ">top-1 %", ">bytes")
             for model in found:
-                table.add_row(model.name, model.arch, model.data, f"{model.top1:.2f}", f"{model.bytes:,}")
+                table.add_row(model.name, model.data, f"{model.top1:.2f}", f"{model.bytes:,}")
             console.print(table)
 
         emit("models", {"models": [vars(model) for model in found]}, as_json, render)

@@ -38,11 +38,14 @@ def emit(schema: str, document: Mapping[str, Any], as_json: bool, render: Callab
 
 
 def make_table(*columns: str, title: str | None = None) -> Table:
-    """A table; columns whose name starts with ``>`` are aligned right."""
+    """A table; columns whose name starts with ``>`` are aligned right. The first names the row and is never broken."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=(0, 1))
-    for column in columns:
+    for index, column in enumerate(columns):
         table.add_column(
-            column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
+            column.removeprefix(">"),
+            justify="right" if column.startswith(">") else "left",
+            overflow="fold",
+            no_wrap=index == 0,
         )
     return table
 

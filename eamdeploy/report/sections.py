@@ -59,10 +59,10 @@ def build_report(material: Material, title: str) -> Report:
 def _choice(material: Material, names: Names) -> Section:
     groups = [
         Group(place, tuple(_cards(runs)), _present([pareto_figure(names.unique(f"pareto {place}"), place, runs)]))
-        for place, runs in _by_place(material.newest()).items()
+        for place, runs in _rivals(material.newest()).items()
     ]
     drawn = any(group.figures for group in groups)
-    several = any(len(pareto_front(runs)) > 1 for runs in _by_place(material.newest()).values())
+    several = any(len(pareto_front(runs)) > 1 for runs in _rivals(material.newest()).values())
     absent = "" if drawn else "No run has both a latency and an accuracy: run 'eamdeploy bench' with --data."
     text = "The variants that no other beats in both accuracy and latency lie on the dashed line." if several else ""
     return Section("choice", "Which one to ship", text, tuple(groups), absent=absent)
@@ -181,6 +181,17 @@ def _by_place(runs: Sequence[Run]) -> dict[str, list[Run]]:
     for run in runs:
         places.setdefault(words.place(run), []).append(run)
     return places
+
+
+def _rivals(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs that can take each other's place: of one machine and one data set; those without accuracy apart from the others."""
+    groups: dict[str, list[Run]] = {}
+    for place, here in _by_place(runs).items():
+        data = {run.accuracy.data if run.accuracy else "no accuracy" for run in here}
+        for run in here:
+            about = f", {run.accuracy.data if run.accuracy else 'no accuracy'}" if len(data) > 1 else ""
+            groups.setdefault(f"{place}{about}", []).append(run)
+    return groups
 
 
 def _present(items: Iterable[T | None]) -> tuple[T, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from eamdeploy.compare import wilson
@@ -97,6 +99,15 @@ def shorten(text: str, most: int) -> str:
         return text
     tail = most // 3
     return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
+def distinct_ends(names: Sequence[str]) -> list[str]:
+    """The names from where they begin to differ, by whole parts between ``-``, ``_`` and ``.``: ``int8.onnx``, ``onnx``."""
+    parts = [re.split(r"(?<=[-_.])", name) for name in names]
+    same = 0
+    while all(len(own) > same + 1 for own in parts) and len({own[same].rstrip("-_.") for own in parts}) == 1:
+        same += 1
+    return ["".join(own[same:]) for own in parts] if len(set(names)) > 1 else list(names)
 
 
 def label(run: Run) -> str:

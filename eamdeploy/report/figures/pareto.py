@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from eamdeploy.report.figures.axes import plain_log
+from eamdeploy.report.figures.labels import draw_labels
 from eamdeploy.report.model import Figure
 from eamdeploy.report.pareto import pareto_front
 from eamdeploy.report.svg import CARD, INK, MUTED, SERIES, draw_figure
-from eamdeploy.report.words import accuracy_interval, artifact, figure, latency_interval, latency_kind, shorten, size
+from eamdeploy.report.words import (
+    accuracy_interval,
+    artifact,
+    distinct_ends,
+    figure,
+    latency_interval,
+    latency_kind,
+    shorten,
+    size,
+)
 from eamdeploy.results import Run
 
 _PRECISIONS = {"fp32": SERIES[0], "fp16": SERIES[2], "int8": SERIES[1]}
@@ -28,11 +38,9 @@ def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
     def draw(canvas: Any, narrow: bool) -> None:
         axes = canvas.add_subplot()
         widest = max(run.bytes for run in shown) or 1
-        for run in shown:
+        for run in sorted(shown, key=lambda run: -run.bytes):  # the smaller ones in front
             _point(axes, run, widest)
         _front(axes, front)
-        for run in front[:_LABELS] if narrow else shown[:_LABELS]:
-            _label(axes, run, run in front)
         axes.set_xlabel("median latency, ms")
         axes.set_ylabel("top-1, %")
         values = [run.latency_ms.p50 for run in shown if run.latency_ms]
@@ -40,6 +48,13 @@ def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
             axes.set_xscale("log")
             plain_log(axes.xaxis, min(values), max(values))
         axes.margins(x=0.16 if not narrow else 0.22, y=0.16)
+        axes.autoscale_view()
+        ordered = [*front, *(run for run in shown if run not in front)]
+        texts = [shorten(text, _LONGEST) for text in distinct_ends([artifact(run) for run in ordered])]
+        count = min(_LABELS, len(front) if narrow else len(ordered))
+        points = [(_p50(run), _top1(run)) for run in ordered[:count]]
+        colours = [INK if run in front else MUTED for run in ordered[:count]]
+        draw_labels(axes, points, texts[:count], colours)
         handles = _legend(shown)
         canvas.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else len(handles))
 
@@ -73,7 +88,14 @@ def _point(axes: Any, run: Run, widest: int) -> None:
     area = 30 + 220 * run.bytes / widest
     face = CARD if estimated else colour
     axes.scatter(
-        [x], [y], s=area, marker=_MARKERS[latency_kind(run)], facecolor=face, edgecolor=colour, linewidth=1.6, zorder=3
+        [x],
+        [y],
+        s=area,
+        marker=_MARKERS[latency_kind(run)],
+        facecolor=face,
+        edgecolor=CARD if face == colour else colour,
+        linewidth=1.2,
+        zorder=3,
     )
 
 
@@ -82,18 +104,6 @@ def _front(axes: Any, front: Sequence[Run]) -> None:
         axes.step(
             [_p50(r) for r in front], [_top1(r) for r in front], where="post", color=MUTED, lw=1.2, ls=(0, (4, 3))
         )
-
-
-def _label(axes: Any, run: Run, best: bool) -> None:
-    axes.annotate(
-        shorten(artifact(run), _LONGEST),
-        (_p50(run), _top1(run)),
-        xytext=(9, 7),
-        textcoords="offset points",
-        fontsize=8.5,
-        color=INK if best else MUTED,
-        zorder=4,
-    )
 
 
 def _legend(shown: Sequence[Run]) -> list[Any]:

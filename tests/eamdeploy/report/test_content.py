@@ -15,10 +15,12 @@ import pytest
 from eamdeploy.errors import DataError, MissingDependency
 from eamdeploy.report import Material, build_report, collect, render_html, render_markdown, write_html
 from eamdeploy.report.attention import AttentionFile, read_attention
+from eamdeploy.report.figures.labels import draw_labels
 from eamdeploy.report.layer_parts import by_block, layer_costs
 from eamdeploy.report.model import Names
 from eamdeploy.report.pareto import pareto_front
 from eamdeploy.report.tables import runs_table
+from eamdeploy.report.words import distinct_ends
 from eamdeploy.store import open_store
 
 pytest.importorskip("matplotlib", reason="the report's figures need matplotlib")
@@ -82,6 +84,50 @@ def test_the_front_holds_what_nothing_beats() -> None:
         f"out/fashion-{name}" for name in
         ("static-025-int8.onnx", "static-025.onnx", "eam-025-int8.onnx", "eam-025.onnx", "eam-050.tflite")
     ]  # fmt: skip
+
+
+def test_only_what_was_asked_the_same_images_is_compared() -> None:
+    other = dataclasses.replace(album.make_run(1).accuracy, data="cifar10")  # type: ignore[type-var]
+    runs = (album.make_run(0), album.make_run(1, accuracy=other), album.make_run(2, accuracy=None))
+    (choice,) = (part for part in build_report(Material(runs), "x").sections if part.name == "choice")
+    assert [group.title for group in choice.groups] == [
+        "kitchen-pi, fashion-mnist", "kitchen-pi, cifar10", "kitchen-pi, no accuracy",
+    ]  # fmt: skip
+    (alone,) = (part for part in build_report(Material(runs[:1]), "x").sections if part.name == "choice")
+    assert [group.title for group in alone.groups] == ["kitchen-pi"]
+
+
+@pytest.mark.parametrize(
+    ("names", "ends"),
+    [
+        (["a-v1x0.25.onnx", "a-v1x0.25-int8.onnx", "a-v1x0.25.tflite"], ["onnx", "int8.onnx", "tflite"]),
+        (["net.onnx"], ["net.onnx"]),
+        (["net.onnx", "net.onnx"], ["net.onnx", "net.onnx"]),
+        (["net.onnx", "other.onnx"], ["net.onnx", "other.onnx"]),
+        (["x-1", "x-1-2"], ["1", "1-2"]),
+    ],
+)
+def test_names_are_told_apart_by_their_ends(names: list[str], ends: list[str]) -> None:
+    assert distinct_ends(names) == ends
+
+
+def test_labels_of_close_points_do_not_cover_each_other() -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    canvas = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(canvas)
+    axes = canvas.add_subplot()
+    points = [(1.0, 92.0), (1.01, 92.0), (1.02, 92.1), (3.0, 91.0), (1.01, 91.95)]
+    axes.scatter(*zip(*points, strict=True))
+    axes.margins(0.15)
+    axes.autoscale_view()
+    draw_labels(axes, points, [f"network-{index}.onnx" for index in range(5)], ["black"] * 5)
+    canvas.canvas.draw()
+    boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line to the point
+    assert len(boxes) == 5
+    assert not any(one.overlaps(other) for index, one in enumerate(boxes) for other in boxes[index + 1 :])
 
 
 def test_layers_are_split_into_parts() -> None:
