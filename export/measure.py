@@ -1,6 +1,7 @@
-"""Measured costs for the planner: each lowering of a layer exported alone and timed on this host, interleaved, and remembered.
+"""Measured costs for the planner: each lowering of a layer exported alone and timed, interleaved, and remembered.
 
-    plan_network(network, target, shape, costs=MeasuredCosts())
+    plan_network(network, target, shape, costs=MeasuredCosts())             # on this host
+    plan_network(network, target, shape, costs=MeasuredCosts(board_timer))  # on a board
 
 A measurement is keyed by runtime and version, CPU, threads, precision, batch and the layer's shape; layers of one shape share
 it, and so do later exports, through a file in the user's cache folder.
@@ -9,15 +10,11 @@ it, and so do later exports, through a file in the user's cache folder.
 from __future__ import annotations
 
 import json
-import platform
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 
 from eamdeploy.atomic import atomic_write_text
@@ -26,7 +23,8 @@ from export.exporters import get_exporter
 from export.lowerings.base import LayerSite
 from export.lowerings.registry import get_lowering
 from export.request import ExportRequest
-from export.target import RUNTIME_FORMATS, Target, host_machine
+from export.target import RUNTIME_FORMATS, Target
+from export.timing import HostTimer, Timer
 
 SCHEMA_VERSION = 1
 ROUNDS = 40
@@ -44,12 +42,16 @@ class MeasuredCosts:
     """A cost model for :func:`~export.plan.plan_network` that measures what it has not measured before.
 
     Args:
+        timer: where to measure; this host by default.
         cache: file to remember in; by default in the user's cache folder.
         rounds: timed inferences of each lowering.
         say: called with one sentence before each measurement.
     """
 
-    def __init__(self, cache: Path | None = None, *, rounds: int = ROUNDS, say: Say | None = None) -> None:
+    def __init__(
+        self, timer: Timer | None = None, *, cache: Path | None = None, rounds: int = ROUNDS, say: Say | None = None
+    ) -> None:
+        self.timer = timer or HostTimer()
         self.cache = cache or default_cache()
         self.rounds, self.say = rounds, say
         self.known = self._load()
@@ -58,21 +60,22 @@ class MeasuredCosts:
         """Milliseconds of each lowering in ``serving``: the 10th percentile of the layer alone.
 
         Raises:
-            UsageError: when the target is another kind of machine than this host.
+            UsageError: when the target is another kind of machine than the timer's.
         """
-        if target.machine != host_machine():
+        if target.machine != self.timer.machine:
             raise UsageError(
-                f"lowerings can be measured on this host alone, and the target is {target.machine}",
-                hint="leave --measure out: the shipped rules cover it",
+                f"{self.timer.where} is {self.timer.machine}, and the plan is for {target.machine}",
+                where="--measure",
+                hint="leave it out, and the shipped rules decide; or name a board of that kind with --device or --board",
             )
-        key = layer_key(site, target)
+        key = layer_key(site, target, self.timer.identity(target.runtime))
         found = self.known.get(key, {})
         missing = tuple(name for name in serving if name not in found)
         if missing:
             if self.say is not None:
-                self.say(f"measuring {', '.join(missing)} for {site.path}")
+                self.say(f"measuring {', '.join(missing)} for {site.path} on {self.timer.where}")
             # all of them again: only times taken side by side compare
-            found = measure_layer(site, target, serving, self.rounds)
+            found = measure_layer(site, target, serving, self.rounds, self.timer)
             self.known[key] = found
             self._save()
         return {name: found[name] for name in serving}
@@ -95,14 +98,11 @@ class MeasuredCosts:
             )
 
 
-def layer_key(site: LayerSite, target: Target) -> str:
-    """What a measurement is valid for, as one line."""
-    from runtimes.registry import get_runtime
-
+def layer_key(site: LayerSite, target: Target, identity: Mapping[str, str]) -> str:
+    """What a measurement is valid for, as one line; ``identity`` is the timer's."""
     layer = site.layer
     parts: dict[str, Any] = {
-        "runtime": get_runtime(target.runtime).version(),
-        "cpu": _cpu_name(),
+        **identity,
         "threads": target.threads,
         "precision": target.precision,
         "batch": target.batch,
@@ -115,35 +115,18 @@ def layer_key(site: LayerSite, target: Target) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def measure_layer(site: LayerSite, target: Target, serving: tuple[str, ...], rounds: int = ROUNDS) -> dict[str, float]:
+def measure_layer(
+    site: LayerSite, target: Target, serving: tuple[str, ...], rounds: int = ROUNDS, timer: Timer | None = None
+) -> dict[str, float]:
     """Time every lowering of one layer, interleaved: milliseconds by name."""
-    from runtimes.protocol import RuntimeOptions
-    from runtimes.registry import get_runtime
-
     exporter = get_exporter(RUNTIME_FORMATS[target.runtime])
-    channels = site.layer.in_channels
-    shape = (channels, *site.input_hw)
-    batch = 1 if target.batch == "dynamic" else int(target.batch)
-    images = np.random.default_rng(0).standard_normal((batch, *shape), dtype=np.float32)
-    samples: dict[str, list[float]] = {name: [] for name in serving}
+    shape = (site.layer.in_channels, *site.input_hw)
     with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
-        sessions = {}
-        for name in serving:
-            path = Path(folder) / f"{name}.{exporter.format}"
+        paths = {name: Path(folder) / f"{name}.{exporter.format}" for name in serving}
+        for name, path in paths.items():
             module = _Alone(get_lowering(name)(site, target)).eval().requires_grad_(False)
             exporter(module, path, ExportRequest(shape, batch=target.batch, simplify=False))
-            sessions[name] = get_runtime(target.runtime).load(path, RuntimeOptions(threads=target.threads))
-        try:
-            for turn in range(rounds + 3):
-                for name, session in sessions.items():
-                    started = time.perf_counter_ns()
-                    session.run(images)
-                    if turn >= 3:
-                        samples[name].append((time.perf_counter_ns() - started) / 1e6)
-        finally:
-            for session in sessions.values():
-                session.close()
-    return {name: round(statistics.quantiles(times, n=10)[0], 4) for name, times in samples.items()}
+        return (timer or HostTimer()).time(paths, target, rounds)
 
 
 class _Alone(nn.Module):
@@ -156,12 +139,3 @@ class _Alone(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.act(self.conv(x))
         return y
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
-    return names[0] if names else platform.processor() or platform.machine()

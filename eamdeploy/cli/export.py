@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +13,7 @@ from rich.console import Console
 
 from eamdeploy.cli import quantize_options as q
 from eamdeploy.cli.budget_view import render_budget
+from eamdeploy.cli.completion_devices import complete_board, complete_profile
 from eamdeploy.cli.options import CheckpointArgument, DataOption, JsonOption
 from eamdeploy.cli.output import emit, err_console, make_table
 from eamdeploy.errors import UsageError
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from eamdeploy.budgeting import BudgetRequest
     from eamdeploy.exporting import ExportedArtifact
     from eamdeploy.quantizing import QuantizedArtifact
+    from export.plan import CostModel
 
 
 def register(app: typer.Typer) -> None:
@@ -46,13 +50,20 @@ def export_command(
         typer.Option(
             "--device",
             envvar="EAMDEPLOY_DEVICE",
+            autocompletion=complete_profile,
             help="Plan for this profile, e.g. pi4. host: for this very machine, the file may run on no other kind. "
             "Left out: for this kind of machine, in operators that run anywhere.",
         ),
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Plan by timing every form of every layer on this host (remembered).")
+        bool,
+        typer.Option(
+            "--measure", help="Plan by timing every form of every layer, on your board of --device or on this host."
+        ),
     ] = False,
+    board: Annotated[
+        str | None, typer.Option("--board", help="Measure on this board of yours.", autocompletion=complete_board)
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Plan for this many threads.")] = 1,
     simplify: Annotated[bool, typer.Option("--simplify/--no-simplify", help="Let onnxsim try.")] = True,
     name: Annotated[
@@ -123,11 +134,13 @@ def export_command(
     def say(line: str) -> None:
         shown.print(f"{line} …", style="dim")
 
-    costs = None
-    if measure:
-        from export.measure import MeasuredCosts
+    if board is not None:
+        if not measure:
+            hint = "add --measure, or leave it out"
+            raise UsageError("a board is only needed to measure on", where="--board", hint=hint)
+        from devices.boards import BoardRegistry
 
-        costs = MeasuredCosts(say=say)
+        device = device or BoardRegistry().get(board).profile
     spending = _budget(budget, minimize, calibration, data, finetune, class_map)
     options = ExportOptions(
         formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
@@ -142,15 +155,25 @@ def export_command(
         budget=spending,
         precisions=precisions,
         quantization=quantization,
-        costs=costs,
     )
-    artifacts = export_checkpoint(loaded, out, options, dataset=dataset, say=say)
+    with _costs(measure, device, board, say) as costs:
+        artifacts = export_checkpoint(loaded, out, replace(options, costs=costs), dataset=dataset, say=say)
     emit(
         "export",
         {"artifacts": [artifact.to_dict() for artifact in artifacts]},
         as_json,
         lambda c: _render(artifacts, c),
     )
+
+
+def _costs(
+    measure: bool, device: str | None, board: str | None, say: Callable[[str], None]
+) -> AbstractContextManager[CostModel | None]:
+    if not measure:
+        return nullcontext()
+    from eamdeploy.board_timing import planning_costs
+
+    return planning_costs(device, board, say)
 
 
 def _budget(

@@ -27,31 +27,31 @@ def test_every_serving_lowering_is_timed_once_and_remembered(
     cache = tmp_path / "costs.json"
     serving = ("aggregate", "matmul", "experts")
     said: list[str] = []
-    first = MeasuredCosts(cache, rounds=5, say=said.append)(site, target, serving)
+    first = MeasuredCosts(cache=cache, rounds=5, say=said.append)(site, target, serving)
     assert set(first) == set(serving)
     assert all(0 < cost < 1000 for cost in first.values())
-    assert said == ["measuring aggregate, matmul, experts for blocks.12.pointwise.conv"]
+    assert said == ["measuring aggregate, matmul, experts for blocks.12.pointwise.conv on this host"]
 
     def never(*_: object) -> None:
         raise AssertionError("measured again")
 
     monkeypatch.setattr(export.measure, "measure_layer", never)
-    assert MeasuredCosts(cache)(site, target, serving) == first
+    assert MeasuredCosts(cache=cache)(site, target, serving) == first
     other = dataclasses.replace(target, threads=2)
     with pytest.raises(AssertionError, match="measured again"):
-        MeasuredCosts(cache)(site, other, serving)
+        MeasuredCosts(cache=cache)(site, other, serving)
 
 
 def test_a_damaged_cache_is_an_empty_one(small: Network, tmp_path: Path) -> None:
     cache = tmp_path / "costs.json"
     cache.write_text("{not json")
     site = find_sites(small, SHAPE)[-1]
-    costs = MeasuredCosts(cache, rounds=4)(site, Target(machine=host_machine()), ("matmul",))
+    costs = MeasuredCosts(cache=cache, rounds=4)(site, Target(machine=host_machine()), ("matmul",))
     assert set(costs) == {"matmul"}
     assert json.loads(cache.read_text())["costs"]
 
 
 def test_another_machine_cannot_be_measured_here(small: Network, tmp_path: Path) -> None:
     machine = "aarch64" if host_machine() != "aarch64" else "x86-64"
-    with pytest.raises(UsageError, match="this host alone"):
-        plan_network(small, Target(machine=machine), SHAPE, costs=MeasuredCosts(tmp_path / "costs.json"))
+    with pytest.raises(UsageError, match=f"this host is {host_machine()}, and the plan is for {machine}"):
+        plan_network(small, Target(machine=machine), SHAPE, costs=MeasuredCosts(cache=tmp_path / "costs.json"))

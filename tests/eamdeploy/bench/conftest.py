@@ -49,3 +49,19 @@ def artifacts(tmp_path_factory):
     )
     tiny_models.write_onnx(folder / "slower.onnx", px=32, layers=3, width=16)
     return folder, weights
+
+
+@pytest.fixture
+def boards(tmp_path):
+    """``boards(count)`` gives that many, open until the test ends."""
+    from served_boards import Boards
+
+    opened = []
+
+    def make(count):
+        opened.append(Boards(tmp_path, count))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
