@@ -26,10 +26,9 @@ def render_budget(report: Mapping[str, Any], console: Console) -> None:
             f"{layer['effective_rank']:.1f}",
         )
     console.print(table)
-    unit = {"latency": "latency (estimated)", "size": "size (estimated)", "instructions": "instructions (estimated)"}
     frontier = make_table(
-        f">{unit[report['minimize']]}", ">exact", ">low-rank", ">mean-res.", ">collapsed", ">calibration", ">validation",
-        title="frontier: what was measured on the way; points of top-1 lost, in brackets what is to be expected",
+        f">{report['minimize']}", ">exact", ">low-rank", ">mean-res.", ">collapsed", ">calibration", ">validation",
+        title="frontier: estimated cost, layers by form, points of top-1 lost as measured (and as expected)",
     )  # fmt: skip
     for point in report["frontier"]:
         frontier.add_row(
@@ -52,6 +51,13 @@ def render_budget(report: Mapping[str, Any], console: Console) -> None:
             f"  fine-tuned: {part['top1']:.2f} % on the validation images, {part['drop_points']:+.2f} points lost"
         )
     console.print(f"[bold]{report['sentence']}[/]", soft_wrap=True)
+    dynamic = sum(layer["choice"]["kind"] != "collapse" for layer in report["layers"])
+    if dynamic and not report["finetuned"]:
+        console.print(
+            f"  {dynamic} of {len(report['layers'])} layers still depend on the image; --finetune EPOCHS first tries to train "
+            "a network without any back within the budget",
+            style="dim", soft_wrap=True,
+        )  # fmt: skip
 
 
 def _drop(change: Mapping[str, Any]) -> str:
