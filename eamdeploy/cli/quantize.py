@@ -15,7 +15,6 @@ from eamdeploy.errors import UsageError
 
 if TYPE_CHECKING:
     from eamdeploy.exporting import ExportedArtifact
-    from eamdeploy.model_card import ModelCard
     from eamdeploy.quantizing import QuantizedArtifact
 
 
@@ -75,11 +74,12 @@ def quantize_command(
     if is_artifact(model):
         from dataclasses import replace
 
+        from eamdeploy.foreign import artifact_card
         from eamdeploy.quantizing import check_precisions, quantize_artifact
 
         check_precisions(precisions)
         source = Path(model)
-        card = _card(source, preprocessing, labels)
+        card = artifact_card(source, preprocessing, labels)
         request = q.make_request(
             calibration, data, card.classes, max_drop, method, calibration_images, check_images, float_layers, class_map
         )
@@ -125,21 +125,6 @@ def quantize_command(
             export_checkpoint(loaded, out or Path(), options, dataset=request.check or request.calibration, say=say)
         )
     emit("quantize", {"artifacts": [artifact.to_dict() for artifact in made]}, as_json, lambda c: _render(made, c))
-
-
-def _card(source: Path, preprocessing: str | None, labels: Path | None) -> ModelCard:
-    from eamdeploy.model_card import read_card
-    from eamdeploy.quantization.inputs import foreign_card, read_labels, read_preprocessing
-    from runtimes.metadata import read_metadata
-
-    metadata = read_metadata(source)
-    if not metadata.foreign and preprocessing is None and labels is None:
-        return read_card(source)
-    if preprocessing is None:
-        why = "it does not say how images become its input"
-        hint = 'say it with --preprocessing \'{"size": 224, "resize": 256}\''
-        raise UsageError("the artifact was not made by eamdeploy", where=source, why=why, hint=hint)
-    return foreign_card(source, read_preprocessing(preprocessing), None if labels is None else read_labels(labels))
 
 
 def _render(made: list[QuantizedArtifact | ExportedArtifact], console: Console) -> None:

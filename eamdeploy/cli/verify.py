@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eamdeploy.cli.completion import complete_artifact
 from eamdeploy.cli.options import DataOption, JsonOption
+from eamdeploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from eamdeploy.parity import ParityReport
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +25,14 @@ def verify_command(
         list[Path],
         typer.Argument(metavar="ARTIFACT...", help=".onnx and .tflite files.", autocompletion=complete_artifact),
     ],
-    against: Annotated[str, typer.Option("--against", metavar="CKPT", help="The checkpoint, by path or shipped name.")],
+    against: Annotated[
+        str,
+        typer.Option(
+            "--against",
+            metavar="CKPT|ARTIFACT",
+            help="The checkpoint, by path or shipped name; or a float artifact, where there is no checkpoint.",
+        ),
+    ],
     data: DataOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Images, balanced over the classes.")] = 100,
     runtime: Annotated[
@@ -38,6 +49,15 @@ def verify_command(
     min_agreement: Annotated[
         float, typer.Option("--min-agreement", help="Of quantized artifacts: least share of unchanged classes, 0 to 1.")
     ] = 0.9,
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            "--preprocessing", help='Against a foreign artifact: JSON or a file with it: {"size": 224, "resize": 256}.'
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="Against a foreign artifact: class names, one a line.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
     sarif: Annotated[Path | None, typer.Option("--sarif", help="Write SARIF to this file.")] = None,
     summary: Annotated[
@@ -49,29 +69,30 @@ def verify_command(
 
     The tolerance is the rounding of the network itself, measured against a float64 run. Of an artifact that differs,
     the first layer to differ is named. Without --data the embedded sample serves any network: labels do not matter.
+    Against an artifact only scores and classes can be compared, by --min-snr and --min-agreement.
     """
     from eamdeploy.cli.output import emit, progress
     from eamdeploy.cli.verify_view import render, write_findings
-    from eamdeploy.data import open_images
-    from eamdeploy.networks.checkpoint import load_checkpoint
-    from eamdeploy.parity import ParityLimits, verify
+    from eamdeploy.model_card import is_artifact
+    from eamdeploy.parity import ParityLimits
 
     limits = ParityLimits(factor, min_snr, min_agreement)
-    checkpoint = load_checkpoint(against)
-    dataset = None if data is None else open_images(data, checkpoint.classes)
     with progress() as bars:
         task = bars.add_task("verifying", total=None, note="")
-        reports = verify(
-            artifacts,
-            checkpoint,
-            dataset,
-            limit=limit,
-            runtime=runtime,
-            threads=threads,
-            limits=limits,
-            random_images=random,
-            progress=lambda name, done, total: bars.update(task, completed=done, total=total, note=name),
-        )
+
+        def tell(name: str, done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total, note=name)
+
+        options: dict[str, Any] = {"limit": limit, "threads": threads, "limits": limits, "progress": tell}
+        if is_artifact(against):
+            _only_against_checkpoints({"--runtime": runtime is not None, "--random": random > 0})
+            reports = _against_artifact(artifacts, Path(against), preprocessing, labels, data, options)
+        else:
+            if preprocessing is not None or labels is not None:
+                hint = "leave --preprocessing and --labels out"
+                raise UsageError("a checkpoint knows its preprocessing and classes", hint=hint)
+            options |= {"runtime": runtime, "random_images": random}
+            reports = _against_checkpoint(artifacts, against, data, options)
     write_findings(reports, junit, sarif, summary)
     failed = [report for report in reports if not report.passed]
     found = next((report.first_divergence for report in failed if report.first_divergence), None)
@@ -88,3 +109,38 @@ def verify_command(
         first = failed[0]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise ParityError(f"{first.artifact}{more} is {first.sentence}")
+
+
+def _against_checkpoint(
+    artifacts: list[Path], against: str, data: Path | None, options: dict[str, Any]
+) -> list[ParityReport]:
+    from eamdeploy.data import open_images
+    from eamdeploy.networks.checkpoint import load_checkpoint
+    from eamdeploy.parity import verify
+
+    checkpoint = load_checkpoint(against)
+    dataset = None if data is None else open_images(data, checkpoint.classes)
+    return verify(artifacts, checkpoint, dataset, **options)
+
+
+def _against_artifact(
+    artifacts: list[Path],
+    against: Path,
+    preprocessing: str | None,
+    labels: Path | None,
+    data: Path | None,
+    options: dict[str, Any],
+) -> list[ParityReport]:
+    from eamdeploy.data import open_images
+    from eamdeploy.foreign import artifact_card
+    from eamdeploy.parity import verify_against_artifact
+
+    card = artifact_card(against, preprocessing, labels, made_from_it=artifacts)
+    dataset = None if data is None else open_images(data, card.classes)
+    return verify_against_artifact(artifacts, card, dataset, **options)
+
+
+def _only_against_checkpoints(given: dict[str, bool]) -> None:
+    for option, there in given.items():
+        if there:
+            raise UsageError(f"{option} needs a checkpoint to compare with", where="--against")

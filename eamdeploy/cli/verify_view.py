@@ -27,7 +27,7 @@ def render(reports: Sequence[ParityReport], console: Console) -> None:
         if report.reference_top1 is not None and report.artifact_top1 is not None:
             console.print(
                 f"        top-1 on {escape(report.data)}: {report.artifact_top1:.2f} %, "
-                f"PyTorch {report.reference_top1:.2f} %"
+                f"{'PyTorch' if report.rounding_images else escape(report.checkpoint)} {report.reference_top1:.2f} %"
             )
         for flip in report.flips[:5]:
             mark = "above" if flip.counts else "within"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eamdeploy.errors import DataError
+from eamdeploy.foreign import class_names
 from eamdeploy.importing.matching import Match, fill
 from eamdeploy.importing.warm_start import warm_start
 from eamdeploy.importing.weights import read_weights
@@ -22,23 +21,6 @@ class ImportResult:
 
     checkpoint: Path
     match: Match
-
-
-def read_labels(path: Path | None, classes: int) -> Sequence[str]:
-    """Class names, one a line; numbered ones where no file is given.
-
-    Raises:
-        DataError: when their number is not ``classes``.
-    """
-    if path is None:
-        return [f"class {index}" for index in range(classes)]
-    try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError("cannot read the class names", where=path, why=error) from error
-    if len(names) != classes:
-        raise DataError(f"{len(names)} class names for {classes} classes", where=path)
-    return names
 
 
 def import_weights(
@@ -59,7 +41,7 @@ def import_weights(
         DataError: when the file cannot be read or does not fit the architecture.
         UsageError: when the checkpoint cannot be written.
     """
-    names = read_labels(labels, spec.classes)
+    names = class_names(labels, spec.classes)
     weights = read_weights(source)
     if weights.folded:
         spec = replace(spec, padding="tf-same", activation="relu6" if "v3" not in spec.arch else "own")

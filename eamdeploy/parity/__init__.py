@@ -10,6 +10,7 @@ its inner tensors are compared with the network's, layer by layer, until the fir
 
 from __future__ import annotations
 
+from eamdeploy.parity.artifacts import verify_against_artifact
 from eamdeploy.parity.check import check_parity, verify
 from eamdeploy.parity.limits import ParityLimits
 from eamdeploy.parity.report import (
@@ -33,4 +34,5 @@ __all__ = [
     "ParityReport",
     "check_parity",
     "verify",
+    "verify_against_artifact",
 ]

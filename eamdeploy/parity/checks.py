@@ -79,7 +79,7 @@ def flips_check(artifact: str, flips: Sequence[Flip], images: int, judge: Judge,
         worst_flip = max(counted, key=lambda flip: flip.margin)
         example = f"{worst_flip.image}: {worst_flip.reference} to {worst_flip.artifact}"
         message = (
-            f"{len(counted)} of {images} images change class beyond rounding{allowed}, "
+            f"{len(counted)} of {images} images change class{' beyond rounding' if judge.rounding.images else ''}{allowed}, "
             f"by up to {worst_flip.margin:.2g} ({example})"
         )
     details = {"flips": len(flips), "above_rounding": len(counted), "images": images}

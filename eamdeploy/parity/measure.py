@@ -94,8 +94,8 @@ def measure(
         batches=_batches(session, both.first, judge),
         random=_random(session, checkpoint, judge, random_images),
         excused=int(excused.sum()),
-        reference_top1=_top1(reference, dataset, both.indices, checkpoint.classes),
-        artifact_top1=_top1(scores, dataset, both.indices, checkpoint.classes),
+        reference_top1=top1_percent(reference, dataset, both.indices, checkpoint.classes),
+        artifact_top1=top1_percent(scores, dataset, both.indices, checkpoint.classes),
         skipped=both.skipped,
         worst=tuple(both.indices[position] for position in _worst(scores, reference, any_near)),
     )
@@ -139,7 +139,7 @@ def _random(session: Session, checkpoint: Checkpoint, judge: Judge, count: int) 
     return compare_output(session.outputs[0].name, scores, reference.output, judge, excused)
 
 
-def _top1(scores: Array, dataset: ImageDataset, indices: Sequence[int], classes: Sequence[str]) -> float | None:
+def top1_percent(scores: Array, dataset: ImageDataset, indices: Sequence[int], classes: Sequence[str]) -> float | None:
     """Percent, where the labels are the network's."""
     if tuple(dataset.classes) != tuple(classes):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from eamdeploy.cli.main import main
 from eamdeploy.data import embedded_sample
 from eamdeploy.errors import UsageError
+from eamdeploy.foreign import foreign_card
 from eamdeploy.model_card import read_card
 from eamdeploy.preprocessing import Preprocessing
-from eamdeploy.quantization.inputs import foreign_card
 from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
 from export.quantize.formats import open_quantizer
 
@@ -126,3 +128,49 @@ def test_labels_must_be_as_many_as_scores(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="3 labels were given for 10 classes"):
         foreign_card(source, PREPROCESSING, ("a", "b", "c"))
     assert foreign_card(source, PREPROCESSING, None).classes[9] == "class 9"
+
+
+def test_the_quantized_file_is_verified_against_the_float_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = residual_classifier(tmp_path / "net.onnx", 17, 1)
+    data = embedded_sample()
+    card = foreign_card(source, PREPROCESSING, data.classes)
+    options = QuantizeOptions(max_drop=20, calibration_images=60, check_images=120)
+    made = quantize_artifact(source, tmp_path / "net-int8.onnx", options, card=card, calibration=data)
+
+    def verify(*words: object) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["verify", *map(str, words)])
+        shown = capsys.readouterr()
+        return ended.value.code, shown.out, shown.err
+
+    # the quantized file knows how images become its input; of random weights the classes lie close together
+    code, out, _ = verify(made.path, "--against", source, "--limit", 40, "--min-agreement", 0.7, "--json")
+    document = json.loads(out)
+    assert (code, document["verdict"]) == (0, "passed")
+    (report,) = document["artifacts"]
+    assert report["images"] == 40
+    assert report["checkpoint"] == str(source)
+    assert report["outputs"][0]["snr_db"] > 10
+    assert [check["status"] for check in document["checks"]] == ["skipped", "passed", "passed"]
+
+    broken = onnx.load(str(made.path))
+    scales = [tensor for tensor in broken.graph.initializer if tensor.name == "w2/s"]
+    assert len(scales) == 1
+    scales[0].CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(scales[0]), "w2/s"))
+    onnx.save(broken, str(tmp_path / "broken.onnx"))
+    code, _, err = verify(tmp_path / "broken.onnx", "--against", source, "--limit", 40, "--min-agreement", 0.7)
+    assert code == 3
+    assert "not the same function as" in err
+
+    # of two foreign files nobody knows it
+    other = residual_classifier(tmp_path / "other.onnx", 17, 1)
+    code, _, err = verify(other, "--against", source)
+    assert code == 2
+    assert "does not say how images become its input" in err
+    code, out, _ = verify(other, "--against", source, "--preprocessing", json.dumps(PREPROCESSING.to_dict()))
+    assert code == 0
+    assert "equal to the bit" in out
+    code, _, err = verify(other, "--against", source, "--random", 3)
+    assert (code, "--random needs a checkpoint" in err) == (2, True)
