@@ -34,7 +34,8 @@ class Visit:
 @pytest.fixture
 def visit(tmp_path: Path) -> Callable[..., Visit]:
     """``visit(html, script)``: open a page and run ``script``, an async function's body, in it."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser = next(filter(None, map(shutil.which, names)), None)
     if browser is None:
         pytest.skip("Chromium is not installed (Debian's package chromium)")
 
