@@ -83,12 +83,15 @@ def budget_images(
         one, two = take(first, limit), take(second, limit)
         if not _overlap(one, two):
             return BudgetImages(decode(one, preprocessing), decode(two, preprocessing), parted=False)
-    order = balanced_order([first.label(index) for index in range(len(first))])[: 2 * limit]
-    if len(order) < 2 * len(classes):
+    labels = [first.label(index) for index in range(len(first))]
+    order = balanced_order(labels)[: 2 * limit]
+    # a class map may name a few of the network's classes only
+    present = len(set(labels))
+    if len(order) < 2 * present:
         raise DataError(
             f"{len(order)} images are too few to search on one half and confirm on the other",
             where=first.name,
-            hint=f"give at least {2 * len(classes)}, better some thousands",
+            hint=f"give at least {2 * present}, better some thousands",
         )
     halves = _halves(first, order)
     return BudgetImages(decode(halves[0], preprocessing), decode(halves[1], preprocessing), parted=True)

@@ -10,6 +10,7 @@ import pytest
 
 from eamdeploy.budgeting import BudgetRequest
 from eamdeploy.data import open_dataset
+from eamdeploy.errors import DataError
 from eamdeploy.exporting import ExportedArtifact, ExportOptions, export_checkpoint
 from eamdeploy.finetuning import Finetuning, finetune_within
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint
@@ -123,3 +124,15 @@ def test_a_class_map_serves_a_budget(trained: Checkpoint, tree: Path, tmp_path: 
         for part in (own.validation, mapped.validation)
     ]
     assert sums[0] == sums[1]
+
+
+def test_images_of_a_few_of_many_classes_are_enough(tree: Path, trained: Checkpoint) -> None:
+    """What counts is how many images there are of each class in the data, not how many classes the network knows."""
+    preprocessing = Preprocessing.from_dict(trained.preprocessing)
+    classes = (*trained.classes, *(f"other {index}" for index in range(997)))
+    mapping = {name: name for name in trained.classes}
+    found = budget_images(tree, None, preprocessing, classes, limit=30, class_map=mapping)
+    assert found.parted
+    assert len(found.calibration) == len(found.validation) == 30
+    with pytest.raises(DataError, match=r"4 images are too few .* at least 6"):
+        budget_images(tree, None, preprocessing, classes, limit=2, class_map=mapping)
