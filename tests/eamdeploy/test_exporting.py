@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-import eamdeploy.exporting
+import eamdeploy.exporting.run
 from eamdeploy.cli.app import build_app
 from eamdeploy.errors import ParityError, UsageError
 from eamdeploy.exporting import ExportOptions, export_checkpoint
@@ -67,7 +67,7 @@ def test_a_wrong_artifact_does_not_get_its_name(
 
     earlier = tmp_path / "net.onnx"
     earlier.write_bytes(b"an earlier artifact")
-    monkeypatch.setattr(eamdeploy.exporting, "get_exporter", lambda _: Faulty())
+    monkeypatch.setattr(eamdeploy.exporting.run, "get_exporter", lambda _: Faulty())
     with pytest.raises(ParityError, match=layer) as caught:
         export_checkpoint(checkpoint, tmp_path, ExportOptions(simplify=False))
     assert caught.value.exit_code == 3
