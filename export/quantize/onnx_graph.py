@@ -29,6 +29,7 @@ class OnnxGraph:
         self.outputs = {value.name for value in self.graph.output}
         self.inputs = [value.name for value in self.graph.input if value.name not in self.constants]
         self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._shapes: dict[str, tuple[int, ...]] | None = None
         self._used = {*self.constants, *self.producer, *self.inputs}
 
     def array(self, name: str) -> npt.NDArray[Any]:
@@ -38,6 +39,19 @@ class OnnxGraph:
 
             self._arrays[name] = numpy_helper.to_array(self.constants[name])
         return self._arrays[name]
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """The inferred shape of a tensor, 0 where a size is open; ``None`` where nothing is known of it."""
+        if self._shapes is None:
+            import onnx
+
+            inferred = onnx.shape_inference.infer_shapes(self.model).graph
+            self._shapes = {
+                value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
+                for value in (*inferred.value_info, *inferred.input, *inferred.output)
+                if value.type.tensor_type.HasField("shape")
+            }
+        return self._shapes.get(name)
 
     def is_weight(self, name: str) -> bool:
         """Whether it is a constant float32 tensor."""
@@ -59,8 +73,8 @@ class OnnxGraph:
         return name
 
     def finish(self, nodes: list[Any]) -> None:
-        """Put ``nodes`` into the model, sorted, with the initializers that they read."""
-        ordered = _sorted(nodes, {*self.inputs, *self.constants})
+        """Put those of ``nodes`` into the model that its outputs need, sorted, with the initializers that they read."""
+        ordered = _sorted(_needed(nodes, self.outputs), {*self.inputs, *self.constants})
         del self.graph.node[:]
         self.graph.node.extend(ordered)
         needed = {name for node in ordered for name in node.input} | self.outputs
@@ -85,6 +99,19 @@ def layer_of(node: Any) -> str:
         if path and kind.split("_")[0] == node.op_type
         else node.name or (node.output[0] if node.output else node.op_type)
     )
+
+
+def _needed(nodes: list[Any], outputs: set[str]) -> list[Any]:
+    """What the outputs depend on: runtimes compute the rest as well."""
+    made = {name: node for node in nodes for name in node.output if name}
+    kept: set[int] = set()
+    waiting = [made[name] for name in outputs if name in made]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in kept:
+            kept.add(id(node))
+            waiting += [made[name] for name in node.input if name in made]
+    return [node for node in nodes if id(node) in kept]
 
 
 def _sorted(nodes: list[Any], ready: set[str]) -> list[Any]:

@@ -83,8 +83,7 @@ def find_units(graph: OnnxGraph) -> list[Unit]:
         UsageError: for operators the quantizer does not know, or when nothing can be quantized.
     """
     check_supported(graph)
-    ranks = _ranks(graph)
-    units = [unit for node in graph.graph.node if (unit := _unit(graph, node, ranks)) is not None]
+    units = [unit for node in graph.graph.node if (unit := _unit(graph, node)) is not None]
     if not any(unit.kind in {"conv", "dynamic-conv", "linear"} for unit in units):
         kinds = ", ".join(sorted({node.op_type for node in graph.graph.node})[:8])
         raise UsageError(
@@ -93,7 +92,7 @@ def find_units(graph: OnnxGraph) -> list[Unit]:
     return units
 
 
-def _unit(graph: OnnxGraph, node: Any, ranks: dict[str, int]) -> Unit | None:
+def _unit(graph: OnnxGraph, node: Any) -> Unit | None:
     layer = layer_of(node)
     if ".attention" in layer:
         return None
@@ -113,10 +112,10 @@ def _unit(graph: OnnxGraph, node: Any, ranks: dict[str, int]) -> Unit | None:
         flat = len(graph.constants[node.input[1]].dims) == 2 and node.input[0] not in graph.constants
         return Unit(layer, "linear", node, (node.input[0],), None) if plain and flat else None
     maps = [name for name in node.input if name]
-    computed = all(ranks.get(name) == 4 and name not in graph.constants for name in maps)
+    computed = all(_is_map(graph, name) for name in maps)
     if node.op_type in {"Add", "Mul", "Concat"} and len(maps) > 1 and computed:
         return Unit(layer, node.op_type.lower(), node, tuple(maps), _behind(graph, node))
-    if node.op_type in POOLS and ranks.get(node.input[0]) == 4:
+    if node.op_type in POOLS and _is_map(graph, node.input[0]):
         return Unit(layer, "pool", node, (node.input[0],), node.output[0])
     return None
 
@@ -140,13 +139,5 @@ def _bank(graph: OnnxGraph, weight: str) -> Bank | None:
     return Bank(str(matmul.input[0]), matmul, reshape) if graph.sole_reader(reshape.input[0]) is not None else None
 
 
-def _ranks(graph: OnnxGraph) -> dict[str, int]:
-    import onnx
-
-    inferred = onnx.shape_inference.infer_shapes(graph.model)
-    values = (*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output)
-    return {
-        value.name: len(value.type.tensor_type.shape.dim)
-        for value in values
-        if value.type.tensor_type.HasField("shape")
-    }
+def _is_map(graph: OnnxGraph, name: str) -> bool:
+    return name not in graph.constants and len(graph.shape(name) or ()) == 4
