@@ -45,13 +45,17 @@ def operator_times(package: str, path: Path, options: RuntimeOptions) -> Sequenc
     model = _Model(library, path, options)
     try:
         model.run(_WARM_UP)
-        return parse_summary(model.profile(_CALLS))
+        return parse_summary(model.profile(_CALLS), _CALLS)
     finally:
         model.close()
 
 
-def parse_summary(summary: str) -> list[OperatorTime]:
-    """The rows of the summary's table in run order; times there are in milliseconds with three decimals."""
+def parse_summary(summary: str, inferences: int) -> list[OperatorTime]:
+    """The rows of the summary's table in run order; times there are in milliseconds with three decimals.
+
+    The table has one row for the nodes of equal index and kind in all parts of the graph that are delegated: its mean is that
+    of a call, of which there can be several in an inference.
+    """
     times: list[OperatorTime] = []
     inside = False
     for line in summary.splitlines():
@@ -67,7 +71,7 @@ def parse_summary(summary: str) -> list[OperatorTime]:
                 OperatorTime(
                     name=f"{len(times)} {found['name']}",
                     kind=kind[len("Delegate/") :] if delegated else kind,
-                    mean_ms=float(found["mean"]),
+                    mean_ms=float(found["mean"]) * int(found["calls"]) / inferences,
                     calls=int(found["calls"]),
                     where="XNNPACK" if delegated else "LiteRT",
                 )

@@ -13,15 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from export.quantize.bank_parts import cut, diagonal, parts_for
 from export.quantize.onnx_emit import Emitter
 from export.quantize.onnx_graph import OnnxGraph, attribute
 from export.quantize.onnx_units import Bank, Unit
 from export.quantize.scales import ALPHA_STEPS, Affine, bank_scales, quantize_symmetric, rounding_margin
-
-# int8 products pad the summed dimension, here the k kernels: to 64 with AMX, to 16 or 8 on Arm, to 4 with VNNI. A bank cut into
-# this many parts that are summed over at once fills the padding. Measured: docs/quantization.md.
-_PARTS = {"x86-64": 16, "aarch64": 4}
-_LARGE = 32768  # elements of a kernel from which on that pays
 
 
 def is_product(graph: OnnxGraph, unit: Unit) -> bool:
@@ -57,9 +53,9 @@ def mix(emitter: Emitter, layer: str, bank: Bank, alpha: str, machine: str, prod
     if product:
         stored, shape = stored.transpose(0, 2, 1), [by_channel.shape[2], shape[0]]
     stored = stored.reshape(kernels, -1)
-    parts = _parts(stored.shape[1], machine)
+    parts = parts_for(stored.shape[1], "onnx", machine)
     if parts > 1:
-        stored = stored.reshape(kernels, parts, -1).transpose(1, 0, 2).reshape(parts * kernels, -1)
+        stored = cut(stored, parts)
         alpha = _on_the_diagonal(emitter, layer, alpha, parts, kernels)
     steps = emitter.code_constants(Affine(1 / ALPHA_STEPS, 0, "uint8"))
     margin = rounding_margin(kernels)
@@ -78,14 +74,9 @@ def mix(emitter: Emitter, layer: str, bank: Bank, alpha: str, machine: str, prod
     return computed
 
 
-def _parts(count: int, machine: str) -> int:
-    parts = _PARTS.get(machine, 1) if count >= _LARGE else 1
-    return parts if count % parts == 0 else 1
-
-
 def _on_the_diagonal(emitter: Emitter, layer: str, alpha: str, parts: int, kernels: int) -> str:
     """``(1, k)`` -> ``(parts, parts k)``: row i has alpha in its i-th block of k and zeros elsewhere."""
-    unit = emitter.graph.add_constant(f"diagonal:{parts}", np.eye(parts, dtype=np.float32)[..., None])
+    unit = emitter.graph.add_constant(f"diagonal:{parts}", diagonal(parts))
     spread = emitter.emit("Mul", [alpha, unit], f"{layer}/alpha/diagonal")
     return emitter.emit("Reshape", [spread, emitter.integers(parts, parts * kernels)], f"{layer}/alpha/rows")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from eamdeploy.errors import UsageError
+from export.quantize.bank_parts import machine_of
 from export.quantize.observers import DEFAULT_METHOD, Observer
 from export.quantize.onnx_calibrate import observe, ranges_of, session
 from export.quantize.onnx_foreign import prepare_foreign
@@ -16,7 +16,6 @@ from export.quantize.onnx_int8 import activations, quantize_int8
 from export.quantize.onnx_storage import store_float16, store_int8
 from export.quantize.onnx_units import MOVES, check_supported, find_units
 from export.quantize.quantizer import Counted, Images, NoiseMeter, Written
-from export.target import host_machine
 
 _NOT_COMPUTING = MOVES | {"Constant", "Cast", "Shape", "Concat", "ConstantOfShape", "Expand", "Split", "Range"}
 
@@ -58,7 +57,7 @@ class OnnxQuantizer:
         if precision == "int8":
             if not self._observers:
                 raise ValueError("int8 needs a calibration")
-            units = quantize_int8(model, ranges_of(self._observers, self._method), float_layers, _machine(model))
+            units = quantize_int8(model, ranges_of(self._observers, self._method), float_layers, machine_of(self.path))
             banks = sum(unit.bank is not None for unit in units)
             fused = sum(unit.output not in (None, unit.node.output[0]) for unit in units)
             done = {unit.layer for unit in units}
@@ -104,12 +103,6 @@ def _load(path: Path) -> Any:
         why = " ".join(str(error).split())[:200]
         raise UsageError("not an ONNX model", where=path, why=why) from error
     return model
-
-
-def _machine(model: Any) -> str:
-    """The kind of CPU that the artifact was made for; this one's where it does not say."""
-    stored = next((entry.value for entry in model.metadata_props if entry.key == "eamdeploy"), "{}")
-    return str(json.loads(stored).get("target", {}).get("machine") or host_machine())
 
 
 def _input(model: Any, graph: OnnxGraph, path: Path) -> tuple[int, tuple[int, int, int]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from export.quantize.bank_parts import cut, diagonal, parts_for
 from export.quantize.scales import Affine, affine, channel_scales, quantize_symmetric, rounding_margin, tensor_scale
 from export.quantize.tflite_model import FLOAT32, INT8, TensorCode, TfliteModel
 from export.quantize.tflite_storage import store_float16, store_hybrid
@@ -50,26 +51,33 @@ def source(model: TfliteModel, tensor: int) -> int:
 
 
 def quantize_int8(
-    model: TfliteModel, ranges: Mapping[str, tuple[float, float]], float_layers: Collection[str] = ()
+    model: TfliteModel,
+    ranges: Mapping[str, tuple[float, float]],
+    float_layers: Collection[str] = (),
+    machine: str = "x86-64",
 ) -> list[Unit]:
-    """Rewrite ``model`` in place; ``ranges`` by tensor name. Returns the int8 units."""
+    """Rewrite ``model`` in place; ``ranges`` by tensor name. Returns the int8 units.
+
+    ``machine`` is the kind of CPU that banks are laid out for; the file runs on any.
+    """
     units = [unit for unit in find_units(model) if unit.layer not in float_layers]
-    _Rewrite(model, units, ranges).run()
+    _Rewrite(model, units, ranges, machine).run()
     store_hybrid(model)
     store_float16(model)
     return units
 
 
 class _Rewrite:
-    def __init__(self, model: TfliteModel, units: list[Unit], ranges: Mapping[str, tuple[float, float]]) -> None:
-        self.model, self.units = model, units
+    def __init__(
+        self, model: TfliteModel, units: list[Unit], ranges: Mapping[str, tuple[float, float]], machine: str
+    ) -> None:
+        self.model, self.units, self.machine = model, units, machine
         self.codes: dict[int, Affine] = {}
         for tensor in activations(model, units):
             self.codes[tensor] = affine(*ranges[model.name(tensor)], dtype="int8")
         self.stored: dict[int, int] = {}  # float tensor -> its int8 form
         self.real: dict[int, int] = {}  # int8 tensor -> its float form
         self.out: list[Any] = []
-        self.shared: dict[int, int] = {}
 
     def run(self) -> None:
         model = self.model
@@ -186,23 +194,37 @@ class _Rewrite:
         model, bank = self.model, unit.bank
         if bank is None:
             raise ValueError(f"{unit.layer} has no bank")
-        values = model.value(bank.weight)
+        values = model.value(bank.weight)  # (N, k)
+        count, kernels = values.shape
         scale = tensor_scale(values)
-        stored = quantize_symmetric(values, scale)
+        parts = parts_for(count, "tflite", self.machine)
         # (k, N) and a matrix product: a fifth faster than rows of k and a fully connected layer
-        name = f"{model.name(bank.weight)}/q"
-        weight = model.add_constant(name, np.ascontiguousarray(stored.T), TensorCode((float(scale),), (0,)))
-        if bank.alpha not in self.stored:
-            self.codes.setdefault(bank.alpha, ALPHA)
-        alpha = self._int8(bank.alpha)
-        margin = TensorCode((float(scale * rounding_margin(values.shape[1])),), (0,))
+        stored = cut(quantize_symmetric(values, scale).T, parts)
+        weight = model.add_constant(f"{model.name(bank.weight)}/q", stored, TensorCode((float(scale),), (0,)))
+        mixing = bank.alpha if parts == 1 else self._on_the_diagonal(unit.layer, bank.alpha, parts, kernels)
+        if mixing not in self.stored:
+            self.codes.setdefault(mixing, ALPHA)
+        alpha = self._int8(mixing)
+        margin = TensorCode((float(scale * rounding_margin(kernels)),), (0,))
         mixed, kernel = int(bank.mixing.outputs[0]), int(bank.reshape.outputs[0])
+        model.graph.tensors[mixed].shape = np.array([parts, count // parts], np.int32)
         options = model.schema.BatchMatMulOptionsT()
         self._emit(model.operator("BATCH_MATMUL", [alpha, weight], [mixed], 2, options))
         self._emit(bank.reshape)
         for tensor in (mixed, kernel):
             model.set_code(tensor, margin)
         return kernel
+
+    def _on_the_diagonal(self, layer: str, alpha: int, parts: int, kernels: int) -> int:
+        """``(1, k)`` -> ``(parts, parts k)``: row i has alpha in its i-th block of k and zeros elsewhere."""
+        model = self.model
+        unit = model.add_constant(f"diagonal:{parts}", diagonal(parts))
+        spread = model.add_tensor(f"{layer}/alpha/diagonal", (parts, parts, kernels), FLOAT32)
+        self._emit(model.operator("MUL", [alpha, unit], [spread], 1, model.schema.MulOptionsT()))
+        shape = model.add_constant(f"rows:{parts}x{kernels}", np.array([parts, parts * kernels], np.int32))
+        rows = model.add_tensor(f"{layer}/alpha/rows", (parts, parts * kernels), FLOAT32)
+        self._emit(model.operator("RESHAPE", [spread, shape], [rows], 1, model.schema.ReshapeOptionsT()))
+        return rows
 
 
 def _one(code: Affine) -> TensorCode:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from eamdeploy.errors import UsageError
+from export.quantize.bank_parts import machine_of
 from export.quantize.observers import DEFAULT_METHOD, Observer
 from export.quantize.quantizer import Counted, Images, NoiseMeter, Written
 from export.quantize.tflite_calibrate import observe, run_keeping
@@ -58,7 +59,7 @@ class TfliteQuantizer:
             if not self._observers and self._wanted:
                 raise ValueError("int8 needs a calibration")
             ranges = {name: seen.range(self._method) for name, seen in zip(self._names, self._observers, strict=True)}
-            units = quantize_int8(model, ranges, float_layers)
+            units = quantize_int8(model, ranges, float_layers, machine_of(self.path))
             done = {unit.layer for unit in units}
             int8 = sum(
                 model.kind(op) not in _NOT_COMPUTING | {"QUANTIZE", "DEQUANTIZE"}
