@@ -30,7 +30,7 @@ def is_product(graph: OnnxGraph, unit: Unit) -> bool:
         and shape is not None
         and len(shape) == 4
         and shape[0] == 1
-        and len(node.input) > 2
+        and len(node.input) > 2  # else the product has no place for a bias
         and attribute(node, "group", 1) == 1
         and all(size == 1 for size in attribute(node, "kernel_shape", [0]))
         and all(size == 1 for size in attribute(node, "strides", [1]))
@@ -81,15 +81,22 @@ def _on_the_diagonal(emitter: Emitter, layer: str, alpha: str, parts: int, kerne
     return emitter.emit("Reshape", [spread, emitter.integers(parts, parts * kernels)], f"{layer}/alpha/rows")
 
 
-def multiply(emitter: Emitter, unit: Unit, bias: str, source: Affine, activation: Any | None, result: Affine) -> None:
-    """Emit a layer that :func:`is_product` as a product of pixels and kernel, ``x/q`` in, ``output/q`` out.
+def multiply(
+    emitter: Emitter,
+    unit: Unit,
+    shape: tuple[int, ...],
+    out_channels: int,
+    source: Affine,
+    activation: Any | None,
+    result: Affine,
+) -> None:
+    """Emit a layer that :func:`is_product` as a product of pixels and kernel: a map ``(1, C, H, W)`` in, ``output/q`` out.
 
     A convolution with a computed kernel rearranges it for every image, up to five times the work of the product itself. The
     transposes around it meet those that runtimes put around int8 convolutions, which work channels last, and both vanish.
     """
-    name, output = unit.inputs[0], str(unit.output)
-    batch, channels, height, width = emitter.graph.shape(name) or ()
-    out_channels = int(emitter.graph.array(unit.bank.reshape.input[1])[0]) if unit.bank else 0
+    name, output, bias = unit.inputs[0], str(unit.output), unit.node.input[2]
+    batch, channels, height, width = shape
     last = emitter.emit("Transpose", [f"{name}/q"], f"{unit.layer}/last/q", perm=[0, 2, 3, 1])
     pixels = emitter.integers(batch * height * width, channels)
     emitter.emit("Reshape", [last, pixels], f"{unit.layer}/pixels/q")
@@ -99,7 +106,8 @@ def multiply(emitter: Emitter, unit: Unit, bias: str, source: Affine, activation
     if activation is not None:
         made = emitter.emit(activation.op_type, [made, *activation.input[1:]], f"{made}/active", like=activation)
     stored = emitter.encode(made, result)
-    shape = emitter.integers(batch, height, width, out_channels)
-    mapped = emitter.emit("Reshape", [stored, shape], f"{unit.layer}/map/q")
+    mapped = emitter.emit(
+        "Reshape", [stored, emitter.integers(batch, height, width, out_channels)], f"{unit.layer}/map/q"
+    )
     emitter.emit("Transpose", [mapped], f"{output}/q", perm=[0, 3, 1, 2])
     emitter.decode(f"{output}/q", output, result)

@@ -31,9 +31,7 @@ def activations(graph: OnnxGraph, units: list[Unit]) -> list[str]:
     return [name for name in order if name in wanted and _source(graph, name) == name]
 
 
-def quantize_int8(
-    model: Any, ranges: Ranges, float_layers: Collection[str] = (), machine: str = "x86-64"
-) -> list[Unit]:
+def quantize_int8(model: Any, ranges: Ranges, float_layers: Collection[str], machine: str) -> list[Unit]:
     """Rewrite ``model`` in place; ``float_layers`` keep float arithmetic and get float16 storage. Returns the int8 units.
 
     ``machine`` is the kind of CPU that computed kernels are laid out for; the file runs on any.
@@ -71,6 +69,8 @@ class _Rewrite:
                 source = _source(graph, name)
                 if source in ranges:
                     self.codes[source] = affine(*ranges[source], dtype="uint8")
+        # before the first node is changed: it asks for shapes
+        self.products = {id(unit.node) for unit in units if is_product(graph, unit)}
         self.emitter = Emitter(graph)
         self.replaced: dict[str, str] = {}  # tensor -> what its float readers read instead
         self.written: set[int] = set()  # nodes that were written with others
@@ -162,15 +162,16 @@ class _Rewrite:
         node, source = unit.node, unit.inputs[0]
         code, result = self.codes.get(_source(self.graph, source)), self.codes.get(unit.output or "")
         encoded = self.replaced.get(source) == f"{source}/dq"
-        product = encoded and code is not None and result is not None and is_product(self.graph, unit)
+        product = encoded and code is not None and result is not None and id(node) in self.products
         alpha = self.replaced.get(bank.alpha, bank.alpha)
         scales = mix(self.emitter, unit.layer, bank, alpha, self.machine, product)
-        bias = self._bias(node, scales, code)
-        if product and bias is not None and code is not None and result is not None and unit.output is not None:
-            reader = self.graph.sole_reader(node.output[0])
-            activation = reader if unit.output != node.output[0] else None
-            multiply(self.emitter, unit, bias, code, activation, result)
-            self.written |= {id(activation)} if activation is not None else set()
+        self._bias(node, scales, code)
+        if product and code is not None and result is not None and unit.output is not None:
+            activation = None if unit.output == node.output[0] else self.graph.sole_reader(node.output[0])
+            shape = self.graph.shape(source) or ()
+            multiply(self.emitter, unit, shape, len(scales), code, activation, result)
+            if activation is not None:
+                self.written.add(id(activation))
             self.replaced[unit.output] = f"{unit.output}/dq"
             return
         node.input[0], node.input[1] = self.replaced.get(source, source), f"{unit.layer}/kernel/dq"
@@ -187,13 +188,13 @@ class _Rewrite:
         node.input[1] = f"{name}/dq"
         self._bias(node, scales, code)
 
-    def _bias(self, node: Any, scales: npt.NDArray[Any], code: Affine | None) -> str | None:
-        """An int32 bias in units of input scale times weight scale, what the accumulators are in; ``None`` where it stays float."""
+    def _bias(self, node: Any, scales: npt.NDArray[Any], code: Affine | None) -> None:
+        """An int32 bias in units of input scale times weight scale, what the accumulators are in."""
         if len(node.input) < 3 or not node.input[2] or code is None or not self.graph.is_weight(node.input[2]):
-            return None
+            return
         bias = self.graph.array(node.input[2]).reshape(-1)
         if len(bias) != len(scales):
-            return None
+            return
         units = (scales.astype(np.float64) * code.scale).astype(np.float32)
         limit = 2**31 - 1
         stored = np.clip(np.rint(bias.astype(np.float64) / units), -limit, limit).astype(np.int32)
@@ -201,4 +202,3 @@ class _Rewrite:
         quantized = self.graph.add_constant(f"{key}/q", stored)
         scale = self.graph.add_constant(f"{key}/s", units)
         node.input[2] = self.emitter.emit("DequantizeLinear", [quantized, scale], key, axis=0)
-        return key

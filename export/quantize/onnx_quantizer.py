@@ -25,6 +25,7 @@ class OnnxQuantizer:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._machine = machine_of(path)
         self._model = _load(path)
         graph = OnnxGraph(self._model)
         check_supported(graph)
@@ -57,7 +58,7 @@ class OnnxQuantizer:
         if precision == "int8":
             if not self._observers:
                 raise ValueError("int8 needs a calibration")
-            units = quantize_int8(model, ranges_of(self._observers, self._method), float_layers, machine_of(self.path))
+            units = quantize_int8(model, ranges_of(self._observers, self._method), float_layers, self._machine)
             banks = sum(unit.bank is not None for unit in units)
             fused = sum(unit.output not in (None, unit.node.output[0]) for unit in units)
             done = {unit.layer for unit in units}

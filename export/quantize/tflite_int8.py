@@ -53,8 +53,8 @@ def source(model: TfliteModel, tensor: int) -> int:
 def quantize_int8(
     model: TfliteModel,
     ranges: Mapping[str, tuple[float, float]],
-    float_layers: Collection[str] = (),
-    machine: str = "x86-64",
+    float_layers: Collection[str],
+    machine: str,
 ) -> list[Unit]:
     """Rewrite ``model`` in place; ``ranges`` by tensor name. Returns the int8 units.
 

@@ -25,6 +25,7 @@ class TfliteQuantizer:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._machine = machine_of(path)
         model = TfliteModel.read(path)
         self._content = flatbuffer_bytes(path)
         shape = model.shape(int(model.graph.inputs[0]))
@@ -59,7 +60,7 @@ class TfliteQuantizer:
             if not self._observers and self._wanted:
                 raise ValueError("int8 needs a calibration")
             ranges = {name: seen.range(self._method) for name, seen in zip(self._names, self._observers, strict=True)}
-            units = quantize_int8(model, ranges, float_layers, machine_of(self.path))
+            units = quantize_int8(model, ranges, float_layers, self._machine)
             done = {unit.layer for unit in units}
             int8 = sum(
                 model.kind(op) not in _NOT_COMPUTING | {"QUANTIZE", "DEQUANTIZE"}
