@@ -117,27 +117,39 @@ def file_name(module: str) -> str:
     return named.get(module, f"{module.removesuffix('.act')}/output")
 
 
-def code_ranges(model: onnx.ModelProto) -> dict[str, torch.Tensor]:
-    """(low, high) of every quantized map of the file."""
+def codes_of(model: onnx.ModelProto) -> dict[str, tuple[float, int]]:
+    """(scale, zero point) of every quantized map of the file, also where it was seen in another shape since it was made."""
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    found = {}
+    found: dict[str, tuple[float, int]] = {}
     for node in model.graph.node:
         if node.op_type == "QuantizeLinear":
-            scale, zero = (float(constants[name].reshape(-1)[0]) for name in node.input[1:3])
-            found[node.output[0].removesuffix("/q")] = torch.tensor([-scale * zero, scale * (255 - zero)])
-    return found
+            scale, zero = (constants[name].reshape(-1)[0] for name in node.input[1:3])
+            found[node.output[0]] = (float(scale), int(zero))
+        elif node.op_type in ("Reshape", "Transpose") and node.input[0] in found:
+            found[node.output[0]] = found[node.input[0]]
+    return {name.removesuffix("/q"): code for name, code in found.items()}
+
+
+def code_ranges(model: onnx.ModelProto) -> dict[str, torch.Tensor]:
+    """(low, high) of every quantized map of the file."""
+    return {
+        name: torch.tensor([-scale * zero, scale * (255 - zero)]) for name, (scale, zero) in codes_of(model).items()
+    }
 
 
 def maps_of(model: onnx.ModelProto, image: np.ndarray) -> dict[str, np.ndarray]:
     """Every quantized map of the file for one image, as the runtime computes it."""
     opened = onnx.ModelProto()
     opened.CopyFrom(model)
-    names = [node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"]
-    names = [name for name in names if name.endswith("output/dq") or name == "input/dq"]
-    opened.graph.output.extend(onnx.helper.make_tensor_value_info(name, 1, None) for name in names)
+    codes = {name: code for name, code in codes_of(model).items() if name.endswith("/output") or name == "input"}
+    names = [f"{name}/q" for name in codes]
+    opened.graph.output.extend(onnx.helper.make_tensor_value_info(name, 2, None) for name in names)  # uint8
     session = onnxruntime.InferenceSession(opened.SerializeToString(), providers=["CPUExecutionProvider"])
     values = session.run(names, {session.get_inputs()[0].name: image})
-    return {name.removesuffix("/dq"): value for name, value in zip(names, values, strict=True)}
+    return {
+        name: (value.astype(np.float32) - zero) * np.float32(scale)
+        for (name, (scale, zero)), value in zip(codes.items(), values, strict=True)
+    }
 
 
 def test_a_tuned_checkpoint_is_an_ordinary_one_and_quantizes(tree: Path, trained: Path, tmp_path: Path) -> None:
