@@ -28,6 +28,7 @@ from export.quantize.formats import open_quantizer
 from export.quantize.observers import DEFAULT_METHOD, check_method
 from export.quantize.quantizer import PRECISIONS, Quantizer, Written
 from export.quantize.search import Attempt, Sensitivity, fewest_float_layers, rank
+from runtimes.metadata import read_metadata
 
 Say = Callable[[str], None]
 MOST_OF_FLOAT = 0.9  # a file larger than this part of its float form was not quantized in any useful sense
@@ -194,6 +195,7 @@ def quantize_artifact(
             attempts=tuple(attempts),
             demanded=options.float_layers,
             latency=latency,
+            planned_for=_planned_for(source),
         )
         exporter = get_exporter(target.suffix.lower()[1:])
         metadata = quantized_metadata(source, card, report, target, exporter.input_layout)
@@ -207,6 +209,11 @@ def quantize_artifact(
     return QuantizedArtifact(
         target, manifest, exporter.format, options.precision, target.stat().st_size, report, lowerings
     )
+
+
+def _planned_for(source: Path) -> str | None:
+    raw = read_metadata(source).raw
+    return str(raw["target"]["precision"]) if raw.get("plan") and "target" in raw else None
 
 
 class _Work:

@@ -30,6 +30,7 @@ class QuantizationReport:
         ranking: layers by the noise they make when quantized alone, measured only where the bound did not hold at once.
         attempts: what was tried.
         demanded: layers that the user wanted in float.
+        planned_for: precision whose operators the float artifact's plan chose; None without dynamic layers.
     """
 
     precision: str
@@ -49,6 +50,7 @@ class QuantizationReport:
     attempts: tuple[Attempt, ...]
     demanded: tuple[str, ...]
     latency: LatencyPair | None
+    planned_for: str | None = None
 
     @property
     def size_ratio(self) -> float:
@@ -117,6 +119,11 @@ class QuantizationReport:
             notes.append(
                 f"on this host it is {self.latency.ratio:.2f}x as slow as the float file: "
                 f"{self.latency.p50_ms:.3f} against {self.latency.float_p50_ms:.3f} ms"
+            )
+        if self.precision == "int8" and self.planned_for not in (None, "int8"):
+            notes.append(
+                f"the file's layers were lowered for {self.planned_for}: quantize the checkpoint instead, whose layers "
+                "are then lowered for int8"
             )
         if self.outcome.top1 is None:
             notes.append(

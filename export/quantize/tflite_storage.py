@@ -63,13 +63,18 @@ def store_float16(model: TfliteModel) -> int:
     """Store float constants as float16 behind a DEQUANTIZE, which runtimes compute once; returns how many changed."""
     made: dict[int, int] = {}
     front = []
+    # a hybrid linear layer whose bias is widened first is refused by XNNPACK
+    kept = {
+        int(op.inputs[2])
+        for op in model.graph.operators
+        if len(op.inputs) > 2 and not model.is_float(int(op.inputs[1]))
+    }
     for op in model.graph.operators:
         places = []
         for tensor in (int(t) for t in op.inputs):
             eligible = tensor >= 0 and model.is_float(tensor) and model.is_constant(tensor) and tensor not in made
-            value = model.value(tensor) if eligible else np.zeros(0, np.float32)
-            # biases stay: a hybrid linear layer whose bias is widened first is refused by XNNPACK
-            if value.size >= AT_LEAST and value.ndim > 1 and np.abs(value).max() <= np.finfo(np.float16).max:
+            value = model.value(tensor) if eligible and tensor not in kept else np.zeros(0, np.float32)
+            if value.size >= AT_LEAST and np.abs(value).max() <= np.finfo(np.float16).max:
                 half = model.add_constant(f"{model.name(tensor)}/f16", value.astype(np.float16))
                 made[tensor] = model.add_tensor(f"{model.name(tensor)}/wide", value.shape, FLOAT32)
                 options = model.schema.DequantizeOptionsT()

@@ -315,7 +315,11 @@ def test_a_classifier_of_many_classes_loads(tmp_path: Path, precision: str) -> N
     seen, checked = halves()
     target = tmp_path / f"net-{precision}.tflite"
     options = QuantizeOptions(precision, max_drop=100)
-    quantize_artifact(made.path, target, options, card=card_of(checkpoint), calibration=seen, check=checked)
+    small = quantize_artifact(made.path, target, options, card=card_of(checkpoint), calibration=seen, check=checked)
     session = runtime_for(target).load(target, RuntimeOptions())
     assert session.run(np.zeros((1, 3, 32, 32), np.float32))[0].shape == (1, 300)
     session.close()
+    if precision == "fp16":
+        assert small.report.size_ratio <= 0.53
+    # what is fast in float may have no int8 form
+    assert any("quantize the checkpoint" in note for note in small.report.notes()) == (precision == "int8")
