@@ -18,7 +18,7 @@ from export.quantize.onnx_computed import is_product, mix, multiply
 from export.quantize.onnx_emit import Emitter
 from export.quantize.onnx_graph import OnnxGraph, attribute
 from export.quantize.onnx_storage import store_float16, store_int8
-from export.quantize.onnx_units import FUSED, MOVES, Bank, Unit, find_units
+from export.quantize.onnx_units import FUSED, MOVES, Bank, Unit, activation_ends, find_units
 from export.quantize.scales import Affine, affine, channel_scales, quantize_symmetric
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -87,6 +87,7 @@ class _Rewrite:
                 continue
             unit = by_node.get(id(node))
             if unit is not None:
+                self._drop_activation(unit)
                 self._unit(unit)
             elif node.op_type in MOVES and node.input[0] in self.replaced and self._in_codes(node):
                 self._move(node)
@@ -142,6 +143,17 @@ class _Rewrite:
             ):
                 node.input[index] = self.replaced[name]
         self.emitter.nodes.append(node)
+
+    def _drop_activation(self, unit: Unit) -> None:
+        """Leave out the activation behind a unit where the codes saturate at its ends: runtimes fuse no ``Clip`` whose
+        upper end is the last code's value only to within rounding, and then compute the whole layer in float."""
+        if unit.output is None or unit.output == unit.node.output[0] or unit.output not in self.codes:
+            return
+        activation = self.graph.sole_reader(unit.node.output[0])
+        ends = activation_ends(self.graph, activation)
+        if ends is not None and self.codes[unit.output].saturates(*ends):
+            unit.node.output[0] = unit.output
+            self.written.add(id(activation))
 
     def _unit(self, unit: Unit) -> None:
         node = unit.node

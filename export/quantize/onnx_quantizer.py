@@ -77,6 +77,7 @@ class OnnxQuantizer:
     def layer_snr_db(self, path: Path, images: Images) -> dict[str, float]:
         """See the protocol."""
         quantized = _load(path)
+        _decode(quantized, set(self._outputs.values()))
         present = {name for node in quantized.graph.node for name in node.output}
         pairs = {
             layer: (name, f"{name}/dq" if f"{name}/dq" in present else name) for layer, name in self._outputs.items()
@@ -91,6 +92,23 @@ class OnnxQuantizer:
             for layer, expected, actual in zip(pairs, *values, strict=True):
                 meter.add(layer, expected, actual)
         return meter.decibels()
+
+
+def _decode(model: Any, names: Collection[str]) -> None:
+    """Add ``name/dq`` where only ``name/q`` is left of a map, because its readers want codes."""
+    from onnx import helper
+
+    present = {name for node in model.graph.node for name in node.output}
+    codes: dict[str, list[str]] = {}  # stored map -> scale and zero point
+    for node in list(model.graph.node):
+        stored = node.output[0]
+        if node.op_type == "QuantizeLinear":
+            codes[stored] = list(node.input[1:])
+        elif node.op_type in ("Reshape", "Transpose") and node.input[0] in codes:
+            codes[stored] = codes[node.input[0]]
+        name = stored.removesuffix("/q")
+        if stored in codes and name in names and f"{name}/dq" not in present:
+            model.graph.node.append(helper.make_node("DequantizeLinear", [stored, *codes[stored]], [f"{name}/dq"]))
 
 
 def _load(path: Path) -> Any:

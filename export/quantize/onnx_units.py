@@ -7,6 +7,7 @@ float and reads dequantized tensors; operators that only move values move the qu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +128,18 @@ def _behind(graph: OnnxGraph, node: Any) -> str | None:
     if reader is not None and reader.op_type in FUSED:
         output = str(reader.output[0])
     return None if output in graph.outputs else output
+
+
+def activation_ends(graph: OnnxGraph, activation: Any) -> tuple[float, float] | None:
+    """The least and the greatest value that a fused activation lets through; ``None`` where its ends are computed."""
+    if activation.op_type == "Relu":
+        return 0.0, math.inf
+    ends = [-math.inf, math.inf]
+    for index, name in enumerate(activation.input[1:3]):
+        if name and name not in graph.constants:
+            return None
+        ends[index] = float(graph.array(name).reshape(-1)[0]) if name else ends[index]
+    return ends[0], ends[1]
 
 
 def _bank(graph: OnnxGraph, weight: str) -> Bank | None:

@@ -34,6 +34,12 @@ class Affine:
         stored = np.rint(np.asarray(values, dtype=np.float32) / np.float32(self.scale)) + self.zero_point
         return np.clip(stored, limits.min, limits.max).astype(self.dtype)
 
+    def saturates(self, low: float, high: float) -> bool:
+        """Whether clipping to [low, high] before :meth:`quantize` changes nothing: both ends fall on the outermost codes."""
+        limits = np.iinfo(self.dtype)
+        first, last = low / self.scale + self.zero_point, high / self.scale + self.zero_point
+        return first < limits.min + 0.5 and last > limits.max - 0.5
+
     def dequantize(self, stored: npt.NDArray[Any]) -> Floats:
         """Stored to real."""
         real: Floats = (stored.astype(np.int32) - self.zero_point).astype(np.float32) * np.float32(self.scale)
