@@ -71,7 +71,10 @@ def read_export(path: Path | str) -> Iterator[tuple[Run, dict[str, Any] | None]]
     """
     try:
         yield from entries_of(_lines(Path(path)), path)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        hint = "give a file of `eamdeploy history export`; nothing was imported"
+        raise UsageError("cannot read the export", where=path, why="it is not text", hint=hint) from error
+    except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError("cannot read the export", where=path, why=why, hint="nothing was imported") from error
 
