@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -73,8 +74,12 @@ def _cards(runs: Sequence[Run]) -> list[Card]:
     timed = [run for run in runs if run.latency_ms is not None]
     scored = [run for run in runs if run.accuracy is not None]
     if timed:
-        fastest = min(timed, key=lambda run: run.latency_ms.p50 if run.latency_ms else 0.0)
-        cards.append(_card("fastest", words.latency(fastest).text, fastest, words.latency_kind(fastest)))
+        # a measurement that its own evidence speaks against is named only where there is no other, and as what it is
+        usable = [run for run in timed if run.verdict.state != "invalid"] or timed
+        fastest = min(usable, key=lambda run: run.latency_ms.p50 if run.latency_ms else 0.0)
+        card = _card("fastest", words.latency(fastest).text, fastest, words.latency_kind(fastest))
+        state = fastest.verdict.state
+        cards.append(card if state == "clean" else replace(card, detail=f"{card.detail}: {state}"))
     if scored:
         best = max(scored, key=lambda run: run.accuracy.top1 if run.accuracy else 0.0)
         cards.append(_card("most accurate", words.accuracy(best).text, best, best.provenance.kind))

@@ -21,6 +21,7 @@ from eamdeploy.report.model import Names
 from eamdeploy.report.pareto import pareto_front
 from eamdeploy.report.tables import runs_table
 from eamdeploy.report.words import distinct_ends
+from eamdeploy.results import Run, RunVerdict
 from eamdeploy.store import open_store
 
 pytest.importorskip("matplotlib", reason="the report's figures need matplotlib")
@@ -271,3 +272,15 @@ def test_small_numbers_on_axes_are_not_cut() -> None:
     ticks = re.findall(r">(0\.\d+|\d+)</text>", html)
     assert "0.001" in ticks or "0.01" in ticks
     assert "0.00" not in ticks
+
+
+def test_an_invalid_run_is_no_fastest_one_unless_there_is_no_other() -> None:
+    invalid = album.make_run(3, verdict=RunVerdict("invalid", ("too wide",)))
+    slower = album.make_run(0)
+
+    def fastest(*runs: Run) -> str:
+        choice = build_report(Material(runs), "x").sections[0]
+        return next(card.detail for group in choice.groups for card in group.cards if card.label == "fastest")
+
+    assert "fashion-eam-025.onnx" in fastest(invalid, slower)
+    assert fastest(invalid).endswith(": invalid")
