@@ -177,6 +177,7 @@ def quantize_artifact(
         snr = quantizer.layer_snr_db(result, _batches(take(seen, SNR_IMAGES), card, quantizer.batch))
         latency = interleaved_latency(baseline or source, result, quantizer, judge) if options.latency else None
         outcome = judge.compare(source, result)
+        carried = read_metadata(source).raw
         report = QuantizationReport(
             precision=options.precision,
             method=options.method if options.precision == "int8" else None,
@@ -195,10 +196,10 @@ def quantize_artifact(
             attempts=tuple(attempts),
             demanded=options.float_layers,
             latency=latency,
-            planned_for=_planned_for(source),
+            planned_for=_planned_for(carried),
         )
         exporter = get_exporter(target.suffix.lower()[1:])
-        metadata = quantized_metadata(source, card, report, target, exporter.input_layout)
+        metadata = quantized_metadata(carried, card, report, target, exporter.input_layout)
         with atomic_path(target) as temporary:
             temporary.write_bytes(result.read_bytes())
             exporter.attach_metadata(temporary, metadata)
@@ -211,9 +212,8 @@ def quantize_artifact(
     )
 
 
-def _planned_for(source: Path) -> str | None:
-    raw = read_metadata(source).raw
-    return str(raw["target"]["precision"]) if raw.get("plan") and "target" in raw else None
+def _planned_for(carried: Mapping[str, Any]) -> str | None:
+    return str(carried["target"]["precision"]) if carried.get("plan") and "target" in carried else None
 
 
 class _Work:

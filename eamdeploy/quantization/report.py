@@ -16,7 +16,6 @@ from export.manifest import ManifestSource, manifest_path, read_manifest, write_
 from export.quantize.quantizer import Written
 from export.quantize.search import Attempt, Sensitivity
 from export.target import RUNTIME_FORMATS, host_machine
-from runtimes.metadata import read_metadata
 from runtimes.registry import runtime_for
 
 
@@ -136,10 +135,10 @@ class QuantizationReport:
 
 
 def quantized_metadata(
-    source: Path, card: ModelCard, report: QuantizationReport, target: Path, input_layout: str
+    carried: Mapping[str, Any], card: ModelCard, report: QuantizationReport, target: Path, input_layout: str
 ) -> dict[str, Any]:
-    """The document the quantized artifact carries: the float one's, or a new one for a foreign artifact."""
-    raw = dict(read_metadata(source).raw) or {
+    """The document the quantized artifact carries: what the float one ``carried``, or a new one for a foreign artifact."""
+    raw = dict(carried) or {
         "schema_version": 1,
         "format": target.suffix.lower()[1:],
         "architecture": None,
