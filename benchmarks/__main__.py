@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 COMMANDS = (
+    ("benchmarks.bench.own_loop",),
     ("benchmarks.training.step",),
     ("benchmarks.export.whole_network", "--out", "out/whole-network"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eamdeploy.compare.medians import MedianDifference, compare_latency
 from eamdeploy.compare.model import Comparison, MetricChange, summary
-from eamdeploy.compare.noise import session_noise
+from eamdeploy.compare.noise import SessionNoise, session_noise
 from eamdeploy.compare.proportions import AccuracyDifference, compare_accuracy, wilson
 from eamdeploy.compare.runs import compare_runs
 
@@ -13,6 +13,7 @@ __all__ = [
     "Comparison",
     "MedianDifference",
     "MetricChange",
+    "SessionNoise",
     "compare_accuracy",
     "compare_latency",
     "compare_runs",

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from eamdeploy.compare.noise import SessionNoise
 from eamdeploy.compare.resampling import Floats, block_indices, block_length, percentile_interval, t_quantile
 from eamdeploy.errors import MeasurementError
 from eamdeploy.results import Latency
@@ -40,7 +41,7 @@ class MedianDifference:
         difference_ms: the difference of the two medians.
         method: ``paired`` over rounds, or ``unpaired``.
         rounds: independent pieces resampled: rounds, or blocks of consecutive samples in the shorter series.
-        session_noise: relative standard deviation between sessions that the interval includes, where known.
+        session_noise: what the interval allows for the difference between sessions, where known.
     """
 
     relative: float
@@ -50,7 +51,7 @@ class MedianDifference:
     level: float
     method: Method
     rounds: int
-    session_noise: float | None = None
+    session_noise: SessionNoise | None = None
 
 
 def compare_latency(
@@ -58,7 +59,7 @@ def compare_latency(
     b: Latency,
     *,
     interleaved: bool,
-    session_noise: float | None = None,
+    session_noise: SessionNoise | None = None,
     level: float = LEVEL,
     seed: int = 0,
 ) -> MedianDifference:
@@ -68,7 +69,7 @@ def compare_latency(
         a: the baseline, with samples.
         b: what is compared with it, with samples.
         interleaved: they were measured in turns; paired where there are enough rounds.
-        session_noise: relative standard deviation of the median between sessions; not used where paired.
+        session_noise: of the machine; not used where paired.
         seed: of the resampling; the same input gives the same interval.
 
     Raises:
@@ -134,7 +135,7 @@ def _few_rounds(ratios: Floats, median_a: float, level: float) -> MedianDifferen
 def _unpaired(
     blocks_a: Sequence[Floats],
     blocks_b: Sequence[Floats],
-    session_noise: float | None,
+    session_noise: SessionNoise | None,
     level: float,
     random: np.random.Generator,
 ) -> MedianDifference:
@@ -142,7 +143,7 @@ def _unpaired(
     draws_b, pieces_b = _median_draws(blocks_b, random)
     draws = draws_b - draws_a
     if session_noise:
-        draws = draws + random.normal(0.0, math.sqrt(2.0) * session_noise, len(draws))
+        draws = draws + math.sqrt(2.0) * session_noise.relative * _standard(session_noise.freedom, len(draws), random)
     pieces = min(pieces_a, pieces_b)
     low, high = percentile_interval(draws, level, pieces)
     middle_a, middle_b = (float(np.median(np.concatenate(blocks))) for blocks in (blocks_a, blocks_b))
@@ -157,6 +158,11 @@ def _unpaired(
         int(pieces),
         session_noise,
     )
+
+
+def _standard(freedom: float, count: int, random: np.random.Generator) -> Floats:
+    """Normal, or Student's t where the deviation itself is an estimate."""
+    return random.standard_normal(count) if math.isinf(freedom) else random.standard_t(freedom, count)
 
 
 def _median_draws(blocks: Sequence[Floats], random: np.random.Generator) -> tuple[Floats, float]:

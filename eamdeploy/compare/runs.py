@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from eamdeploy.compare.medians import LEVEL, compare_latency
 from eamdeploy.compare.model import Comparison, Direction, MetricChange, percent_words, points_words
+from eamdeploy.compare.noise import SessionNoise
 from eamdeploy.compare.proportions import compare_accuracy
 from eamdeploy.errors import MeasurementError
 from eamdeploy.results import Run
@@ -17,12 +19,11 @@ _READINGS = {"memory_mb": ("less", "more"), "energy_mj": ("less", "more")}
 _IDENTITY = ("device", "board", "runtime", "threads", "batch", "precision")
 
 
-def compare_runs(a: Run, b: Run, *, session_noise: float | None = None, level: float = LEVEL) -> Comparison:
+def compare_runs(a: Run, b: Run, *, session_noise: SessionNoise | None = None, level: float = LEVEL) -> Comparison:
     """Compare run ``b`` with run ``a``, both with their samples.
 
     Args:
-        session_noise: relative standard deviation of the median latency between sessions, where known; widens the
-            interval of runs that were not interleaved.
+        session_noise: of the machine, where known; widens the interval of runs that were not interleaved.
     """
     interleaved = a.group is not None and a.group == b.group and a.id != b.id
     session_noise = None if interleaved else session_noise
@@ -42,7 +43,7 @@ def compare_runs(a: Run, b: Run, *, session_noise: float | None = None, level: f
 _Step = Iterator[MetricChange | tuple[str, str]]
 
 
-def _latency(a: Run, b: Run, interleaved: bool, session_noise: float | None, level: float) -> _Step:
+def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None, level: float) -> _Step:
     metric = "latency_ms.p50"
     if a.latency_ms is None or b.latency_ms is None:
         return
@@ -79,7 +80,7 @@ def _latency(a: Run, b: Run, interleaved: bool, session_noise: float | None, lev
             "difference_ms": found.difference_ms,
             "level": found.level,
             "rounds": found.rounds,
-            "session_noise": found.session_noise,
+            "session_noise": found.session_noise and found.session_noise.relative,
         },
     )
 
@@ -149,7 +150,11 @@ def _doubt(run: Run) -> str:
     return f"{run.verdict.state}: {', '.join(run.verdict.reasons) or 'no reason given'}"
 
 
-def _notes(a: Run, b: Run, interleaved: bool, session_noise: float | None) -> Iterator[str]:
+def _source(noise: SessionNoise) -> str:
+    return "assumed" if math.isinf(noise.freedom) else "learnt from stored sessions"
+
+
+def _notes(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None) -> Iterator[str]:
     for name in _IDENTITY:
         old, new = getattr(a, name), getattr(b, name)
         if old != new:
@@ -166,7 +171,7 @@ def _notes(a: Run, b: Run, interleaved: bool, session_noise: float | None) -> It
         yield from (f"{side} is {_doubt(run)}" for side, run in (("A", a), ("B", b)) if run.verdict.state != "clean")
     if a.latency_ms and b.latency_ms and not interleaved and _latency_kind(a) == _latency_kind(b) == "measured":
         known = (
-            f"the interval allows {100 * session_noise:.1f} % for what changes between sessions"
+            f"the interval allows {100 * session_noise.relative:.1f} % ({_source(session_noise)}) for what changes between sessions"
             if session_noise
             else "what changes between sessions is not in the interval"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eamdeploy.compare import compare_latency
+from eamdeploy.compare import SessionNoise, compare_latency
 from eamdeploy.compare.resampling import block_length, t_quantile
 from eamdeploy.errors import MeasurementError
 from eamdeploy.results import Latency
@@ -85,9 +85,11 @@ def test_session_noise_widens_what_was_not_interleaved() -> None:
     random = np.random.default_rng(2)
     a, b = (_latency(10.0 + 0.01 * random.standard_normal(200)) for _ in range(2))
     alone = compare_latency(a, b, interleaved=False)
-    honest = compare_latency(a, b, interleaved=False, session_noise=0.02)
+    honest = compare_latency(a, b, interleaved=False, session_noise=SessionNoise(0.02))
     assert alone.high - alone.low < 0.002
     assert 0.09 < honest.high - honest.low < 0.14  # 2 * 1.96 * sqrt(2) * 2 %
+    unsure = compare_latency(a, b, interleaved=False, session_noise=SessionNoise(0.02, freedom=2))
+    assert unsure.high - unsure.low > 1.7 * (honest.high - honest.low)  # 4.3 for 1.96, three sessions being few
 
 
 def test_blocks_are_paired_in_their_order() -> None:

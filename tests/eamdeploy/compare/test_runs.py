@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eamdeploy.compare import compare_accuracy, compare_runs, session_noise, wilson
+from eamdeploy.compare import SessionNoise, compare_accuracy, compare_runs, session_noise, wilson
 from eamdeploy.results import AccuracyResult, Latency, Provenance, Run, RunVerdict, pack_correct
 
 
@@ -60,7 +61,7 @@ def test_what_is_not_interleaved_says_so(make: Callable[..., Run]) -> None:
     a, b = make("a", latency_ms=_latency(10, 1)), make("b", latency_ms=_latency(10.3, 2))
     assert "slower" in _words(a, b)
     assert any("not interleaved" in note for note in compare_runs(a, b).notes)
-    assert "no difference shown" in _words(a, b, session_noise=0.03)
+    assert "no difference shown" in _words(a, b, session_noise=SessionNoise(0.03))
 
 
 @pytest.mark.parametrize(
@@ -154,9 +155,26 @@ def test_session_noise_needs_three_sessions(make: Callable[..., Run]) -> None:
     others = [
         repeat(3, 99.0, threads=1),
         repeat(4, 99.0, verdict=RunVerdict("invalid")),
-        make("b", latency_ms=Latency(99)),
+        make("b", latency_ms=Latency(99)),  # once: nothing to learn from
     ]
     assert session_noise([*runs, *others], like) is None
-    assert session_noise([*runs, repeat(5, 9.5)], like) == pytest.approx(0.05, rel=0.01)
+    learnt = session_noise([*runs, repeat(5, 9.5)], like)
+    assert learnt is not None
+    assert (learnt.relative, learnt.freedom) == (pytest.approx(0.05, rel=0.01), 2)
     one_session = [repeat(n, 10.0 + n, group="g") for n in range(5)]
     assert session_noise(one_session, like) is None
+
+
+def test_session_noise_is_the_machine_s_whatever_was_measured_again(make: Callable[..., Run]) -> None:
+    """A new build of a model has no past of its own, its machine has."""
+    medians = {"a": (10.0, 11.0), "b": (200.0, 220.0), "c": (3.0, 3.3)}
+    runs = [
+        make(name, id=f"{name}{n}", artifact_sha256=name * 64, latency_ms=Latency(p50))
+        for name, pair in medians.items()
+        for n, p50 in enumerate(pair)
+    ]
+    learnt = session_noise(runs, make("new", artifact_sha256="d" * 64))
+    assert learnt is not None
+    assert (learnt.relative, learnt.freedom) == (pytest.approx(math.log(1.1) / math.sqrt(2)), 3)
+    alike = [make("a", id=f"r{n}", latency_ms=Latency(10.0)) for n in range(5)]
+    assert session_noise(alike, alike[0]).relative == 0.01  # type: ignore[union-attr]

@@ -96,7 +96,7 @@ def test_the_near_bound_decides_not_the_estimate(store: Store, make: Callable[..
 def test_a_run_of_another_day_needs_more_to_fail(store: Store, make: Callable[..., Run]) -> None:
     old, slower = make(latency_ms=_latency(10.0, 1, 0.001)), make(latency_ms=_latency(10.8, 2, 0.001))
     assert _gate(store, old, slower).verdict == "passed"
-    much_slower = make(latency_ms=_latency(11.5, 2, 0.001))
+    much_slower = make(latency_ms=_latency(12.5, 2, 0.001))
     store.append(much_slower)
     result = run_gate(store, old.id, [much_slower.id])
     assert result.verdict == "failed"

@@ -1,0 +1,1 @@
+"""What `eamdeploy bench` measures, held against a loop that anybody would write."""
