@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import export.measure
 from eamdeploy.errors import UsageError
@@ -55,3 +57,33 @@ def test_another_machine_cannot_be_measured_here(small: Network, tmp_path: Path)
     machine = "aarch64" if host_machine() != "aarch64" else "x86-64"
     with pytest.raises(UsageError, match=f"this host is {host_machine()}, and the plan is for {machine}"):
         plan_network(small, Target(machine=machine), SHAPE, costs=MeasuredCosts(cache=tmp_path / "costs.json"))
+
+
+class ReadingTimer:
+    """Times nothing: counts the matrix products that each file has."""
+
+    where, machine = "nowhere", host_machine()
+
+    def __init__(self) -> None:
+        self.products: dict[str, int] = {}
+
+    def identity(self, runtime: str) -> dict[str, str]:
+        return {"cpu": "none", "runtime": runtime}
+
+    def time(self, artifacts: Mapping[str, Path], target: Target, rounds: int) -> dict[str, float]:
+        for name, path in artifacts.items():
+            model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+            codes = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in model.subgraphs[0].operators]
+            self.products[name] = codes.count(schema.BuiltinOperator.BATCH_MATMUL)
+        return dict.fromkeys(artifacts, 1.0)
+
+
+def test_a_layer_is_timed_in_the_form_that_a_network_has(small: Network, tmp_path: Path) -> None:
+    """Without the bias of its folded batch norm the converter makes an operator of it that no delegate takes."""
+    site = next(site for site in find_sites(small, SHAPE) if site.path == "blocks.12.pointwise.conv")
+    assert site.layer.bias is None
+    timer = ReadingTimer()
+    target = Target("litert", machine=host_machine())
+    MeasuredCosts(timer, cache=tmp_path / "costs.json")(site, target, ("matmul",))
+    assert timer.products["matmul"] == 1
+    assert site.layer.bias is None
