@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-COLOURS = {"onnx": "#1b6ca8", "tflite": "#c0571f"}
+COLOURS = {
+    ("onnx", "fp32"): "#1b6ca8",
+    ("onnx", "int8"): "#7db7dd",
+    ("tflite", "fp32"): "#b04a12",
+    ("tflite", "int8"): "#eda26f",
+}
+MARKERS = "os^Dvp*X"  # by variant, in the table's order
 
 
 def write_table(rows: Sequence[Mapping[str, Any]], path: Path, conditions: str) -> None:
@@ -36,35 +42,36 @@ def _number(value: float | None, form: str) -> str:
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Points of accuracy lost against latency over the static twin's, one panel per network."""
+    """Top-1 against latency over the static twin's, one panel per network, one line per format and precision."""
     import matplotlib as mpl
 
     mpl.use("svg")
     import matplotlib.pyplot as plt
 
-    networks = list(dict.fromkeys(row["network"] for row in rows))
-    figure, axes = plt.subplots(1, len(networks), figsize=(5.5 * len(networks), 4.2), squeeze=False)
+    known = [row for row in rows if row["top1"] is not None]  # the twin's weights are random
+    networks = list(dict.fromkeys(row["network"] for row in known))
+    markers = dict(zip(dict.fromkeys(row["variant"] for row in known), MARKERS, strict=False))
+    figure, axes = plt.subplots(1, len(networks), figsize=(5.0 * len(networks), 4.6), squeeze=False)
     for axis, network in zip(axes[0], networks, strict=True):
-        for kind, colour in COLOURS.items():
-            for precision, marker in (("fp32", "o"), ("int8", "^")):
-                own = [
-                    row for row in rows
-                    if (row["network"], row["format"], row["precision"]) == (network, kind, precision)
-                    and row["drop_points"] is not None
-                ]  # fmt: skip
-                if not own:
-                    continue
-                label = f"{kind} {precision}"
+        for key, colour in COLOURS.items():
+            own = [row for row in known if (row["network"], row["format"], row["precision"]) == (network, *key)]
+            axis.plot([row["of_static"] for row in own], [row["top1"] for row in own], color=colour, linewidth=1)
+            for row in own:
                 axis.plot(
-                    [r["of_static"] for r in own], [r["drop_points"] for r in own], marker, color=colour, label=label
+                    row["of_static"], row["top1"], markers[row["variant"]], color=colour, markersize=6, alpha=0.85
                 )
-                for row in own:
-                    axis.annotate(row["variant"], (row["of_static"], row["drop_points"]), fontsize=7, xytext=(3, 3),
-                                  textcoords="offset points")  # fmt: skip
         axis.axvline(1, color="grey", linewidth=0.8, linestyle=":")
-        axis.set(title=network, xlabel="latency over the static twin's (same precision)", ylabel="points of top-1 lost")
-        axis.invert_yaxis()
-        axis.legend(fontsize=8)
-    figure.tight_layout()
+        axis.set_xscale("log")
+        shown = [ratio for ratio in (1, 1.2, 1.5, 2, 3, 4, 6, 8, 10) if ratio <= 1.2 * axis.get_xlim()[1]]
+        axis.set_xticks(shown, [f"{ratio:g}" for ratio in shown])
+        axis.minorticks_off()
+        axis.set(title=network, xlabel="latency over the static twin's, same precision", ylabel="top-1 %")
+        axis.grid(visible=True, alpha=0.2)
+    lines = [plt.Line2D([], [], color=colour, label=" ".join(key)) for key, colour in COLOURS.items()]
+    points = [
+        plt.Line2D([], [], marker=marker, color="dimgrey", linestyle="", label=name) for name, marker in markers.items()
+    ]
+    figure.legend(handles=[*lines, *points], loc="lower center", ncol=len(COLOURS), fontsize=8, frameon=False)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
     figure.savefig(path)
     plt.close(figure)
