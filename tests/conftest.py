@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 # read by OpenMP when torch, numpy or a runtime is first imported, in the tests and in every command they start; so that
 # suites, servers and children share two cores peacefully
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# a suite that a shell started in the background inherits a Ctrl-C that is ignored, and so would every command it starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
