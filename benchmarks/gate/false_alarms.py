@@ -3,8 +3,8 @@
     python -m benchmarks.gate.false_alarms --comparisons 200 --out benchmarks/gate/results.json
 
 Every comparison is of real onnxruntime runs: A against A (two sessions of one model), and A against the same model with
-an eleventh layer of equal size. Sessions that were not interleaved are judged too, in pairs far apart in time: as a
-machine's first two, and as those of a machine that has some sessions in its store to learn its noise from.
+an eleventh layer of equal size. Sessions that were not interleaved are judged too, in pairs far apart in time, as a
+machine's first two.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ import numpy as np
 
 from benchmarks.gate.measuring import alone, in_turns, load
 from benchmarks.gate.models import LAYERS, plain_network
-from eamdeploy.compare import SessionNoise, compare_runs, session_noise, wilson
+from eamdeploy.compare import compare_runs, wilson
 from eamdeploy.gate import Thresholds, judge
 from eamdeploy.gate.run import ASSUMED_SESSION_NOISE
 from eamdeploy.results import Run
-
-STORED_SESSIONS = 10
 
 
 def main() -> None:
@@ -60,9 +58,6 @@ def main() -> None:
         "a_against_slower": _summary(true),
         "not_interleaved_a_against_a": _summary(_far_apart(sessions, sessions, limits)),
         "not_interleaved_a_against_slower": _summary(_far_apart(sessions, slow_sessions, limits)),
-        "stored_sessions": STORED_SESSIONS,
-        "learnt_a_against_a": _summary(_far_apart(sessions, sessions, limits, STORED_SESSIONS)),
-        "learnt_a_against_slower": _summary(_far_apart(sessions, slow_sessions, limits, STORED_SESSIONS)),
     }
     text = json.dumps(document, indent=2)
     print(text)
@@ -70,27 +65,18 @@ def main() -> None:
         options.out.write_text(text + "\n")
 
 
-def _judged(
-    a: Run, b: Run, limits: Thresholds, noise: SessionNoise = ASSUMED_SESSION_NOISE
-) -> tuple[bool, float, float, float]:
-    comparison = compare_runs(a, b, session_noise=noise)
+def _judged(a: Run, b: Run, limits: Thresholds) -> tuple[bool, float, float, float]:
+    comparison = compare_runs(a, b, session_noise=ASSUMED_SESSION_NOISE)
     (check,) = judge(comparison, limits)
     change = comparison.change("latency_ms.p50")
     assert change is not None
     return check.failed, change.change, change.low, change.high
 
 
-def _far_apart(
-    a: Sequence[Run], b: Sequence[Run], limits: Thresholds, stored: int = 0
-) -> list[tuple[bool, float, float, float]]:
-    """Each session against the one measured half the benchmark later, ``stored`` others of the first being known."""
+def _far_apart(a: Sequence[Run], b: Sequence[Run], limits: Thresholds) -> list[tuple[bool, float, float, float]]:
+    """Each session against the one measured half the benchmark later."""
     count = len(a)
-    judged = []
-    for index in range(count):
-        past = [a[(index - 1 - back) % count] for back in range(stored)]
-        noise = session_noise(past, a[index]) or ASSUMED_SESSION_NOISE
-        judged.append(_judged(a[index], b[(index + count // 2) % count], limits, noise))
-    return judged
+    return [_judged(a[index], b[(index + count // 2) % count], limits) for index in range(count)]
 
 
 def _summary(judged: Sequence[tuple[bool, float, float, float]]) -> dict[str, object]:

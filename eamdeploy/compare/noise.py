@@ -7,12 +7,15 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from eamdeploy.results import Run
 
 MIN_SESSIONS = 3
 # so many sessions of an artifact that one strange one does not decide, and old ones do not for ever
 MAX_SESSIONS = 20
+# what is measured within ten minutes has seen the machine in one state, and is one session
+APART_S = 600.0
 # sessions of one afternoon are more alike than those of two months
 LEAST = 0.01
 
@@ -34,25 +37,43 @@ def session_noise(runs: Iterable[Run], like: Run) -> SessionNoise | None:
     """The noise between sessions on ``like``'s machine, pooled over every artifact that was measured there again.
 
     Args:
-        runs: any runs, latest first; those of other machines, runtimes, threads or batches are passed over.
+        runs: any runs; those of other machines, runtimes, threads or batches, and those without a time, are passed over.
 
     Returns:
         ``None`` with fewer repeats than three sessions of one artifact give.
     """
-    sessions: dict[str, dict[str, float]] = defaultdict(dict)
+    measured: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for run in runs:
         if _key(run) == _key(like) and run.latency_ms and run.latency_ms.p50 > 0.0 and run.verdict.state != "invalid":
-            # runs that were interleaved are one session
-            sessions[run.artifact_sha256].setdefault(run.group or run.id, run.latency_ms.p50)
+            when = _seconds(run.provenance.when)
+            if when is not None:
+                measured[run.artifact_sha256].append((when, math.log(run.latency_ms.p50)))
     squares, freedom = 0.0, 0
-    for medians in sessions.values():
-        values = [math.log(value) for value in list(medians.values())[:MAX_SESSIONS]]
+    for readings in measured.values():
+        values = _sessions(readings)[-MAX_SESSIONS:]
         if len(values) > 1:
             squares += statistics.variance(values) * (len(values) - 1)
             freedom += len(values) - 1
     if freedom < MIN_SESSIONS - 1:
         return None
     return SessionNoise(max(LEAST, math.sqrt(squares / freedom)), freedom)
+
+
+def _sessions(readings: Iterable[tuple[float, float]]) -> list[float]:
+    """The median of each session's values, oldest first; ``readings`` are (seconds, value)."""
+    sessions: list[tuple[float, list[float]]] = []
+    for when, value in sorted(readings):
+        if not sessions or when - sessions[-1][0] >= APART_S:
+            sessions.append((when, []))
+        sessions[-1][1].append(value)
+    return [statistics.median(values) for _, values in sessions]
+
+
+def _seconds(when: str) -> float | None:
+    try:
+        return datetime.fromisoformat(when).timestamp()
+    except ValueError:
+        return None
 
 
 def _key(run: Run) -> tuple[object, ...]:

@@ -145,36 +145,45 @@ def test_wilson_at_the_ends() -> None:
     assert wilson(0.5, 0) == (0.0, 1.0)
 
 
-def test_session_noise_needs_three_sessions(make: Callable[..., Run]) -> None:
-    def repeat(number: int, p50: float, **changes: Any) -> Run:
-        return make("a", latency_ms=Latency(p50), **{"id": f"r{number}", **changes})
+def _on_day(make: Callable[..., Run], day: int, p50: float, artifact: str = "a", **changes: Any) -> Run:
+    provenance = Provenance("measured", "host", "onnxruntime", "1.32", f"2026-11-{day:02}T12:00:00+00:00")
+    values = {"id": f"{artifact}{day}-{p50}", "artifact_sha256": artifact * 64, "provenance": provenance, **changes}
+    return make(artifact, latency_ms=Latency(p50), **values)
 
-    runs = [repeat(1, 10.0), repeat(2, 10.5)]
-    like = repeat(0, 10.0)
+
+def test_session_noise_needs_three_sessions(make: Callable[..., Run]) -> None:
+    runs = [_on_day(make, 1, 10.0), _on_day(make, 2, 10.5)]
+    like = _on_day(make, 9, 10.0)
     assert session_noise(runs, like) is None
     others = [
-        repeat(3, 99.0, threads=1),
-        repeat(4, 99.0, verdict=RunVerdict("invalid")),
-        make("b", latency_ms=Latency(99)),  # once: nothing to learn from
+        _on_day(make, 3, 99.0, threads=1),
+        _on_day(make, 4, 99.0, verdict=RunVerdict("invalid")),
+        _on_day(make, 5, 99.0, artifact="b"),  # once: nothing to learn from
+        make("a", latency_ms=Latency(99.0)),  # nobody knows when
     ]
     assert session_noise([*runs, *others], like) is None
-    learnt = session_noise([*runs, repeat(5, 9.5)], like)
+    learnt = session_noise([*runs, _on_day(make, 6, 9.5)], like)
     assert learnt is not None
     assert (learnt.relative, learnt.freedom) == (pytest.approx(0.05, rel=0.01), 2)
-    one_session = [repeat(n, 10.0 + n, group="g") for n in range(5)]
-    assert session_noise(one_session, like) is None
+
+
+def test_what_is_measured_within_ten_minutes_is_one_session(make: Callable[..., Run]) -> None:
+    """Otherwise five runs in a row would promise that the machine is as quiet tomorrow."""
+    in_a_row = [_on_day(make, 1, 10.0 + n) for n in range(5)]
+    assert session_noise(in_a_row, in_a_row[0]) is None
+    learnt = session_noise([*in_a_row, _on_day(make, 2, 12.0), _on_day(make, 3, 12.0)], in_a_row[0])
+    assert learnt is not None
+    assert (learnt.relative, learnt.freedom) == (0.01, 2)  # of 12, the middle of the first day, and no less than that
 
 
 def test_session_noise_is_the_machine_s_whatever_was_measured_again(make: Callable[..., Run]) -> None:
     """A new build of a model has no past of its own, its machine has."""
     medians = {"a": (10.0, 11.0), "b": (200.0, 220.0), "c": (3.0, 3.3)}
     runs = [
-        make(name, id=f"{name}{n}", artifact_sha256=name * 64, latency_ms=Latency(p50))
+        _on_day(make, day, p50, artifact=name)
         for name, pair in medians.items()
-        for n, p50 in enumerate(pair)
+        for day, p50 in enumerate(pair, start=1)
     ]
-    learnt = session_noise(runs, make("new", artifact_sha256="d" * 64))
+    learnt = session_noise(runs, _on_day(make, 9, 5.0, artifact="d"))
     assert learnt is not None
     assert (learnt.relative, learnt.freedom) == (pytest.approx(math.log(1.1) / math.sqrt(2)), 3)
-    alike = [make("a", id=f"r{n}", latency_ms=Latency(10.0)) for n in range(5)]
-    assert session_noise(alike, alike[0]).relative == 0.01  # type: ignore[union-attr]

@@ -104,11 +104,22 @@ def test_a_run_of_another_day_needs_more_to_fail(store: Store, make: Callable[..
 
 
 def test_sessions_that_wander_are_learnt_from_the_store(store: Store, make: Callable[..., Run]) -> None:
-    repeats = [make(latency_ms=_latency(median, seed)) for seed, median in enumerate((9.0, 10.0, 11.2, 10.5, 9.4))]
-    store.append_all([(run, None) for run in repeats])
-    new = make(latency_ms=_latency(11.5, 9), artifact_sha256="cd" * 32)
+    def on_day(day: int, median: float, **changes: Any) -> Run:
+        run = make(latency_ms=_latency(median, day, 0.001), **changes)
+        return dataclasses.replace(
+            run, provenance=dataclasses.replace(run.provenance, when=f"2026-11-{day:02}T12:00:00+00:00")
+        )
+
+    wandering = [on_day(day, median) for day, median in enumerate((9.0, 10.0, 11.2, 10.5, 9.4), start=1)]
+    store.append_all([(run, None) for run in wandering])
+    new = on_day(6, 12.5, artifact_sha256="cd" * 32)
     store.append(new)
-    assert run_gate(store, repeats[1].id, [new.id]).verdict == "passed"
+    assert run_gate(store, wandering[1].id, [new.id]).verdict == "passed"
+    steady = [on_day(day, median, threads=2) for day, median in enumerate((10.0, 10.1, 9.9, 10.0, 10.1), start=10)]
+    store.append_all([(run, None) for run in steady])
+    slower = on_day(20, 11.5, artifact_sha256="cd" * 32, threads=2)
+    store.append(slower)
+    assert run_gate(store, steady[1].id, [slower.id]).verdict == "failed"
 
 
 @pytest.mark.parametrize(
