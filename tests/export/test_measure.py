@@ -17,6 +17,7 @@ from export.measure import MeasuredCosts
 from export.plan import plan_network
 from export.sites import find_sites
 from export.target import Target, host_machine
+from export.tflite_peephole import operator_kind
 
 SHAPE = (3, 32, 32)
 
@@ -73,8 +74,8 @@ class ReadingTimer:
     def time(self, artifacts: Mapping[str, Path], target: Target, rounds: int) -> dict[str, float]:
         for name, path in artifacts.items():
             model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
-            codes = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in model.subgraphs[0].operators]
-            self.products[name] = codes.count(schema.BuiltinOperator.BATCH_MATMUL)
+            kinds = [operator_kind(model, operator) for operator in model.subgraphs[0].operators]
+            self.products[name] = kinds.count(schema.BuiltinOperator.BATCH_MATMUL)
         return dict.fromkeys(artifacts, 1.0)
 
 
