@@ -9,20 +9,16 @@ it, and so do later exports, through a file in the user's cache folder.
 
 from __future__ import annotations
 
-import copy
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from eamdeploy.atomic import atomic_write_text
 from eamdeploy.errors import UsageError
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
 from export.exporters import get_exporter
 from export.lowerings.base import LayerSite
 from export.lowerings.registry import get_lowering
@@ -122,8 +118,7 @@ def layer_key(site: LayerSite, target: Target, identity: Mapping[str, str]) -> s
 def measure_layer(
     site: LayerSite, target: Target, serving: tuple[str, ...], rounds: int = ROUNDS, timer: Timer | None = None
 ) -> dict[str, float]:
-    """Time every lowering of one layer as an export will hold it, interleaved: milliseconds by name."""
-    site = replace(site, layer=_biased(site.layer))
+    """Time every lowering of one layer of a folded network, interleaved: milliseconds by name."""
     exporter = get_exporter(RUNTIME_FORMATS[target.runtime])
     shape = (site.layer.in_channels, *site.input_hw)
     with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
@@ -132,17 +127,6 @@ def measure_layer(
             module = _Alone(get_lowering(name)(site, target)).eval().requires_grad_(False)
             exporter(module, path, ExportRequest(shape, batch=target.batch, simplify=False))
         return (timer or HostTimer()).time(paths, target, rounds)
-
-
-def _biased(layer: DynamicConv2d) -> DynamicConv2d:
-    """With the bias that the folded batch norm will leave: converters fuse a layer without one into other operators."""
-    if layer.bias is not None:
-        return layer
-    biased = copy.deepcopy(layer)
-    # of different values: equal ones are one constant to a converter
-    shift = torch.linspace(-0.1, 0.1, layer.out_channels).repeat(layer.kernels, 1)
-    biased.bias = nn.Parameter(shift, requires_grad=False)
-    return biased
 
 
 class _Alone(nn.Module):

@@ -15,6 +15,7 @@ from torch import nn
 
 from eamdeploy.errors import UsageError
 from eamdeploy.networks.rewritten import LOW_RANK, MEAN_RESIDUAL, MeanResidualConv2d
+from export.fold import fold_batchnorm
 from export.lowerings.base import LayerSite, Refusal, layer_kind
 from export.lowerings.blocked import BLOCKED
 from export.lowerings.registry import get_lowering, lowering_names
@@ -108,7 +109,8 @@ def plan_network(
         UsageError: for an unknown name, a layer that does not exist, or a lowering that does not serve the layer it is
             demanded for (or, as a single name, any layer).
     """
-    sites = find_all_sites(network, input_shape)
+    # as they will be lowered: a folded batch norm leaves a bias, and converters make other operators of a layer without one
+    sites = find_all_sites(fold_batchnorm(network), input_shape)
     demands = _demands(lowering, [site for site in sites if isinstance(site, LayerSite)])
     layers = tuple(
         _plan_layer(site, target, demands.get(site.path), costs)

@@ -15,6 +15,7 @@ from typing import Any
 
 from eamdeploy.networks.random_init import random_network
 from eamdeploy.networks.spec import ArchSpec
+from export.fold import fold_batchnorm
 from export.lowerings.base import LayerSite
 from export.lowerings.registry import get_lowering, lowering_names
 from export.measure import measure_layer
@@ -30,7 +31,7 @@ def distinct_sites() -> list[LayerSite]:
     """One layer of each shape."""
     found: dict[tuple[Any, ...], LayerSite] = {}
     for arch, kind in NETWORKS:
-        network = random_network(ArchSpec(arch=arch, classes=100))
+        network = fold_batchnorm(random_network(ArchSpec(arch=arch, classes=100)))
         for site in find_sites(network, (3, 224, 224)):
             if kind in {"", site.kind} and (not kind or max(site.layer.kernel_size) == 5):
                 found.setdefault((tuple(site.layer.bank.shape), site.input_hw, site.layer.stride), site)

@@ -51,7 +51,8 @@ def run_gate(
         names = ", ".join(sorted({title(run) for run in old}))
         hint = "measure it with 'eamdeploy bench', or name the run with --current"
         raise UsageError("nothing was measured to hold against the baseline", where=names, hint=hint)
-    comparisons = tuple(_compare(store, a, b) for a, b in found.pairs)
+    repeats = _Repeats(store)
+    comparisons = tuple(_compare(repeats, a, b) for a, b in found.pairs)
     checks = [check for comparison in comparisons for check in judge(comparison, limits)]
     checks += [_missing(run, allow_missing) for run in found.unmatched]
     if not checks:
@@ -89,7 +90,7 @@ def compare_references(store: Store, a: str, b: str) -> Comparison:
     Raises:
         UsageError: when a reference names nothing, or a file of several runs.
     """
-    return _compare(store, _one(store, a), _one(store, b))
+    return _compare(_Repeats(store), _one(store, a), _one(store, b))
 
 
 def write_baseline(store: Store, path: Path | str, references: Sequence[str]) -> list[Run]:
@@ -118,16 +119,27 @@ def _one(store: Store, reference: str) -> Run:
     return runs[0]
 
 
-def _compare(store: Store, a: Run, b: Run) -> Comparison:
+class _Repeats:
+    """What the store has of a run's device and runtime; one gate reads it once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read: dict[tuple[str, str], list[Run]] = {}
+
+    def of(self, run: Run) -> list[Run]:
+        """The latest stored runs that may be repeats of ``run`` or of its neighbours."""
+        if not self._store.path.exists():
+            return []  # a gate between two files needs no store
+        place = (run.device, run.runtime)
+        if place not in self._read:
+            self._read[place] = self._store.runs(RunFilter(device=run.device, runtime=run.runtime), limit=200)
+        return self._read[place]
+
+
+def _compare(repeats: _Repeats, a: Run, b: Run) -> Comparison:
     # what is being judged must not be taken for noise
-    stored = [run for run in _repeats(store, b) if run.id not in (a.id, b.id)]
+    stored = [run for run in repeats.of(b) if run.id not in (a.id, b.id)]
     return compare_runs(a, b, session_noise=session_noise(stored, b) or ASSUMED_SESSION_NOISE)
-
-
-def _repeats(store: Store, run: Run) -> list[Run]:
-    if not store.path.exists():
-        return []  # a gate between two files needs no store
-    return store.runs(RunFilter(device=run.device, runtime=run.runtime), limit=200)
 
 
 def _latest_stored(store: Store, baseline: Sequence[Run]) -> list[Run]:
