@@ -19,7 +19,8 @@ from eamdeploy.preprocessing import Preprocessing
 BATCH_PIXELS = 4_000_000
 
 
-@dataclass(frozen=True)
+# compared by identity: two sets may well have one name
+@dataclass(frozen=True, eq=False)
 class LabelledImages:
     """Decoded images with their labels.
 

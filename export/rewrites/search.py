@@ -157,7 +157,7 @@ class _Search:
         self.budget, self.minimize, self.say = budget_points, minimize, say
         self.lowerings = [plan_network(network, target, input_shape).lowerings() for target in targets]
         self.measured: dict[int, tuple[Change, Change | None]] = {}
-        self.reference: dict[str, Tensor] = {}
+        self.reference: dict[LabelledImages, Tensor] = {}
 
     def run(self, beyond: bool) -> Spending:
         calibration = self.images.calibration
@@ -239,9 +239,9 @@ class _Search:
         return self._changed(choices_after(self.path, steps), images)
 
     def _changed(self, choices: Mapping[str, Choice], images: LabelledImages) -> Change:
-        if images.name not in self.reference:
-            self.reference[images.name] = scores_of(self.network, images.batches())
-        exact = self.reference[images.name]
+        if images not in self.reference:
+            self.reference[images] = scores_of(self.network, images.batches())
+        exact = self.reference[images]
         if not choices:
             return compare_answers(exact, exact, images.labels)
         rewritten = rewrite_network(self.network, choices, self.statistics)

@@ -84,6 +84,17 @@ def test_what_is_reported_is_what_the_network_does(restless: Network) -> None:
     }
 
 
+def test_two_sets_of_one_name_are_two_sets(still: Network) -> None:
+    """Both splits of some datasets are called alike, and so are two folders that end in ``val``."""
+    one, two = images_answered_by(still, 1), images_answered_by(still, 2)
+    spending = spend(
+        still, BudgetImages(one, replace(two, name=one.name), parted=False), (Target(),), SHAPE, budget_points=0.5
+    )
+    assert {layer.choice for layer in spending.layers} == {Choice("collapse")}
+    exact, rewritten = scores_of(still, two.batches()), scores_of(spending.network, two.batches())
+    assert compare_answers(exact, rewritten, two.labels) == spending.chosen.validation
+
+
 def test_the_network_that_was_given_stays_as_it_was(still: Network) -> None:
     before = {name: tensor.clone() for name, tensor in still.state_dict().items()}
     search(still, 0.5)
