@@ -81,6 +81,7 @@ class AccuracyResult:
         data: name of the data set.
         correct: the images' results in their fixed order, a bit per image (:func:`pack_correct`); pairs two runs over
             the same images.
+        images: digest of the pictures and their classes, however an artifact prepares them: which images they were.
     """
 
     top1: float
@@ -90,6 +91,7 @@ class AccuracyResult:
     confusion: tuple[tuple[int, ...], ...] | None = None
     data: str = ""
     correct: str | None = None
+    images: str | None = None
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ def score(outputs: Outputs, images: Images, reference: Outputs | None) -> Accura
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         data=images.name,
         correct=pack_correct((best == images.labels).tolist()),
+        images=images.identity,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eamdeploy.data import ImageDataset, open_dataset, sample_for
-from eamdeploy.data.dataset import take
+from eamdeploy.data.dataset import content_hash, take
 from eamdeploy.errors import DataError, UsageError
 from eamdeploy.preprocessing import Preprocessing
 from runtimes.metadata import ArtifactMetadata
@@ -29,12 +29,14 @@ class Images:
         labels: classes as the artifact numbers them.
         name: of the data set.
         preprocessing: what is left to do is its normalisation.
+        identity: digest of the pictures before any preparation and of their classes' names: the same for every artifact.
     """
 
     pixels: Pixels
     labels: npt.NDArray[np.int64]
     name: str
     preprocessing: Preprocessing
+    identity: str
 
     def __len__(self) -> int:
         """Number of images."""
@@ -57,6 +59,8 @@ class Images:
 def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | None, artifact: Path) -> Images:
     """Open, choose and prepare the images for an artifact.
 
+    Their order depends on the pictures and their classes alone, so that artifacts with other input sizes see the same.
+
     Args:
         metadata: of the artifact; tells preprocessing and classes.
         data: folder; None: the embedded sample, where its classes are the artifact's.
@@ -74,16 +78,17 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
     dataset = sample_for(metadata.classes) if data is None else open_dataset(data, "test", metadata.classes or None)
     chosen = take(dataset, limit)
     numbers = _numbering(chosen, metadata.classes, artifact)
-    pixels = np.stack([_pixels(preprocessing, chosen, index) for index in range(len(chosen))])
-    labels = np.asarray([numbers[chosen.label(index)] for index in range(len(chosen))], dtype=np.int64)
-    hashes = [hashlib.sha256(picture.tobytes()).digest() for picture in pixels]
-    order = sorted(range(len(chosen)), key=lambda index: (hashes[index], labels[index]))
-    return Images(pixels[order], labels[order], dataset.name, preprocessing)
-
-
-def _pixels(preprocessing: Preprocessing, dataset: ImageDataset, index: int) -> Pixels:
     shape = (preprocessing.size, preprocessing.size, preprocessing.channels)
-    return np.asarray(preprocessing.geometry(dataset.image(index)), dtype=np.uint8).reshape(shape)
+    prepared: list[Pixels] = []
+    keys: list[tuple[str, str]] = []
+    for index in range(len(chosen)):
+        picture = chosen.image(index)
+        prepared.append(np.asarray(preprocessing.geometry(picture), dtype=np.uint8).reshape(shape))
+        keys.append((content_hash(picture), chosen.classes[chosen.label(index)]))
+    order = sorted(range(len(chosen)), key=keys.__getitem__)
+    labels = np.asarray([numbers[chosen.label(index)] for index in order], dtype=np.int64)
+    identity = hashlib.sha256(repr([keys[index] for index in order]).encode()).hexdigest()
+    return Images(np.stack([prepared[index] for index in order]), labels, dataset.name, preprocessing, identity)
 
 
 def _numbering(dataset: ImageDataset, classes: Sequence[str], artifact: Path) -> list[int]:

@@ -10,7 +10,7 @@ from eamdeploy.compare.model import Comparison, Direction, MetricChange, percent
 from eamdeploy.compare.noise import SessionNoise
 from eamdeploy.compare.proportions import compare_accuracy
 from eamdeploy.errors import MeasurementError
-from eamdeploy.results import Run
+from eamdeploy.results import AccuracyResult, Run
 
 # file sizes and counts: no noise, so any difference is one
 _EXACT = {"instructions": ("fewer", "more"), "bytes": ("smaller", "larger")}
@@ -96,8 +96,8 @@ def _accuracy(a: Run, b: Run, level: float) -> _Step:
     metric = "accuracy.top1"
     if a.accuracy is None or b.accuracy is None:
         return
-    if a.accuracy.data != b.accuracy.data:
-        yield metric, f"other images: {a.accuracy.data or 'unnamed'} and {b.accuracy.data or 'unnamed'}"
+    if different := _other_images(a.accuracy, b.accuracy):
+        yield metric, different
         return
     found = compare_accuracy(a.accuracy, b.accuracy, level=level)
     yield MetricChange(
@@ -113,6 +113,18 @@ def _accuracy(a: Run, b: Run, level: float) -> _Step:
         words=points_words(found.points, found.low, found.high),
         details={"gained": found.gained, "lost": found.lost, "n": [a.accuracy.n, b.accuracy.n], "level": level},
     )
+
+
+def _other_images(a: AccuracyResult, b: AccuracyResult) -> str | None:
+    """Why two accuracies can't be compared; a part of a data set may stand beside the whole."""
+    known = a.images is not None and b.images is not None
+    if known and a.images == b.images:
+        return None
+    if a.data != b.data:
+        return f"other images: {a.data or 'unnamed'} and {b.data or 'unnamed'}"
+    if known and a.n == b.n:
+        return f"other images: both are called {a.data or 'nothing'}, but the pictures or their classes differ"
+    return None
 
 
 def _exact(a: Run, b: Run) -> _Step:

@@ -139,6 +139,22 @@ def test_other_images_are_refused(make: Callable[..., Run]) -> None:
     assert "other images" in dict(compare_runs(a, b).refused)["accuracy.top1"]
 
 
+def test_images_are_known_by_their_content_where_it_was_kept(make: Callable[..., Run]) -> None:
+    right = [True] * 90 + [False] * 10
+    here = dataclasses.replace(_accuracy(right), images="1" * 64)
+    elsewhere = dataclasses.replace(_accuracy(right), images="2" * 64)
+    assert compare_accuracy(here, here).method == "paired"
+    assert compare_accuracy(here, elsewhere).method == "unpaired"
+    assert compare_accuracy(here, _accuracy(right)).method == "unpaired", "one of them is not known to be the same"
+    assert compare_accuracy(here, dataclasses.replace(here, data="moved")).method == "paired"
+    refused = dict(compare_runs(make("a", accuracy=here), make("b", accuracy=elsewhere)).refused)
+    assert "both are called d, but the pictures" in refused["accuracy.top1"]
+    moved = compare_runs(make("a", accuracy=here), make("b", accuracy=dataclasses.replace(here, data="moved")))
+    assert "accuracy.top1" in {change.metric for change in moved.changes}
+    part = dataclasses.replace(_accuracy(right[:50]), images="3" * 64)
+    assert not dict(compare_runs(make("a", accuracy=here), make("b", accuracy=part)).refused).get("accuracy.top1")
+
+
 def test_wilson_at_the_ends() -> None:
     low, high = wilson(1.0, 100)
     assert (round(low, 4), high) == (0.9630, pytest.approx(1.0))  # R's binom::binom.wilson(100, 100)
