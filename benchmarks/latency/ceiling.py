@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from devices.latency.anchors import contradiction
 from devices.latency.groups import Group, Priors, fit_priors
 from devices.latency.rebuild import Evaluated
 from devices.latency.validation import LeftOut, predict_left_out
@@ -41,6 +42,12 @@ def in_band_with_known_spread(results: Sequence[LeftOut], inside: Callable[[floa
     total = effect + draw.standard_normal((DRAWS, rows)) * math.sqrt(1 - share)
     covered = 100 * (np.abs(total) <= HALF_WIDTH).mean(axis=1)
     return float(np.mean([inside(float(c)) for c in covered]))
+
+
+def anchors_apart(t: Evaluated, g: Group) -> tuple[float, float]:
+    """How far the two anchors of a held-out calibration contradict each other: logarithm, standard deviations."""
+    at = [g.networks.index(network) for network in t.by_board[g.conditions].anchors]
+    return contradiction(g.totals[at], g.log_ms[at], _without_board(t, g.conditions.board))
 
 
 def error_by_anchors(t: Evaluated, g: Group) -> npt.NDArray[np.float64]:

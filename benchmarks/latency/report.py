@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency.baseline import leave_out_error
-from benchmarks.latency.ceiling import error_by_anchors, in_band_with_known_spread
+from benchmarks.latency.ceiling import anchors_apart, error_by_anchors, in_band_with_known_spread
 from benchmarks.latency.plots import plot_boards
+from devices.latency.anchors import DOUBTED_FROM
 from devices.latency.calibration import Calibration
 from devices.latency.groups import Group
 from devices.latency.measurements import Row
@@ -35,6 +36,7 @@ def write_page(tested: Sequence[Evaluated], rows: Sequence[Row], transfers: dict
         "chance": _by_chance(entries),
         "known_spread": _with_known_spread(tested),
         "anchor_choice": _anchor_choice(tested, entries),
+        "contradicting": _contradicting(tested, entries),
         "coverage": _coverage(entries),
         "baseline": _baseline(entries),
         "transfers": _transfers(transfers),
@@ -221,6 +223,14 @@ def _anchor_choice(tested: Sequence[Evaluated], entries: Sequence[tuple[Calibrat
         "fitted to all, network out",
     )
     return _lines(head, body)
+
+
+def _contradicting(tested: Sequence[Evaluated], entries: Sequence[tuple[Calibration, Group]]) -> str:
+    """Which of the held-out boards' anchors contradict each other."""
+    where = {id(g): t for t in tested for g in t.groups}
+    apart = [(c.title, *anchors_apart(where[id(g)], g)) for c, g in entries if "board_held_out" in c.tests]
+    doubted = [f"{title} ({math.exp(abs(log)):.1f} times)" for title, log, z in apart if abs(z) >= DOUBTED_FROM]
+    return f"{len(doubted)} of {len(apart)}: {', '.join(doubted)}"
 
 
 def _aim(c: Calibration) -> int:

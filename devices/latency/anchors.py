@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.fitting import SCALE_SPREAD
+from devices.latency.fitting import SCALE_SPREAD, Prior
 from devices.latency.groups import Group, Priors, fit_priors
 from devices.latency.measurements import Conditions, Network
 from devices.latency.populations import Population
@@ -19,6 +19,8 @@ from devices.latency.validation import LEVEL, LeftOut, predict_left_out, strange
 Array = npt.NDArray[np.float64]
 # how far one network's measurement on a board may be from any sum of terms: more than the scatter of repeated runs
 MISFIT = 0.2
+# standard deviations from which two anchors are said to contradict each other; how rare that is: docs/latency-model.md
+DOUBTED_FROM = 2.5
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,7 @@ def choose_anchors(totals: Array, priors: Priors) -> tuple[int, int]:
     remaining = np.zeros((n, n))
     together = alike(coordinates(totals))
     for terms, prior in priors.values():
-        x = select(totals, terms) * np.exp(prior.mu)
-        jacobian = np.c_[np.ones(n), x / x.sum(1, keepdims=True)]
-        covariance = jacobian @ np.diag(np.r_[SCALE_SPREAD**2, prior.tau**2]) @ jacobian.T + together
+        covariance = _believed(totals, terms, prior)[1] + together
         for i in range(n):
             for j in range(i + 1, n):
                 known = [i, j]
@@ -60,6 +60,34 @@ def choose_anchors(totals: Array, priors: Priors) -> tuple[int, int]:
     remaining[np.tril_indices(n)] = np.inf
     first, second = np.unravel_index(int(np.argmin(remaining)), remaining.shape)
     return int(first), int(second)
+
+
+def contradiction(totals: Array, log_ms: Array, priors: Priors) -> tuple[float, float]:
+    """How far two measurements of one board are from fitting together, by what published boards show.
+
+    Args:
+        totals: (2, all terms).
+        log_ms: log milliseconds of each.
+        priors: of the population.
+
+    Returns:
+        the logarithm of how much too slow the first is beside the second, and the same in standard deviations.
+    """
+    together = alike(coordinates(totals))
+    apart, variances = [], []
+    for terms, prior in priors.values():
+        expected, covariance = _believed(totals, terms, prior)
+        left, both = log_ms - expected, covariance + together + MISFIT**2 * np.eye(2)
+        apart.append(left[0] - left[1])
+        variances.append(both[0, 0] + both[1, 1] - 2 * both[0, 1])
+    return float(np.mean(apart)), float(np.mean(apart) / np.sqrt(np.mean(variances)))
+
+
+def _believed(totals: Array, terms: Sequence[str], prior: Prior) -> tuple[Array, Array]:
+    """Before any measurement of a board: log milliseconds (n,) at the population's speed, and their covariance (n, n)."""
+    x = select(totals, terms) * np.exp(prior.mu)
+    jacobian = np.c_[np.ones(len(x)), x / x.sum(1, keepdims=True)]
+    return np.log(x.sum(1)), jacobian @ np.diag(np.r_[SCALE_SPREAD**2, prior.tau**2]) @ jacobian.T
 
 
 def hold_out_boards(groups: Sequence[Group], population: Population, least: int = 15) -> dict[Conditions, Anchored]:

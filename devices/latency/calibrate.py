@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from devices.latency.anchors import DOUBTED_FROM, contradiction
 from devices.latency.calibration import OWN_INTERVALS_FROM, Calibration, from_group, write_calibration
 from devices.latency.choose import RUNTIMES
 from devices.latency.extract import extract_features
@@ -178,6 +179,14 @@ def _fit(group: Group, population: str, dynamic: bool, profile: str) -> Calibrat
         if errors
         else {}
     )
+    if len(group.networks) == LEAST:
+        apart, deviations = contradiction(group.totals, group.log_ms, priors)
+        factor = math.exp(abs(apart))
+        tests["anchors"] = {
+            "factor_apart": round(factor, 2),
+            "standard_deviations": round(abs(deviations), 2),
+            "doubted": abs(deviations) >= DOUBTED_FROM,
+        }
     tests["when"] = datetime.now(UTC).isoformat(timespec="seconds")
     tests["dynamic_networks"] = dynamic
     return from_group(

@@ -84,6 +84,15 @@ class Calibration:
         return max(inside, outside if self.family_error is None else stranger_width(outside, self.family_error))
 
     @property
+    def doubt(self) -> str | None:
+        """Why the two measurements it is made of may be no good, in words."""
+        anchors = self.tests.get("anchors", {})
+        if not anchors.get("doubted"):
+            return None
+        factor = f"{anchors['factor_apart']:.1f}"
+        return f"its two networks contradict each other by a factor of {factor}, more than published boards do: bench both again"
+
+    @property
     def title(self) -> str:
         """In words."""
         c = self.conditions

@@ -139,6 +139,8 @@ def _from_choice(
     threads: int | None,
 ) -> Estimate:
     calibration, notes = choice.calibration, [s.words for s in choice.steps]
+    if calibration.doubt:
+        notes.append(calibration.doubt)
     per_operator = term_matrix(features.records)
     totals = per_operator.sum(0, keepdims=True)
     prediction = calibration.model.predict(totals)

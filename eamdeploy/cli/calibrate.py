@@ -64,6 +64,9 @@ def register_devices(app: typer.Typer) -> None:
                     c.title, str(c.networks), str(c.rows), f"{error:.1f} %" if error is not None else "needs 3 networks"
                 )
             console.print(table)
+            for c in done.calibrations:
+                if c.doubt:
+                    console.print(f"{c.title}: {c.doubt}", style="yellow")
             for line in done.skipped:
                 console.print(f"not used: {line}", style="dim")
 

@@ -37,6 +37,18 @@ def test_two_networks_are_enough_and_the_third_comes_out_near(export_network, tw
     assert e.interval90_ms[0] < truth[third] < e.interval90_ms[1]
 
 
+def test_two_measurements_that_contradict_each_other_are_doubted(two) -> None:
+    truth = [3 * estimate(p, "pi4", runtime="litert").p50_ms for p in two]
+    (sound,) = calibrate([run(p, ms) for p, ms in zip(two, truth, strict=True)])
+    assert sound.doubt is None
+    assert not any("contradict" in note for note in estimate(two[0], "mypi").notes)
+    # the larger one met another program
+    (doubted,) = calibrate([run(two[0], truth[0]), run(two[1], 8 * truth[1])])
+    assert "by a factor of" in doubted.doubt
+    assert "bench both again" in doubted.doubt
+    assert any("contradict" in note for note in estimate(two[0], "mypi").notes)
+
+
 def test_own_measurements_are_preferred_for_the_board_and_its_profile(two) -> None:
     before = estimate(two[0], "pi4", runtime="onnxruntime")
     calibrate([run(two[0], 100.0), run(two[1], 700.0)])
