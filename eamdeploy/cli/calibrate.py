@@ -57,13 +57,21 @@ def register_devices(app: typer.Typer) -> None:
         }
 
         def render(console: Console) -> None:
-            table = make_table("calibration", ">networks", ">runs", ">leave-one-out error")
+            table = make_table("device", "runtime", "precision", ">threads", ">networks", ">runs", ">error")
             for c in done.calibrations:
                 error = c.tests.get("leave_network_out", {}).get("mean_abs_percent")
+                on = c.conditions
                 table.add_row(
-                    c.title, str(c.networks), str(c.rows), f"{error:.1f} %" if error is not None else "needs 3 networks"
+                    on.board,
+                    f"{on.runtime} {on.version}",
+                    on.precision,
+                    on.threads,
+                    str(c.networks),
+                    str(c.rows),
+                    f"{error:.1f} %" if error is not None else "-",
                 )
             console.print(table)
+            console.print("error: mean, of each network without it; from three networks on", style="dim")
             for c in done.calibrations:
                 if c.doubt:
                     console.print(f"{c.title}: {c.doubt}", style="yellow")
