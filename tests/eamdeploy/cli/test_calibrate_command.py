@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from eamdeploy.cli.main import main
 from eamdeploy.exporting import ExportOptions, export_checkpoint
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.random_init import write_random
@@ -62,40 +61,31 @@ def measured(tmp_path: Path, networks: list[Path]) -> Callable[..., Path]:
     return write
 
 
-def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    try:
-        code = main([*arguments])
-    except SystemExit as exit_:
-        code = exit_.code  # type: ignore[assignment]
-    out = capsys.readouterr()
-    return int(code or 0), out.out, out.err
-
-
-def test_two_measured_networks_become_a_calibration_that_estimates_prefer(measured, networks, capsys) -> None:
-    code, out, _ = call(capsys, "devices", "calibrate", "--store", str(measured(8.0, 26.0)))
+def test_two_measured_networks_become_a_calibration_that_estimates_prefer(measured, networks, call) -> None:
+    code, out, _ = call("devices", "calibrate", "--store", str(measured(8.0, 26.0)))
     assert code == 0
     assert any(line.split()[:6] == ["mypi", "ONNXRuntime", "1.32", "fp32", "1", "2"] for line in out.splitlines())
     assert "contradict" not in out
-    code, out, _ = call(capsys, "estimate", str(networks[0]), "--device", "mypi", "--json")
+    code, out, _ = call("estimate", str(networks[0]), "--device", "mypi", "--json")
     assert code == 0
     (estimate,) = json.loads(out)["estimates"]
     assert estimate["interval90_ms"][0] < 8.0 < estimate["interval90_ms"][1]
     assert estimate["provenance"] == "estimated"
 
 
-def test_measurements_that_contradict_each_other_are_said_to(measured, networks, capsys) -> None:
+def test_measurements_that_contradict_each_other_are_said_to(measured, networks, call) -> None:
     store = measured(8.0, 400.0)
-    code, out, _ = call(capsys, "devices", "calibrate", "--store", str(store))
+    code, out, _ = call("devices", "calibrate", "--store", str(store))
     assert code == 0
     assert "bench both again" in " ".join(out.split())
-    _, out, _ = call(capsys, "devices", "calibrate", "--store", str(store), "--json")
+    _, out, _ = call("devices", "calibrate", "--store", str(store), "--json")
     (calibration,) = json.loads(out)["calibrations"]
     assert calibration["tests"]["anchors"]["doubted"] is True
-    _, out, _ = call(capsys, "estimate", str(networks[0]), "--device", "mypi")
+    _, out, _ = call("estimate", str(networks[0]), "--device", "mypi")
     assert "contradict" in " ".join(out.split())
 
 
-def test_one_network_is_too_few(measured, capsys) -> None:
-    code, out, err = call(capsys, "devices", "calibrate", "--store", str(measured(8.0)))
+def test_one_network_is_too_few(measured, call) -> None:
+    code, out, err = call("devices", "calibrate", "--store", str(measured(8.0)))
     assert (code, out) == (2, "")
     assert "at least 2" in " ".join(err.split())

@@ -8,8 +8,6 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from eamdeploy.cli.main import main
-
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,17 +42,8 @@ def artifact(tmp_path: Path) -> Path:
     return path
 
 
-def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    try:
-        code = main([*arguments])
-    except SystemExit as exit_:
-        code = exit_.code  # type: ignore[assignment]
-    out = capsys.readouterr()
-    return int(code or 0), out.out, out.err
-
-
-def test_json_is_one_document_with_the_promised_keys(artifact: Path, capsys) -> None:
-    code, out, _ = call(capsys, "estimate", str(artifact), "--device", "pi4", "--runtime", "litert", "--json")
+def test_json_is_one_document_with_the_promised_keys(artifact: Path, call) -> None:
+    code, out, _ = call("estimate", str(artifact), "--device", "pi4", "--runtime", "litert", "--json")
     assert code == 0
     (e,) = json.loads(out)["estimates"]
     assert {"device", "runtime", "precision", "threads", "p50_ms", "interval90_ms", "calibration"} <= set(e)
@@ -63,36 +52,36 @@ def test_json_is_one_document_with_the_promised_keys(artifact: Path, capsys) -> 
     assert [layer["layer"] for layer in e["layers"]] == [f"layer{i}" for i in range(6)]
 
 
-def test_all_devices_has_a_line_each(artifact: Path, capsys) -> None:
-    code, out, _ = call(capsys, "estimate", str(artifact), "--all-devices", "--runtime", "litert", "--json")
+def test_all_devices_has_a_line_each(artifact: Path, call) -> None:
+    code, out, _ = call("estimate", str(artifact), "--all-devices", "--runtime", "litert", "--json")
     assert code == 0
     found = json.loads(out)["estimates"]
     assert len(found) == len({e["device"] for e in found}) >= 10
 
 
-def test_the_table_never_passes_for_a_measurement(artifact: Path, capsys) -> None:
-    _, out, _ = call(capsys, "estimate", str(artifact), "--device", "pi4", "--runtime", "litert", "--layers")
+def test_the_table_never_passes_for_a_measurement(artifact: Path, call) -> None:
+    _, out, _ = call("estimate", str(artifact), "--device", "pi4", "--runtime", "litert", "--layers")
     assert "~" in out
     assert "not measured" in out
     assert "layer3" in out
 
 
-def test_no_calibration_ends_with_seven_and_no_number(artifact: Path, capsys) -> None:
-    code, out, err = call(capsys, "estimate", str(artifact), "--device", "host", "--json")
+def test_no_calibration_ends_with_seven_and_no_number(artifact: Path, call) -> None:
+    code, out, err = call("estimate", str(artifact), "--device", "host", "--json")
     assert code == 7
     assert json.loads(out)["estimates"][0]["p50_ms"] is None
     assert "calibrate" in err
 
 
 @pytest.mark.parametrize("more", ["", "--device pi4 --all-devices", "--device pi44", "--device pi4 --runtime no"])
-def test_flags_that_make_no_sense_are_usage_errors(artifact: Path, capsys, more: str) -> None:
-    code, out, err = call(capsys, "estimate", str(artifact), *more.split())
+def test_flags_that_make_no_sense_are_usage_errors(artifact: Path, call, more: str) -> None:
+    code, out, err = call("estimate", str(artifact), *more.split())
     assert code == 2
     assert out == ""
     assert err.strip()
 
 
-def test_a_file_that_is_none(tmp_path: Path, capsys) -> None:
-    code, _, err = call(capsys, "estimate", str(tmp_path / "none.onnx"), "--device", "pi4")
+def test_a_file_that_is_none(tmp_path: Path, call) -> None:
+    code, _, err = call("estimate", str(tmp_path / "none.onnx"), "--device", "pi4")
     assert code == 2
     assert "none.onnx" in err.replace("\n", "")
