@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.anchors import contradiction
+from devices.latency.anchors import believed, contradiction
 from devices.latency.groups import Group, Priors, fit_priors
 from devices.latency.rebuild import Evaluated
+from devices.latency.residual import alike
+from devices.latency.terms import coordinates
 from devices.latency.validation import LeftOut, predict_left_out
 
 HALF_WIDTH = 1.6448536  # of a 90 % interval of a normal distribution, in standard deviations
+NORMAL_MAD = 1.4826  # standard deviations in a median absolute error, of a normal distribution
 DRAWS = 2_000
 
 
@@ -48,6 +51,29 @@ def anchors_apart(t: Evaluated, g: Group) -> tuple[float, float]:
     """How far the two anchors of a held-out calibration contradict each other: logarithm, standard deviations."""
     at = [g.networks.index(network) for network in t.by_board[g.conditions].anchors]
     return contradiction(g.totals[at], g.log_ms[at], _without_board(t, g.conditions.board))
+
+
+def chance_of_aim(t: Evaluated, g: Group, aim: float) -> float:
+    """How probable it is that the best linear estimate from a held-out calibration's two anchors errs by `aim` percent or less.
+
+    Boards are drawn as the others differ from each other, networks of similar size depart together, and each measurement
+    scatters as it does where all networks of the calibration are fitted: the estimate knows all three, but not the draw.
+    """
+    anchors = np.array([network in t.by_board[g.conditions].anchors for network in g.networks])
+    known, rest = np.flatnonzero(anchors), np.flatnonzero(~anchors)
+    left_out = [r.log_error for r in t.by_network if r.conditions == g.conditions]
+    scatter = NORMAL_MAD * float(np.median(left_out))
+    together = alike(coordinates(g.totals))
+    draw, n, within = np.random.default_rng(0), len(g.networks), []
+    for terms, prior in _without_board(t, g.conditions.board).values():
+        covariance = believed(g.totals, terms, prior)[1] + together
+        root = np.linalg.cholesky(covariance + 1e-9 * np.eye(n))
+        boards = root @ draw.standard_normal((n, DRAWS)) + scatter * draw.standard_normal((n, DRAWS))
+        inner = covariance[np.ix_(known, known)] + scatter**2 * np.eye(len(known))
+        predicted = covariance[:, known] @ np.linalg.solve(inner, boards[known])
+        errors = 100 * np.abs(np.exp(predicted - boards) - 1)[rest].mean(axis=0)
+        within.append(np.mean(errors <= aim))
+    return float(np.mean(within))
 
 
 def error_by_anchors(t: Evaluated, g: Group) -> npt.NDArray[np.float64]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency.baseline import leave_out_error
-from benchmarks.latency.ceiling import anchors_apart, error_by_anchors, in_band_with_known_spread
+from benchmarks.latency.ceiling import DRAWS, anchors_apart, chance_of_aim, error_by_anchors, in_band_with_known_spread
 from benchmarks.latency.plots import plot_boards
 from devices.latency.anchors import DOUBTED_FROM
 from devices.latency.calibration import Calibration
@@ -36,7 +36,9 @@ def write_page(tested: Sequence[Evaluated], rows: Sequence[Row], transfers: dict
         "chance": _by_chance(entries),
         "known_spread": _with_known_spread(tested),
         "anchor_choice": _anchor_choice(tested, entries),
+        "draws": f"{DRAWS:,}",
         "contradicting": _contradicting(tested, entries),
+        "aim_by_chance": _aim_by_chance(tested, entries),
         "coverage": _coverage(entries),
         "baseline": _baseline(entries),
         "transfers": _transfers(transfers),
@@ -231,6 +233,18 @@ def _contradicting(tested: Sequence[Evaluated], entries: Sequence[tuple[Calibrat
     apart = [(c.title, *anchors_apart(where[id(g)], g)) for c, g in entries if "board_held_out" in c.tests]
     doubted = [f"{title} ({math.exp(abs(log)):.1f} times)" for title, log, z in apart if abs(z) >= DOUBTED_FROM]
     return f"{len(doubted)} of {len(apart)}: {', '.join(doubted)}"
+
+
+def _aim_by_chance(tested: Sequence[Evaluated], entries: Sequence[tuple[Calibration, Group]]) -> str:
+    """How many held-out calibrations the best linear estimate is expected to keep within the aim, and how many are."""
+    where = {id(g): t for t in tested for g in t.groups}
+    words = []
+    for name, aim in zip(("float", "int8"), AIM, strict=True):
+        held = [(c, g) for c, g in entries if "board_held_out" in c.tests and _aim(c) == aim]
+        expected = sum(chance_of_aim(where[id(g)], g, aim) for _, g in held)
+        kept = sum(c.tests["board_held_out"]["mean_abs_percent"] <= aim for c, _ in held)
+        words.append(f"{expected:.0f} of {len(held)} in {name} ({kept} are)")
+    return " and ".join(words)
 
 
 def _aim(c: Calibration) -> int:

@@ -50,7 +50,7 @@ def choose_anchors(totals: Array, priors: Priors) -> tuple[int, int]:
     remaining = np.zeros((n, n))
     together = alike(coordinates(totals))
     for terms, prior in priors.values():
-        covariance = _believed(totals, terms, prior)[1] + together
+        covariance = believed(totals, terms, prior)[1] + together
         for i in range(n):
             for j in range(i + 1, n):
                 known = [i, j]
@@ -76,15 +76,19 @@ def contradiction(totals: Array, log_ms: Array, priors: Priors) -> tuple[float, 
     together = alike(coordinates(totals))
     apart, variances = [], []
     for terms, prior in priors.values():
-        expected, covariance = _believed(totals, terms, prior)
+        expected, covariance = believed(totals, terms, prior)
         left, both = log_ms - expected, covariance + together + MISFIT**2 * np.eye(2)
         apart.append(left[0] - left[1])
         variances.append(both[0, 0] + both[1, 1] - 2 * both[0, 1])
     return float(np.mean(apart)), float(np.mean(apart) / np.sqrt(np.mean(variances)))
 
 
-def _believed(totals: Array, terms: Sequence[str], prior: Prior) -> tuple[Array, Array]:
-    """Before any measurement of a board: log milliseconds (n,) at the population's speed, and their covariance (n, n)."""
+def believed(totals: Array, terms: Sequence[str], prior: Prior) -> tuple[Array, Array]:
+    """Before any measurement of a board: log milliseconds (n,) at the population's speed, and their covariance (n, n).
+
+    The covariance is that of the board's speed and departures, linearised; what networks of similar size leave over together
+    (`residual.alike`) comes on top.
+    """
     x = select(totals, terms) * np.exp(prior.mu)
     jacobian = np.c_[np.ones(len(x)), x / x.sum(1, keepdims=True)]
     return np.log(x.sum(1)), jacobian @ np.diag(np.r_[SCALE_SPREAD**2, prior.tau**2]) @ jacobian.T
