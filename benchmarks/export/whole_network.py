@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from eamdeploy.exporting import ExportOptions, export_checkpoint
 from eamdeploy.networks.checkpoint import load_checkpoint
@@ -81,6 +82,22 @@ def race(runtime: str, files: list[Path], rounds: int) -> dict[str, list[float]]
     return samples
 
 
+def compare(folder: Path, runtime: str, names: tuple[str, str], *, rounds: int, processes: int) -> dict[str, Any]:
+    """Race two files of ``folder`` in several processes; the row of the table."""
+    ratios, lows = [], []
+    for _ in range(processes):
+        command = [sys.executable, "-m", "benchmarks.export.whole_network", "--out", str(folder)]
+        command += ["--rounds", str(rounds), "--race", runtime, *names]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        samples = json.loads(output.splitlines()[-1])
+        low = [statistics.quantiles(samples[name], n=10)[0] for name in names]
+        lows.append(low)
+        ratios.append(low[1] / low[0])
+    p10 = [round(statistics.median(values), 2) for values in zip(*lows, strict=True)]
+    return {"runtime": runtime, "files": names, "p10_ms": p10, "ratio": round(statistics.median(ratios), 3),
+            "ratios": [round(ratio, 3) for ratio in ratios]}  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
@@ -96,18 +113,7 @@ def main() -> None:
     seconds = prepare(arguments.out)
     rows = []
     for runtime, names in RACES:
-        ratios, lows = [], []
-        for _ in range(arguments.processes):
-            command = [sys.executable, "-m", "benchmarks.export.whole_network", "--out", str(arguments.out)]
-            command += ["--rounds", str(arguments.rounds), "--race", runtime, *names]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            samples = json.loads(output.splitlines()[-1])
-            low = [statistics.quantiles(samples[name], n=10)[0] for name in names]
-            lows.append(low)
-            ratios.append(low[1] / low[0])
-        p10 = [round(statistics.median(values), 2) for values in zip(*lows, strict=True)]
-        rows.append({"runtime": runtime, "files": names, "p10_ms": p10, "ratio": round(statistics.median(ratios), 3),
-                     "ratios": [round(ratio, 3) for ratio in ratios]})  # fmt: skip
+        rows.append(compare(arguments.out, runtime, names, rounds=arguments.rounds, processes=arguments.processes))
         print(rows[-1])
     files = [file for file in sorted(arguments.out.iterdir()) if file.suffix in {".onnx", ".tflite"}]
     megabytes = {file.name: round(file.stat().st_size / 1e6, 1) for file in files}

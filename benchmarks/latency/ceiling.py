@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from devices.latency.anchors import believed, contradiction
 from devices.latency.groups import Group, Priors, fit_priors
+from devices.latency.measurements import Conditions
 from devices.latency.rebuild import Evaluated
 from devices.latency.residual import alike
 from devices.latency.terms import coordinates
@@ -47,26 +49,56 @@ def in_band_with_known_spread(results: Sequence[LeftOut], inside: Callable[[floa
     return float(np.mean([inside(float(c)) for c in covered]))
 
 
-def anchors_apart(t: Evaluated, g: Group) -> tuple[float, float]:
-    """How far the two anchors of a held-out calibration contradict each other: logarithm, standard deviations."""
-    at = [g.networks.index(network) for network in t.by_board[g.conditions].anchors]
-    return contradiction(g.totals[at], g.log_ms[at], _without_board(t, g.conditions.board))
+@dataclass(frozen=True)
+class HeldOut:
+    """A calibration of a board that was held out, and what was known without that board.
+
+    Attributes:
+        anchors: of each network, whether it is one of the two.
+        scatter: of its measurements in the logarithm, where all its networks are fitted.
+    """
+
+    group: Group
+    priors: Priors
+    anchors: npt.NDArray[np.bool_]
+    scatter: float
 
 
-def chance_of_aim(t: Evaluated, g: Group, aim: float) -> float:
-    """How probable it is that the best linear estimate from a held-out calibration's two anchors errs by `aim` percent or less.
+def held_out(tested: Sequence[Evaluated]) -> dict[Conditions, HeldOut]:
+    """Every calibration that was predicted from two anchors."""
+    found = {}
+    for t in tested:
+        priors: dict[str, Priors] = {}
+        for g in t.groups:
+            if g.conditions not in t.by_board:
+                continue
+            board = g.conditions.board
+            if board not in priors:
+                priors[board] = fit_priors([o for o in t.groups if o.conditions.board != board], t.population)
+            anchors = np.array([network in t.by_board[g.conditions].anchors for network in g.networks])
+            left_out = [r.log_error for r in t.by_network if r.conditions == g.conditions]
+            scatter = NORMAL_MAD * float(np.median(left_out))
+            found[g.conditions] = HeldOut(g, priors[board], anchors, scatter)
+    return found
+
+
+def anchors_apart(held: HeldOut) -> tuple[float, float]:
+    """How far its two anchors contradict each other: logarithm, standard deviations."""
+    return contradiction(held.group.totals[held.anchors], held.group.log_ms[held.anchors], held.priors)
+
+
+def chance_of_aim(held: HeldOut, aim: float) -> float:
+    """How probable it is that the best linear estimate from its two anchors errs by `aim` percent or less.
 
     Boards are drawn as the others differ from each other, networks of similar size depart together, and each measurement
     scatters as it does where all networks of the calibration are fitted: the estimate knows all three, but not the draw.
     """
-    anchors = np.array([network in t.by_board[g.conditions].anchors for network in g.networks])
-    known, rest = np.flatnonzero(anchors), np.flatnonzero(~anchors)
-    left_out = [r.log_error for r in t.by_network if r.conditions == g.conditions]
-    scatter = NORMAL_MAD * float(np.median(left_out))
-    together = alike(coordinates(g.totals))
-    draw, n, within = np.random.default_rng(0), len(g.networks), []
-    for terms, prior in _without_board(t, g.conditions.board).values():
-        covariance = believed(g.totals, terms, prior)[1] + together
+    known, rest = np.flatnonzero(held.anchors), np.flatnonzero(~held.anchors)
+    totals, scatter = held.group.totals, held.scatter
+    together = alike(coordinates(totals))
+    draw, n, within = np.random.default_rng(0), len(totals), []
+    for terms, prior in held.priors.values():
+        covariance = believed(totals, terms, prior)[1] + together
         root = np.linalg.cholesky(covariance + 1e-9 * np.eye(n))
         boards = root @ draw.standard_normal((n, DRAWS)) + scatter * draw.standard_normal((n, DRAWS))
         inner = covariance[np.ix_(known, known)] + scatter**2 * np.eye(len(known))
@@ -76,16 +108,10 @@ def chance_of_aim(t: Evaluated, g: Group, aim: float) -> float:
     return float(np.mean(within))
 
 
-def error_by_anchors(t: Evaluated, g: Group) -> npt.NDArray[np.float64]:
-    """Mean error in percent of the rest of a held-out calibration, for every pair of its networks as anchors."""
-    priors = _without_board(t, g.conditions.board)
+def error_by_anchors(held: HeldOut) -> list[float]:
+    """Mean error in percent of its other networks, for every pair of its networks as anchors; the smallest first."""
     errors = []
-    for pair in itertools.combinations(range(len(g.networks)), 2):
-        mask = np.zeros(len(g.networks), dtype=bool)
-        mask[list(pair)] = True
-        errors.append(100 * np.mean([abs(r.error) for r in predict_left_out(g, mask, priors)]))
-    return np.array(errors)
-
-
-def _without_board(t: Evaluated, board: str) -> Priors:
-    return fit_priors([g for g in t.groups if g.conditions.board != board], t.population)
+    for pair in itertools.combinations(range(len(held.group.networks)), 2):
+        mask = np.isin(np.arange(len(held.group.networks)), pair)
+        errors.append(100 * float(np.mean([abs(r.error) for r in predict_left_out(held.group, mask, held.priors)])))
+    return sorted(errors)

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency.baseline import leave_out_error
-from benchmarks.latency.ceiling import DRAWS, anchors_apart, chance_of_aim, error_by_anchors, in_band_with_known_spread
+from benchmarks.latency.ceiling import (
+    DRAWS,
+    HeldOut,
+    anchors_apart,
+    chance_of_aim,
+    error_by_anchors,
+    held_out,
+    in_band_with_known_spread,
+)
 from benchmarks.latency.plots import plot_boards
 from devices.latency.anchors import DOUBTED_FROM
 from devices.latency.calibration import Calibration
@@ -24,6 +32,8 @@ AIM = (20, 12)  # percent, of a board known by two networks: float, int8
 def write_page(tested: Sequence[Evaluated], rows: Sequence[Row], transfers: dict[str, Any], docs: Path) -> Path:
     """Fill in the template; returns the page's path."""
     entries = [(c, g) for t in tested for c, g in zip(calibrations(t), t.groups, strict=True)]
+    known = held_out(tested)
+    held = [(c, known[g.conditions]) for c, g in entries if g.conditions in known]
     figures = plot_boards(tested, docs / "latency-model")
     page = TEMPLATE.read_text(encoding="utf-8")
     for key, text in {
@@ -35,10 +45,10 @@ def write_page(tested: Sequence[Evaluated], rows: Sequence[Row], transfers: dict
         "board_means": _board_means(entries),
         "chance": _by_chance(entries),
         "known_spread": _with_known_spread(tested),
-        "anchor_choice": _anchor_choice(tested, entries),
+        "anchor_choice": _anchor_choice(held),
         "draws": f"{DRAWS:,}",
-        "contradicting": _contradicting(tested, entries),
-        "aim_by_chance": _aim_by_chance(tested, entries),
+        "contradicting": _contradicting(held),
+        "aim_by_chance": _aim_by_chance(held),
         "coverage": _coverage(entries),
         "baseline": _baseline(entries),
         "transfers": _transfers(transfers),
@@ -173,12 +183,17 @@ def _wide(percent: float) -> bool:
     return percent > 95
 
 
+def _in_band(percent: float) -> bool:
+    """As printed, with one decimal."""
+    return not (_narrow(round(percent, 1)) or _wide(round(percent, 1)))
+
+
 def _by_chance(entries: Sequence[tuple[Calibration, Group]]) -> str:
     """How many would lie in the band if every row were covered with a probability of 0.9, independently."""
     expected = 0.0
     for c, _ in entries:
         if c.rows >= 30:
-            hits = [k for k in range(c.rows + 1) if 86 <= round(100 * k / c.rows, 1) <= 95]
+            hits = [k for k in range(c.rows + 1) if _in_band(100 * k / c.rows)]
             expected += sum(math.comb(c.rows, k) * 0.9**k * 0.1 ** (c.rows - k) for k in hits)
     return f"{expected:.0f}"
 
@@ -190,32 +205,21 @@ def _with_known_spread(tested: Sequence[Evaluated]) -> str:
         for g in t.groups:
             results = [r for r in t.by_family if r.conditions == g.conditions]
             if g.rows >= 30 and results:
-                expected += in_band_with_known_spread(
-                    results, lambda c: not (_narrow(round(c, 1)) or _wide(round(c, 1)))
-                )
+                expected += in_band_with_known_spread(results, _in_band)
     return f"{expected:.0f}"
 
 
-def _anchor_choice(tested: Sequence[Evaluated], entries: Sequence[tuple[Calibration, Group]]) -> str:
+def _anchor_choice(held: Sequence[tuple[Calibration, HeldOut]]) -> str:
     """Calibrations that miss the aim: what other anchors would have given."""
     body = []
-    where = {id(g): t for t in tested for g in t.groups}
-    for c, g in sorted(entries, key=lambda e: e[0].name):
-        held = c.tests.get("board_held_out")
-        aim = _aim(c)
-        if not held or held["mean_abs_percent"] <= aim:
+    for c, h in sorted(held, key=lambda e: e[0].name):
+        error, aim = c.tests["board_held_out"]["mean_abs_percent"], _aim(c)
+        if error <= aim:
             continue
-        errors = error_by_anchors(where[id(g)], g)
-        body.append(
-            [
-                c.title,
-                str(aim),
-                _number(held["mean_abs_percent"]),
-                _number(float(min(errors))),
-                _number(float(sorted(errors)[len(errors) // 2])),
-                _number(c.tests["leave_network_out"]["mean_abs_percent"]),
-            ]
-        )
+        by_pair = error_by_anchors(h)
+        everything = c.tests["leave_network_out"]["mean_abs_percent"]
+        figures = (error, by_pair[0], by_pair[len(by_pair) // 2], everything)
+        body.append([c.title, str(aim), *(_number(figure) for figure in figures)])
     head = (
         "calibration",
         "aim",
@@ -227,23 +231,21 @@ def _anchor_choice(tested: Sequence[Evaluated], entries: Sequence[tuple[Calibrat
     return _lines(head, body)
 
 
-def _contradicting(tested: Sequence[Evaluated], entries: Sequence[tuple[Calibration, Group]]) -> str:
+def _contradicting(held: Sequence[tuple[Calibration, HeldOut]]) -> str:
     """Which of the held-out boards' anchors contradict each other."""
-    where = {id(g): t for t in tested for g in t.groups}
-    apart = [(c.title, *anchors_apart(where[id(g)], g)) for c, g in entries if "board_held_out" in c.tests]
+    apart = [(c.title, *anchors_apart(h)) for c, h in held]
     doubted = [f"{title} ({math.exp(abs(log)):.1f} times)" for title, log, z in apart if abs(z) >= DOUBTED_FROM]
     return f"{len(doubted)} of {len(apart)}: {', '.join(doubted)}"
 
 
-def _aim_by_chance(tested: Sequence[Evaluated], entries: Sequence[tuple[Calibration, Group]]) -> str:
+def _aim_by_chance(held: Sequence[tuple[Calibration, HeldOut]]) -> str:
     """How many held-out calibrations the best linear estimate is expected to keep within the aim, and how many are."""
-    where = {id(g): t for t in tested for g in t.groups}
     words = []
     for name, aim in zip(("float", "int8"), AIM, strict=True):
-        held = [(c, g) for c, g in entries if "board_held_out" in c.tests and _aim(c) == aim]
-        expected = sum(chance_of_aim(where[id(g)], g, aim) for _, g in held)
-        kept = sum(c.tests["board_held_out"]["mean_abs_percent"] <= aim for c, _ in held)
-        words.append(f"{expected:.0f} of {len(held)} in {name} ({kept} are)")
+        some = [(c, h) for c, h in held if _aim(c) == aim]
+        expected = sum(chance_of_aim(h, aim) for _, h in some)
+        kept = sum(c.tests["board_held_out"]["mean_abs_percent"] <= aim for c, _ in some)
+        words.append(f"{expected:.0f} of {len(some)} in {name} ({kept} are)")
     return " and ".join(words)
 
 

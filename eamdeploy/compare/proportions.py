@@ -33,11 +33,14 @@ class AccuracyDifference:
 def compare_accuracy(a: AccuracyResult, b: AccuracyResult, *, level: float = 0.95) -> AccuracyDifference:
     """Compare two top-1 accuracies: image by image where both were over the same ones."""
     bits_a, bits_b = _bits(a), _bits(b)
-    # runs of before images had a digest are known by name and number alone, and were ordered alike among themselves
-    same = a.images == b.images if a.images or b.images else a.data == b.data
-    if bits_a is not None and bits_b is not None and a.n == b.n and same:
+    if bits_a is not None and bits_b is not None and a.n == b.n and same_images(a, b):
         return _paired(bits_a, bits_b, a.n, level)
     return _unpaired(a, b, level)
+
+
+def same_images(a: AccuracyResult, b: AccuracyResult) -> bool:
+    """Whether both were over the same images; runs of before these had a digest know each other's by name alone."""
+    return a.images == b.images if a.images or b.images else a.data == b.data
 
 
 def _paired(bits_a: int, bits_b: int, count: int, level: float) -> AccuracyDifference:

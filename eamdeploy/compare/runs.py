@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from eamdeploy.compare.medians import LEVEL, compare_latency
 from eamdeploy.compare.model import Comparison, Direction, MetricChange, percent_words, points_words
 from eamdeploy.compare.noise import SessionNoise
-from eamdeploy.compare.proportions import compare_accuracy
+from eamdeploy.compare.proportions import compare_accuracy, same_images
 from eamdeploy.errors import MeasurementError
 from eamdeploy.results import AccuracyResult, Run
 
@@ -117,12 +117,11 @@ def _accuracy(a: Run, b: Run, level: float) -> _Step:
 
 def _other_images(a: AccuracyResult, b: AccuracyResult) -> str | None:
     """Why two accuracies can't be compared; a part of a data set may stand beside the whole."""
-    known = a.images is not None and b.images is not None
-    if known and a.images == b.images:
+    if same_images(a, b):
         return None
     if a.data != b.data:
         return f"other images: {a.data or 'unnamed'} and {b.data or 'unnamed'}"
-    if known and a.n == b.n:
+    if a.images and b.images and a.n == b.n:
         return f"other images: both are called {a.data or 'nothing'}, but the pictures or their classes differ"
     return None
 

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from eamdeploy.cli.main import main
 
 Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def _own_calibrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EAMDEPLOY_CALIBRATIONS", str(tmp_path / "calibrations"))
 
 
 @pytest.fixture

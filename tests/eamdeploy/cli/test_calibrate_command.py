@@ -18,8 +18,7 @@ from eamdeploy.store import open_store
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EAMDEPLOY_CALIBRATIONS", str(tmp_path / "calibrations"))
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
 

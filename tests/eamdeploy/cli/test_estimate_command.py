@@ -9,11 +9,6 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EAMDEPLOY_CALIBRATIONS", str(tmp_path / "calibrations"))
-
-
 @pytest.fixture
 def artifact(tmp_path: Path) -> Path:
     """Six pointwise and depthwise convolutions: a network of no published family."""
