@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eamdeploy.errors import DataError, UsageError
+from eamdeploy.base.errors import DataError, UsageError
 from runtimes.protocol import TensorInfo
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eamdeploy.errors import MissingDependency, UsageError
-from runtimes.affinity import Pinned
+from eamdeploy.base.errors import MissingDependency, UsageError
 from runtimes.batching import Quantization, image_input, input_layout, run_in_chunks
-from runtimes.litert_modules import InterpreterModule, find_interpreter, installed
-from runtimes.metadata import read_metadata
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
-from runtimes.quiet import greetings_dropped
-from runtimes.tflite_old import needs_newer_runtime
+from runtimes.readers.metadata import read_metadata
+from runtimes.readers.tflite_old import needs_newer_runtime
+from runtimes.support.affinity import Pinned
+from runtimes.support.litert_modules import InterpreterModule, find_interpreter, installed
+from runtimes.support.quiet import greetings_dropped
 
 if TYPE_CHECKING:
     from runtimes.protocol import Array, Float32
@@ -111,7 +111,7 @@ class LiteRtSession:
 
     def operator_times(self) -> Sequence[OperatorTime]:
         """See `Session.operator_times`."""
-        from runtimes.litert_profile import operator_times
+        from runtimes.support.litert_profile import operator_times
 
         if not self._options.profile:
             raise UsageError("this session keeps no profile", hint="load it with RuntimeOptions(profile=True)")

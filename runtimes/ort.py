@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eamdeploy.errors import MissingDependency, UsageError, did_you_mean
-from runtimes.affinity import Pinned
+from eamdeploy.base.errors import MissingDependency, UsageError, did_you_mean
 from runtimes.batching import image_input, input_layout, run_in_chunks
-from runtimes.metadata import read_metadata
-from runtimes.ort_profile import operator_times
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.readers.metadata import read_metadata
+from runtimes.support.affinity import Pinned
+from runtimes.support.ort_profile import operator_times
 
 if TYPE_CHECKING:
     from runtimes.protocol import Array, Float32

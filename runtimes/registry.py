@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.errors import MissingDependency, UsageError, did_you_mean
+from eamdeploy.base.errors import MissingDependency, UsageError, did_you_mean
 from runtimes.protocol import Runtime
 
 GROUP = "eamdeploy.runtimes"

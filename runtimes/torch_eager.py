@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eamdeploy.errors import MissingDependency, UsageError
-from runtimes.affinity import Pinned
+from eamdeploy.base.errors import MissingDependency, UsageError
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.support.affinity import Pinned
 
 if TYPE_CHECKING:
     from runtimes.protocol import Array, Float32

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.table import tables
 from benchmarks.accuracy.variants import VARIANTS, run
-from eamdeploy.atomic import atomic_write_text
+from eamdeploy.base.files import atomic_write_text
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.atomic import atomic_write_text
-from eamdeploy.attention_report import attention_report
+from eamdeploy.base.files import atomic_write_text
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.pipeline.attention_report import attention_report
 from eamdeploy.training.session import TrainingRequest, run_training
 from eamdeploy.training.sources import open_splits
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.export.whole_network import compare
-from export.quantize.tflite_model import FLOAT32, TfliteModel
+from export.quantize.tflite.model import FLOAT32, TfliteModel
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
 

@@ -1,6 +1,6 @@
 """Measure every lowering of every distinct layer of some networks on this host: the table behind the shipped rules.
 
-    python -m benchmarks.export.lowerings --out export/data/costs.json [--runtime onnxruntime litert] [--rounds 60]
+    python -m benchmarks.export.lowerings --out export/planning/data/costs.json [--runtime onnxruntime litert] [--rounds 60]
 
 Each layer is exported alone in each form that serves it, and timed interleaved, one thread, batch 1, fp32.
 """
@@ -15,12 +15,12 @@ from typing import Any
 
 from eamdeploy.networks.random_init import random_network
 from eamdeploy.networks.spec import ArchSpec
-from export.fold import fold_batchnorm
 from export.lowerings.base import LayerSite
-from export.lowerings.registry import get_lowering, lowering_names
-from export.measure import measure_layer
-from export.sites import find_sites
-from export.target import Target, host_machine
+from export.lowerings.fold import fold_batchnorm
+from export.planning.costs import measure_layer
+from export.planning.sites import find_sites
+from export.planning.target import Target, host_machine
+from export.registry import get_lowering, lowering_names
 from runtimes.registry import get_runtime
 
 # V1 has the pointwise and 3x3 depthwise layers, V3-Large the 5x5 ones

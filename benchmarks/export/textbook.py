@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eamdeploy.networks.attention import Attention
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.network import Network
-from export.onnx_exporter import OnnxExporter
-from export.request import ExportRequest
+from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.layers.attention import Attention
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from export.exporter.request import ExportRequest
+from export.onnx.exporter import OnnxExporter
 
 
 class TextbookAttention(nn.Module):

@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.exporting import ExportOptions, export_checkpoint
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.pipeline.export import ExportOptions, export_checkpoint
 
 SIDE = 224
 RACES = (

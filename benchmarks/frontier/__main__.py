@@ -15,7 +15,7 @@ from eamdeploy.data import open_labelled
 from eamdeploy.data.class_map import read_class_map
 from eamdeploy.data.dataset import take
 from eamdeploy.networks.checkpoint import load_checkpoint
-from eamdeploy.networks.shipped import shipped_names
+from eamdeploy.networks.zoo.shipped import shipped_names
 
 FORMATS = ("onnx", "tflite")
 

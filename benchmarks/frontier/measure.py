@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.frontier.variants import cli
 from eamdeploy.data import ImageDataset
-from eamdeploy.preprocessing import Preprocessing
-from runtimes.metadata import read_metadata
+from eamdeploy.data.preprocessing import Preprocessing
 from runtimes.protocol import RuntimeOptions, Session
+from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
 
 INNER = 5  # calls in a turn; the quickest counts, so that a neighbour's burst does not

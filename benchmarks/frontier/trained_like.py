@@ -17,11 +17,11 @@ import torch
 
 from eamdeploy.data import open_dataset
 from eamdeploy.data.dataset import take
+from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
-from eamdeploy.preprocessing import Preprocessing
-from export.attention_stats import attention_statistics
+from export.rewrites.attention_stats import attention_statistics
 
 FIRST = (0.021, 0.034, 0.012)
 OTHERS = 0.0025

@@ -22,10 +22,10 @@ import numpy as np
 
 from benchmarks.gate.measuring import alone, in_turns, load
 from benchmarks.gate.models import LAYERS, plain_network
-from eamdeploy.compare import compare_runs, wilson
-from eamdeploy.gate import Thresholds, judge
-from eamdeploy.gate.run import ASSUMED_SESSION_NOISE
-from eamdeploy.results import Run
+from eamdeploy.base.results import Run
+from eamdeploy.runs.compare import compare_runs, wilson
+from eamdeploy.runs.gate import Thresholds, judge
+from eamdeploy.runs.gate.run import ASSUMED_SESSION_NOISE
 
 
 def main() -> None:

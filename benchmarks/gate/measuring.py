@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gate.models import CHANNELS, PIXELS
-from eamdeploy.results import Latency, Provenance, Run, RunVerdict
+from eamdeploy.base.results import Latency, Provenance, Run, RunVerdict
 
 
 @dataclass(frozen=True)

@@ -30,14 +30,14 @@ def file_name(fields: dict[str, object]) -> str:
 
 def write(fields: dict[str, object], out: Path, formats: tuple[str, ...] = ("onnx", "tflite")) -> list[Path]:
     """Export one network to ``out``; returns its files."""
-    from eamdeploy.networks.build import build
+    from eamdeploy.networks.architectures.build import build
     from eamdeploy.networks.spec import ArchSpec
-    from export.exporters import get_exporter
-    from export.lower import lower
-    from export.plan import plan_network
-    from export.request import ExportRequest
-    from export.sites import find_sites
-    from export.target import Target
+    from export.exporter.registry import get_exporter
+    from export.exporter.request import ExportRequest
+    from export.planning.lower import lower
+    from export.planning.plan import plan_network
+    from export.planning.sites import find_sites
+    from export.planning.target import Target
 
     spec = ArchSpec(**fields)  # type: ignore[arg-type]
     network, shape, written = build(spec), (spec.in_channels, spec.input_px, spec.input_px), []

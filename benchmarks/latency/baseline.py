@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
-from devices.latency.groups import Group
-from devices.latency.terms import INDEX
+from devices.latency.model.groups import Group
+from devices.latency.model.terms import INDEX
 
 MACS = [INDEX[t] for t in ("macs", "winograd_macs", "grouped_macs")]
 

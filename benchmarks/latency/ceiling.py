@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.anchors import believed, contradiction
-from devices.latency.groups import Group, Priors, fit_priors
-from devices.latency.measurements import Conditions
-from devices.latency.rebuild import Evaluated
-from devices.latency.residual import alike
-from devices.latency.terms import coordinates
-from devices.latency.validation import LeftOut, predict_left_out
+from benchmarks.latency.fit_all import Evaluated
+from devices.latency.calibrate.anchors import believed, contradiction
+from devices.latency.model.groups import Group, Priors, fit_priors
+from devices.latency.model.measurements import Conditions
+from devices.latency.model.residual import alike
+from devices.latency.model.terms import coordinates
+from devices.latency.model.validation import LeftOut, predict_left_out
 
 HALF_WIDTH = 1.6448536  # of a 90 % interval of a normal distribution, in standard deviations
 NORMAL_MAD = 1.4826  # standard deviations in a median absolute error, of a normal distribution

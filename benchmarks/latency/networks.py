@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency.artifacts import file_name, spec_for
+from benchmarks.latency.measured_networks import FORMATS, pack
 from benchmarks.latency.zoo import build
-from devices.latency.extract import extract_features
-from devices.latency.networks import FORMATS, pack
-from eamdeploy.atomic import atomic_write_bytes
+from devices.latency.graph.extract import extract_features
+from eamdeploy.base.files import atomic_write_bytes
 
 TARGET = Path(__file__).parents[2] / "devices/latency/data/networks.json.gz"
 
@@ -52,7 +52,8 @@ def main() -> None:
         wanted = sorted({(r["model"], r["width"], r["input_px"]) for r in csv.DictReader(file)})
     entries = [entry(*key, options.files) for key in wanted]
     text = json.dumps(
-        {"schema_version": 1, "fields": "see devices.latency.networks", "networks": entries}, separators=(",", ":")
+        {"schema_version": 1, "fields": "see benchmarks.latency.measured_networks", "networks": entries},
+        separators=(",", ":"),
     )
     # mtime 0: the same input gives the same bytes
     atomic_write_bytes(options.out, gzip.compress(text.encode(), mtime=0))

@@ -11,9 +11,9 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from devices.latency.rebuild import Evaluated
-from devices.latency.transfer import newest
-from devices.latency.validation import LeftOut
+from benchmarks.latency.fit_all import Evaluated
+from devices.latency.model.transfer import newest
+from devices.latency.model.validation import LeftOut
 
 MARKERS = "osD^vP*X"
 

@@ -12,9 +12,9 @@ import argparse
 import json
 from pathlib import Path
 
+from benchmarks.latency.fit_all import rebuild
 from benchmarks.latency.report import write_page
-from devices.latency.measurements import read_rows
-from devices.latency.rebuild import rebuild
+from devices.latency.model.measurements import read_rows
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,13 +17,13 @@ from benchmarks.latency.ceiling import (
     held_out,
     in_band_with_known_spread,
 )
+from benchmarks.latency.fit_all import Evaluated, calibrations
 from benchmarks.latency.plots import plot_boards
-from devices.latency.anchors import DOUBTED_FROM
-from devices.latency.calibration import Calibration
-from devices.latency.groups import Group
-from devices.latency.measurements import Row
-from devices.latency.rebuild import Evaluated, calibrations
-from eamdeploy.atomic import atomic_write_text
+from devices.latency.calibrate.anchors import DOUBTED_FROM
+from devices.latency.model.calibration import Calibration
+from devices.latency.model.groups import Group
+from devices.latency.model.measurements import Row
+from eamdeploy.base.files import atomic_write_text
 
 TEMPLATE = Path(__file__).with_name("page.md")
 AIM = (20, 12)  # percent, of a board known by two networks: float, int8

@@ -9,7 +9,7 @@ from typing import Any
 from devices.doctor.checks import conditions, cpu, python, room, system
 from devices.doctor.facts import BoardFacts, read_facts
 from devices.doctor.finding import Finding
-from devices.transport import Transport
+from devices.transports.protocol import Transport
 
 Check = Callable[[BoardFacts], Iterable[Finding]]
 

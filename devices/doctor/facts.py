@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from devices.runner import wire
-from devices.transport import Transport
+from devices.transports.protocol import Transport
 
 _PROBE_LIMIT_S = 120.0
 _PYTHON_LIMIT_S = 300.0  # importing the runtimes takes a while on a small or emulated board

@@ -21,7 +21,7 @@ from devices.runner.__main__ import main
 sys.exit(main())
 """
 # the packages' own __init__ may do more than a board can
-_EMPTY = ("eamdeploy/__init__.py", "devices/__init__.py")
+_EMPTY = ("eamdeploy/__init__.py", "eamdeploy/base/__init__.py", "devices/__init__.py")
 
 
 @lru_cache(maxsize=1)
@@ -51,8 +51,8 @@ def bundle_sha256() -> str:
 
 def _sources() -> dict[str, bytes]:
     files = {_MAIN_NAME: _MAIN.encode(), **dict.fromkeys(_EMPTY, b"")}
-    files["eamdeploy/errors.py"] = _source("eamdeploy", "errors.py")
-    for package in ("runtimes", "devices.runner", "devices.runner.sensors"):
+    files["eamdeploy/base/errors.py"] = _source("eamdeploy.base", "errors.py")
+    for package in ("runtimes", "runtimes.readers", "runtimes.support", "devices.runner", "devices.runner.sensors"):
         folder = _folder(package)
         for path in sorted(folder.glob("*.py")):
             if not path.name.startswith(("torch_", "bundle")):  # the host's own

@@ -36,7 +36,7 @@ def run_shard(session: Session, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def normalize(pixels: Array, scale: list[float], shift: list[float]) -> Array:
-    """Pixels uint8 (N, H, W, C) to float32 (N, C, H, W), bit for bit as `eamdeploy.preprocessing` does it."""
+    """Pixels uint8 (N, H, W, C) to float32 (N, C, H, W), bit for bit as `eamdeploy.data.preprocessing` does it."""
     import numpy as np
 
     real = pixels.astype(np.float32) * np.asarray(scale, dtype=np.float32) + np.asarray(shift, dtype=np.float32)

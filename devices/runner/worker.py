@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from devices.runner import facts, inference, timing, wire
-from eamdeploy.errors import EamdeployError, MeasurementError, MissingDependency
-from runtimes import quiet
+from eamdeploy.base.errors import EamdeployError, MeasurementError, MissingDependency
 from runtimes.protocol import RuntimeOptions, Session
 from runtimes.registry import get_runtime
+from runtimes.support import quiet
 
 # nothing above may need numpy: that it is missing must be said in words
 

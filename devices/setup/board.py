@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from devices.boards import BoardRegistry
+from devices.boards.registry import BoardRegistry
 from devices.doctor.wheels import runtime_wheels
-from devices.opening import open_board
+from devices.session.opening import open_board
 from devices.setup.install import Installed, set_up
-from eamdeploy.errors import UsageError, did_you_mean
+from eamdeploy.base.errors import UsageError, did_you_mean
 
 
 def set_up_board(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from devices.doctor import BoardFacts
 from devices.wheel_tags import manylinux_platforms
-from eamdeploy.errors import MissingDependency
+from eamdeploy.base.errors import MissingDependency
 
 _TAIL_LINES = 3
 

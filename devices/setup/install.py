@@ -12,8 +12,8 @@ from typing import Any
 from devices.doctor import BoardFacts, read_facts
 from devices.doctor.wheels import runtime_wheels
 from devices.setup.download import download_wheels
-from devices.transport import CompletedCommand, Transport
-from eamdeploy.errors import MissingDependency
+from devices.transports.protocol import CompletedCommand, Transport
+from eamdeploy.base.errors import MissingDependency
 
 VENV = ".local/share/eamdeploy/venv"
 _LIMIT_S = 1800.0

@@ -7,17 +7,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from devices.session import BoardSession
-from devices.transport import Transport
-from eamdeploy.bench.accuracy import run_on_device, score
+from devices.session.run import BoardSession
+from devices.transports.protocol import Transport
+from eamdeploy.base.errors import BoardUnreachable, EamdeployError
+from eamdeploy.base.results import Run
+from eamdeploy.bench.accuracy.measure import run_on_device, score
+from eamdeploy.bench.accuracy.pictures import Pictures
 from eamdeploy.bench.assembling import CaseResult, assemble, new_id
 from eamdeploy.bench.measuring import Measured, measure_cases
-from eamdeploy.bench.pictures import Pictures
 from eamdeploy.bench.report import Failure
 from eamdeploy.bench.request import Request
 from eamdeploy.bench.targets import HOST, Target
-from eamdeploy.errors import BoardUnreachable, EamdeployError
-from eamdeploy.results import Run
 
 _PUSHED = ("onnxruntime", "litert")  # runtimes that the pushed runner brings; any other must be installed with us
 _AT_ONCE_EMULATED = 2  # nothing is timed there, so two artifacts may share the machine

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from devices.latency.estimate import estimate
+from devices.latency.estimate.estimate import estimate
+from eamdeploy.base.errors import EamdeployError, MissingDependency
+from eamdeploy.base.results import Latency, Run, RunVerdict
 from eamdeploy.bench.assembling import new_id
 from eamdeploy.bench.board_job import Outcome
 from eamdeploy.bench.report import Failure
 from eamdeploy.bench.request import Case
-from eamdeploy.errors import EamdeployError, MissingDependency
-from eamdeploy.results import Latency, Run, RunVerdict
 
 
 def add_estimate(outcome: Outcome, case: Case, on_run: Callable[[Run], None]) -> None:

@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from devices.fanout import BoardProgress, run_on_boards
-from devices.transport import Transport
+from devices.session.fanout import BoardProgress, run_on_boards
+from devices.transports.protocol import Transport
+from eamdeploy.base.errors import EamdeployError
+from eamdeploy.base.results import Run
+from eamdeploy.bench.accuracy.pictures import Pictures
 from eamdeploy.bench.board_job import Outcome, run_board
 from eamdeploy.bench.estimating import add_estimate
-from eamdeploy.bench.pictures import Pictures
+from eamdeploy.bench.evidence.selfcheck import doubled, self_check
 from eamdeploy.bench.report import Failure, Report
 from eamdeploy.bench.request import Request
-from eamdeploy.bench.selfcheck import doubled, self_check
 from eamdeploy.bench.targets import Target
-from eamdeploy.errors import EamdeployError
-from eamdeploy.results import Run
-from eamdeploy.store import Store
+from eamdeploy.runs.store import Store
 
 Told = Callable[[str, str], None]
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from devices.session import BoardSession
+from devices.session.run import BoardSession
+from eamdeploy.base.errors import BoardUnreachable, EamdeployError
+from eamdeploy.bench.evidence.statistics import Summary, summarize
 from eamdeploy.bench.request import Case, Effort, Request
-from eamdeploy.bench.statistics import Summary, summarize
-from eamdeploy.errors import BoardUnreachable, EamdeployError
 
 _MOST_BLOCKS = 24
 _COOL_POLL_S = 2.0

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eamdeploy.errors import EamdeployError, MeasurementError
-from eamdeploy.results import Run, to_dict
+from eamdeploy.base.errors import EamdeployError, MeasurementError
+from eamdeploy.base.results import Run, to_dict
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from eamdeploy.errors import UsageError
-from runtimes.metadata import ArtifactMetadata, read_metadata
+from eamdeploy.base.errors import UsageError
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.metadata import ArtifactMetadata, read_metadata
 from runtimes.registry import get_runtime, runtime_for
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from devices.boards import Board, BoardRegistry
-from devices.opening import choose_boards, open_board, open_emulated, open_host
-from devices.profiles import load_profile
-from devices.transport import Transport
-from eamdeploy.errors import UsageError
+from devices.boards.profiles import load_profile
+from devices.boards.registry import Board, BoardRegistry
+from devices.session.opening import choose_boards, open_board, open_emulated, open_host
+from devices.transports.protocol import Transport
+from eamdeploy.base.errors import UsageError
 
 HOST = "host"
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import eamdeploy
-from eamdeploy.cli import config
+from eamdeploy.cli.options import config
 
 COMMANDS = (
     "describe",

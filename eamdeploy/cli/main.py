@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 
-from eamdeploy.errors import EamdeployError, MissingDependency
+from eamdeploy.base.errors import EamdeployError, MissingDependency
 
 # top-level package to the extra that brings it
 _EXTRAS = {

@@ -13,9 +13,9 @@ from typing import Any
 
 import typer
 
-from eamdeploy.atomic import atomic_write_text
+from eamdeploy.base.errors import UsageError
+from eamdeploy.base.files import atomic_write_text
 from eamdeploy.cli.app import build_app
-from eamdeploy.errors import UsageError
 
 _HEAD = """# Reference
 

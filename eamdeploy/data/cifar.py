@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from eamdeploy.errors import DataError
+from eamdeploy.base.errors import DataError
 
 FOLDERS = {"cifar-10-batches-py": 10, "cifar-100-python": 100}
 # the three globals an array needs, under the names numpy has had over the years

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from eamdeploy.errors import DataError
+from eamdeploy.base.errors import DataError
 
 
 def read_class_map(path: Path | str) -> dict[str, int | str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from eamdeploy.base.errors import DataError
 from eamdeploy.data.cifar import FOLDERS, CifarDataset
 from eamdeploy.data.class_map import output_indices
 from eamdeploy.data.dataset import ImageDataset, Relabelled
 from eamdeploy.data.folder import FolderDataset
 from eamdeploy.data.idx import IdxDataset, find_idx
-from eamdeploy.errors import DataError
 
 TRAIN_NAMES = ("train",)
 TEST_NAMES = ("test", "val", "validation", "valid")

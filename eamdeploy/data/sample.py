@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from eamdeploy.base.errors import DataError
 from eamdeploy.data.dataset import ImageDataset
 from eamdeploy.data.idx import FASHION_CLASSES, IdxDataset
-from eamdeploy.errors import DataError
 
 FOLDER = Path(__file__).parent / "fashion_mnist_sample"
 

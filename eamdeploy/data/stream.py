@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from PIL import Image
 
+from eamdeploy.base.errors import DataError
 from eamdeploy.data.dataset import ImageDataset
-from eamdeploy.errors import DataError
 
 T = TypeVar("T")
 

@@ -14,16 +14,14 @@ from typing import Any
 
 from torch import Tensor
 
-from eamdeploy.atomic import atomic_write_bytes
-from eamdeploy.errors import DataError
-from eamdeploy.networks.build import build
-from eamdeploy.networks.network import Network
-from eamdeploy.networks.rewritten import apply_rewrites
-from eamdeploy.networks.shipped import resolve_checkpoint
+from eamdeploy.base.errors import DataError
+from eamdeploy.base.files import atomic_write_bytes
+from eamdeploy.networks.architectures.build import build
+from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.checkpoint_header import KEY, SCHEMA_VERSION, read_document
+from eamdeploy.networks.layers.rewritten import apply_rewrites
 from eamdeploy.networks.spec import ArchSpec
-
-SCHEMA_VERSION = 1
-KEY = "eamdeploy"
+from eamdeploy.networks.zoo.shipped import resolve_checkpoint
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Checkpoint:
     Attributes:
         network: in evaluation mode.
         spec: its architecture.
-        preprocessing: fields of :class:`eamdeploy.preprocessing.Preprocessing`.
+        preprocessing: fields of :class:`eamdeploy.data.preprocessing.Preprocessing`.
         classes: names, in the order of the outputs.
         meta: what training or importing noted (data, top1, epochs, ...).
         sha256: of the file.
@@ -91,52 +89,6 @@ def save_checkpoint(
     content = save(tensors, metadata={KEY: json.dumps(document)})
     atomic_write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """The metadata of a checkpoint file, without its weights.
-
-    Raises:
-        DataError: when it is no checkpoint of eamdeploy.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise DataError(
-            "cannot read the checkpoint", where=path, why=_reason(path, error), hint=_IMPORT_HINT
-        ) from error
-    if KEY not in metadata:
-        raise DataError(
-            "the file holds weights but no architecture", where=path, hint="bring it in with `eamdeploy import`"
-        )
-    try:
-        document: dict[str, Any] = json.loads(metadata[KEY])
-    except json.JSONDecodeError as error:
-        raise DataError("the checkpoint's metadata is damaged", where=path, why=error) from error
-    if document.get("schema_version", 0) > SCHEMA_VERSION:
-        raise DataError("the checkpoint was written by a newer eamdeploy", where=path, hint="upgrade eamdeploy")
-    missing = {"architecture", "preprocessing", "classes"} - set(document)
-    if missing:
-        raise DataError(f"the checkpoint's metadata lacks '{min(missing)}'", where=path)
-    return document
-
-
-_IMPORT_HINT = "give a .safetensors checkpoint of eamdeploy; others come in with `eamdeploy import`"
-
-
-def _reason(path: Path, error: Exception) -> str:
-    if not path.exists():
-        return "no such file"
-    if path.is_dir():
-        return "it is a folder"
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
-        return "it is a pickled PyTorch file"
-    return f"it is truncated or not a safetensors file ({error})"
 
 
 def load_checkpoint(path_or_name: Path | str) -> Checkpoint:

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.attention import Attention
-from eamdeploy.networks.blocks import SqueezeExcite
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.network import Network
+from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.layers.attention import Attention
+from eamdeploy.networks.layers.blocks import SqueezeExcite
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from eamdeploy.networks.build import build
+from eamdeploy.networks.architectures.build import build
+from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.checkpoint import save_checkpoint
-from eamdeploy.networks.network import Network
 from eamdeploy.networks.spec import ArchSpec
 
 

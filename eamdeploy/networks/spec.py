@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from eamdeploy.errors import UsageError, did_you_mean
+from eamdeploy.base.errors import UsageError, did_you_mean
 
 ARCHITECTURES = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
 CONVOLUTIONS = ("static", "dynet", "eam")

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from eamdeploy.parity.artifacts import verify_against_artifact
 from eamdeploy.parity.check import check_parity, verify
-from eamdeploy.parity.limits import ParityLimits
-from eamdeploy.parity.report import (
+from eamdeploy.parity.report.limits import ParityLimits
+from eamdeploy.parity.report.model import (
     AttentionParity,
     BatchParity,
     Divergence,
@@ -21,7 +21,7 @@ from eamdeploy.parity.report import (
     OutputParity,
     ParityReport,
 )
-from eamdeploy.parity.rules import RULES
+from eamdeploy.parity.report.rules import RULES
 
 __all__ = [
     "RULES",

@@ -14,23 +14,23 @@ from pathlib import Path
 
 import numpy as np
 
+from eamdeploy.base.errors import UsageError
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
 from eamdeploy.data.stream import chunks
-from eamdeploy.errors import UsageError
-from eamdeploy.findings import Check, Location
-from eamdeploy.model_card import ModelCard
-from eamdeploy.parity import rules
-from eamdeploy.parity.batches import fixed_batch, run_scores
-from eamdeploy.parity.checks import flips_check, output_check
-from eamdeploy.parity.compare import compare_output, find_flips
-from eamdeploy.parity.judge import Judge
-from eamdeploy.parity.limits import ParityLimits
-from eamdeploy.parity.measure import top1_percent
-from eamdeploy.parity.report import ParityReport
-from eamdeploy.parity.rounding import Rounding
-from runtimes.metadata import read_metadata
+from eamdeploy.inference.model_card import ModelCard
+from eamdeploy.parity.compare.measure import top1_percent
+from eamdeploy.parity.compare.outputs import compare_output, find_flips
+from eamdeploy.parity.compare.rounding import Rounding
+from eamdeploy.parity.report import rules
+from eamdeploy.parity.report.checks import flips_check, output_check
+from eamdeploy.parity.report.judge import Judge
+from eamdeploy.parity.report.limits import ParityLimits
+from eamdeploy.parity.report.model import ParityReport
+from eamdeploy.parity.run.batches import fixed_batch, run_scores
+from eamdeploy.runs.findings import Check, Location
 from runtimes.protocol import RuntimeOptions, Session
+from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
 
 CHUNK = 64

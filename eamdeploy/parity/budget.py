@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eamdeploy.base.errors import UsageError
 from eamdeploy.data import ImageDataset
-from eamdeploy.errors import UsageError
-from eamdeploy.findings import Check, Location
+from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint
-from eamdeploy.parity import rules
-from eamdeploy.preprocessing import Preprocessing
+from eamdeploy.parity.report import rules
+from eamdeploy.runs.findings import Check, Location
 from export.rewrites.accuracy import compare_answers
 from export.rewrites.images import decode
 from export.rewrites.sensitivity import scores_of
-from runtimes.metadata import ArtifactMetadata
+from runtimes.readers.metadata import ArtifactMetadata
 
 
 def spent_on(metadata: ArtifactMetadata, checkpoint: Checkpoint) -> Mapping[str, Any] | None:

@@ -14,9 +14,12 @@ from typing import Any
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
 from eamdeploy.networks.checkpoint import Checkpoint
-from eamdeploy.parity import rules
 from eamdeploy.parity.budget import budget_check, find_rewritten, spent_on
-from eamdeploy.parity.checks import (
+from eamdeploy.parity.compare.locate import locate
+from eamdeploy.parity.compare.measure import Measured, measure
+from eamdeploy.parity.fit import carries_what_the_checkpoint_has, check_fit
+from eamdeploy.parity.report import rules
+from eamdeploy.parity.report.checks import (
     attention_check,
     batch_check,
     checkpoint_check,
@@ -24,16 +27,13 @@ from eamdeploy.parity.checks import (
     layer_of,
     output_check,
 )
-from eamdeploy.parity.fit import carries_what_the_checkpoint_has, check_fit
-from eamdeploy.parity.judge import is_exact
-from eamdeploy.parity.limits import ParityLimits
-from eamdeploy.parity.locate import locate
-from eamdeploy.parity.measure import Measured, measure
-from eamdeploy.parity.reference import torch_threads
-from eamdeploy.parity.report import ParityReport
-from eamdeploy.parity.run import Progress, run_both
-from runtimes.metadata import read_metadata
+from eamdeploy.parity.report.judge import is_exact
+from eamdeploy.parity.report.limits import ParityLimits
+from eamdeploy.parity.report.model import ParityReport
+from eamdeploy.parity.run.images import Progress, run_both
+from eamdeploy.parity.run.reference import torch_threads
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.metadata import read_metadata
 from runtimes.registry import get_runtime, runtime_for
 
 DEFAULT_IMAGES = 100

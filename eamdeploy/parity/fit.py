@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eamdeploy.errors import UsageError
+from eamdeploy.base.errors import UsageError
+from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import Checkpoint
-from eamdeploy.preprocessing import Preprocessing
 from runtimes.batching import image_input, input_layout
-from runtimes.metadata import ArtifactMetadata
 from runtimes.protocol import Session
+from runtimes.readers.metadata import ArtifactMetadata
 
 
 def check_fit(path: Path, session: Session, metadata: ArtifactMetadata, checkpoint: Checkpoint) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eamdeploy.base.errors import DataError
 from eamdeploy.data.dataset import ImageDataset
-from eamdeploy.errors import DataError
-from eamdeploy.preprocessing import Preprocessing
+from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.training.augment import pad_crop_flip, resized_crop_jitter
 
 Progress = Callable[[int, int], None]

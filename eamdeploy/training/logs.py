@@ -7,8 +7,8 @@ import importlib.util
 import io
 from pathlib import Path
 
-from eamdeploy.atomic import atomic_path, atomic_write_text
-from eamdeploy.errors import MissingDependency
+from eamdeploy.base.errors import MissingDependency
+from eamdeploy.base.files import atomic_path, atomic_write_text
 
 History = list[dict[str, float]]
 

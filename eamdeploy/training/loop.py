@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.data.dataset import ImageDataset
-from eamdeploy.errors import DataError, UsageError
+from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.checkpoint import save_checkpoint
-from eamdeploy.networks.network import Network
-from eamdeploy.preprocessing import Preprocessing
 from eamdeploy.training.allocator import keep_freed_memory
 from eamdeploy.training.batches import Batches
 from eamdeploy.training.logs import write_logs

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.errors import MissingDependency
+from eamdeploy.base.errors import MissingDependency
 
 
 @dataclass

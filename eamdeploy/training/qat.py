@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eamdeploy.errors import UsageError, did_you_mean
-from eamdeploy.networks.blocks import ConvBnAct, SqueezeExcite
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.inverted import InvertedResidual
-from eamdeploy.networks.network import Network
+from eamdeploy.base.errors import UsageError, did_you_mean
+from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.layers.blocks import ConvBnAct, SqueezeExcite
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.inverted import InvertedResidual
 
 PRECISIONS = ("int8",)
 FOLLOW = 0.05  # share of a batch's range in the running one

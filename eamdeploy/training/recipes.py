@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from eamdeploy.errors import UsageError, did_you_mean
+from eamdeploy.base.errors import UsageError, did_you_mean
 
 AUGMENTATIONS = ("flip", "pad-crop-flip", "resized-crop-jitter")
 

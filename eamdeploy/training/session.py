@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.errors import UsageError
+from eamdeploy.base.errors import UsageError
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.loop import TrainingOptions, TrainingResult, TrainingStep, train
 from eamdeploy.training.qat import prepare_qat
@@ -55,7 +55,7 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
     """
     import torch
 
-    from eamdeploy.networks.build import build
+    from eamdeploy.networks.architectures.build import build
     from eamdeploy.networks.checkpoint import load_checkpoint
 
     source = get_source(request.data)
@@ -75,7 +75,7 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
     if request.start is not None:
         checkpoint = load_checkpoint(request.start)
         network = checkpoint.network
-        from eamdeploy.preprocessing import Preprocessing
+        from eamdeploy.data.preprocessing import Preprocessing
 
         preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
     else:

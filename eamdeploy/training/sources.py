@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.data import ImageDataset, open_dataset
-from eamdeploy.errors import UsageError, did_you_mean
-from eamdeploy.preprocessing import Preprocessing
+from eamdeploy.data.preprocessing import Preprocessing
 
 CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

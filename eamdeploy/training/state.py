@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.atomic import atomic_write_bytes
-from eamdeploy.errors import DataError
+from eamdeploy.base.errors import DataError
+from eamdeploy.base.files import atomic_write_bytes
 
 KEY = "eamdeploy-training"
 

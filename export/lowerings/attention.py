@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eamdeploy.networks.attention import Attention
-from eamdeploy.networks.pooling import average_matrix, cells
-from eamdeploy.networks.selection import CgrMaxSelection, StaticSelection
-from export.target import Target
+from eamdeploy.networks.layers.attention import Attention
+from eamdeploy.networks.layers.pooling import average_matrix, cells
+from eamdeploy.networks.layers.selection import CgrMaxSelection, StaticSelection
+from export.planning.target import Target
 
 # pooling and the first linear layer become one matrix where it has at most this many elements (160 kB)
 FOLD_UP_TO_ELEMENTS = 40_000

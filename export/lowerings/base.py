@@ -12,10 +12,10 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.attention import Attention
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.attention import Attention
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from export.lowerings.attention import LoweredAttention
-from export.target import Target
+from export.planning.target import Target
 
 
 class ConvolutionLayer(Protocol):

@@ -6,7 +6,7 @@ a computed weight stays outside, which costs a depthwise layer a factor of five.
 kernel: the convolution then runs as fast as a static one. The price is portability: the size of a block belongs to the CPU
 (16 channels with AVX-512, 8 without), other architectures have none, and the operators are nobody's standard. So the planner
 chooses it only where the file is to be for this very host (``--device host``), and the file answers NaN where the block is
-another (:mod:`export.onnx_blocked`).
+another (:mod:`export.onnx.blocked`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import nn
 
 from export.lowerings.aggregate import AggregatedConv
 from export.lowerings.base import LayerSite, Refusal
-from export.target import Target, host_machine
+from export.planning.target import Target, host_machine
 
 BLOCKED = "blocked"
 WIDEST_BLOCK = 16

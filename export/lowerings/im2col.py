@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Refusal
 from export.lowerings.taps import shifted
-from export.target import Target
+from export.planning.target import Target
 
 # channels last: up to this many columns they are gathered by a convolution with one-hot kernels
 CONVOLVE_UP_TO_COLUMNS = 64

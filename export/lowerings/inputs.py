@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from export.lowerings.base import LayerSite, LoweredConv, Refusal
 from export.lowerings.experts import per_kernel
-from export.target import Target
+from export.planning.target import Target
 
 
 class Inputs:

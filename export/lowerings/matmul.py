@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 
 from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Refusal
-from export.target import Target
+from export.planning.target import Target
 
 # channels last: up to this many positions the map is the cheaper operand to pack
 KERNEL_LEFT_UP_TO_POSITIONS = 64

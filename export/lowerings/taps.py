@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Refusal
-from export.target import Target
+from export.planning.target import Target
 
 
 class Taps:

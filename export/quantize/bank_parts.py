@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.target import host_machine
+from export.planning.target import host_machine
 
 _PARTS = {("onnx", "x86-64"): 16, ("onnx", "aarch64"): 4, ("tflite", "x86-64"): 16}
 _LARGE = 32768  # elements of a kernel from which on it pays
@@ -38,7 +38,7 @@ def diagonal(parts: int) -> npt.NDArray[np.float32]:
 
 def machine_of(path: Path) -> str:
     """The kind of CPU that an artifact was made for; this one's where it does not say."""
-    from runtimes.metadata import read_metadata
+    from runtimes.readers.metadata import read_metadata
 
     target = read_metadata(path).raw.get("target") or {}
     return str(target.get("machine") or host_machine())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eamdeploy.errors import UsageError
-from export.quantize.onnx_quantizer import OnnxQuantizer
+from eamdeploy.base.errors import UsageError
+from export.quantize.onnx.quantizer import OnnxQuantizer
 from export.quantize.quantizer import Quantizer
-from export.quantize.tflite_quantizer import TfliteQuantizer
+from export.quantize.tflite.quantizer import TfliteQuantizer
 
 
 def open_quantizer(path: Path) -> Quantizer:

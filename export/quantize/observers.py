@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eamdeploy.errors import UsageError, did_you_mean
+from eamdeploy.base.errors import UsageError, did_you_mean
 
 METHODS = ("minmax", "percentile", "mse", "entropy")
 DEFAULT_METHOD = "mse"

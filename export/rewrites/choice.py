@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eamdeploy.errors import UsageError
-from eamdeploy.networks.blocks import ConvBnAct
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.network import Network
-from eamdeploy.networks.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
-from export.attention_stats import LayerAttention
+from eamdeploy.base.errors import UsageError
+from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.layers.blocks import ConvBnAct
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
+from export.rewrites.attention_stats import LayerAttention
 from export.rewrites.collapse import Collapse
 from export.rewrites.low_rank import LowRank
 from export.rewrites.mean_residual import MeanResidual

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.rewritten import COLLAPSE, collapsed_conv
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.rewritten import COLLAPSE, collapsed_conv
 from export.lowerings.base import LayerSite, Refusal
-from export.target import Target
+from export.planning.target import Target
 
 
 class Collapse:

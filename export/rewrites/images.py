@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eamdeploy.base.errors import DataError
 from eamdeploy.data import ImageDataset, open_labelled
 from eamdeploy.data.dataset import Subset, balanced_order, content_hash, take
-from eamdeploy.errors import DataError
-from eamdeploy.preprocessing import Preprocessing
+from eamdeploy.data.preprocessing import Preprocessing
 
 # one batch's float32 pixels; larger images come in smaller batches
 BATCH_PIXELS = 4_000_000

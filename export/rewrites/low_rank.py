@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.rewritten import LOW_RANK, LowRankConv2d
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.rewritten import LOW_RANK, LowRankConv2d
 from export.lowerings.base import LayerSite, LoweredConv, Refusal, output_size
+from export.planning.target import Target
 from export.rewrites.factors import directions, full_rank, ranked_factors
-from export.target import Target
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,17 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.errors import UsageError, did_you_mean
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.rewritten import MEAN_RESIDUAL, MeanResidualConv2d
+from eamdeploy.base.errors import UsageError, did_you_mean
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.rewritten import MEAN_RESIDUAL, MeanResidualConv2d
 from export.lowerings.aggregate import Aggregate
 from export.lowerings.base import LayerSite, LoweredConv, Lowering, Refusal
 from export.lowerings.im2col import Im2Col
 from export.lowerings.matmul import MatMul
 from export.lowerings.taps import Taps
+from export.planning.rules import preferred
+from export.planning.target import Target
 from export.rewrites.factors import directions
-from export.rules import preferred
-from export.target import Target
 
 STORAGES = ("int8", "fp16", "fp32")
 BYTES = {"int8": 1, "fp16": 2, "fp32": 4}

@@ -15,20 +15,20 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from eamdeploy.errors import UsageError, did_you_mean
-from eamdeploy.networks.network import Network
-from eamdeploy.networks.rewritten import COLLAPSE
-from export.attention_stats import LayerAttention, attention_statistics
+from eamdeploy.base.errors import UsageError, did_you_mean
+from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.layers.rewritten import COLLAPSE
 from export.lowerings.base import LayerSite
-from export.plan import plan_network
+from export.planning.plan import plan_network
+from export.planning.sites import find_sites
+from export.planning.target import Target
 from export.rewrites.accuracy import Change, compare_answers
+from export.rewrites.attention_stats import LayerAttention, attention_statistics
 from export.rewrites.choice import Choice, rewrite_network
 from export.rewrites.images import BudgetImages, LabelledImages
 from export.rewrites.path import WORTHWHILE, Step, choices_after, frontier_path, layer_steps
 from export.rewrites.sensitivity import layer_divergences, scores_of
 from export.rewrites.work import OBJECTIVES, cost
-from export.sites import find_sites
-from export.target import Target
 
 # multiplications to spend on trying each form of each layer
 PROBE_MACS = 4e9

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.network import Network
-from eamdeploy.networks.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
-from export.attention_stats import LayerAttention
+from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
 from export.lowerings.base import LayerSite
+from export.rewrites.attention_stats import LayerAttention
 from export.rewrites.choice import Choice, rewrite_layer
 from export.rewrites.factors import full_rank
 from export.rewrites.images import LabelledImages

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass
 
-from eamdeploy.networks.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
+from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
 from export.lowerings.base import LayerSite
+from export.planning.target import Target
 from export.rewrites.choice import EXACT, Choice
 from export.rewrites.mean_residual import BYTES
-from export.target import Target
 
 OBJECTIVES = ("latency", "size", "instructions")
 # operators of a lowered attention: channels, pooling, two linear layers, their activation, softmax, and their reshapes

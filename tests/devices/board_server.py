@@ -212,7 +212,7 @@ class BoardServer:
         return [process.pid for process in self.processes if process.returncode is None]
 
     def target(self, **changes):
-        from devices.ssh import SshTarget
+        from devices.transports.ssh import SshTarget
 
         settings = {
             "host": "127.0.0.1",
@@ -225,7 +225,7 @@ class BoardServer:
         return SshTarget(**(settings | changes))
 
     def transport(self, name: str = "mypi", **changes):
-        from devices.ssh import SshTransport
+        from devices.transports.ssh import SshTransport
 
         options = {key: changes.pop(key) for key in ("python", "connect_timeout_s", "silence_s") if key in changes}
         return SshTransport(name, self.target(**changes), **options)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from devices.emulated import EmulatedTransport
-from devices.profiles import load_profile
-from devices.ssh import SshTransport
+from devices.boards.profiles import load_profile
+from devices.transports.emulated import EmulatedTransport
+from devices.transports.ssh import SshTransport
 
 
 def needs_qemu() -> None:
@@ -64,10 +64,7 @@ class RunningBoard:
 
 
 def model(folder: Path, **options) -> Path:
-    import sys
-
-    sys.path.insert(0, str(Path(__file__).parents[1] / "runtimes"))
-    import tiny_models
+    from tests.runtimes import tiny_models
 
     path = folder / "my model.onnx"
     tiny_models.write_onnx(path, **options)

@@ -10,10 +10,10 @@ import threading
 
 import asyncssh
 import pytest
-from board_server import BoardServer
 
-from devices.boards import BoardRegistry
+from devices.boards.registry import BoardRegistry
 from eamdeploy.cli.main import main
+from tests.devices.board_server import BoardServer
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +180,7 @@ def test_this_machine_cannot_be_emulated(typed):
 
 
 def test_emulate_without_qemu(typed, monkeypatch, tmp_path):
-    monkeypatch.setattr("devices.emulated.tools._which", lambda name: None)
+    monkeypatch.setattr("devices.transports.emulated.tools._which", lambda name: None)
     monkeypatch.setenv("EAMDEPLOY_CACHE", str(tmp_path))
     code, out, err = typed("emulate", "pi4")
     assert code == 7

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pages import START, Block, runnable
-from running import DocsBoard, run_blocks
+
+from tests.docs.pages import START, Block, runnable
+from tests.docs.running import DocsBoard, run_blocks
 
 
 @pytest.fixture(scope="session")

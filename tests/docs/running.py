@@ -12,9 +12,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from pages import Block
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "devices"))
+from tests.docs.pages import Block
 
 ADDRESS = "192.0.2.7"
 # 5 says that this machine is too busy for a valid number, which is no fault of a page's; "# exit code 4" is a page's promise
@@ -54,7 +53,7 @@ class DocsBoard:
     """A board server on a thread of its own, and a home folder whose SSH configuration leads to it."""
 
     def __init__(self, folder: Path) -> None:
-        from board_server import BoardServer
+        from tests.devices.board_server import BoardServer
 
         self.home = folder / "home"
         self.server = BoardServer(folder / "board")

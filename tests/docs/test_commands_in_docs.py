@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pages import DOCS, PAGES, README, START, runnable
-from running import ADDRESS, run_blocks
+
+from tests.docs.pages import DOCS, PAGES, README, START, runnable
+from tests.docs.running import ADDRESS, run_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from pages import GENERATED, PAGES, README, ROOT, blocks, command_lines, spans, unfenced_commands
 
 from eamdeploy.cli.app import build_app
 from eamdeploy.cli.reference import commands, flags, main, render_reference
+from tests.docs.pages import GENERATED, PAGES, README, ROOT, blocks, command_lines, spans, unfenced_commands
 
 # what cannot be run by a test, by page: installing, the suite itself, another's data
 SHOWN_ONLY = {

@@ -48,7 +48,7 @@ class Runner:
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     """A user's repository with a checkpoint, after the export and the verification."""
-    from eamdeploy.networks.shipped import resolve_checkpoint
+    from eamdeploy.networks.zoo.shipped import resolve_checkpoint
 
     folder = tmp_path_factory.mktemp("repository")
     shutil.copy(resolve_checkpoint(SHIPPED), folder / "model.safetensors")

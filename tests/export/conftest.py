@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from eamdeploy.networks.build import build
-from eamdeploy.networks.network import Network
+from eamdeploy.networks.architectures.build import build
+from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.spec import ArchSpec
 
 NetworkMaker = Callable[..., Network]

@@ -10,11 +10,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from eamdeploy.errors import UsageError
-from eamdeploy.networks.network import Network
-from export.manifest import ManifestSource, artifact_entry, manifest_schema, read_manifest, write_manifest
-from export.plan import Plan, plan_network
-from export.target import Target
+from eamdeploy.base.errors import UsageError
+from eamdeploy.networks.architectures.network import Network
+from export.manifest.document import ManifestSource, artifact_entry, manifest_schema, read_manifest, write_manifest
+from export.planning.plan import Plan, plan_network
+from export.planning.target import Target
 
 PARITY = {"verdict": "passed", "data": "d", "images": 100, "outputs": [], "flips_above_rounding": 0}
 

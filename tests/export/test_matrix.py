@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from eamdeploy.data import embedded_sample
-from eamdeploy.exporting import ExportOptions, export_checkpoint
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.pipeline.export import ExportOptions, export_checkpoint
 
 ARCHITECTURES = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
 KINDS = (

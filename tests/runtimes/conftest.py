@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny_models
+
+from tests.runtimes import tiny_models
 
 
 @pytest.fixture

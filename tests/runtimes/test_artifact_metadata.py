@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-import tiny_models
 
-from eamdeploy.errors import UsageError
-from runtimes.metadata import read_metadata
+from eamdeploy.base.errors import UsageError
+from runtimes.readers.metadata import read_metadata
+from tests.runtimes import tiny_models
 
 
 def test_onnx_metadata_is_found_behind_the_graph(tmp_path):
@@ -52,7 +52,7 @@ def test_damaged_metadata_is_named(tmp_path):
 def test_reading_needs_neither_torch_nor_onnx(tmp_path):
     tiny_models.write_onnx(tmp_path / "m.onnx", metadata=tiny_models.metadata())
     code = (
-        "import sys; from runtimes.metadata import read_metadata; from runtimes.registry import get_runtime;"
+        "import sys; from runtimes.readers.metadata import read_metadata; from runtimes.registry import get_runtime;"
         f"read_metadata({str(tmp_path / 'm.onnx')!r}); get_runtime('onnxruntime'); get_runtime('litert');"
         "print([m for m in ('torch', 'onnx', 'onnxruntime', 'tensorflow') if m in sys.modules])"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtimes.litert_profile import parse_summary
+from runtimes.support.litert_profile import parse_summary
 
 SUMMARY = """
 ===================== Run Order =====================

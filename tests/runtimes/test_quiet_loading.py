@@ -35,7 +35,7 @@ def test_where_nothing_is_held_back_the_greeting_is_there(tflite):
 def test_anything_else_passes_in_its_order():
     code = """
 import os
-from runtimes.quiet import greetings_dropped
+from runtimes.support.quiet import greetings_dropped
 with greetings_dropped():
     os.write(2, b"ERROR: one\\nINFO: Created TensorFlow Lite XNNPACK delegate for CPU.\\nWARNING: two\\n")
     os.write(2, b"no line end")
@@ -47,7 +47,7 @@ os.write(2, b"!")
 def test_a_failure_inside_loses_nothing():
     code = """
 import os
-from runtimes.quiet import greetings_dropped
+from runtimes.support.quiet import greetings_dropped
 with greetings_dropped():
     os.write(2, b"ERROR: it is broken\\n")
     raise SystemExit(3)

@@ -5,8 +5,9 @@ import types
 
 import pytest
 
-from eamdeploy.errors import MissingDependency, UsageError
-from runtimes import litert_modules, registry
+from eamdeploy.base.errors import MissingDependency, UsageError
+from runtimes import registry
+from runtimes.support import litert_modules
 
 
 def test_an_unknown_name_gets_the_nearest_and_all_known():

@@ -4,12 +4,12 @@ import os
 
 import numpy as np
 import pytest
-import tiny_models
 
-from eamdeploy.errors import DataError, MissingDependency, UsageError
+from eamdeploy.base.errors import DataError, MissingDependency, UsageError
 from runtimes.batching import Quantization
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
+from tests.runtimes import tiny_models
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 7, "B"])

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_models
 
-from eamdeploy.errors import UsageError
+from eamdeploy.base.errors import UsageError
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.tflite_file import FULLY_CONNECTED, read_operators
+from runtimes.readers.tflite_old import needs_newer_runtime
 from runtimes.registry import get_runtime
-from runtimes.tflite_file import FULLY_CONNECTED, read_operators
-from runtimes.tflite_old import needs_newer_runtime
+from tests.runtimes import tiny_models
 
 ROOT = Path(__file__).parents[2]
 _RUN = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from eamdeploy.errors import EamdeployError
+from eamdeploy.base.errors import EamdeployError
 from runtimes import litert
 from runtimes.protocol import RuntimeOptions
 if len(sys.argv) > 4:

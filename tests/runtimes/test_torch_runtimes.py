@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from eamdeploy.errors import UsageError
+from eamdeploy.base.errors import UsageError
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
 

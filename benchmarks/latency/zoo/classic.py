@@ -108,7 +108,7 @@ def vit_base(px: int = 384) -> Tape:
 
 
 def _tokens_linear(tokens: int, cin: int, cout: int):
-    from devices.latency.records import OperatorRecord
+    from devices.latency.graph.records import OperatorRecord
 
     return OperatorRecord(
         "fc", "pointwise", part="convolution", macs=tokens * cin * cout, weights=cin * cout + cout, inputs=tokens * cin,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from devices.latency.records import OperatorRecord
+from devices.latency.graph.records import OperatorRecord
 
 
 def make_divisible(value: float, divisor: int = 8, min_value: int | None = None) -> int:

@@ -18,14 +18,14 @@ def export_network(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("artifacts")
 
     def write(conv: str = "static", lowering: str = "auto", batch: int | str = 1, **fields: object) -> Path:
-        from eamdeploy.networks.build import build
+        from eamdeploy.networks.architectures.build import build
         from eamdeploy.networks.spec import ArchSpec
-        from export.exporters import get_exporter
-        from export.lower import lower
-        from export.plan import plan_network
-        from export.request import ExportRequest
-        from export.sites import find_sites
-        from export.target import Target
+        from export.exporter.registry import get_exporter
+        from export.exporter.request import ExportRequest
+        from export.planning.lower import lower
+        from export.planning.plan import plan_network
+        from export.planning.sites import find_sites
+        from export.planning.target import Target
 
         spec = ArchSpec(
             **{"arch": "mobilenet_v1", "width": 0.25, "input_px": 32, "classes": 10, "conv": conv, **fields}

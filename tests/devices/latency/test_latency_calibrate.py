@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from devices.latency.calibrate import MeasuredRun, calibrate, calibrate_all
-from devices.latency.estimate import estimate
-from devices.latency.userstore import folder, own_calibrations
-from eamdeploy.errors import UsageError
+from devices.latency.calibrate.refit import MeasuredRun, calibrate, calibrate_all
+from devices.latency.estimate.estimate import estimate
+from devices.latency.estimate.userstore import folder, own_calibrations
+from eamdeploy.base.errors import UsageError
 
 
 def run(path: Path, ms: float, device: str = "mypi", **more: object) -> MeasuredRun:

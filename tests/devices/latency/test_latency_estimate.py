@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from devices.latency.calibration import read_calibration, shipped, write_calibration
-from devices.latency.estimate import estimate, estimate_all, estimate_features
-from devices.latency.extract import extract_features
-from eamdeploy.errors import UsageError
+from devices.latency.estimate.estimate import estimate, estimate_all, estimate_features
+from devices.latency.graph.extract import extract_features
+from devices.latency.model.calibration import read_calibration, shipped, write_calibration
+from eamdeploy.base.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_damaged_calibration_says_which(tmp_path: Path) -> None:
 def test_estimating_takes_no_torch_no_onnx_and_under_two_seconds(static: Path) -> None:
     code = (
         "import sys, json, time; t = time.process_time();"
-        "from devices.latency.estimate import estimate;"
+        "from devices.latency.estimate.estimate import estimate;"
         f"e = estimate({str(static)!r}, 'pi4', runtime='litert');"
         "heavy = [m for m in ('torch', 'onnx', 'onnxruntime', 'ai_edge_litert', 'scipy', 'matplotlib') if m in sys.modules];"
         "print(json.dumps([e.p50_ms, heavy, time.process_time() - t]))"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from devices.latency.extract import extract_features
-from eamdeploy.networks.build import build
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from devices.latency.graph.extract import extract_features
+from eamdeploy.networks.architectures.build import build
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.spec import ArchSpec
-from runtimes.metadata import read_metadata
+from runtimes.readers.metadata import read_metadata
 
 SPEC = ArchSpec(arch="mobilenet_v1", width=0.25, input_px=32, classes=10, conv="eam")
 

@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from devices.latency.extract import extract_features
-from devices.latency.onnx_reader import read_onnx
-from devices.latency.tflite_reader import read_tflite
-from eamdeploy.errors import UsageError
+from devices.latency.graph.extract import extract_features
+from devices.latency.graph.onnx_reader import read_onnx
+from devices.latency.graph.tflite_reader import read_tflite
+from eamdeploy.base.errors import UsageError
 
 
 def small_onnx(path: Path, *, shapes: bool = True, dynamic: bool = False) -> Path:

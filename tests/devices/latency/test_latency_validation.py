@@ -8,14 +8,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from devices.latency.anchors import Anchored, anchor_coverage, anchor_width, choose_anchors
-from devices.latency.groups import Group, make_groups
-from devices.latency.measurements import Conditions, family, read_rows
-from devices.latency.nested import covered, errors_without
-from devices.latency.networks import load_networks
-from devices.latency.populations import POPULATIONS, Population
-from devices.latency.rebuild import Evaluated, calibrations, evaluate_population
-from devices.latency.validation import LeftOut, coverage, leave_out, quantile
+from benchmarks.latency.fit_all import Evaluated, calibrations, evaluate_population
+from benchmarks.latency.measured_networks import load_networks
+from benchmarks.latency.nested import covered, errors_without
+from devices.latency.calibrate.anchors import Anchored, anchor_coverage, anchor_width, choose_anchors
+from devices.latency.model.groups import Group, make_groups
+from devices.latency.model.measurements import Conditions, family, read_rows
+from devices.latency.model.populations import POPULATIONS, Population
+from devices.latency.model.validation import LeftOut, coverage, leave_out, quantile
 
 
 def population(name: str) -> Population:
@@ -123,7 +123,7 @@ def test_intervals_of_exchangeable_errors_cover_nine_in_ten(rng: np.random.Gener
 
 
 def test_anchors_are_chosen_without_looking_at_latencies() -> None:
-    from devices.latency.calibrate import population_priors
+    from devices.latency.calibrate.refit import population_priors
 
     g = groups("tflite-int8")[0]
     priors = dict(population_priors("tflite-int8"))
@@ -173,7 +173,7 @@ def test_intervals_cover_nine_in_ten_over_all_calibrations(name: str) -> None:
 
 
 def test_every_shipped_calibration_reports_its_errors() -> None:
-    from devices.latency.calibration import shipped
+    from devices.latency.model.calibration import shipped
 
     assert len(shipped()) > 50
     for c in shipped():

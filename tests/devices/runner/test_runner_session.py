@@ -13,17 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from board_server import BoardServer
 
-from devices.local import LocalTransport
 from devices.runner import wire
 from devices.runner.bundle import bundle
-from devices.session import BoardSession
-from eamdeploy.errors import BoardUnreachable, MeasurementError, MissingDependency, UsageError
+from devices.session.run import BoardSession
+from devices.transports.local import LocalTransport
+from eamdeploy.base.errors import BoardUnreachable, MeasurementError, MissingDependency, UsageError
 from runtimes.protocol import RuntimeOptions
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "runtimes"))
-import tiny_models
+from tests.devices.board_server import BoardServer
+from tests.runtimes import tiny_models
 
 QUICK = {"seconds": 0.0, "min_samples": 7, "max_samples": 7, "warmup_seconds": 0.2}
 
@@ -269,10 +267,10 @@ def test_ctrl_c_leaves_nothing(tmp_path, model):
     board.mkdir()
     code = f"""
 import asyncio, sys
-sys.path[:0] = {[str(Path(__file__).parents[2] / "runtimes"), str(Path(__file__).parents[1])]!r}
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from pathlib import Path
-from devices.local import LocalTransport
-from devices.session import BoardSession
+from devices.transports.local import LocalTransport
+from devices.session.run import BoardSession
 from runtimes.protocol import RuntimeOptions
 async def main():
     transport = LocalTransport(); transport.work_root = {str(board)!r}
@@ -314,7 +312,7 @@ def test_the_bundle_is_reproducible_small_and_runs_on_python_39():
         for name in names:
             if name.endswith(".py"):
                 ast.parse(archive.read(name), name, feature_version=(3, 9))
-    assert "eamdeploy/errors.py" in names
+    assert "eamdeploy/base/errors.py" in names
     assert not any("torch" in name for name in names)
 
 

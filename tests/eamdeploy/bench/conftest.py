@@ -1,15 +1,8 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
-
-TESTS = Path(__file__).parents[2]
-for folder in ("runtimes", "devices"):
-    sys.path.insert(0, str(TESTS / folder))
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +18,7 @@ def own_folders(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
     """A tree of 3 x 40 images of 8 x 8 pixels."""
-    import tiny_models
+    from tests.runtimes import tiny_models
 
     root = tmp_path_factory.mktemp("pictures")
     generator = np.random.default_rng(3)
@@ -40,7 +33,7 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory):
     """The same network as .onnx and .tflite, with metadata; and what the two hold."""
-    import tiny_models
+    from tests.runtimes import tiny_models
 
     folder = tmp_path_factory.mktemp("artifacts")
     weights = tiny_models.write_onnx(folder / "tiny.onnx", metadata=tiny_models.metadata())
@@ -54,7 +47,7 @@ def artifacts(tmp_path_factory):
 @pytest.fixture
 def boards(tmp_path):
     """``boards(count)`` gives that many, open until the test ends."""
-    from served_boards import Boards
+    from tests.eamdeploy.bench.served_boards import Boards
 
     opened = []
 

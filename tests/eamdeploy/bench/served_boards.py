@@ -8,9 +8,8 @@ import threading
 import time
 from pathlib import Path
 
-from board_server import BoardServer
-
 from eamdeploy.bench import Target
+from tests.devices.board_server import BoardServer
 
 
 class Boards:

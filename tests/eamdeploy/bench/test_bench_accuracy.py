@@ -8,17 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tiny_models
-from board_server import BoardServer
 from PIL import Image
 
-from devices.local import LocalTransport
 from devices.runner import inference
-from devices.session import BoardSession
-from eamdeploy.bench import accuracy, expand
-from eamdeploy.bench.images import prepare_images
-from eamdeploy.errors import BoardUnreachable, DataError, MeasurementError, UsageError
-from runtimes.metadata import read_metadata
+from devices.session.run import BoardSession
+from devices.transports.local import LocalTransport
+from eamdeploy.base.errors import BoardUnreachable, DataError, MeasurementError, UsageError
+from eamdeploy.bench import expand
+from eamdeploy.bench.accuracy import measure as accuracy
+from eamdeploy.bench.accuracy.images import prepare_images
+from runtimes.readers.metadata import read_metadata
+from tests.devices.board_server import BoardServer
+from tests.runtimes import tiny_models
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_a_lost_link_costs_one_shard_and_the_rest_is_not_run_again(artifacts, ca
 def test_what_was_kept_for_other_settings_or_another_artifact_is_not_used(artifacts, pictures, tmp_path):
     from dataclasses import replace
 
-    from eamdeploy.bench.progress_store import ShardStore
+    from eamdeploy.bench.accuracy.progress_store import ShardStore
 
     case = expand([artifacts[0] / "tiny.onnx"])[0]
     images = prepare_images(case.metadata, pictures, None, case.artifact)

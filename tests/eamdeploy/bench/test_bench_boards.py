@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from served_boards import eventually, left_over
 
+from eamdeploy.base.errors import BoardUnreachable
 from eamdeploy.bench import Effort, Request, Target, bench, expand
-from eamdeploy.errors import BoardUnreachable
-from eamdeploy.store import open_store
+from eamdeploy.runs.store import open_store
+from tests.eamdeploy.bench.served_boards import eventually, left_over
 
 QUICK = Effort(runs=40)
 
@@ -157,7 +157,7 @@ def test_cooldown_waits_and_says_when_it_was_in_vain(boards, artifacts, tmp_path
 def test_a_busy_board_is_left_alone(boards, artifacts):
     """Somebody else's job holds the lock."""
     machines = boards(1)
-    from devices.lock import board_lock
+    from devices.session.lock import board_lock
 
     holding, release = threading.Event(), threading.Event()
 

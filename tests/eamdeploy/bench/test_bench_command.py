@@ -61,7 +61,7 @@ def test_the_table_says_where_every_figure_comes_from(artifacts):
 
 
 def test_an_estimate_needs_neither_a_board_nor_an_emulator(artifacts, tmp_path):
-    from devices.latency.estimate import estimate
+    from devices.latency.estimate.estimate import estimate
 
     artifact = artifacts[0] / "slower.onnx"
     expected = estimate(artifact, "pi4", "onnxruntime", threads=1)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from eamdeploy.base.errors import MissingDependency, UsageError
 from eamdeploy.bench import choose_targets, expand
 from eamdeploy.bench.measuring import round_order
-from eamdeploy.errors import MissingDependency, UsageError
 
 
 def test_every_artifact_in_every_runtime_that_takes_it_with_every_number_of_threads(artifacts):
@@ -50,7 +50,7 @@ def test_targets():
 
 
 def test_a_registered_board_is_used_for_its_profile(tmp_path):
-    from devices.boards import Board, BoardRegistry
+    from devices.boards.registry import Board, BoardRegistry
 
     registry = BoardRegistry(tmp_path / "boards.toml")
     for name in ("one", "two"):
@@ -66,7 +66,7 @@ def test_a_registered_board_is_used_for_its_profile(tmp_path):
 
 
 def test_an_estimate_contacts_nothing(tmp_path):
-    from devices.boards import Board, BoardRegistry
+    from devices.boards.registry import Board, BoardRegistry
 
     registry = BoardRegistry(tmp_path / "boards.toml")
     for name, profile in (("one", "pi4"), ("two", "pi5")):
@@ -89,7 +89,7 @@ def test_an_estimate_contacts_nothing(tmp_path):
 
 
 def test_an_unused_profile_of_the_host_cannot_be_emulated():
-    from devices.opening import open_emulated
+    from devices.session.opening import open_emulated
 
     with pytest.raises(MissingDependency, match="no emulated board"):
         open_emulated("host")

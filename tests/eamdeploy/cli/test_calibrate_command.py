@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from eamdeploy.exporting import ExportOptions, export_checkpoint
+from eamdeploy.base.results import Latency, Provenance, Run, RunVerdict
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
-from eamdeploy.results import Latency, Provenance, Run, RunVerdict
-from eamdeploy.store import open_store
+from eamdeploy.pipeline.export import ExportOptions, export_checkpoint
+from eamdeploy.runs.store import open_store
 
 
 @pytest.fixture(autouse=True)

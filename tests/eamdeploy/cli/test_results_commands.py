@@ -14,8 +14,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from eamdeploy.results import Latency, Provenance, Run, RunVerdict
-from eamdeploy.store import open_store
+from eamdeploy.base.results import Latency, Provenance, Run, RunVerdict
+from eamdeploy.runs.store import open_store
 
 
 def _run(name: str, median: float, seed: int) -> Run:
@@ -185,7 +185,7 @@ def test_a_store_of_the_future(eamdeploy: Callable[..., Any], tmp_path: Path) ->
 def test_completion_offers_runs_and_artifacts(
     eamdeploy: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from eamdeploy.cli.completion import complete_artifact, complete_run, complete_stored
+    from eamdeploy.cli.options.completion import complete_artifact, complete_run, complete_stored
 
     assert [name for name, _ in complete_run("")] == ["latest", "2026-slow", "2026-fast", "slow.onnx", "fast.onnx"]
     assert [name for name, _ in complete_run("f")] == ["fast.onnx"]

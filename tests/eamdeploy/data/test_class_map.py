@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from eamdeploy.base.errors import DataError
 from eamdeploy.data.class_map import output_indices, read_class_map
-from eamdeploy.errors import DataError
 
 NETWORK = ("cat", "dog", "fish", "owl")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from eamdeploy.errors import DataError
+from eamdeploy.base.errors import DataError
 from eamdeploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from eamdeploy.networks.random_init import random_network, write_random
 from eamdeploy.networks.spec import ArchSpec

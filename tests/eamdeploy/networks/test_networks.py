@@ -7,16 +7,16 @@ import itertools
 import pytest
 import torch
 import torch.nn.functional as F
-from timm_layers import load_cond_conv
 from torch import Tensor, nn
 
-from eamdeploy.errors import UsageError
-from eamdeploy.networks.build import build
+from eamdeploy.base.errors import UsageError
+from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.complexity import measure_complexity
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.selection import CgrMaxSelection, StaticSelection, block_bounds
 from eamdeploy.networks.random_init import random_network
-from eamdeploy.networks.selection import CgrMaxSelection, StaticSelection, block_bounds
 from eamdeploy.networks.spec import ARCHITECTURES, SELECTIONS, ArchSpec
+from tests.eamdeploy.networks.timm_layers import load_cond_conv
 
 VARIANTS = [("static", "rcr"), ("dynet", "rcr"), *(("eam", select) for select in SELECTIONS)]
 
@@ -206,13 +206,13 @@ def test_timm_cond_conv_agrees_under_the_same_routing() -> None:
 
 
 def _attention(spec: ArchSpec) -> nn.Module:
-    from eamdeploy.networks.attention import make_attention
+    from eamdeploy.networks.layers.attention import make_attention
 
     return make_attention(spec, 8, torch.Generator().manual_seed(0))
 
 
 def test_every_mixing_form_is_the_same_function_with_the_same_gradients() -> None:
-    from eamdeploy.networks import mixing
+    from eamdeploy.networks.layers import mixing
 
     geometry = mixing.Geometry((1, 1), (0, 0), (1, 1), 1)
     results = []

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eamdeploy.parity.probe_tflite import read_model, write_model
+from eamdeploy.parity.run.probe_tflite import read_model, write_model
 
 TAU = 30.0
 

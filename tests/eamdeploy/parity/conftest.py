@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from parity_artifacts import SMALL, Made, make_artifact
 
 from eamdeploy.networks.spec import ArchSpec
-from export.target import Batch
+from export.planning.target import Batch
+from tests.eamdeploy.parity.parity_artifacts import SMALL, Made, make_artifact
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ from pathlib import Path
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
-from export.exporters import get_exporter
-from export.lower import lower
-from export.plan import plan_network
-from export.request import ExportRequest
-from export.target import Batch, Target
+from export.exporter.registry import get_exporter
+from export.exporter.request import ExportRequest
+from export.planning.lower import lower
+from export.planning.plan import plan_network
+from export.planning.target import Batch, Target
 
 SMALL = ArchSpec(width=0.25, input_px=32, classes=10, seed=3)
 

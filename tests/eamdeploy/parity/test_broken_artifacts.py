@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from artifact_breaking import break_artifact
-from parity_artifacts import Made
 
 from eamdeploy.parity import check_parity
+from tests.eamdeploy.parity.artifact_breaking import break_artifact
+from tests.eamdeploy.parity.parity_artifacts import Made
 
 FORMATS = ("onnx", "tflite")
 # early, in the middle and last; depthwise and pointwise

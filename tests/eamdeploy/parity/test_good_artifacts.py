@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from artifact_breaking import break_artifact
-from parity_artifacts import SMALL, Made
 
 from eamdeploy.parity import ParityLimits, check_parity
-from eamdeploy.parity.report import ParityReport
+from eamdeploy.parity.report.model import ParityReport
+from tests.eamdeploy.parity.artifact_breaking import break_artifact
+from tests.eamdeploy.parity.parity_artifacts import SMALL, Made
 
 
 def ratio(report: ParityReport) -> float:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from artifact_breaking import break_artifact, onnx_edit
-from parity_artifacts import Made
 
-from eamdeploy.errors import UsageError
+from eamdeploy.base.errors import UsageError
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.parity import ParityLimits, check_parity
-from eamdeploy.parity.compare import compare_output, find_flips
-from eamdeploy.parity.judge import Judge
-from eamdeploy.parity.rounding import Rounding
+from eamdeploy.parity.compare.outputs import compare_output, find_flips
+from eamdeploy.parity.compare.rounding import Rounding
+from eamdeploy.parity.report.judge import Judge
+from tests.eamdeploy.parity.artifact_breaking import break_artifact, onnx_edit
+from tests.eamdeploy.parity.parity_artifacts import Made
 
 ROUNDING = Rounding(8, 2.0**-24, 1e-6, 1e-6, {}, {})
 EXACT = Judge(True, 10.0, ParityLimits(), ROUNDING)

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from parity_artifacts import SMALL
 from torch import nn
 
-from eamdeploy.networks.attention import make_attention
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.attention import make_attention
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.random_init import random_network
 from eamdeploy.networks.spec import ArchSpec
-from eamdeploy.parity.reference import ReferenceRun, run_reference
-from eamdeploy.parity.rounding import measure_rounding, undecided
-from eamdeploy.parity.widen import DepthwiseTaps, round_to_half, widen
+from eamdeploy.parity.compare.rounding import measure_rounding, undecided
+from eamdeploy.parity.run.reference import ReferenceRun, run_reference
+from eamdeploy.parity.run.widen import DepthwiseTaps, round_to_half, widen
+from tests.eamdeploy.parity.parity_artifacts import SMALL
 
 
 def noise(count: int, px: int = 32, seed: int = 0) -> np.ndarray:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from artifact_breaking import break_artifact
-from parity_artifacts import Made
 
 from eamdeploy.cli.main import main
 from eamdeploy.networks.random_init import write_random
+from tests.eamdeploy.parity.artifact_breaking import break_artifact
+from tests.eamdeploy.parity.parity_artifacts import Made
 
 LAYER = "blocks.4.pointwise.conv"
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from eamdeploy.networks.build import build
+from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.parallel import make_parallel
 

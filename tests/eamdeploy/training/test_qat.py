@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from eamdeploy.base.errors import UsageError
 from eamdeploy.data import open_dataset
-from eamdeploy.errors import UsageError
-from eamdeploy.exporting import ExportOptions, card_of, export_checkpoint
-from eamdeploy.networks.build import build
+from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.checkpoint import load_checkpoint
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.spec import ArchSpec
-from eamdeploy.preprocessing import Preprocessing
-from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
+from eamdeploy.pipeline.export import ExportOptions, card_of, export_checkpoint
+from eamdeploy.pipeline.quantize.run import QuantizeOptions, quantize_artifact
 from eamdeploy.training.qat import FakeQuantDynamicConv2d, FakeQuantMap, prepare_qat, ranges_of, restore_ranges
 from eamdeploy.training.session import TrainingResult, run_training
 from tests.eamdeploy.training.runs import SPEC, request

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from eamdeploy.errors import DataError, UsageError
+from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.recipes import RECIPES, get_recipe

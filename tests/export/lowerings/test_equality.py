@@ -9,12 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eamdeploy.networks.attention import Attention
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.selection import CgrMaxSelection, StaticSelection
+from eamdeploy.networks.layers.attention import Attention
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.selection import CgrMaxSelection, StaticSelection
 from export.lowerings.base import LayerSite
-from export.lowerings.registry import BUILTIN, get_lowering
-from export.target import Target
+from export.planning.target import Target
+from export.registry import BUILTIN, get_lowering
 
 TARGETS = (
     Target("onnxruntime", batch=1),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from eamdeploy.errors import UsageError
-from eamdeploy.networks.network import Network
+from eamdeploy.base.errors import UsageError
+from eamdeploy.networks.architectures.network import Network
 from export.lowerings.base import LayerSite
-from export.lowerings.registry import BUILTIN, get_lowering, lowering_names
-from export.sites import find_sites
-from export.target import Target
+from export.planning.sites import find_sites
+from export.planning.target import Target
+from export.registry import BUILTIN, get_lowering, lowering_names
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tiny_network import PREPROCESSING, TinyFiles, export_tiny, train_tiny
 
 from eamdeploy.data import embedded_sample
-from eamdeploy.model_card import ModelCard
+from eamdeploy.inference.model_card import ModelCard
+from tests.export.quantize.tiny_network import PREPROCESSING, TinyFiles, export_tiny, train_tiny
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_network import TinyFiles, images
 
 from export.quantize import bank_parts
 from export.quantize.bank_parts import cut, diagonal, machine_of, parts_for
 from export.quantize.formats import open_quantizer
-from export.quantize.tflite_model import TfliteModel
+from export.quantize.tflite.model import TfliteModel
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import runtime_for
+from tests.export.quantize.tiny_network import TinyFiles, images
 
 
 @given(seed=st.integers(0, 2**31), kernels=st.integers(1, 6), parts=st.integers(1, 16), columns=st.integers(1, 9))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from test_foreign import residual_classifier
-from tiny_network import TinyFiles
 
 from eamdeploy.cli.main import main
 from eamdeploy.data import embedded_sample
+from tests.export.quantize.test_foreign import residual_classifier
+from tests.export.quantize.tiny_network import TinyFiles
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -10,13 +10,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.main import main
 from eamdeploy.data import embedded_sample
-from eamdeploy.errors import UsageError
-from eamdeploy.foreign import foreign_card
-from eamdeploy.model_card import read_card
-from eamdeploy.preprocessing import Preprocessing
-from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
+from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.inference.foreign import foreign_card
+from eamdeploy.inference.model_card import read_card
+from eamdeploy.pipeline.quantize.run import QuantizeOptions, quantize_artifact
 from export.quantize.formats import open_quantizer
 
 PREPROCESSING = Preprocessing(size=28, mean=(0.286,), std=(0.353,), channels=1)

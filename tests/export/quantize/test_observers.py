@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eamdeploy.errors import UsageError
+from eamdeploy.base.errors import UsageError
 from export.quantize.observers import BINS, METHODS, Observer
 from export.quantize.scales import affine
 

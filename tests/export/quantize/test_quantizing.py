@@ -13,24 +13,24 @@ import onnx
 import pytest
 import torch
 from PIL import Image
-from tiny_network import TinyFiles, export_tiny, images
 
-import eamdeploy.quantizing as quantizing
+import eamdeploy.pipeline.quantize.run as quantizing
+from eamdeploy.base.errors import DataError, ParityError, UsageError
 from eamdeploy.data import embedded_sample
 from eamdeploy.data.dataset import Subset, balanced_order
-from eamdeploy.errors import DataError, ParityError, UsageError
-from eamdeploy.exporting import ExportOptions, card_of, export_checkpoint
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
-from eamdeploy.quantizing import QuantizeOptions, quantize_artifact
-from export.manifest import manifest_schema, read_manifest
+from eamdeploy.pipeline.export import ExportOptions, card_of, export_checkpoint
+from eamdeploy.pipeline.quantize.run import QuantizeOptions, quantize_artifact
+from export.manifest.document import manifest_schema, read_manifest
 from export.quantize.formats import open_quantizer
 from export.quantize.quantizer import Images, Written
-from export.quantize.tflite_model import TfliteModel
-from runtimes.metadata import read_metadata
+from export.quantize.tflite.model import TfliteModel
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
+from tests.export.quantize.tiny_network import TinyFiles, export_tiny, images
 
 
 def halves() -> tuple[Subset, Subset]:
@@ -99,7 +99,7 @@ def test_banks_are_stored_in_eight_bits_and_no_float_copy_is_left(tiny: TinyFile
 
 def damaged(tiny: TinyFiles, folder: Path, fmt: str) -> Path:
     """The same function, but one channel of the first map a thousand times larger than the others: no int8 code serves both."""
-    from export.fold import fold_batchnorm
+    from export.lowerings.fold import fold_batchnorm
 
     network = fold_batchnorm(tiny.network)
     with torch.no_grad():
@@ -253,7 +253,7 @@ def test_other_classes_are_judged_by_the_best_class(tiny: TinyFiles, tmp_path: P
 
 
 def test_the_artifact_on_disk_gives_the_top1_that_was_reported(tiny: TinyFiles, tmp_path: Path) -> None:
-    from eamdeploy.accuracy import evaluate
+    from eamdeploy.inference.evaluate import evaluate
 
     seen, checked = halves()
     made = quantize_artifact(

@@ -9,10 +9,9 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_network import TinyFiles, images
 
 from export.quantize.formats import open_quantizer
-from export.quantize.onnx_calibrate import session
+from export.quantize.onnx.calibrate import session
 from export.quantize.scales import (
     ALPHA_STEPS,
     LIMIT,
@@ -22,8 +21,9 @@ from export.quantize.scales import (
     rounding_margin,
     tensor_scale,
 )
-from export.quantize.tflite_calibrate import interpreter
-from export.quantize.tflite_model import TfliteModel
+from export.quantize.tflite.calibrate import interpreter
+from export.quantize.tflite.model import TfliteModel
+from tests.export.quantize.tiny_network import TinyFiles, images
 
 sizes = st.tuples(st.integers(1, 8), st.integers(1, 6), st.integers(1, 12))
 
@@ -126,7 +126,7 @@ def test_litert_computes_the_kernel_of_the_emulation(tiny: TinyFiles, tmp_path: 
 
 
 def test_an_infinite_activation_is_refused(tiny: TinyFiles) -> None:
-    from eamdeploy.errors import UsageError
+    from eamdeploy.base.errors import UsageError
 
     quantizer = open_quantizer(tiny.paths["onnx"])
     broken = images(2)

@@ -12,18 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eamdeploy.data import embedded_sample
-from eamdeploy.model_card import ModelCard
-from eamdeploy.networks.attention import Attention
-from eamdeploy.networks.blocks import ConvBnAct
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.selection import StaticSelection
-from eamdeploy.preprocessing import Preprocessing
-from export.exporters import get_exporter
-from export.lower import lower
-from export.plan import plan_network
-from export.reference import convolution_layers
-from export.request import ExportRequest
-from export.target import Target
+from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.inference.model_card import ModelCard
+from eamdeploy.networks.layers.attention import Attention
+from eamdeploy.networks.layers.blocks import ConvBnAct
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.selection import StaticSelection
+from export.exporter.reference import convolution_layers
+from export.exporter.registry import get_exporter
+from export.exporter.request import ExportRequest
+from export.planning.lower import lower
+from export.planning.plan import plan_network
+from export.planning.target import Target
 
 PREPROCESSING = Preprocessing(size=28, mean=(0.286,), std=(0.353,), channels=1)
 SHAPE = (1, 28, 28)

@@ -8,9 +8,9 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from eamdeploy.networks.attention import Attention
-from eamdeploy.networks.dynamic_conv import DynamicConv2d
-from export.attention_stats import normalised_mean
+from eamdeploy.networks.layers.attention import Attention
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from export.rewrites.attention_stats import normalised_mean
 
 SIZE = 6
 

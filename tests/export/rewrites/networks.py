@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from eamdeploy.networks.network import Network
+from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.random_init import random_network
 from eamdeploy.networks.spec import ArchSpec
 

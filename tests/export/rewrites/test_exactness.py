@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.attention_stats import effective_rank, kernel_bound, layer_attention
 from export.lowerings.base import LayerSite
+from export.planning.target import Target
+from export.rewrites.attention_stats import effective_rank, kernel_bound, layer_attention
 from export.rewrites.collapse import Collapse
 from export.rewrites.factors import directions, factor_bound, full_rank, ranked_factors
 from export.rewrites.low_rank import LowRank
 from export.rewrites.mean_residual import MeanResidual
-from export.target import Target
 from tests.export.rewrites.layers import SIZE, Case, cases, make_layer
 
 EVERY = settings(max_examples=60, deadline=None)

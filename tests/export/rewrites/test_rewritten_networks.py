@@ -11,18 +11,18 @@ import onnxruntime
 import pytest
 import torch
 
-from eamdeploy.errors import DataError, UsageError
-from eamdeploy.networks.attention import Attention
+from eamdeploy.base.errors import DataError, UsageError
+from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.checkpoint import load_checkpoint, save_checkpoint
-from eamdeploy.networks.network import Network
-from eamdeploy.networks.rewritten import apply_rewrites
-from export.attention_stats import attention_statistics
-from export.lower import lower
-from export.onnx_exporter import OnnxExporter
-from export.plan import plan_network
-from export.request import ExportRequest
+from eamdeploy.networks.layers.attention import Attention
+from eamdeploy.networks.layers.rewritten import apply_rewrites
+from export.exporter.request import ExportRequest
+from export.onnx.exporter import OnnxExporter
+from export.planning.lower import lower
+from export.planning.plan import plan_network
+from export.planning.target import Target
+from export.rewrites.attention_stats import attention_statistics
 from export.rewrites.choice import Choice, rewrite_network
-from export.target import Target
 from tests.export.rewrites.networks import PX, SHAPE, images, moving_network, settle
 
 FORMS = {

@@ -8,16 +8,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eamdeploy.errors import UsageError
-from eamdeploy.networks.network import Network
-from eamdeploy.preprocessing import Preprocessing
-from export.attention_stats import attention_statistics
+from eamdeploy.base.errors import UsageError
+from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.networks.architectures.network import Network
+from export.planning.target import Target
 from export.rewrites.accuracy import Change, compare_answers
+from export.rewrites.attention_stats import attention_statistics
 from export.rewrites.choice import Choice, rewrite_network
 from export.rewrites.images import BudgetImages, LabelledImages
 from export.rewrites.search import Spending, spend
 from export.rewrites.sensitivity import divergence, scores_of
-from export.target import Target
 from tests.export.rewrites.networks import PX, SHAPE, moving_network
 
 PREPROCESSING = Preprocessing(PX, None, (0.5,) * 3, (0.25,) * 3, 3)

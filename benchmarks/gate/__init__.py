@@ -1,0 +1,1 @@
+"""How often the gate raises a false alarm, measured."""

@@ -1,0 +1,222 @@
+"""From measurements to calibration files: fit everything, test everything, write what the package ships.
+
+`python -m benchmarks.latency.rebuild` is the command; this is the library function behind it. Nothing here looks at a
+board's or a model's name other than to group rows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.latency.measured_networks import load_networks
+from benchmarks.latency.nested import covered, enough_of_its_own, errors_without
+from devices.latency.calibrate.anchors import Anchored, anchor_coverage, anchor_width, hold_out_boards
+from devices.latency.model.calibration import Calibration, from_group, write_calibration
+from devices.latency.model.groups import Group, Priors, fit_priors, make_groups
+from devices.latency.model.measurements import Conditions, Row
+from devices.latency.model.populations import POPULATIONS, Population
+from devices.latency.model.transfer import board_factor, runtime_factor, thread_factor
+from devices.latency.model.validation import (
+    OWN_SCORES_FROM,
+    LeftOut,
+    coverage,
+    leave_out,
+    quantile,
+)
+from eamdeploy.base.files import atomic_write_text
+
+SHIPPED_FROM = 4  # networks a calibration needs to be shipped
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One population with everything that was tested on it.
+
+    Attributes:
+        by_network, by_family: every measurement predicted without its network, without its family.
+        without: for each family the others' errors, from fits that saw neither.
+        by_board: boards known by two networks.
+    """
+
+    population: Population
+    groups: list[Group]
+    priors: Priors
+    by_network: list[LeftOut]
+    by_family: list[LeftOut]
+    without: dict[str, list[LeftOut]]
+    by_board: dict[Conditions, Anchored]
+
+
+def evaluate_population(rows: Sequence[Row], population: Population) -> Evaluated | None:
+    """Fit and test one population; None where no calibration of it has enough networks."""
+    groups = [g for g in make_groups(rows, load_networks(), population) if len(g.networks) >= SHIPPED_FROM]
+    if not groups:
+        return None
+    return Evaluated(
+        population,
+        groups,
+        fit_priors(groups, population),
+        leave_out(groups, population, "network"),
+        leave_out(groups, population, "family"),
+        errors_without(groups, population),
+        hold_out_boards(groups, population),
+    )
+
+
+def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list[Evaluated]:
+    """Write `calibrations/*.json`, `priors.json` and `transfers.json` under `out`; returns all tests for the report."""
+    known = load_networks()
+    unknown = {row.network[0] for row in rows if row.network not in known}
+    if unknown:
+        note(f"left out, operators not known: {', '.join(sorted(unknown))}")
+    tested = []
+    for population in POPULATIONS:
+        done = evaluate_population(rows, population)
+        if done is not None:
+            tested.append(done)
+            note(f"{population.name}: {len(done.groups)} calibrations")
+    write_all(tested, out)
+    return tested
+
+
+def write_all(tested: Sequence[Evaluated], out: Path) -> None:
+    """Write what the package ships, and remove calibrations that are no longer made."""
+    written = set()
+    for t in tested:
+        for calibration in calibrations(t):
+            written.add(write_calibration(calibration, out / "calibrations").name)
+    for stale in (out / "calibrations").glob("*.json"):
+        if stale.name not in written:
+            stale.unlink()
+    priors = {t.population.name: {s: _prior_dict(p) for s, p in t.priors.items()} for t in tested}
+    widths = {t.population.name: _pooled_widths(t) for t in tested}
+    _write(out / "priors.json", {"schema_version": 1, "priors": priors, "widths": widths})
+    _write(out / "transfers.json", {"schema_version": 1, **_transfers([g for t in tested for g in t.groups])})
+
+
+def calibrations(t: Evaluated) -> list[Calibration]:
+    """The calibrations of one population, each with its own tests."""
+    out = []
+    models = {g.conditions: g.model(t.priors) for g in t.groups}
+    for g in t.groups:
+        one, family = _of(g, t.by_network), _of(g, t.by_family)
+        near = one if len(one) >= OWN_SCORES_FROM else t.by_network
+        far = family if enough_of_its_own(family) else t.by_family
+        inside = covered(family, t.without) if family else []
+        tests: dict[str, Any] = {
+            "leave_network_out": summary(one, coverage(one, "network")),
+            "leave_family_out": summary(family, float(np.mean(inside)) if inside else math.nan)
+            | {
+                "coverage90_by_others_percent": _percent(coverage(family, "family")),
+                "families": _by_family(family),
+            },
+            "repeated_percent": repeated(g),
+        }
+        if anchored := t.by_board.get(g.conditions):
+            tests["board_held_out"] = {
+                "anchors": ["-".join(x for x in network if x) for network in anchored.anchors],
+                **summary(anchored.results, math.nan),
+                "coverage90_percent": anchor_coverage(g.conditions, t.by_board),
+            }
+        out.append(
+            from_group(
+                g,
+                models[g.conditions],
+                quantile(r.score for r in near),
+                quantile(r.score for r in far),
+                network_error=quantile(r.log_error for r in near),
+                family_error=quantile(r.log_error for r in far),
+                tests=tests,
+                prior=t.population.name,
+            )
+        )
+    return out
+
+
+def summary(results: Sequence[LeftOut], inside: float) -> dict[str, float | int | None]:
+    """Errors in percent; `inside` is the share of intervals that held."""
+    if not results:
+        return {"n": 0}
+    errors = np.array([100 * r.error for r in results])
+    return {
+        "n": len(errors),
+        "mean_abs_percent": round(float(np.abs(errors).mean()), 2),
+        "median_abs_percent": round(float(np.median(np.abs(errors))), 2),
+        "within_10_percent": round(100 * float(np.mean(np.abs(errors) <= 10)), 1),
+        "bias_percent": round(float(errors.mean()), 2),
+        "worst_percent": round(float(errors[np.argmax(np.abs(errors))]), 1),
+        "coverage90_percent": _percent(inside),
+    }
+
+
+def _percent(share: float) -> float | None:
+    return None if math.isnan(share) else round(100 * share, 1)
+
+
+def repeated(g: Group) -> float | None:
+    """How far a publisher's repeated measurements of one network are apart, in percent of the larger, on average."""
+    apart = [100 * (1 - math.exp(min(r) - max(r))) for r in g.runs if len(r) > 1]
+    return round(float(np.mean(apart)), 2) if apart else None
+
+
+def _of(g: Group, results: Sequence[LeftOut]) -> list[LeftOut]:
+    return [r for r in results if r.conditions == g.conditions]
+
+
+def _by_family(results: Sequence[LeftOut]) -> dict[str, dict[str, float | int]]:
+    out = {}
+    for name in sorted({r.family for r in results}):
+        errors = [100 * r.error for r in results if r.family == name]
+        out[name] = {
+            "n": len(errors),
+            "mean_abs_percent": round(float(np.mean(np.abs(errors))), 2),
+            "bias_percent": round(float(np.mean(errors)), 2),
+        }
+    return out
+
+
+def _pooled_widths(t: Evaluated) -> dict[str, Any]:
+    anchored = anchor_width(t.by_board)
+    return {
+        "in_family": round(quantile(r.score for r in t.by_network), 4),
+        "out_of_family": round(quantile(r.score for r in t.by_family), 4) if t.by_family else None,
+        "two_anchors": anchored and {"spreads": round(anchored.by_spread, 4), "error": round(anchored.plain, 4)},
+    }
+
+
+def _prior_dict(prior: tuple[tuple[str, ...], Any]) -> dict[str, dict[str, float]]:
+    terms, values = prior
+    return {
+        "mu": {t: round(float(v), 5) for t, v in zip(terms, values.mu, strict=True)},
+        "tau": {t: round(float(v), 5) for t, v in zip(terms, values.tau, strict=True)},
+    }
+
+
+def _transfers(groups: list[Group]) -> dict[str, Any]:
+    cpu = [g for g in groups if g.conditions.processor == "cpu"]
+    by_kind = {
+        kind: [g for g in cpu if (g.conditions.precision == "int8") == (kind == "int8")] for kind in ("float", "int8")
+    }
+    factors: dict[str, Any] = {"board": {}, "runtime": {}, "threads": {}}
+    for kind, some in by_kind.items():
+        for alike in ("same core and count", "same core", "other core"):
+            if factor := board_factor(some, alike):
+                factors["board"].setdefault(kind, {})[alike] = factor.to_dict()
+        if factor := runtime_factor(some):
+            factors["runtime"][kind] = factor.to_dict()
+    for cores in (4, 6, 8, 12):
+        if factor := thread_factor(cpu, cores):
+            factors["threads"][str(cores)] = factor.to_dict()
+    return factors
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    atomic_write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")

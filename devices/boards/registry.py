@@ -1,0 +1,167 @@
+"""The user's own boards, in one file that people may edit too."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from devices.boards.profiles import load_profile
+from devices.transports.ssh.target import SshTarget
+from eamdeploy.base.errors import UsageError, did_you_mean
+from eamdeploy.base.files import atomic_write_text
+
+EMULATED_HOST = "emulated"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_HEADER = "# The boards that eamdeploy knows; written by `eamdeploy devices add`, may be edited.\n"
+_LOCK_WAIT_S = 10
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board of the user's.
+
+    Attributes:
+        name: what ``--board`` takes.
+        profile: what kind of board it is.
+        host: ``user@host:port`` or an alias of the SSH configuration; ``emulated`` for an emulated one.
+        identity: private key file; None leaves it to the agent and the SSH configuration.
+        jump: ``user@host:port`` to go through.
+        host_key: the only host key accepted, ``ssh-ed25519 AAAA…``; None leaves it to the user's known_hosts.
+        python: the Python to use on the board; None is its ``python3``.
+    """
+
+    name: str
+    profile: str
+    host: str
+    identity: str | None = None
+    jump: str | None = None
+    host_key: str | None = None
+    python: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise UsageError(f"'{self.name}' cannot be a board's name", hint="use letters, digits, '.', '_' and '-'")
+        load_profile(self.profile)
+        if not self.emulated:
+            SshTarget.parse(self.host)
+
+    @property
+    def emulated(self) -> bool:
+        """Whether it is an emulated board."""
+        return self.host == EMULATED_HOST
+
+    @property
+    def target(self) -> SshTarget:
+        """Where it is."""
+        identity = Path(self.identity).expanduser() if self.identity else None
+        return replace(SshTarget.parse(self.host), identity=identity, jump=self.jump, host_key=self.host_key)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+class BoardRegistry:
+    """The file of boards; every change is written at once, and two processes may change it at a time."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Use ``path``, else ``EAMDEPLOY_BOARDS``, else ``boards.toml`` in the user's configuration folder."""
+        self.path = path or _default_path()
+
+    def boards(self) -> tuple[Board, ...]:
+        """All boards, by name.
+
+        Raises:
+            UsageError: the file cannot be understood; the message says which entry.
+        """
+        try:
+            document = tomllib.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UsageError("the file of boards cannot be read", where=self.path, why=error) from error
+        entries = document.get("boards", {})
+        if set(document) - {"boards"} or not isinstance(entries, dict):
+            raise UsageError("the file of boards is not as expected", where=self.path, hint="one [boards.NAME] each")
+        return tuple(self._board(name, entry) for name, entry in sorted(entries.items()))
+
+    def get(self, name: str) -> Board:
+        """The board called ``name``.
+
+        Raises:
+            UsageError: there is none.
+        """
+        boards = {board.name: board for board in self.boards()}
+        if name not in boards:
+            hint = did_you_mean(name, boards) if boards else "add it with: eamdeploy devices add"
+            raise UsageError(f"no board is called '{name}'", where=self.path, hint=hint)
+        return boards[name]
+
+    def check_free(self, name: str) -> None:
+        """Raise `UsageError` when a board is already called so."""
+        if any(board.name == name for board in self.boards()):
+            hint = f"remove it first (eamdeploy devices remove {name}), or choose another name"
+            raise UsageError(f"a board is already called '{name}'", where=self.path, hint=hint)
+
+    def add(self, board: Board, *, replace_existing: bool = False) -> None:
+        """Keep a board.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+        with self._locked():
+            if not replace_existing:
+                self.check_free(board.name)
+            self._write({known.name: known for known in (*self.boards(), board)})
+
+    def remove(self, name: str) -> Board:
+        """Forget a board and return what it was.
+
+        Raises:
+            UsageError: there is none of this name.
+        """
+        with self._locked():
+            removed = self.get(name)
+            self._write({board.name: board for board in self.boards() if board.name != name})
+        return removed
+
+    def _board(self, name: str, entry: object) -> Board:
+        known = {item.name for item in fields(Board)} - {"name"}
+        if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
+            raise UsageError("a board's entry must hold texts only", where=f"{self.path}, boards.{name}")
+        for key in entry:
+            if key not in known:
+                raise UsageError(
+                    f"'{key}' is unknown", where=f"{self.path}, boards.{name}", hint=did_you_mean(key, known)
+                )
+        missing = {"profile", "host"} - entry.keys()
+        if missing:
+            raise UsageError(f"'{min(missing)}' is missing", where=f"{self.path}, boards.{name}")
+        return Board(name=name, **entry)
+
+    def _write(self, boards: dict[str, Board]) -> None:
+        lines = [_HEADER]
+        for name, board in sorted(boards.items()):
+            lines.append(f"\n[boards.{json.dumps(name)}]\n")
+            values = {key: value for key, value in board.to_dict().items() if key != "name" and value is not None}
+            # a JSON string without \u escapes for letters is a TOML string
+            lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
+        atomic_write_text(self.path, "".join(lines))
+
+    def _locked(self) -> Any:
+        import filelock
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(self.path.with_suffix(".lock"), timeout=_LOCK_WAIT_S)
+
+
+def _default_path() -> Path:
+    import platformdirs
+
+    chosen = os.environ.get("EAMDEPLOY_BOARDS")
+    return Path(chosen) if chosen else platformdirs.user_config_path("eamdeploy") / "boards.toml"

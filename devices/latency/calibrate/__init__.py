@@ -1,0 +1,1 @@
+"""Fits the latency model to the user's own measurements."""

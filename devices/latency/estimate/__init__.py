@@ -1,0 +1,1 @@
+"""Estimates latency without the board from the nearest calibration."""

@@ -1,0 +1,113 @@
+"""Where an estimated latency goes: per operator from the fitted costs, summed by layer and by part.
+
+The operators' times are scaled together to the prediction. Two corrections follow: float operators inside an int8
+artifact cost what they cost in float, where the same board and runtime were measured in float too, and reading a
+kernel bank cannot take less than its bytes at the board's memory bandwidth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.latency.graph.records import ArtifactFeatures
+from devices.latency.model.calibration import Calibration
+from devices.latency.model.hardware import Board
+from devices.latency.model.terms import term_matrix
+
+Array = npt.NDArray[np.float64]
+PARTS = ("convolution", "depthwise", "aggregation", "attention", "classifier", "other", "overhead")
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """One layer's share; `parts_ms` says of what."""
+
+    layer: str
+    ms: float
+    macs: int
+    operators: int
+    parts_ms: dict[str, float]
+
+    def scaled(self, factor: float) -> LayerTime:
+        """On another board."""
+        return replace(self, ms=self.ms * factor, parts_ms={k: v * factor for k, v in self.parts_ms.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, rounded."""
+        rounded = {k: round(v, 5) for k, v in self.parts_ms.items()}
+        return asdict(self) | {"ms": round(self.ms, 5), "parts_ms": rounded}
+
+
+def breakdown(
+    features: ArtifactFeatures,
+    calibration: Calibration,
+    known: Sequence[Calibration],
+    log_ms: float,
+    board: Board | None,
+    precision: str,
+) -> tuple[list[LayerTime], dict[str, float], float]:
+    """(layers, parts, total milliseconds) on the calibration's own board."""
+    records = features.records
+    terms = term_matrix(records)
+    times, overheads = calibration.model.operator_ms(terms)
+    factor = math.exp(log_ms) / float(times.sum())
+    times, overheads = times * factor, overheads * factor
+    if precision == "int8":
+        times, overheads = _float_operators(features, calibration, known, terms, times, overheads)
+    if board is not None and board.read_bytes_per_ms:
+        read = np.array([r.weight_bytes if r.kind == "aggregation" else 0 for r in records]) / board.read_bytes_per_ms
+        times = np.maximum(times, read + overheads)
+    parts = dict.fromkeys(PARTS, 0.0)
+    layers: dict[str, LayerTime] = {}
+    for record, time, overhead in zip(records, times, overheads, strict=True):
+        parts[record.part] += float(time - overhead)
+        parts["overhead"] += float(overhead)
+        name = record.layer or record.op
+        at = layers.get(name, LayerTime(name, 0.0, 0, 0, {}))
+        inside = dict(at.parts_ms)
+        inside[record.part] = inside.get(record.part, 0.0) + float(time - overhead)
+        inside["overhead"] = inside.get("overhead", 0.0) + float(overhead)
+        layers[name] = LayerTime(name, at.ms + float(time), at.macs + record.macs, at.operators + 1, inside)
+    return list(layers.values()), parts, float(times.sum())
+
+
+def _float_operators(
+    features: ArtifactFeatures,
+    calibration: Calibration,
+    known: Sequence[Calibration],
+    terms: Array,
+    times: Array,
+    overheads: Array,
+) -> tuple[Array, Array]:
+    """Replace the times of float operators by the float calibration's.
+
+    A file whose every operator is float was exported before quantization and is estimated as if quantized.
+    """
+    is_float = np.array([r.element_bytes > 1 for r in features.records])
+    if is_float.all() or not is_float.any():
+        return times, overheads
+    c = calibration.conditions
+    twin = next(
+        (
+            k
+            for k in known
+            if k.origin == calibration.origin
+            and k.conditions.precision == "fp32"
+            and (k.conditions.board, k.conditions.runtime, k.conditions.version, k.conditions.threads)
+            == (c.board, c.runtime, c.version, c.threads)
+        ),
+        None,
+    )
+    if twin is None:
+        return times, overheads
+    # levelled as the whole network would be in float
+    whole = math.exp(float(twin.model.predict(terms.sum(0, keepdims=True)).log_ms[0]))
+    float_times, float_overheads = twin.model.operator_ms(terms)
+    level = whole / float(float_times.sum())
+    return np.where(is_float, float_times * level, times), np.where(is_float, float_overheads * level, overheads)

@@ -1,0 +1,1 @@
+"""Reads an artifact's operators and turns them into cost records."""

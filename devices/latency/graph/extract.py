@@ -1,0 +1,44 @@
+"""An artifact file's operator list: `extract_features("model.tflite")`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from devices.latency.graph.classify import classify
+from devices.latency.graph.onnx_reader import read_onnx
+from devices.latency.graph.records import ArtifactFeatures
+from devices.latency.graph.tflite_reader import read_tflite
+from eamdeploy.base.errors import UsageError
+from runtimes.readers.metadata import read_metadata
+
+
+def extract_features(path: Path | str) -> ArtifactFeatures:
+    """Read the operators of an .onnx or .tflite artifact; dynamic layers are counted as they were lowered.
+
+    Needs neither torch, nor onnx, nor a runtime.
+
+    Raises:
+        UsageError: no such file, no such format, a damaged file, or one without an operator that computes.
+    """
+    file = Path(path)
+    metadata = read_metadata(file)
+    graph = read_onnx(file) if metadata.format == "onnx" else read_tflite(file)
+    layers = [str(entry["layer"]) for entry in metadata.plan if "layer" in entry]
+    records = classify(graph, layers)
+    if not any(r.macs for r in records):
+        raise UsageError("the artifact has no operator that computes", where=file, hint="is it a whole network?")
+    return ArtifactFeatures(
+        name=metadata.name or file.stem,
+        format=metadata.format,
+        precision=metadata.precision if metadata.precision in ("fp32", "fp16", "int8") else _precision(records),
+        records=records,
+        input_px=graph.input_px,
+        lowerings=tuple(sorted({str(entry.get("lowering", "?")) for entry in metadata.plan})),
+        family=str((metadata.architecture or {}).get("arch", "")),
+    )
+
+
+def _precision(records: tuple) -> str:  # type: ignore[type-arg]
+    """int8 where most arithmetic is: a foreign artifact doesn't say."""
+    total = sum(r.macs for r in records)
+    return "int8" if sum(r.macs for r in records if r.element_bytes == 1) > total / 2 else "fp32"

@@ -1,0 +1,106 @@
+"""Measurements joined with the networks' terms: what a fit and its tests work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.latency.model.fitting import Prior, Sample, fit_population, run_weights
+from devices.latency.model.measurements import Conditions, Network, Row, family, group
+from devices.latency.model.model import Model, fit_model
+from devices.latency.model.populations import Population
+from devices.latency.model.terms import PRIOR, PRIOR_SCALE, STRUCTURES, select, structure_terms
+
+Array = npt.NDArray[np.float64]
+POOLED_FROM = 8  # networks a calibration needs to take part in estimating a population's costs
+Priors = dict[str, tuple[tuple[str, ...], Prior]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """One calibration's measurements, a line for each network; `runs` keeps the single log milliseconds."""
+
+    conditions: Conditions
+    networks: tuple[Network, ...]
+    totals: Array
+    runs: tuple[tuple[float, ...], ...]
+    sources: tuple[str, ...]
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Of each network."""
+        return tuple(family(n[0]) for n in self.networks)
+
+    @property
+    def log_ms(self) -> Array:
+        """Mean over the runs of each network."""
+        return np.array([np.mean(r) for r in self.runs])
+
+    @property
+    def weight(self) -> Array:
+        """Of each network in a fit."""
+        return run_weights(np.array([float(len(r)) for r in self.runs]))
+
+    @property
+    def rows(self) -> int:
+        """Measurements."""
+        return sum(len(r) for r in self.runs)
+
+    def keep(self, mask: npt.NDArray[np.bool_]) -> Group:
+        """The networks where `mask` is true."""
+        at = np.flatnonzero(mask)
+        return Group(
+            self.conditions,
+            tuple(self.networks[i] for i in at),
+            self.totals[at],
+            tuple(self.runs[i] for i in at),
+            self.sources,
+        )
+
+    def model(self, priors: Priors) -> Model:
+        """Fit to all networks of the group."""
+        return fit_model(self.totals, self.log_ms, self.weight, priors)
+
+
+def make_groups(
+    rows: Iterable[Row], networks: Mapping[Network, Mapping[str, Array]], population: Population
+) -> list[Group]:
+    """The population's calibrations; a network that nobody has written down is left out.
+
+    Rows of one architecture (the same model, width and input size) under the same conditions are one line, however
+    often it was measured: the order of rows makes no difference.
+    """
+    groups = []
+    for conditions, measured in sorted(group(rows).items(), key=lambda item: item[0].name):
+        if not population.holds(conditions):
+            continue
+        by_network: dict[Network, list[float]] = {}
+        for row in measured:
+            if row.network in networks:
+                by_network.setdefault(row.network, []).append(float(np.log(row.milliseconds)))
+        if not by_network:
+            continue
+        names = sorted(by_network)
+        totals = np.stack([networks[n][population.format] for n in names])
+        sources = tuple(sorted({row.source for row in measured}))
+        groups.append(
+            Group(conditions, tuple(names), totals, tuple(tuple(sorted(by_network[n])) for n in names), sources)
+        )
+    return groups
+
+
+def fit_priors(
+    groups: Sequence[Group], population: Population, keep: Callable[[Group], npt.NDArray[np.bool_]] | None = None
+) -> Priors:
+    """Estimate the population's costs, structure by structure, from what `keep` lets through."""
+    priors: Priors = {}
+    kept = [g.keep(keep(g)) if keep else g for g in groups if len(g.networks) >= POOLED_FROM]
+    for structure in STRUCTURES:
+        terms = structure_terms(structure, winograd=population.winograd, legacy=population.legacy)
+        start = np.array([PRIOR[t] for t in terms]) + PRIOR_SCALE
+        samples = [Sample(select(g.totals, terms), g.log_ms, g.weight) for g in kept if len(g.networks)]
+        priors[structure] = (terms, fit_population(samples, start))
+    return priors

@@ -1,5 +1,0 @@
-"""One job per board at a time."""
-
-from devices.lock.board_lock import BoardLock, Holder, board_lock
-
-__all__ = ["BoardLock", "Holder", "board_lock"]

@@ -1,6 +1,0 @@
-"""What is known about the boards: hardware facts as data files, each with its sources."""
-
-from devices.profiles.catalog import load_profile, profile_names, profiles
-from devices.profiles.profile import Cpu, Emulation, Profile
-
-__all__ = ["Cpu", "Emulation", "Profile", "load_profile", "profile_names", "profiles"]

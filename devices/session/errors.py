@@ -1,0 +1,90 @@
+"""What the host says about things that go wrong on the board."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eamdeploy.base import errors
+from eamdeploy.base.errors import EamdeployError, InternalError, MeasurementError, MissingDependency
+
+LOCAL = "host"  # what the local transport calls this machine
+_NO_PROGRAM = (126, 127)
+_SIGNALS = {
+    signal.SIGKILL: (
+        "the kernel does that when memory runs out",
+        "close other programs on the board, add swap, or run a smaller model",
+    ),
+    signal.SIGILL: (
+        "the runtime uses instructions that this CPU does not have",
+        "install a build for it; 'eamdeploy devices check' lists the CPU's features",
+    ),
+    signal.SIGSEGV: ("the runtime crashed", "try another version of the runtime, or --no-xnnpack"),
+    signal.SIGBUS: ("a file vanished or the memory failed", "check the board's disk and memory"),
+    signal.SIGABRT: ("the runtime gave up", "see its message above, or try another version of the runtime"),
+}
+
+
+def from_answer(message: Mapping[str, Any], board: str, names: Mapping[str, str]) -> EamdeployError:
+    """The error that the runner met, as its own class, with the user's file names in place of the board's."""
+    kind = getattr(errors, str(message.get("type")), EamdeployError)
+    if not (isinstance(kind, type) and issubclass(kind, EamdeployError)) or kind is EamdeployError:
+        kind = InternalError
+    parts = {key: _renamed(message.get(key), names) for key in ("what", "where", "why", "hint")}
+    where = f"on {board}" if not parts["where"] else f"{parts['where']} on {board}"
+    if kind is MissingDependency and board != LOCAL and (parts["hint"] or "").startswith("install it with: pip"):
+        parts["hint"] = f"'eamdeploy devices setup {board}' installs what is missing there"
+    error = kind(parts["what"] or "the runner failed", where=where, why=parts["why"], hint=parts["hint"])
+    if "traceback" in message:
+        error.add_note(str(message["traceback"]))
+    return error
+
+
+def worker_ended(board: str, status: int, stderr: str) -> EamdeployError:
+    """A worker that ended before it answered."""
+    if status < 0:
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+        guess, hint = _SIGNALS.get(signal.Signals(-status), ("", "")) if -status in set(signal.Signals) else ("", "")
+        why = f"{name}{'; ' + guess if guess else ''}{_tail(stderr)}"
+        return MeasurementError("the process that ran the model was killed", where=board, why=why, hint=hint or None)
+    if status == 0:
+        return MeasurementError("the process that ran the model ended too early", where=board, why=_last(stderr))
+    return InternalError("the runner failed on the board", where=board, why=_last(stderr) or f"exit status {status}")
+
+
+def runner_ended(board: str, status: int, stderr: str, noise: Sequence[str]) -> EamdeployError:
+    """The runner itself ended while it was needed."""
+    said = _last(stderr) or _last("\n".join(noise))
+    if status in _NO_PROGRAM:
+        hint = "install python3 there, or name the one to use: eamdeploy devices add … --python PATH"
+        return MissingDependency("Python could not be started on the board", where=board, why=said, hint=hint)
+    if "needs Python 3.9" in stderr:
+        return MissingDependency(
+            "the board's Python is too old", where=board, why=said, hint="install Python 3.9 or later"
+        )
+    if status < 0 or status > 128:
+        number = -status if status < 0 else status - 128
+        return MeasurementError(
+            "the runner was killed on the board", where=board, why=f"signal {number}{_tail(stderr)}"
+        )
+    return MeasurementError("the runner ended too early", where=board, why=said or f"exit status {status}")
+
+
+def _renamed(text: object, names: Mapping[str, str]) -> str | None:
+    if text is None:
+        return None
+    result = str(text)
+    for remote, local in names.items():
+        result = result.replace(remote, local)
+    return result
+
+
+def _last(text: str) -> str | None:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else None
+
+
+def _tail(stderr: str) -> str:
+    last = _last(stderr)
+    return f"; it last said: {last}" if last else ""

@@ -1,0 +1,1 @@
+"""Ways to reach a board: this machine, SSH, or an emulated board behind SSH."""

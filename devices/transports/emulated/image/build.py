@@ -1,0 +1,148 @@
+"""Builds images and keeps them: the same recipe is built once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from devices.transports.emulated.image.kernel import kernel_image, ram_disk
+from devices.transports.emulated.image.keys import generate_keys
+from devices.transports.emulated.image.recipe import ImageRecipe
+from devices.transports.emulated.image.rootfs import furnish, unpack_packages
+from devices.transports.emulated.tools import check_build_tools, run_tool, tool
+
+Progress = Callable[[str], None]
+_LOCK_WAIT_S = 900
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in the cache: kernel, RAM disk, disk and keys are files of ``folder``."""
+
+    folder: Path
+
+    @property
+    def kernel(self) -> Path:
+        """The kernel."""
+        return self.folder / "vmlinuz"
+
+    @property
+    def ram_disk(self) -> Path:
+        """The initial RAM disk."""
+        return self.folder / "init.gz"
+
+    @property
+    def disk(self) -> Path:
+        """The raw ext4 disk; never written, machines write to snapshots."""
+        return self.folder / "disk.img"
+
+    @property
+    def identity(self) -> Path:
+        """The private key that logs in."""
+        return self.folder / "id_ed25519"
+
+    @property
+    def host_public(self) -> str:
+        """The public host key, in known_hosts form."""
+        return (self.folder / "host_key.pub").read_text(encoding="ascii").strip()
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Python packages in the image and their versions."""
+        packages: dict[str, str] = json.loads((self.folder / "image.json").read_text(encoding="utf-8"))["packages"]
+        return packages
+
+
+def cache_folder() -> Path:
+    """Where images are kept: ``EAMDEPLOY_CACHE``, else the user's cache folder."""
+    import platformdirs
+
+    chosen = os.environ.get("EAMDEPLOY_CACHE")
+    return (Path(chosen) if chosen else platformdirs.user_cache_path("eamdeploy")) / "emulated"
+
+
+def cached_image(recipe: ImageRecipe | None = None) -> Image | None:
+    """The finished image of a recipe, or None when it is still to be built."""
+    folder = cache_folder() / (recipe or ImageRecipe()).content_hash
+    return Image(folder) if (folder / "image.json").is_file() else None
+
+
+def build_image(recipe: ImageRecipe | None = None, *, progress: Progress = lambda _: None) -> Image:
+    """The image of a recipe, from the cache or built now; several processes may ask at once.
+
+    Args:
+        recipe: what is in it; the default has Python 3.11 and both runtimes.
+        progress: told what is being done, in words.
+
+    Raises:
+        MissingDependency: a program is missing, or packages cannot be fetched.
+    """
+    import filelock
+
+    recipe = recipe or ImageRecipe()
+    if image := cached_image(recipe):
+        return image
+    check_build_tools()
+    base = cache_folder()
+    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with filelock.FileLock(base / f"{recipe.content_hash}.lock", timeout=_LOCK_WAIT_S):
+        if image := cached_image(recipe):  # another process was faster
+            return image
+        with tempfile.TemporaryDirectory(prefix=".building-", dir=base, ignore_cleanup_errors=True) as scratch:
+            finished = _build(recipe, Path(scratch), progress)
+            target = base / recipe.content_hash
+            shutil.rmtree(target, ignore_errors=True)
+            finished.rename(target)
+    return Image(target)
+
+
+def _build(recipe: ImageRecipe, scratch: Path, progress: Progress) -> Path:
+    root, out = scratch / "root", scratch / "image"
+    out.mkdir(mode=0o700)
+    keys = generate_keys()
+    progress("fetching Debian packages")
+    unpack_packages(recipe, root)
+    shutil.copyfile(kernel_image(root), out / "vmlinuz")
+    (out / "init.gz").write_bytes(ram_disk(root))
+    progress("installing the runtimes' aarch64 wheels")
+    furnish(recipe, root, keys)
+    progress("writing the disk")
+    _write_disk(root, out / "disk.img", recipe.free_mb)
+    _write_private(out / "id_ed25519", keys.client_private)
+    (out / "host_key.pub").write_text(keys.host_public + "\n", encoding="ascii")
+    described = {"suite": recipe.suite, "python": recipe.python_version, "packages": _versions(root)}
+    (out / "image.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
+    return out
+
+
+def _write_disk(root: Path, disk: Path, free_mb: int) -> None:
+    used = sum(_blocks(path) for path in root.rglob("*"))
+    size_mb = used // (1 << 20) + free_mb
+    # -E lazy...: nothing left for the guest to initialise; ^metadata_csum etc. stay at mke2fs's defaults
+    options = "lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0"
+    argv = [tool("mke2fs"), "-q", "-F", "-t", "ext4", "-E", options, "-d", str(root), str(disk), f"{size_mb}M"]
+    run_tool(argv, doing="writing the emulated board's disk")
+
+
+def _blocks(path: Path) -> int:
+    block = 4096
+    size = 0 if path.is_symlink() else path.stat().st_size if path.is_file() else 0
+    return block + -(-size // block) * block
+
+
+def _versions(root: Path) -> dict[str, str]:
+    found = {}
+    for info in sorted(root.glob("usr/local/lib/python*/dist-packages/*.dist-info")):
+        name, version = info.name.removesuffix(".dist-info").split("-", 1)
+        found[name.replace("_", "-").lower()] = version
+    return found
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(text)

@@ -1,0 +1,55 @@
+"""Takes the kernel and the modules for the root disk out of an unpacked Debian tree."""
+
+from __future__ import annotations
+
+import lzma
+import re
+from pathlib import Path
+
+from devices.transports.emulated.image.cpio import Entry, initramfs
+from devices.transports.emulated.image.recipe import guest_file
+from eamdeploy.base.errors import MissingDependency
+
+# what finds and mounts the disk, and the network; ext4 wants a crc32c that no "depends" names
+_MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "crc32c_generic", "ext4")
+_DEPENDS = re.compile(rb"(?:^|\0)depends=([^\0]*)\0")
+
+
+def kernel_image(root: Path) -> Path:
+    """The kernel in the tree.
+
+    Raises:
+        MissingDependency: there is none.
+    """
+    found = sorted((root / "boot").glob("vmlinuz-*"))
+    if not found:
+        raise MissingDependency("the emulated board's kernel is not in its packages", where=root / "boot")
+    return found[-1]
+
+
+def ram_disk(root: Path) -> bytes:
+    """An initial RAM disk with busybox and the modules, in the order in which they are to be loaded."""
+    files = {
+        path.name.split(".ko")[0].replace("-", "_"): path for path in sorted((root / "lib" / "modules").rglob("*.ko*"))
+    }
+    order: dict[str, bytes] = {}
+    for name in _MODULES:
+        _add_with_needs(name, files, order)
+    busybox = (root / "bin" / "busybox").read_bytes()
+    entries = [Entry.folder(path) for path in ("bin", "dev", "proc", "disk", "modules")]
+    entries += [Entry.program("bin/busybox", busybox), Entry.program("init", guest_file("initramfs_init").encode())]
+    entries += [Entry(f"modules/{name}.ko", content) for name, content in order.items()]
+    entries.append(Entry("modules/order", "".join(f"{name}.ko\n" for name in order).encode()))
+    return initramfs(entries)
+
+
+def _add_with_needs(name: str, files: dict[str, Path], order: dict[str, bytes]) -> None:
+    if name in order or name not in files:  # one that has no file is built into the kernel
+        return
+    path = files[name]
+    content = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+    match = _DEPENDS.search(content)
+    for need in match[1].decode().split(",") if match else []:
+        if need:
+            _add_with_needs(need.replace("-", "_"), files, order)
+    order[name] = content

@@ -1,0 +1,74 @@
+"""The few POSIX shell fragments that run on boards, each constant, each taking what varies as arguments.
+
+Files travel through ``cat`` rather than SFTP: every board has it, a full disk is reported in words, and the size is
+checked before the file gets its name, so that a link cut in the middle leaves nothing.
+"""
+
+from __future__ import annotations
+
+from devices.transports.protocol import CompletedCommand
+from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MissingDependency, UsageError
+
+_RECEIVE = """
+export LC_ALL=C; umask 077
+cat > "$1.part" && size="$(wc -c < "$1.part")" && [ "${size##* }" = "$2" ] && mv -f -- "$1.part" "$1" && exit 0
+[ -n "$size" ] && [ "${size##* }" != "$2" ] && echo "only ${size##* } of $2 bytes arrived" >&2
+rm -f -- "$1.part"; exit 1
+"""
+
+_WORKDIR = """
+export LC_ALL=C; umask 077
+for base in "$1" "${TMPDIR:-/tmp}" /var/tmp "$HOME" /dev/shm; do
+  [ -n "$base" ] && mktemp -d "$base/eamdeploy.XXXXXXXX" && exit 0
+done
+exit 1
+"""
+
+
+def receive(remote: str, size_bytes: int) -> list[str]:
+    """The command that writes its standard input to ``remote`` if all ``size_bytes`` arrive."""
+    return ["sh", "-c", _RECEIVE, "sh", remote, str(size_bytes)]
+
+
+def make_workdir(root: str | None) -> list[str]:
+    """The command that makes a private folder, in ``root`` or where the board allows it, and prints its path."""
+    return ["sh", "-c", _WORKDIR, "sh", root or ""]
+
+
+def write_failure(result: CompletedCommand, *, name: str, remote: str) -> EamdeployError:
+    """The error for a file that could not be written on the board."""
+    said = result.error_text
+    if "No space left" in said or "Disk quota exceeded" in said:
+        return MissingDependency(
+            "the board's disk is full", where=f"{name}:{remote}", hint="free some space there (df -h), then run again"
+        )
+    if "Read-only file system" in said or "Permission denied" in said:
+        return MissingDependency(
+            "nothing can be written there on the board",
+            where=f"{name}:{remote}",
+            why=_last_line(said),
+            hint="make a folder writable for the login user, and name it in TMPDIR there",
+        )
+    if "No such file" in said or "nonexistent" in said:
+        hint = "something on the board removed it, or the run there was taken for dead; try again"
+        return BoardUnreachable("the run's folder on the board is gone", where=f"{name}:{remote}", hint=hint)
+    return MissingDependency(
+        "a file could not be written on the board", where=f"{name}:{remote}", why=_first_line(said)
+    )
+
+
+def read_failure(result: CompletedCommand, *, name: str, remote: str) -> EamdeployError:
+    """The error for a file that could not be read from the board."""
+    return UsageError(
+        "a file could not be read from the board", where=f"{name}:{remote}", why=_last_line(result.error_text)
+    )
+
+
+def _first_line(text: str) -> str | None:
+    lines = text.splitlines()
+    return lines[0] if lines else None
+
+
+def _last_line(text: str) -> str | None:
+    lines = text.splitlines()
+    return lines[-1] if lines else None

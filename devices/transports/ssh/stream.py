@@ -1,0 +1,101 @@
+"""A command that runs on the board with its input and output open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+from devices.transports.ssh.failures import lost
+
+if TYPE_CHECKING:
+    import asyncssh
+
+    from eamdeploy.base.errors import BoardUnreachable
+
+_TAIL_LINES = 40
+_KILL_WAIT_S = 3.0  # for each of the two signals
+
+
+class SshStream:
+    """The `Stream` of an SSH channel."""
+
+    def __init__(
+        self, process: asyncssh.SSHClientProcess[bytes], *, name: str, target: object, is_lost: Callable[[], bool]
+    ) -> None:
+        self._process = process
+        self._name, self._target, self._is_lost = name, target, is_lost
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._stderr = asyncio.create_task(self._read_stderr())
+
+    async def _read_stderr(self) -> None:
+        import asyncssh
+
+        with contextlib.suppress(asyncssh.Error, OSError):
+            async for line in self._process.stderr:
+                self._tail.append(line.decode(errors="replace").rstrip("\r\n"))
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        """Lines of standard output; raises `BoardUnreachable` when the link is lost."""
+        import asyncssh
+
+        try:
+            async for line in self._process.stdout:
+                yield line.decode(errors="replace").rstrip("\r\n")
+        except (asyncssh.Error, OSError) as error:
+            raise self._lost(error) from error
+        # a lost link looks like the end of the output: asyncssh reports the loss a moment later
+        await asyncio.sleep(0)
+        if self._is_lost() and self._process.returncode is None:
+            raise self._lost()
+
+    async def send(self, line: str) -> None:
+        """Write one line to the command's standard input."""
+        import asyncssh
+
+        if self._is_lost():
+            raise self._lost()
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+            await self._process.stdin.drain()
+        except (asyncssh.Error, OSError) as error:
+            raise self._lost(error) from error
+
+    async def wait(self) -> int:
+        """Close the input, wait for the end, return the exit status."""
+        import asyncssh
+
+        with contextlib.suppress(asyncssh.Error, OSError):
+            self._process.stdin.write_eof()
+        await self._process.wait_closed()
+        await self._stderr
+        status = self._process.returncode
+        if status is None:
+            raise self._lost()
+        return status
+
+    async def kill(self) -> None:
+        """End the command's whole process group; nothing happens to one that has ended.
+
+        It is asked first, so that it can end what it started in groups of their own, and then made to.
+        """
+        import asyncssh
+
+        for signal in ("TERM", "KILL"):
+            with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
+                if self._process.returncode is None and not self._is_lost():
+                    self._process.send_signal(signal)  # sshd hands it to the whole process group
+                    async with asyncio.timeout(_KILL_WAIT_S):
+                        await self._process.wait_closed()
+        self._process.close()
+        self._stderr.cancel()
+
+    @property
+    def stderr_tail(self) -> str:
+        """The last lines of standard error."""
+        return "\n".join(self._tail)
+
+    def _lost(self, why: object | None = None) -> BoardUnreachable:
+        return lost(self._name, self._target, "while a command was running on it", why)

@@ -1,0 +1,1 @@
+"""Measures accuracy on a device."""

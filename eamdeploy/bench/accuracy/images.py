@@ -1,0 +1,102 @@
+"""The images of an accuracy measurement: prepared once on the host, in an order that depends on their content alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from eamdeploy.base.errors import DataError, UsageError
+from eamdeploy.data import ImageDataset, open_dataset, sample_for
+from eamdeploy.data.dataset import content_hash, take
+from eamdeploy.data.preprocessing import Preprocessing
+from runtimes.readers.metadata import ArtifactMetadata
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images after colour conversion, resize and crop.
+
+    Attributes:
+        pixels: uint8 (N, H, W, C).
+        labels: classes as the artifact numbers them.
+        name: of the data set.
+        preprocessing: what is left to do is its normalisation.
+        identity: digest of the pictures before any preparation and of their classes' names: the same for every artifact.
+    """
+
+    pixels: Pixels
+    labels: npt.NDArray[np.int64]
+    name: str
+    preprocessing: Preprocessing
+    identity: str
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.pixels)
+
+    @cached_property
+    def digest(self) -> str:
+        """Identifies the images, their order, their labels and how they are prepared."""
+        digest = hashlib.sha256(repr(sorted(self.preprocessing.to_dict().items())).encode())
+        digest.update(self.pixels.tobytes())
+        digest.update(self.labels.tobytes())
+        return digest.hexdigest()
+
+    @property
+    def scale_and_shift(self) -> tuple[list[float], list[float]]:
+        """Normalisation as one product and one sum of float32 per channel."""
+        return self.preprocessing.scale_and_shift()
+
+
+def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | None, artifact: Path) -> Images:
+    """Open, choose and prepare the images for an artifact.
+
+    Their order depends on the pictures and their classes alone, so that artifacts with other input sizes see the same.
+
+    Args:
+        metadata: of the artifact; tells preprocessing and classes.
+        data: folder; None: the embedded sample, where its classes are the artifact's.
+        limit: at most so many, balanced over the classes.
+        artifact: for messages.
+
+    Raises:
+        UsageError: the artifact does not say how images are prepared.
+        DataError: no such data, or its classes are not the artifact's.
+    """
+    if metadata.preprocessing is None:
+        hint = "export it with eamdeploy, or leave --data out to measure latency only"
+        raise UsageError("the artifact does not say how its images are prepared", where=artifact, hint=hint)
+    preprocessing = Preprocessing.from_dict(metadata.preprocessing)
+    dataset = sample_for(metadata.classes) if data is None else open_dataset(data, "test", metadata.classes or None)
+    chosen = take(dataset, limit)
+    numbers = _numbering(chosen, metadata.classes, artifact)
+    shape = (preprocessing.size, preprocessing.size, preprocessing.channels)
+    prepared: list[Pixels] = []
+    keys: list[tuple[str, str]] = []
+    for index in range(len(chosen)):
+        picture = chosen.image(index)
+        prepared.append(np.asarray(preprocessing.geometry(picture), dtype=np.uint8).reshape(shape))
+        keys.append((content_hash(picture), chosen.classes[chosen.label(index)]))
+    order = sorted(range(len(chosen)), key=keys.__getitem__)
+    labels = np.asarray([numbers[chosen.label(index)] for index in order], dtype=np.int64)
+    identity = hashlib.sha256(repr([keys[index] for index in order]).encode()).hexdigest()
+    return Images(np.stack([prepared[index] for index in order]), labels, dataset.name, preprocessing, identity)
+
+
+def _numbering(dataset: ImageDataset, classes: Sequence[str], artifact: Path) -> list[int]:
+    """For each class of the data, its number in the artifact."""
+    if not classes:
+        return list(range(len(dataset.classes)))
+    unknown = [name for name in dataset.classes if name not in classes]
+    if unknown:
+        why = f"the data has '{unknown[0]}', which the artifact does not know"
+        raise DataError("the data's classes are not the artifact's", where=artifact, why=why)
+    return [list(classes).index(name) for name in dataset.classes]

@@ -1,0 +1,147 @@
+"""Accuracy on the device: images go there in shards, outputs come back, and a lost link loses at most one shard."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.session.run import BoardSession, Worker
+from eamdeploy.base.errors import MeasurementError
+from eamdeploy.base.results import AccuracyResult, pack_correct
+from eamdeploy.bench.accuracy.images import Images
+from eamdeploy.bench.accuracy.progress_store import ShardStore
+from eamdeploy.bench.request import Case
+from runtimes.protocol import RuntimeOptions
+from runtimes.registry import get_runtime
+
+SHARD_BYTES = 2 << 20  # of pixels; small enough to lose, large enough that the round trip doesn't matter
+_MOST_IMAGES = 100  # in a shard
+Outputs = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class DeviceOutputs:
+    """What the board computed.
+
+    Attributes:
+        outputs: float32 (N, classes), in the order of the images.
+        load: the runner's answer to loading.
+        resumed: images whose outputs were kept from an earlier try.
+    """
+
+    outputs: Outputs
+    load: dict[str, object]
+    resumed: int
+
+
+async def run_on_device(
+    session: BoardSession, case: Case, images: Images, *, told: Callable[[str], None], root: Path | None = None
+) -> DeviceOutputs:
+    """Run all images on the board, going on where an earlier try was cut.
+
+    Raises:
+        BoardUnreachable: the link was lost; finished shards are kept, and the same call goes on from there.
+        MeasurementError: the board's inputs were not bit for bit those of the host.
+    """
+    async with session.worker() as worker:
+        remote = await session.push(case.artifact)
+        load = await worker.load(remote, case.runtime, case.options)
+        store = ShardStore(_key(session, case, images, str(load["version"])), root)
+        shards = _shards(images)
+        parts = [store.load(index, stop - start) for index, (start, stop) in enumerate(shards)]
+        resumed = sum(len(part) for part in parts if part is not None)
+        if resumed:
+            told(f"{case.title}: going on after {resumed} images")
+        for index, (start, stop) in enumerate(shards):
+            if parts[index] is None:
+                part = await _one_shard(session, worker, images, start, stop)
+                store.save(index, part)
+                parts[index] = part
+            told(f"{case.title}: {stop} of {len(images)} images")
+    outputs = np.concatenate([part for part in parts if part is not None])
+    store.clear()
+    return DeviceOutputs(outputs, load, resumed)
+
+
+def run_on_host(case: Case, images: Images, *, stopped: Callable[[], bool] = lambda: False) -> Outputs | None:
+    """The same artifact and images in this machine's runtime.
+
+    Returns:
+        float32 (N, classes); None where the runtime is not installed, or it was ``stopped`` meanwhile.
+    """
+    runtime = get_runtime(case.runtime)
+    if not runtime.available():
+        return None
+    session = runtime.load(case.artifact, RuntimeOptions(threads=1, xnnpack=case.options.xnnpack))
+    try:
+        outputs = []
+        for index in range(len(images)):
+            if stopped():
+                return None
+            outputs.append(session.run(_normalized(images, index, index + 1))[0])
+    finally:
+        session.close()
+    return np.concatenate(outputs).astype(np.float32)
+
+
+def score(outputs: Outputs, images: Images, reference: Outputs | None) -> AccuracyResult:
+    """Top-1, top-5, confusion matrix, and the images whose class differs from the reference's."""
+    flat = outputs.reshape(len(outputs), -1)
+    classes = flat.shape[1]
+    best = flat.argmax(axis=1)
+    top5 = None
+    if classes > 5:
+        leading = np.argsort(-flat, axis=1, kind="stable")[:, :5]
+        top5 = float(np.mean((leading == images.labels[:, None]).any(axis=1)) * 100)
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (images.labels, best), 1)
+    flips = None if reference is None else int(np.sum(reference.reshape(flat.shape).argmax(axis=1) != best))
+    return AccuracyResult(
+        top1=float(np.mean(best == images.labels) * 100),
+        n=len(images),
+        top5=top5,
+        flips=flips,
+        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        data=images.name,
+        correct=pack_correct((best == images.labels).tolist()),
+        images=images.identity,
+    )
+
+
+async def _one_shard(session: BoardSession, worker: Worker, images: Images, start: int, stop: int) -> Outputs:
+    scale, shift = images.scale_and_shift
+    pixels = images.pixels[start:stop]
+    # with the message, not as a file: each file costs a board the start of several programs
+    answer = await worker.infer(pixels.tobytes(), pixels.shape, scale, shift)
+    expected = await asyncio.to_thread(_digest, images, start, stop)
+    if answer["input_sha256"] != expected:
+        what = "the board's inputs are not bit for bit those of this machine"
+        raise MeasurementError(what, where=session.transport.name, hint="please report the board and its numpy version")
+    outputs = np.frombuffer(base64.b64decode(answer["outputs"]), dtype=np.float32)
+    return outputs.reshape(answer["shape"])
+
+
+def _normalized(images: Images, start: int, stop: int) -> npt.NDArray[np.float32]:
+    return np.ascontiguousarray(images.preprocessing.normalize(images.pixels[start:stop]).transpose(0, 3, 1, 2))
+
+
+def _digest(images: Images, start: int, stop: int) -> str:
+    return hashlib.sha256(_normalized(images, start, stop).tobytes()).hexdigest()
+
+
+def _shards(images: Images) -> list[tuple[int, int]]:
+    size = max(1, min(_MOST_IMAGES, SHARD_BYTES // max(1, images.pixels[0].nbytes)))
+    return [(start, min(start + size, len(images))) for start in range(0, len(images), size)]
+
+
+def _key(session: BoardSession, case: Case, images: Images, version: str) -> str:
+    parts = [case.sha256, images.digest, version, session.transport.name, asdict(case.options)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

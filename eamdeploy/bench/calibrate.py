@@ -1,0 +1,83 @@
+"""From the store of runs to a calibrated latency model: which runs count, and whose artifacts are still there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from devices.latency.calibrate.refit import MeasuredRun, calibrate_all
+from devices.latency.model.calibration import Calibration
+from eamdeploy.base.errors import UsageError
+from eamdeploy.base.results import Run
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What was fitted, and which runs could not be used, with the reason."""
+
+    calibrations: tuple[Calibration, ...]
+    runs: int
+    skipped: tuple[str, ...]
+
+
+def calibrate_from_runs(runs: Iterable[Run], *, device: str | None = None, out: Path | None = None) -> Calibrated:
+    """Fit from measured runs: batch 1, a clean or merely suspect verdict, the artifact unchanged since.
+
+    Args:
+        runs: of the store.
+        device: only this board or profile; None for all.
+        out: where the calibrations go; the user's data folder by default.
+
+    Raises:
+        UsageError: when no run can be used, or too few networks were measured.
+    """
+    used, skipped = [], []
+    for run in runs:
+        if device is not None and device not in (run.board, run.device):
+            continue
+        why = _unusable(run)
+        if why:
+            skipped.append(f"{run.id}: {why}")
+        else:
+            used.append(_measured(run))
+    if not used:
+        why = "; ".join(sorted({s.partition(": ")[2] for s in skipped})) or "the store has none"
+        where = device or "the store"
+        raise UsageError(
+            "no measured run to calibrate from", where=where, why=why, hint="bench two networks on the board first"
+        )
+    calibrations, short = calibrate_all(used, out)
+    return Calibrated(tuple(calibrations), sum(c.rows for c in calibrations), (*skipped, *short))
+
+
+def _unusable(run: Run) -> str | None:
+    if run.provenance.kind != "measured" or run.latency_ms is None:
+        return "its latency was not measured"
+    if run.batch != 1:
+        return "its batch is not 1"
+    if run.verdict.state == "invalid":
+        return "its verdict is invalid"
+    path = Path(run.artifact)
+    if not path.is_file():
+        return "its artifact is gone"
+    if run.artifact_sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != run.artifact_sha256:
+        return "its artifact has changed"
+    return None
+
+
+def _measured(run: Run) -> MeasuredRun:
+    if run.latency_ms is None:
+        raise ValueError("a run without a latency")
+    return MeasuredRun(
+        Path(run.artifact),
+        run.latency_ms.p50,
+        run.board or run.device,
+        run.runtime,
+        run.provenance.runtime_version,
+        run.precision or "fp32",
+        run.threads,
+        run.id,
+        run.device,
+    )

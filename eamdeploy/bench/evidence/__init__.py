@@ -1,0 +1,1 @@
+"""Evidence of a measurement: statistics, conditions, the verdict and the self-check."""

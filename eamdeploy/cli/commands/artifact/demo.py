@@ -1,0 +1,35 @@
+"""``eamdeploy demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eamdeploy.cli.views.output import console
+
+if TYPE_CHECKING:
+    from eamdeploy.pipeline.demo import Step
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Start here")
+    def demo(
+        out: Annotated[Path, typer.Option("--out", help="Folder for everything the demo makes.")] = Path(
+            "eamdeploy-demo"
+        ),
+    ) -> None:
+        """The whole path on a shipped checkpoint and real images, in under two minutes, without a network."""
+        from eamdeploy.pipeline.demo import run_demo
+
+        def show(step: Step) -> None:
+            screen = console()
+            screen.print(f"\n[bold]{step.title}[/bold]")
+            screen.print(f"[dim]$ eamdeploy {' '.join(step.words)}[/dim]", soft_wrap=True)
+
+        result = run_demo(out, show)
+        total = sum(seconds for _, seconds in result.seconds)
+        console().print(f"\nDone in {total:.0f} s. Open {result.report} in a browser.", soft_wrap=True)

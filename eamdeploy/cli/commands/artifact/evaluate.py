@@ -1,0 +1,86 @@
+"""``eamdeploy evaluate``: accuracy on this host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from eamdeploy.base.errors import UsageError
+from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("evaluate", rich_help_panel="Artifacts", no_args_is_help=True)(evaluate_command)
+
+
+def evaluate_command(
+    model: Annotated[
+        str, typer.Argument(metavar="CKPT|ARTIFACT", help="A checkpoint, a shipped name, an .onnx or a .tflite file.")
+    ],
+    data: DataOption = None,
+    split: Annotated[str, typer.Option("--split", help="test or train.")] = "test",
+    class_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--class-map", help="JSON from the data's folder names to the model's classes: {\"n01440764\": 1}."
+        ),
+    ] = None,
+    limit: LimitOption = None,
+    runtime: Annotated[
+        str | None, typer.Option("--runtime", help="onnxruntime, litert, torch or torch-compile.")
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Top-1 and top-5 of a checkpoint or an artifact, with the preprocessing it carries.
+
+    Images that do not decode are counted, named and left out.
+    """
+    from eamdeploy.cli.views.output import emit, err_console, progress
+    from eamdeploy.data import open_dataset
+    from eamdeploy.data.class_map import read_class_map
+    from eamdeploy.inference.evaluate import evaluate
+
+    if split not in ("test", "train"):
+        raise UsageError(f"--split is test or train, not '{split}'")
+    mapping = None if class_map is None else read_class_map(class_map)
+    dataset = None if data is None else open_dataset(data, split)
+    with progress() as bars:
+        task = bars.add_task("evaluating", total=None, note="")
+        found = evaluate(
+            model,
+            dataset,
+            class_map=mapping,
+            limit=limit,
+            runtime=runtime,
+            threads=threads,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    if found.skipped:
+        some = ", ".join(found.skipped[:3]) + (", …" if len(found.skipped) > 3 else "")
+        err_console().print(f"note: {len(found.skipped)} images do not decode and are left out: {some}", markup=False)
+    result = found.result
+    document = {
+        "model": found.model,
+        "top1": result.top1,
+        "top5": result.top5,
+        "n": result.n,
+        "skipped": list(found.skipped),
+        "data": result.data,
+        "runtime": found.runtime,
+        "classes": found.classes,
+        "classes_in_data": found.covered,
+    }
+
+    def render(console: Console) -> None:
+        five = "" if result.top5 is None else f", top-5 {result.top5:.2f} %"
+        console.print(
+            f"top-1 {result.top1:.2f} %{five} on {result.n} images of {escape(result.data)} ({escape(found.runtime)})"
+        )
+
+    emit("evaluate", document, as_json, render)

@@ -1,0 +1,250 @@
+"""``eamdeploy export``: a checkpoint becomes verified artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from eamdeploy.base.errors import UsageError
+from eamdeploy.cli.options import quantize as q
+from eamdeploy.cli.options.common import CheckpointArgument, DataOption, JsonOption
+from eamdeploy.cli.options.completion_devices import complete_board, complete_profile
+from eamdeploy.cli.views.budget import render_budget
+from eamdeploy.cli.views.output import emit, err_console, make_table
+
+if TYPE_CHECKING:
+    from eamdeploy.pipeline.budget import BudgetRequest
+    from eamdeploy.pipeline.export import ExportedArtifact
+    from eamdeploy.pipeline.quantize.run import QuantizedArtifact
+    from export.planning.plan import CostModel
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("export", rich_help_panel="Artifacts", no_args_is_help=True)(export_command)
+
+
+def export_command(
+    checkpoint: CheckpointArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the artifacts and their manifest.")] = Path(),
+    formats: Annotated[str, typer.Option("--format", help="onnx, tflite, or both separated by a comma.")] = "onnx",
+    precision: Annotated[
+        str, typer.Option("--precision", help="fp32, fp16, int8, int8-weights, or several separated by commas.")
+    ] = "fp32",
+    lowering: Annotated[
+        str,
+        typer.Option(
+            "--lowering", help="auto; one form wherever it serves: aggregate, matmul, experts, ...; or LAYER=FORM,..."
+        ),
+    ] = "auto",
+    batch: Annotated[str, typer.Option("--batch", help="Images per call: a number, or dynamic (ONNX).")] = "1",
+    opset: Annotated[int, typer.Option("--opset", min=18, help="ONNX opset.")] = 20,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            envvar="EAMDEPLOY_DEVICE",
+            autocompletion=complete_profile,
+            help="Plan for this profile, e.g. pi4. host: for this very machine, the file may run on no other kind. "
+            "Left out: for this kind of machine, in operators that run anywhere.",
+        ),
+    ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure", help="Plan by timing every form of every layer, on your board of --device or on this host."
+        ),
+    ] = False,
+    board: Annotated[
+        str | None, typer.Option("--board", help="Measure on this board of yours.", autocompletion=complete_board)
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Plan for this many threads.")] = 1,
+    simplify: Annotated[bool, typer.Option("--simplify/--no-simplify", help="Let onnxsim try.")] = True,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the artifacts; left out: the checkpoint's.")
+    ] = None,
+    budget: Annotated[
+        float,
+        typer.Option(
+            "--budget", min=0, max=100, help="Points of top-1 that may be traded for cost; 0 keeps every layer exact."
+        ),
+    ] = 0.0,
+    minimize: Annotated[
+        str, typer.Option("--minimize", help="What a budget buys: latency, size or instructions.")
+    ] = "latency",
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration",
+            help="Labelled images to calibrate int8 and to spend a budget on; --data checks, else another part.",
+        ),
+    ] = None,
+    finetune: Annotated[int, typer.Option("--finetune", min=0, help="Epochs to train on after spending a budget.")] = 0,
+    max_drop: q.MaxDrop = 1.0,
+    method: q.Method = "mse",
+    calibration_images: q.CalibrationImages = 256,
+    check_images: q.CheckImages = 1000,
+    float_layers: q.FloatLayers = "",
+    class_map: q.ClassMap = None,
+    data: DataOption = None,
+    images: Annotated[
+        int, typer.Option("--limit", min=1, help="Images to verify on, balanced over the classes.")
+    ] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Export a checkpoint to artifacts that are proven to be the same function, on real images.
+
+    Each dynamic layer is rewritten into operators that the runtime has. An artifact gets its name only if its scores and
+    mixing weights are the checkpoint's to within rounding; else the command ends with 3 and names the first layer that differs.
+
+    With --budget P layers are rewritten for the least cost within P points of top-1, measured on --calibration images and
+    confirmed on others; the artifacts are then the rewritten checkpoint's, which is kept beside them.
+    """
+    wanted = _lowering(lowering)
+    size: int | Literal["dynamic"] = "dynamic" if batch == "dynamic" else _number(batch)
+    from eamdeploy.data import open_images
+    from eamdeploy.networks.checkpoint import load_checkpoint
+    from eamdeploy.pipeline.export import ExportOptions, export_checkpoint
+    from eamdeploy.pipeline.quantize.run import check_precisions
+
+    loaded = load_checkpoint(checkpoint)
+    dataset = None if data is None else open_images(data, loaded.classes)
+    precisions, quantization = q.names(precision), None
+    if any(name != "fp32" for name in precisions):
+        check_precisions(tuple(name for name in precisions if name != "fp32"))
+        quantization = q.make_request(
+            calibration,
+            data,
+            loaded.classes,
+            max_drop,
+            method,
+            calibration_images,
+            check_images,
+            float_layers,
+            class_map,
+        )
+    shown = err_console()
+
+    def say(line: str) -> None:
+        shown.print(f"{line} …", style="dim")
+
+    if board is not None:
+        if not measure:
+            hint = "add --measure, or leave it out"
+            raise UsageError("a board is only needed to measure on", where="--board", hint=hint)
+        from devices.boards.registry import BoardRegistry
+
+        device = device or BoardRegistry().get(board).profile
+    spending = _budget(budget, minimize, calibration, data, finetune, class_map)
+    options = ExportOptions(
+        formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
+        lowering=wanted,
+        batch=size,
+        opset=opset,
+        device=device,
+        threads=threads,
+        simplify=simplify,
+        name=name,
+        images=images,
+        budget=spending,
+        precisions=precisions,
+        quantization=quantization,
+    )
+    with _costs(measure, device, board, say) as costs:
+        artifacts = export_checkpoint(loaded, out, replace(options, costs=costs), dataset=dataset, say=say)
+    emit(
+        "export",
+        {"artifacts": [artifact.to_dict() for artifact in artifacts]},
+        as_json,
+        lambda c: _render(artifacts, c),
+    )
+
+
+def _costs(
+    measure: bool, device: str | None, board: str | None, say: Callable[[str], None]
+) -> AbstractContextManager[CostModel | None]:
+    if not measure:
+        return nullcontext()
+    from eamdeploy.bench.layer_timing import planning_costs
+
+    return planning_costs(device, board, say)
+
+
+def _budget(
+    points: float, minimize: str, calibration: Path | None, data: Path | None, finetune: int, class_map: Path | None
+) -> BudgetRequest | None:
+    if not points:
+        if finetune:
+            raise UsageError(
+                "without a budget nothing is rewritten that could be trained", where="--finetune", hint="give --budget"
+            )
+        return None
+    if calibration is None and data is None:
+        raise UsageError(
+            "a budget is spent on labelled images", where="--budget", hint="give a folder with --calibration DIR"
+        )
+    from eamdeploy.data.class_map import read_class_map
+    from eamdeploy.pipeline.budget import BudgetRequest
+
+    if calibration is None:
+        # one folder: its training split, parted, so that its test split stays unseen
+        calibration, data = data or Path(), None
+    mapping = None if class_map is None else read_class_map(class_map)
+    return BudgetRequest(points, calibration, data, minimize, finetune, class_map=mapping)
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(f"batch must be a positive number or 'dynamic', got '{text}'", where="--batch")
+    return int(text)
+
+
+def _lowering(text: str) -> str | dict[str, str]:
+    if "=" not in text:
+        return text
+    pairs = [part.partition("=") for part in text.split(",")]
+    if bad := [layer for layer, sign, form in pairs if not (layer and sign and form)]:
+        raise UsageError(f"'{bad[0]}' is not LAYER=FORM", where="--lowering")
+    return {layer.strip(): form.strip() for layer, _, form in pairs}
+
+
+def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: Console) -> None:
+    from eamdeploy.pipeline.quantize.run import QuantizedArtifact
+
+    first = artifacts[0]
+    if not isinstance(first, QuantizedArtifact) and first.budget is not None:
+        render_budget(first.budget, console)
+    for artifact in artifacts:
+        if isinstance(artifact, QuantizedArtifact):
+            q.render_quantized(artifact, console)
+            continue
+        if artifact.plan.layers:
+            table = make_table("layer", "kind", ">map", "lowering", ">ms", title=f"plan for {artifact.path.name}")
+            for entry in artifact.plan.layers:
+                cost = entry.measured_ms.get(entry.lowering, entry.predicted_ms)
+                height, width = entry.input_hw
+                shown = "" if cost is None else f"{cost:.3f}"
+                table.add_row(entry.layer, entry.kind, f"{height}x{width}", entry.lowering, shown)
+            console.print(table)
+            for form, kind, why in dict.fromkeys((e.lowering, e.kind, e.reason) for e in artifact.plan.layers):
+                console.print(f"  {form} for {kind} layers: {why}", style="dim", soft_wrap=True)
+            refused = {
+                (refusal.lowering, entry.kind): refusal.reason
+                for entry in artifact.plan.layers
+                for refusal in entry.refusals
+            }
+            for (form, kind), reason in refused.items():
+                console.print(f"  {form} does not serve {kind} layers: {reason}", style="dim", soft_wrap=True)
+        for note in artifact.notes:
+            console.print(f"  {note}", style="dim", soft_wrap=True)
+        console.print(
+            f"[green]verified[/] {artifact.path}  {artifact.bytes / 1e6:.2f} MB  {artifact.parity.sentence}",
+            soft_wrap=True,
+        )
+    console.print(f"manifest {artifacts[-1].manifest}", soft_wrap=True)

@@ -1,0 +1,48 @@
+"""``eamdeploy predict``: classify pictures with an artifact alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.options.completion import complete_artifact
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("predict", rich_help_panel="Artifacts", no_args_is_help=True)(predict_command)
+
+
+def predict_command(
+    artifact: Annotated[
+        Path, typer.Argument(metavar="ARTIFACT", help="An .onnx or .tflite file.", autocompletion=complete_artifact)
+    ],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to classify.")],
+    top: Annotated[int, typer.Option("--top", min=1, help="Classes to show of each picture.")] = 5,
+    runtime: Annotated[
+        str | None, typer.Option("--runtime", help="onnxruntime or litert; left out: the one for the file.")
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Classify pictures: needs numpy, Pillow and one runtime, and nothing else."""
+    from eamdeploy.base.results import to_dict
+    from eamdeploy.cli.views.output import emit, make_table
+    from eamdeploy.inference.predict import predict
+
+    found = list(predict(artifact, images, top=top, runtime=runtime, threads=threads))
+
+    def render(console: Console) -> None:
+        table = make_table("image", "class", ">probability %", ">score")
+        for prediction in found:
+            for position, row in enumerate(prediction.top):
+                name = escape(prediction.image) if position == 0 else ""
+                table.add_row(name, escape(row.label), f"{100 * row.probability:.2f}", f"{row.score:.3f}")
+        console.print(table)
+
+    emit("predict", {"artifact": str(artifact), "predictions": [to_dict(row) for row in found]}, as_json, render)

@@ -1,0 +1,1 @@
+"""Commands that work on boards and measure on them."""

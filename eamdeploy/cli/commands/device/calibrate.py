@@ -1,0 +1,81 @@
+"""``eamdeploy devices calibrate``: fit the latency model to your own measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from eamdeploy.cli.options.common import JsonOption, StoreOption
+from eamdeploy.cli.views.output import emit, make_table
+
+
+def register_devices(app: typer.Typer) -> None:
+    """Add the command to the group ``devices``."""
+
+    @app.command("calibrate")
+    def calibrate(
+        device: Annotated[
+            str | None,
+            typer.Argument(metavar="[DEVICE]", help="A board of yours or a profile; left out: all that were measured."),
+        ] = None,
+        store: StoreOption = None,
+        out: Annotated[
+            Path | None, typer.Option("--out", envvar="EAMDEPLOY_CALIBRATIONS", help="Folder for the calibrations.")
+        ] = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Fit the latency model to the runs you measured; estimates then prefer it to the published calibrations.
+
+        Two networks measured on a board, under one runtime and thread count, are enough to start: best a larger and a
+        smaller one of different designs, such as MobileNetV1 0.75 at 224 pixels and MobileNetV2 0.35 at 160. More make
+        the interval narrower.
+        """
+        from eamdeploy.bench.calibrate import calibrate_from_runs
+        from eamdeploy.runs.store import open_store
+
+        done = calibrate_from_runs(open_store(store).runs(), device=device, out=out)
+        document = {
+            "calibrations": [
+                {
+                    "name": c.name,
+                    "device": c.conditions.board,
+                    "runtime": c.conditions.runtime,
+                    "runtime_version": c.conditions.version,
+                    "precision": c.conditions.precision,
+                    "threads": c.conditions.threads,
+                    "networks": c.networks,
+                    "runs": c.rows,
+                    "tests": dict(c.tests),
+                }
+                for c in done.calibrations
+            ],
+            "runs": done.runs,
+            "skipped": list(done.skipped),
+        }
+
+        def render(console: Console) -> None:
+            table = make_table("device", "runtime", "precision", ">threads", ">networks", ">runs", ">error")
+            for c in done.calibrations:
+                error = c.tests.get("leave_network_out", {}).get("mean_abs_percent")
+                on = c.conditions
+                table.add_row(
+                    on.board,
+                    f"{on.runtime} {on.version}",
+                    on.precision,
+                    on.threads,
+                    str(c.networks),
+                    str(c.rows),
+                    f"{error:.1f} %" if error is not None else "-",
+                )
+            console.print(table)
+            console.print("error: mean, of each network without it; from three networks on", style="dim")
+            for c in done.calibrations:
+                if c.doubt:
+                    console.print(f"{c.title}: {c.doubt}", style="yellow")
+            for line in done.skipped:
+                console.print(f"not used: {line}", style="dim")
+
+        emit("calibrate", document, as_json, render)

@@ -1,0 +1,88 @@
+"""``eamdeploy devices check``: the doctor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eamdeploy.base.errors import BoardUnreachable, MissingDependency
+from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.options.completion_devices import complete_place
+from eamdeploy.cli.views.output import emit, err_console
+
+if TYPE_CHECKING:
+    from devices.doctor import Examination
+    from devices.session.fanout import BoardOutcome
+
+_STYLES = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "bold red"}
+
+
+def register_devices(devices: typer.Typer) -> None:
+    """Add the command."""
+    devices.command("check")(check)
+
+
+def check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME...",
+            help="Boards of yours, 'host', or profiles (their emulated boards).",
+            autocompletion=complete_place,
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All your boards.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at boards before anything is pushed: what will go wrong there, and what to do about it.
+
+    Nothing is changed on them. Exit code 6: a board cannot be reached; 7: something needed is missing there.
+    """
+    from devices.doctor.many import check_places
+
+    def told(what: str) -> None:
+        err_console().print(what, style="dim")
+
+    outcomes = check_places(names or [], every=every, told=told)
+    document = {"devices": [_document(outcome) for outcome in outcomes]}
+    emit("devices-check", document, as_json, lambda console: _render(console, outcomes))
+    raise typer.Exit(_exit_code(outcomes))
+
+
+def _document(outcome: BoardOutcome[Examination]) -> dict[str, Any]:
+    found = outcome.result
+    return {
+        "name": outcome.board,
+        "reachable": not isinstance(outcome.error, BoardUnreachable),
+        "error": str(outcome.error) if outcome.error else None,
+        "elapsed_s": round(outcome.elapsed_s, 3),
+        **(found.to_dict() if found else {"healthy": False, "checks": [], "facts": None}),
+    }
+
+
+def _render(console: Console, outcomes: list[BoardOutcome[Examination]]) -> None:
+    for outcome in outcomes:
+        console.print(f"[bold]{outcome.board}[/bold]")
+        if outcome.result is None:
+            console.print(f"  {outcome.error}", style="red", markup=False)
+            continue
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for finding in outcome.result.findings:
+            meaning = "; ".join(part for part in (finding.meaning, finding.hint) if part)
+            said = f"{finding.seen}: {meaning}" if meaning else finding.seen
+            table.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.check, no_wrap=True), Text(said))
+        console.print(table)
+
+
+def _exit_code(outcomes: list[BoardOutcome[Examination]]) -> int:
+    if any(isinstance(outcome.error, BoardUnreachable) for outcome in outcomes):
+        return BoardUnreachable.exit_code
+    errors = [outcome.error.exit_code for outcome in outcomes if outcome.error]
+    if errors:
+        return max(errors)
+    sick = any(outcome.result is not None and not outcome.result.healthy for outcome in outcomes)
+    return MissingDependency.exit_code if sick else 0

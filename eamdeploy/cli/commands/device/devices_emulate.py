@@ -1,0 +1,53 @@
+"""``eamdeploy devices emulate``: a board for everyone who owns none."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.options.completion_devices import complete_profile
+from eamdeploy.cli.views.output import emit, err_console
+
+
+def register_devices(devices: typer.Typer) -> None:
+    """Add the command."""
+    devices.command("emulate")(emulate)
+
+
+def emulate(
+    profile: Annotated[str, typer.Argument(help="Which board, e.g. pi4.", autocompletion=complete_profile)],
+    instructions: Annotated[
+        bool, typer.Option("--instructions", help="Its clock counts instructions: repeatable, but no time.")
+    ] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep it running until Ctrl-C, to log in.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the emulated board (or take it from the cache), boot it, log in and look at it.
+
+    It is a whole aarch64 Linux machine with the profile's CPU, run as an ordinary user. Outputs and accuracy on it are
+    those of the real aarch64 runtimes; how long things take on it means nothing.
+    """
+    from devices.transports.emulated.session import emulate as run
+
+    def told(what: str) -> None:
+        err_console().print(what, style="dim", markup=False)
+
+    def ready(command: str) -> None:
+        err_console().print(f"Log in with: {command}", markup=False, soft_wrap=True)
+        err_console().print("Ctrl-C switches it off.")
+
+    seen = run(profile, instructions=instructions, told=told, stay=ready if stay else None)
+
+    def render(console: Console) -> None:
+        packages = ", ".join(f"{name} {version}" for name, version in seen.packages.items())
+        console.print(f"{seen.cpu}, {seen.cores} cores, {seen.memory_mb} MB; {seen.system}, kernel {seen.kernel}")
+        console.print(f"{packages}", markup=False)
+        built = f"built in {seen.build_s:.1f} s, " if seen.build_s is not None else "image from the cache, "
+        console.print(f"{built}SSH up after {seen.boot_s:.1f} s, checked over SSH in {seen.check_s:.1f} s")
+        if seen.note:
+            console.print(seen.note, markup=False)
+
+    emit("devices-emulate", seen.to_dict(), as_json, render)

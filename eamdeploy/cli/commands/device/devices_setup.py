@@ -1,0 +1,49 @@
+"""``eamdeploy devices setup``: installs what a board lacks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.options.completion_devices import complete_board
+from eamdeploy.cli.views.output import emit, err_console
+
+
+def register_devices(devices: typer.Typer) -> None:
+    """Add the command."""
+    devices.command("setup")(setup)
+
+
+def setup(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A board of yours.", autocompletion=complete_board)],
+    runtime: Annotated[
+        str | None,
+        typer.Option("--runtime", help="onnxruntime, ai-edge-litert, tflite-runtime, separated by commas; else all."),
+    ] = None,
+    offline: Annotated[
+        bool | None,
+        typer.Option("--offline/--online", help="Bring wheels from here / use the board's index; else try both."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Install numpy and the runtimes into a virtual environment of their own on the board.
+
+    Nothing else on the board is touched, and no right beyond the login user's is needed.
+    """
+    from devices.setup import set_up_board
+
+    def told(what: str) -> None:
+        err_console().print(what, style="dim", markup=False)
+
+    runtimes = [part.strip() for part in (runtime or "").split(",") if part.strip()]
+    installed = set_up_board(name, runtimes=runtimes, offline=offline, told=told)
+
+    def render(console: Console) -> None:
+        packages = ", ".join(f"{package} {version}" for package, version in installed.packages.items())
+        console.print(f"{name}: {packages}", markup=False)
+        console.print(f"  in {installed.python}", markup=False)
+
+    emit("devices-setup", {"board": name, **installed.to_dict()}, as_json, render)

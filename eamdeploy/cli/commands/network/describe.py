@@ -1,0 +1,130 @@
+"""``eamdeploy describe``: what a network costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eamdeploy.base.errors import UsageError
+from eamdeploy.cli.options import arch as a
+from eamdeploy.cli.options.common import JsonOption, LimitOption
+from eamdeploy.cli.views.output import emit, make_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from eamdeploy.networks.complexity import Complexity
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Networks")
+    def describe(
+        checkpoint: Annotated[
+            str | None,
+            typer.Argument(metavar="[CKPT]", help="A checkpoint's path or a shipped name; else give --arch."),
+        ] = None,
+        arch: Annotated[
+            str | None, typer.Option("--arch", help="Describe this architecture instead.", rich_help_panel=a.PANEL)
+        ] = None,
+        width: a.Width = 1.0,
+        conv: a.Conv = "eam",
+        select: a.Select = "rcr",
+        kernels: a.Kernels = 4,
+        channels: a.Channels = None,
+        pool: a.Pool = "avg",
+        pool_size: a.PoolSize = 5,
+        temperature: a.Temperature = 30.0,
+        seed: a.Seed = 0,
+        classes: Annotated[int, typer.Option("--classes", rich_help_panel=a.PANEL)] = 1000,
+        input_px: Annotated[int, typer.Option("--input", help="In pixels.", rich_help_panel=a.PANEL)] = 224,
+        in_channels: Annotated[int, typer.Option("--in-channels", rich_help_panel=a.PANEL)] = 3,
+        paper: Annotated[bool, typer.Option("--paper-table", help="The paper's table 2 beside our counts.")] = False,
+        attention: Annotated[
+            Path | None,
+            typer.Option("--attention", help="Measure over these images how much each layer's attention moves."),
+        ] = None,
+        limit: LimitOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Parameters and multiply-accumulates of a network, by part and by layer."""
+        if paper:
+            _paper(as_json)
+            return
+        if attention is not None:
+            if checkpoint is None:
+                raise UsageError("--attention needs a checkpoint")
+            from eamdeploy.cli.commands.network.attention import show_attention
+
+            show_attention(checkpoint, attention, limit, as_json)
+            return
+        if (checkpoint is None) == (arch is None):
+            raise UsageError("give either a checkpoint or --arch", hint="e.g. eamdeploy describe --arch mobilenet_v1")
+        from eamdeploy.networks.architectures.build import build
+        from eamdeploy.networks.complexity import measure_complexity
+
+        if checkpoint is not None:
+            from eamdeploy.networks.checkpoint import load_checkpoint
+
+            network = load_checkpoint(checkpoint).network
+        else:
+            spec = a.make_spec(
+                arch or "", width, conv, select, kernels, channels, pool, pool_size, temperature, seed,
+                classes=classes, input_px=input_px, in_channels=in_channels,
+            )  # fmt: skip
+            network = build(spec)
+        counted = measure_complexity(network)
+        document = {"architecture": network.spec.to_dict(), **counted.to_dict()}
+        emit("describe", document, as_json, lambda console: _render(console, network.spec.name, counted))
+
+
+def _millions(value: float) -> str:
+    return f"{value / 1e6:.3f}" if value else "-"
+
+
+def _render(console: Console, name: str, counted: Complexity) -> None:
+    macs = counted.macs
+    console.print(f"{name}: {counted.parameters / 1e6:.3f} M parameters ({counted.bytes / 1e6:.1f} MB in float32)")
+    parts = ", ".join(
+        f"{part} {_millions(value)}" for part, value in macs.to_dict().items() if part != "total" and value
+    )
+    console.print(f"{macs.total / 1e6:.1f} M multiply-accumulates: {parts}\nPer layer, in millions:")
+    # columns that fit a terminal of 80 (what aggregates is dynamic); the JSON has full names, kinds and both shapes
+    table = make_table("layer", "kind", ">output", ">params", ">conv", ">aggr.", ">att.", ">other")
+    for layer in counted.layers:
+        part = layer.macs
+        table.add_row(
+            layer.name.removesuffix(".conv"),
+            layer.kind.removeprefix("dynamic "),
+            "x".join(map(str, layer.output)),
+            f"{layer.parameters:,}",
+            _millions(part.convolution),
+            _millions(part.aggregation),
+            _millions(part.attention),
+            _millions(part.gate + part.classifier),
+        )
+    console.print(table)
+
+
+def _paper(as_json: bool) -> None:
+    from eamdeploy.networks.architectures.paper import paper_table
+
+    rows = paper_table()
+
+    def render(console: Console) -> None:
+        table = make_table("network", ">parameters M", ">paper", ">MACs M", ">paper")
+        for row in rows:
+            table.add_row(
+                row.network,
+                f"{row.parameters:.3f}",
+                f"{row.paper_parameters:.2f}",
+                f"{row.macs:.1f}",
+                f"{row.paper_macs:.2f}",
+            )
+        console.print(table)
+        console.print("The paper does not give its counting rule; see eamdeploy/networks/complexity.py for ours.")
+
+    emit("paper-table", {"rows": [vars(row) for row in rows]}, as_json, render)

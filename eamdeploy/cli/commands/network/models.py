@@ -1,0 +1,28 @@
+"""``eamdeploy models``: the shipped checkpoints."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+
+from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.views.output import emit, make_table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Networks")
+    def models(as_json: JsonOption = False) -> None:
+        """List the shipped checkpoints; a name serves wherever a checkpoint is asked for."""
+        from eamdeploy.networks.zoo.catalogue import list_models
+
+        found = list_models()
+
+        def render(console: Console) -> None:
+            table = make_table("name", "data", ">top-1 %", ">bytes")
+            for model in found:
+                table.add_row(model.name, model.data, f"{model.top1:.2f}", f"{model.bytes:,}")
+            console.print(table)
+
+        emit("models", {"models": [vars(model) for model in found]}, as_json, render)

@@ -1,0 +1,119 @@
+"""``eamdeploy train``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eamdeploy.cli.options import arch as a
+from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.views.output import emit, err_console, progress
+
+if TYPE_CHECKING:
+    from eamdeploy.training.loop import TrainingStep
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(rich_help_panel="Networks")
+    def train(
+        data: Annotated[str, typer.Option("--data", help="cifar10, cifar100, fashion-mnist or imagefolder.")],
+        root: Annotated[Path, typer.Option("--root", help="Where the data is.")],
+        out: Annotated[Path, typer.Option("--out", help="Folder for checkpoint, logs and the resumable state.")],
+        recipe: Annotated[
+            str,
+            typer.Option(
+                "--recipe",
+                help="paper-cifar, paper-imagenet100-v1, paper-imagenet100-v2v3, cpu-small or finetune.",
+            ),
+        ] = "cpu-small",
+        start: Annotated[
+            str | None, typer.Option("--from", help="Start from this checkpoint's weights and architecture.")
+        ] = None,
+        arch: a.Arch = "mobilenet_v1",
+        width: a.Width = 1.0,
+        conv: a.Conv = "eam",
+        select: a.Select = "rcr",
+        kernels: a.Kernels = 4,
+        channels: a.Channels = None,
+        pool: a.Pool = "avg",
+        pool_size: a.PoolSize = 5,
+        temperature: a.Temperature = 30.0,
+        seed: a.Seed = 0,
+        input_px: Annotated[
+            int | None, typer.Option("--input", help="Side of the input image. Default: the data's.")
+        ] = None,
+        epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's.")] = None,
+        lr: Annotated[float | None, typer.Option("--lr", help="Instead of the recipe's.")] = None,
+        batch: Annotated[int | None, typer.Option("--batch", min=1, help="Instead of the recipe's.")] = None,
+        augment: Annotated[
+            str | None, typer.Option("--augment", help="flip, pad-crop-flip or resized-crop-jitter.")
+        ] = None,
+        ema: Annotated[float | None, typer.Option("--ema", help="Decay of an average of the weights.")] = None,
+        anneal_to: Annotated[float | None, typer.Option("--anneal-to", help="Anneal the temperature to this.")] = None,
+        anneal_epochs: Annotated[int, typer.Option("--anneal-epochs", help="Over this many epochs.")] = 10,
+        label_smoothing: Annotated[float, typer.Option("--label-smoothing")] = 0.0,
+        precision: Annotated[str, typer.Option("--precision", help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
+        threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
+        tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs too.")] = False,
+        resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Continue a run found in --out.")] = True,
+        note: Annotated[
+            str | None, typer.Option("--note", help="A remark for the checkpoint, e.g. on the data.")
+        ] = None,
+        qat: Annotated[
+            str | None, typer.Option("--qat", help="Train in the arithmetic of this export, int8; needs --from.")
+        ] = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Train a network; a stopped run continues where it was. Start with torchrun for several processes."""
+        from eamdeploy.training.session import TrainingRequest, run_training
+        from eamdeploy.training.sources import get_source
+
+        get_source(data)
+        spec = a.make_spec(
+            arch, width, conv, select, kernels, channels, pool, pool_size, temperature, seed, classes=1, input_px=32,
+        )  # fmt: skip
+        request = TrainingRequest(
+            data=data, root=root, out=out, recipe=recipe, spec=spec, start=start, input_px=input_px, epochs=epochs,
+            lr=lr, batch=batch, augment=augment, ema=ema, anneal_to=anneal_to, anneal_epochs=anneal_epochs, seed=seed,
+            label_smoothing=label_smoothing, precision=precision, threads=threads, tensorboard=tensorboard,
+            resume=resume, note=note, qat=qat,
+        )  # fmt: skip
+        with progress() as bar:
+            task = bar.add_task("reading the data", total=None, note="")
+
+            def show(step: TrainingStep) -> None:
+                bar.update(
+                    task,
+                    description=f"epoch {step.epoch}/{step.epochs}",
+                    total=step.epochs * step.steps,
+                    completed=(step.epoch - 1) * step.steps + step.step,
+                    note=f"loss {step.loss:.3f}  top-1 {step.top1:.1f} %",
+                )
+
+            result = run_training(request, show)
+        if int(os.environ.get("RANK", "0")):
+            return  # of several processes the first one speaks
+        if result.skipped:
+            err_console().print(
+                f"note: {len(result.skipped)} images could not be read and were left out, e.g. {result.skipped[0]}"
+            )
+        document = {
+            "checkpoint": str(result.checkpoint),
+            "top1": result.top1,
+            "epochs": result.epochs,
+            "history": result.history,
+            "skipped": result.skipped,
+        }
+        emit(
+            "train",
+            document,
+            as_json,
+            lambda console: console.print(
+                f"{result.checkpoint}: {result.top1:.2f} % top-1 on the test images after {result.epochs} epochs"
+            ),
+        )

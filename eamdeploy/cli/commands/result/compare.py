@@ -1,0 +1,62 @@
+"""``eamdeploy compare``: is B better than A, and how sure is that?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from eamdeploy.cli.options.common import JsonOption, StoreOption
+from eamdeploy.cli.options.completion import complete_run
+
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="An id or its beginning, latest, latest~1, an artifact's file name (its latest run), or a file of runs.",
+        autocompletion=complete_run,
+    ),
+]
+_STYLES = {"better": "green", "worse": "red", "same": "", "unknown": "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("compare", no_args_is_help=True, rich_help_panel="Results")(compare_command)
+
+
+def compare_command(a: RunArgument, b: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Compare run B with run A: every difference with its interval, or "no difference shown".
+
+    Runs that were measured in turns (one 'eamdeploy bench A B') are paired, which sees smaller differences.
+    """
+    from eamdeploy.cli.views.output import emit, make_table
+    from eamdeploy.runs.gate import compare_references
+    from eamdeploy.runs.store import open_store
+
+    found = compare_references(open_store(store), a, b)
+
+    def render(console: Console) -> None:
+        for letter, run in (("A", found.a), ("B", found.b)):
+            where = f"{run.board or run.device}, {run.runtime} ×{run.threads}, {run.provenance.kind}"
+            console.print(f"[bold]{letter}[/bold]  {escape(run.artifact)}  ({where}, {run.id})", soft_wrap=True)
+        table = make_table("figure", ">A", ">B", "B is")
+        for change in found.changes:
+            words = f"[{_STYLES[change.direction]}]{escape(change.words)}[/]" if _STYLES[change.direction] else ""
+            table.add_row(change.metric, _value(change.a), _value(change.b), words or escape(change.words))
+        if found.changes:
+            console.print(table)
+        for metric, why in found.refused:
+            console.print(f"{metric} not compared: {escape(why)}", soft_wrap=True)
+        if not found.changes and not found.refused:
+            console.print("the two runs have no figure in common")
+        for note in found.notes:
+            console.print(f"[yellow]note[/yellow] {escape(note)}", soft_wrap=True)
+
+    emit("compare", found.to_dict(), as_json, render)
+
+
+def _value(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10_000 else f"{value:.4g}"

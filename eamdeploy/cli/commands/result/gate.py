@@ -1,0 +1,143 @@
+"""``eamdeploy gate``: fail a build for a real regression, and only for one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from eamdeploy.cli.options.common import JsonOption, StoreOption
+from eamdeploy.cli.options.completion import complete_run
+
+if TYPE_CHECKING:
+    from eamdeploy.runs.gate import GateResult
+
+_STYLES = {"passed": "green", "failed": "red", "skipped": "yellow"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("gate", no_args_is_help=True, rich_help_panel="Results")(gate_command)
+
+
+def gate_command(
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            help="A file of runs in your repository, commit:PREFIX, or a run of the store.",
+            autocompletion=complete_run,
+        ),
+    ] = None,
+    current: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--current",
+            help="What to judge: files of runs or runs; left out, the latest stored runs of the same artifacts.",
+            autocompletion=complete_run,
+        ),
+    ] = None,
+    max_latency_increase: Annotated[
+        str, typer.Option("--max-latency-increase", help="Percent; 'off' does not ask.")
+    ] = "5",
+    max_instructions_increase: Annotated[
+        str, typer.Option("--max-instructions-increase", help="Percent, of emulated runs; 'off' does not ask.")
+    ] = "2",
+    max_accuracy_drop: Annotated[
+        str, typer.Option("--max-accuracy-drop", help="Percentage points of top-1; 'off' does not ask.")
+    ] = "1",
+    max_size_increase: Annotated[str, typer.Option("--max-size-increase", help="Percent.")] = "off",
+    max_memory_increase: Annotated[str, typer.Option("--max-memory-increase", help="Percent.")] = "off",
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Baseline runs without a counterpart do not fail the gate.")
+    ] = False,
+    write_baseline: Annotated[
+        Path | None,
+        typer.Option("--write-baseline", help="Write the --current runs to this file instead of judging them."),
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
+    sarif: Annotated[Path | None, typer.Option("--sarif", help="Write SARIF to this file.")] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary/--no-summary", help="Append to GitHub's step summary where there is one.")
+    ] = True,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold runs against a baseline; exit 4 for a regression, 5 when nothing valid was there to judge.
+
+    A check fails only when the whole interval lies beyond its threshold: noise does not fail a build.
+    """
+    from eamdeploy.cli.views.output import emit
+    from eamdeploy.runs.gate import Thresholds, run_gate
+    from eamdeploy.runs.gate import write_baseline as write
+    from eamdeploy.runs.store import open_store
+
+    opened = open_store(store)
+    if write_baseline is not None:
+        runs = write(opened, write_baseline, current or ["latest"])
+        document = {"baseline": str(write_baseline), "runs": [run.id for run in runs]}
+        words = f"wrote {len(runs)} run{'s' if len(runs) != 1 else ''} to {write_baseline}"
+        emit("gate-baseline", document, as_json, lambda console: console.print(words))
+        return
+    if baseline is None:
+        raise typer.BadParameter("name what to hold the runs against", param_hint="--baseline")
+    limits = Thresholds(
+        latency=_fraction(max_latency_increase, "--max-latency-increase"),
+        instructions=_fraction(max_instructions_increase, "--max-instructions-increase"),
+        accuracy_points=_number(max_accuracy_drop, "--max-accuracy-drop"),
+        size=_fraction(max_size_increase, "--max-size-increase"),
+        memory=_fraction(max_memory_increase, "--max-memory-increase"),
+    )
+    result = run_gate(opened, baseline, current or [], thresholds=limits, allow_missing=allow_missing)
+    _write_files(result, junit, sarif, summary)
+    emit("gate", result.to_dict(), as_json, lambda console: _render(result, console))
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+def _write_files(result: GateResult, junit: Path | None, sarif: Path | None, summary: bool) -> None:
+    from eamdeploy.cli.views.output import err_console
+    from eamdeploy.runs import findings
+    from eamdeploy.runs.gate import RULES
+
+    found = findings.findings_of(result.checks)
+    if junit is not None:
+        findings.write_junit(junit, "gate", result.checks)
+    if sarif is not None:
+        findings.write_sarif(sarif, RULES, found)
+    if summary:
+        findings.append_step_summary(findings.checks_table(f"eamdeploy gate {result.verdict}", result.checks))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        # a runner reads workflow commands on stderr too, where they leave --json alone
+        for line in findings.annotation_lines(found):
+            err_console().print(line, markup=False, soft_wrap=True)
+
+
+def _render(result: GateResult, console: Console) -> None:
+    for check in sorted(result.checks, key=lambda check: list(_STYLES).index(check.status)):
+        style = _STYLES[check.status]
+        line = f"[{style}]{check.status:7}[/{style}] {check.name}, {escape(check.group)}: {escape(check.message)}"
+        console.print(line, soft_wrap=True)
+    colour = {"passed": "green", "failed": "red", "not valid": "yellow"}[result.verdict]
+    console.print(f"gate [bold {colour}]{result.verdict}[/]")
+
+
+def _fraction(text: str, flag: str) -> float | None:
+    percent = _number(text.strip().removesuffix("%"), flag)
+    return None if percent is None else percent / 100.0
+
+
+def _number(text: str, flag: str) -> float | None:
+    if text.strip().lower() == "off":
+        return None
+    try:
+        value = float(text.strip().removesuffix("%"))
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < float("inf"):
+        raise typer.BadParameter(f"a number that is not negative, or 'off', not '{text}'", param_hint=flag)
+    return value

@@ -1,0 +1,122 @@
+"""``eamdeploy history``: what was measured so far; ``history export`` and ``history import`` move it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eamdeploy.cli.options.common import JsonOption, StoreOption
+from eamdeploy.cli.options.completion import complete_artifact, complete_stored
+
+
+def _devices() -> list[str]:
+    return complete_stored("device")
+
+
+def _runtimes() -> list[str]:
+    return complete_stored("runtime")
+
+
+ArtifactFilter = Annotated[
+    str | None,
+    typer.Option("--artifact", help="File name, or a prefix of the SHA-256.", autocompletion=complete_artifact),
+]
+DeviceFilter = Annotated[str | None, typer.Option("--device", help="Profile, e.g. pi4.", autocompletion=_devices)]
+BoardFilter = Annotated[str | None, typer.Option("--board", help="One of your boards, by name.")]
+RuntimeFilter = Annotated[str | None, typer.Option("--runtime", autocompletion=_runtimes, help="Runtime.")]
+PrecisionFilter = Annotated[str | None, typer.Option("--precision", help="fp32, fp16 or int8.")]
+ProvenanceFilter = Annotated[str | None, typer.Option("--provenance", help="measured, emulated or estimated.")]
+CommitFilter = Annotated[str | None, typer.Option("--commit", help="Prefix of the git commit.")]
+SinceFilter = Annotated[str | None, typer.Option("--since", help="UTC date or time, e.g. 2026-11-01.")]
+UntilFilter = Annotated[str | None, typer.Option("--until", help="UTC date or time; not included.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    history = typer.Typer(invoke_without_command=True)
+    history.callback()(list_runs)
+    history.command("show", no_args_is_help=True)(show_run)
+    history.command("export", no_args_is_help=True)(export_history)
+    history.command("import", no_args_is_help=True)(import_history)
+    app.add_typer(history, name="history", rich_help_panel="Results", help=list_runs.__doc__)
+
+
+def list_runs(
+    context: typer.Context,
+    artifact: ArtifactFilter = None,
+    device: DeviceFilter = None,
+    board: BoardFilter = None,
+    runtime: RuntimeFilter = None,
+    precision: PrecisionFilter = None,
+    provenance: ProvenanceFilter = None,
+    verdict: Annotated[str | None, typer.Option("--verdict", help="clean, suspect or invalid.")] = None,
+    commit: CommitFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="List at most this many, the latest.")] = 30,
+    samples: Annotated[bool, typer.Option("--samples", help="With --json: every latency sample too.")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the stored runs, latest first; they can be filtered, exported, imported, compared and gated."""
+    if context.invoked_subcommand is not None:
+        return
+    from eamdeploy.cli.views.history import show_runs
+    from eamdeploy.runs.store import RunFilter, open_store
+
+    where = RunFilter(
+        artifact, device, board, runtime, precision, None, provenance, verdict, commit, None, since, until
+    )
+    opened = open_store(store)
+    # a store that nothing was put into yet is an empty history, not an error
+    runs = opened.runs(where, limit=limit, samples=samples) if opened.path.exists() else []
+    show_runs(runs, opened, as_json=as_json, samples=samples)
+
+
+def show_run(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="An id or its beginning, latest, latest~1, a file name.")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one run with its conditions."""
+    from eamdeploy.cli.views.history import show_one
+    from eamdeploy.runs.store import open_store
+
+    show_one(open_store(store).get(run), as_json=as_json)
+
+
+def export_history(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to: .jsonl, or .jsonl.gz.")],
+    artifact: ArtifactFilter = None,
+    device: DeviceFilter = None,
+    board: BoardFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write runs with all their samples to a file that another machine can import."""
+    from eamdeploy.cli.views.output import emit
+    from eamdeploy.runs.store import RunFilter, export_runs, open_store
+
+    where = RunFilter(artifact=artifact, device=device, board=board, since=since, until=until)
+    count = export_runs(open_store(store), file, where)
+    document = {"exported": count, "path": str(file)}
+    emit("history-export", document, as_json, lambda console: console.print(f"exported {count} runs to {file}"))
+
+
+def import_history(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What 'history export' wrote.")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add the runs of an export; those that are here already are left as they are."""
+    from eamdeploy.cli.views.output import emit
+    from eamdeploy.runs.store import import_runs, open_store
+
+    done = import_runs(open_store(store), file)
+    words = f"imported {done.added} runs" + (f", {done.known} were here already" if done.known else "")
+    document = {"imported": done.added, "known": done.known, "path": str(file)}
+    emit("history-import", document, as_json, lambda console: console.print(words))

@@ -1,0 +1,70 @@
+"""``eamdeploy report``: everything that was measured, as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eamdeploy.cli.commands.result.history import (
+    ArtifactFilter,
+    BoardFilter,
+    CommitFilter,
+    DeviceFilter,
+    PrecisionFilter,
+    RuntimeFilter,
+    SinceFilter,
+    UntilFilter,
+)
+from eamdeploy.cli.options.common import JsonOption, StoreOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report", rich_help_panel="Results")(report_command)
+
+
+def report_command(
+    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path("report.html"),
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Write a Markdown report here, for a pull request; '-' is stdout.")
+    ] = None,
+    attention: Annotated[
+        list[Path] | None,
+        typer.Option("--attention", help="What 'describe CKPT --attention DIR --json' printed, to be shown as well."),
+    ] = None,
+    title: Annotated[str, typer.Option("--title", help="The report's title.")] = "eamdeploy report",
+    artifact: ArtifactFilter = None,
+    device: DeviceFilter = None,
+    board: BoardFilter = None,
+    runtime: RuntimeFilter = None,
+    precision: PrecisionFilter = None,
+    commit: CommitFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many runs, the latest.")] = 60,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one self-contained HTML file about the stored runs: choice, distributions, layers, parity, conditions."""
+    from eamdeploy.base.files import atomic_write_text
+    from eamdeploy.cli.views.output import console, emit
+    from eamdeploy.runs.report import collect, render_markdown, write_html
+    from eamdeploy.runs.store import RunFilter, open_store
+
+    where = RunFilter(artifact, device, board, runtime, precision, None, None, None, commit, None, since, until)
+    material = collect(open_store(store), where, limit=limit, attention=attention or ())
+    written: dict[str, str] = {}
+    if markdown is not None:
+        text = render_markdown(material, title)
+        if str(markdown) == "-":
+            console().print(text, markup=False, soft_wrap=True)
+            return
+        atomic_write_text(markdown, text)
+        written["markdown"] = str(markdown)
+    size = write_html(out, material, title)
+    written["html"] = str(out)
+    document = {**written, "runs": len(material.runs), "bytes": size}
+    words = f"{len(material.runs)} runs in {' and '.join(written.values())}"
+    emit("report", document, as_json, lambda shown: shown.print(words, soft_wrap=True, markup=False))

@@ -1,0 +1,87 @@
+"""The options on quantization that ``quantize`` and ``export`` share, and what they make of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eamdeploy.base.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from eamdeploy.pipeline.quantize.run import QuantizedArtifact, QuantizeRequest
+
+MaxDrop = Annotated[
+    float,
+    typer.Option(
+        "--max-drop", help="Points of top-1 that quantizing may cost; layers go back to float until it holds."
+    ),
+]
+Method = Annotated[str, typer.Option("--method", help="Calibration: mse, minmax, percentile or entropy.")]
+CalibrationImages = Annotated[
+    int, typer.Option("--calibration-images", min=1, help="At most this many, balanced over the classes.")
+]
+CheckImages = Annotated[int, typer.Option("--check-images", min=1, help="Images to check the accuracy on.")]
+FloatLayers = Annotated[str, typer.Option("--float-layers", help="Layers to keep in float, separated by commas.")]
+ClassMap = Annotated[
+    Path | None,
+    typer.Option("--class-map", help="JSON from the data's folder names to the model's classes: {\"n01440764\": 1}."),
+]
+
+
+def make_request(
+    calibration: Path | None,
+    data: Path | None,
+    classes: tuple[str, ...],
+    max_drop: float,
+    method: str,
+    calibration_images: int,
+    check_images: int,
+    float_layers: str,
+    class_map: Path | None,
+) -> QuantizeRequest:
+    """The request that the options stand for."""
+    from eamdeploy.data.class_map import read_class_map
+    from eamdeploy.pipeline.quantize.inputs import open_splits
+    from eamdeploy.pipeline.quantize.run import QuantizeOptions, QuantizeRequest
+
+    if not 0 <= max_drop <= 100:
+        raise UsageError(f"--max-drop is in points of top-1, from 0 to 100, and is {max_drop:g}")
+    seen, checked = open_splits(calibration, data, classes)
+    options = QuantizeOptions(
+        method=method,
+        calibration_images=calibration_images,
+        max_drop=max_drop,
+        check_images=check_images,
+        float_layers=names(float_layers),
+    )
+    return QuantizeRequest(options, seen, checked, None if class_map is None else read_class_map(class_map))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The parts between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def render_quantized(artifact: QuantizedArtifact, console: Console) -> None:
+    """A few lines on a quantized artifact."""
+    report = artifact.report
+    outcome = report.outcome
+    if outcome.top1 is None or outcome.float_top1 is None:
+        accuracy = f"best class kept on {outcome.images - outcome.flips} of {outcome.images} images"
+    else:
+        accuracy = f"top-1 {outcome.float_top1:.2f} -> {outcome.top1:.2f} % on {outcome.images} images"
+    size = f"{artifact.bytes / 1e6:.2f} MB, {report.size_ratio:.3f}x of float"
+    console.print(f"[green]verified[/] {artifact.path}  {artifact.precision}  {size}  {accuracy}", soft_wrap=True)
+    if report.latency is not None:
+        console.print(
+            f"  latency on this host {report.latency.ratio:.2f}x of float, {100 * report.written.float_share:.0f} % of the "
+            "computing operators are float",
+            style="dim",
+            soft_wrap=True,
+        )
+    for note in report.notes():
+        console.print(f"  note: {note}", style="yellow", soft_wrap=True)

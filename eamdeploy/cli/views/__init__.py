@@ -1,0 +1,1 @@
+"""Renders results as text and JSON for people and programs."""

@@ -1,0 +1,148 @@
+"""How a bench looks: a live line for each board while it runs, a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from eamdeploy.base.results import Run
+from eamdeploy.bench import Report
+from eamdeploy.cli.views.output import emit, err_console, make_table
+
+_STATE_STYLE = {"clean": "green", "suspect": "yellow", "invalid": "red"}
+_MOST_OPERATORS = 15
+_PIPED_WIDTH = 160
+
+
+class Watch:
+    """What each board is doing: a live table on a terminal, a line per change elsewhere; all on stderr."""
+
+    def __init__(self, boards: Sequence[str]) -> None:
+        self._console = err_console()
+        self._doing = dict.fromkeys(boards, "connecting")
+        self._live = Live(self._table(), console=self._console, transient=True, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        """Start to show."""
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the live table away."""
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def told(self, board: str, what: str) -> None:
+        """Show what a board is doing now."""
+        self._doing[board] = what
+        if self._console.is_terminal:
+            self._live.update(self._table())
+        else:
+            self._console.print(f"{board}: {what}", markup=False, soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = make_table("board", "doing")
+        for board, what in self._doing.items():
+            table.add_row(escape(board), escape(what))
+        return table
+
+
+def show(report: Report, *, as_json: bool) -> None:
+    """Print the report on stdout."""
+    emit("bench", report.to_dict(), as_json, lambda console: _render(report, console))
+    if as_json:
+        return
+    for failure in report.failures:
+        at = f"{failure.board}, {failure.case}" if failure.case else failure.board
+        err_console().print(f"[red]failed[/red] {escape(at)}: {escape(str(failure.error))}", soft_wrap=True)
+
+
+def _render(report: Report, console: Console) -> None:
+    if not console.is_terminal:
+        console.width = max(console.width, _PIPED_WIDTH)  # nobody's window: a file or a CI log, where lines may be long
+    if report.runs:
+        console.print(_runs_table(report.runs))
+        for run in report.runs:
+            for reason in run.verdict.reasons:
+                style = _STATE_STYLE[run.verdict.state]
+                console.print(f"[{style}]{run.verdict.state}[/{style}] {escape(_name(run))}: {escape(reason)}")
+            if run.provenance.note:
+                console.print(f"{escape(_name(run))}: {escape(run.provenance.note)}", soft_wrap=True)
+            if run.per_layer:
+                console.print(_operators_table(run))
+    for note in report.notes:
+        console.print(escape(note), soft_wrap=True)
+    for check in report.self_checks:
+        console.print(
+            f"self-check on {escape(check.board)}: A against A differs by {check.difference:+.1%} "
+            f"(95 % interval {check.ci95[0]:+.1%} to {check.ci95[1]:+.1%}); differences below {check.floor:.1%} "
+            f"are noise here; the two intervals {'overlap' if check.agree else 'do NOT overlap'}",
+            soft_wrap=True,
+        )
+
+
+def _runs_table(runs: Sequence[Run]) -> Table:
+    rows = [_cells(run) for run in runs]
+    # a column that nobody has a value for only takes room
+    used = [name for name in rows[0] if any(row[name] for row in rows)]
+    table = make_table(*used)
+    for column in table.columns:
+        column.no_wrap = column.justify == "right"
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*(row[name] for name in used))
+    return table
+
+
+def _cells(run: Run) -> dict[str, str]:
+    latency, accuracy, style = run.latency_ms, run.accuracy, _STATE_STYLE[run.verdict.state]
+    interval = (latency.ci95 or latency.interval90) if latency else None
+    return {
+        "artifact": escape(_name(run)),
+        "device": escape(run.board or run.device),
+        "": run.provenance.kind,
+        "runtime": f"{run.provenance.runtime} {run.provenance.runtime_version}".strip(),
+        ">thr": str(run.threads),
+        ">p50 ms": _number(latency.p50 if latency else None),
+        ">interval": f"{_number(interval[0])}–{_number(interval[1])}" if interval else "",
+        ">p90": _number(latency.p90 if latency else None),
+        ">p99": _number(latency.p99 if latency else None),
+        ">top-1 %": f"{accuracy.top1:.2f}" if accuracy else "",
+        ">flips": str(accuracy.flips) if accuracy and accuracy.flips is not None else "",
+        ">n": str(accuracy.n) if accuracy else "",
+        ">MB": f"{run.memory_mb:.0f}" if run.memory_mb is not None else "",
+        ">mJ": _number(run.energy_mj),
+        ">instructions": f"{run.instructions:,}" if run.instructions is not None else "",
+        "verdict": f"[{style}]{run.verdict.state}[/{style}]",
+    }
+
+
+def _operators_table(run: Run) -> Table:
+    total = sum(row["mean_ms"] for row in run.per_layer) or 1.0
+    table = make_table("operator", "kind", "runs in", ">ms", ">share", title=f"{_name(run)}, time per operator")
+    for row in sorted(run.per_layer, key=lambda row: -row["mean_ms"])[:_MOST_OPERATORS]:
+        share = f"{row['mean_ms'] / total:.0%}"
+        table.add_row(escape(row["name"]), escape(row["kind"]), escape(row["where"]), _number(row["mean_ms"]), share)
+    rest = len(run.per_layer) - _MOST_OPERATORS
+    if rest > 0:
+        table.add_row(f"and {rest} more", "", "", "", "")
+    return table
+
+
+def _name(run: Run) -> str:
+    return run.artifact.rsplit("/", 1)[-1]
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"

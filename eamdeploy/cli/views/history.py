@@ -1,0 +1,121 @@
+"""How runs look in a terminal; the provenance and the interval are never left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from eamdeploy.base.results import Run, to_dict
+from eamdeploy.cli.views.output import emit, make_table
+from eamdeploy.runs.store import Store
+
+STATE_STYLES = {"clean": "green", "suspect": "yellow", "invalid": "red"}
+_PIPED_WIDTH = 200
+
+
+def show_runs(runs: Sequence[Run], store: Store, *, as_json: bool, samples: bool) -> None:
+    """Print a list of runs on stdout."""
+    documents = [to_dict(run) for run in runs]
+    if not samples:
+        for document in documents:
+            for part in (document["latency_ms"], document["conditions"]):
+                if part:
+                    part.pop("samples", None)
+                    part.pop("block", None)
+
+    def render(console: Console) -> None:
+        if not runs:
+            there = (
+                f"no run in {store.path} meets this" if store.path.exists() else f"nothing is stored in {store.path}"
+            )
+            console.print(f"{escape(there)} yet" if not store.path.exists() else escape(there), soft_wrap=True)
+            return
+        console.print(_table(runs, console))
+
+    emit("history", {"runs": documents, "store": str(store.path)}, as_json, render)
+
+
+def show_one(run: Run, *, as_json: bool) -> None:
+    """Print everything about one run on stdout."""
+    emit("run", {"run": to_dict(run)}, as_json, lambda console: _render_one(run, console))
+
+
+def latency_words(run: Run) -> str:
+    """``12.3 ms [12.1, 12.6]``, with ``~`` before an estimate."""
+    latency = run.latency_ms
+    if latency is None:
+        return "–"
+    interval = latency.ci95 or latency.interval90
+    bounds = f" [{_figure(interval[0])}, {_figure(interval[1])}]" if interval else ""
+    sign = "" if latency.samples or run.provenance.kind == "measured" else "~"
+    return f"{sign}{_figure(latency.p50)} ms{bounds}"
+
+
+def _table(runs: Sequence[Run], console: Console) -> Table:
+    if not console.is_terminal:
+        console.width = max(console.width, _PIPED_WIDTH)
+    rows = [_cells(run) for run in runs]
+    used = [name for name in rows[0] if any(row[name] for row in rows)]
+    table = make_table(*used)
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*(row[name] for name in used))
+    return table
+
+
+def _cells(run: Run) -> dict[str, str]:
+    style = STATE_STYLES[run.verdict.state]
+    return {
+        "id": run.id,
+        "when (UTC)": run.provenance.when[:16].replace("T", " "),
+        "artifact": escape(Path(run.artifact).name),
+        "on": escape(run.board or run.device),
+        "runtime": f"{run.runtime} ×{run.threads}",
+        "precision": run.precision,
+        ">median \\[interval]": latency_words(run),
+        ">top-1 %": f"{run.accuracy.top1:.2f}" if run.accuracy else "",
+        ">instructions": f"{run.instructions:,}" if run.instructions else "",
+        "provenance": run.provenance.kind,
+        "verdict": f"[{style}]{run.verdict.state}[/{style}]",
+        "commit": (run.git_commit or "")[:8],
+    }
+
+
+def _render_one(run: Run, console: Console) -> None:
+    table = make_table("", "")
+    table.show_header = False
+    accuracy, facts = run.accuracy, run.conditions.facts
+    temperatures = [s.temperature_c for s in run.conditions.samples if s.temperature_c is not None]
+    entries = {
+        "run": run.id,
+        "artifact": f"{run.artifact} ({run.format} {run.precision}, {run.bytes:,} bytes)",
+        "sha256": run.artifact_sha256,
+        "where": f"{run.board or run.device} ({run.provenance.board})",
+        "runtime": f"{run.runtime} {run.provenance.runtime_version}, {run.threads} threads, batch {run.batch}",
+        "provenance": f"{run.provenance.kind}, {run.provenance.when}",
+        "note": run.provenance.note or "",
+        "latency": latency_words(run) + (f", {len(run.latency_ms.samples)} samples" if run.latency_ms else ""),
+        "p90 / p99": f"{_figure(run.latency_ms.p90)} / {_figure(run.latency_ms.p99)} ms" if run.latency_ms else "",
+        "accuracy": f"{accuracy.top1:.2f} % of {accuracy.n} images of {accuracy.data}" if accuracy else "",
+        "memory": f"{run.memory_mb:.1f} MB peak" if run.memory_mb is not None else "",
+        "energy": f"{run.energy_mj:.2f} mJ ({run.conditions.energy_source})" if run.energy_mj is not None else "",
+        "instructions": f"{run.instructions:,}" if run.instructions else "",
+        "temperature": f"{min(temperatures):.1f} to {max(temperatures):.1f} °C" if temperatures else "",
+        "verdict": " – ".join([run.verdict.state, *run.verdict.reasons]),
+        "commit": run.git_commit or "",
+        **{name: value for name, value in facts.items() if value},
+    }
+    for name, value in entries.items():
+        if value:
+            table.add_row(f"[bold]{escape(name)}[/bold]", escape(value))
+    console.print(table)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}" if value >= 100 else f"{value:.2f}"

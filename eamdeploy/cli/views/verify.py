@@ -1,0 +1,65 @@
+"""What ``eamdeploy verify`` shows and writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from eamdeploy.cli.views.output import err_console
+from eamdeploy.parity import RULES, ParityReport
+from eamdeploy.runs import findings
+
+_STYLES = {"passed": "green", "failed": "red", "skipped": "yellow"}
+
+
+def render(reports: Sequence[ParityReport], console: Console) -> None:
+    """Every check in a line, then the verdict, per artifact."""
+    for report in reports:
+        colour = _STYLES[report.verdict]
+        for check in report.checks:
+            style = _STYLES[check.status]
+            line = f"[{style}]{check.status:7}[/{style}] {escape(check.name)}: {escape(check.message)}"
+            console.print(line, soft_wrap=True)
+        if report.reference_top1 is not None and report.artifact_top1 is not None:
+            console.print(
+                f"        top-1 on {escape(report.data)}: {report.artifact_top1:.2f} %, "
+                f"{'PyTorch' if report.rounding_images else escape(report.checkpoint)} {report.reference_top1:.2f} %"
+            )
+        for flip in report.flips[:5]:
+            mark = "above" if flip.counts else "within"
+            console.print(
+                f"        {escape(flip.image)}: {escape(flip.reference)} became {escape(flip.artifact)}, "
+                f"margin {flip.margin:.2g}, {mark} rounding",
+                soft_wrap=True,
+            )
+        if report.skipped:
+            console.print(
+                f"        {len(report.skipped)} images do not decode, the first is {escape(report.skipped[0])}"
+            )
+        if report.first_divergence is not None:
+            console.print(
+                f"        first layer to differ: [bold]{escape(str(report.first_divergence))}[/]", soft_wrap=True
+            )
+        seconds = f"{report.images} images of {escape(report.data)}, {report.runtime}, {report.duration_s:.1f} s"
+        console.print(f"[bold {colour}]{report.verdict}[/] {escape(report.artifact)} ({seconds})", soft_wrap=True)
+
+
+def write_findings(reports: Sequence[ParityReport], junit: Path | None, sarif: Path | None, summary: bool) -> None:
+    """JUnit, SARIF, GitHub's step summary and annotations, where they are asked for or expected."""
+    checks = [check for report in reports for check in report.checks]
+    found = findings.findings_of(checks)
+    if junit is not None:
+        findings.write_junit(junit, "verify", checks)
+    if sarif is not None:
+        findings.write_sarif(sarif, RULES, found)
+    if summary:
+        verdict = "passed" if all(report.passed for report in reports) else "failed"
+        findings.append_step_summary(findings.checks_table(f"eamdeploy verify {verdict}", checks))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        # a runner reads workflow commands on stderr too, where they leave --json alone
+        for line in findings.annotation_lines(found):
+            err_console().print(line, markup=False, soft_wrap=True)

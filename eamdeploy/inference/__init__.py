@@ -1,0 +1,1 @@
+"""Uses a network or an artifact: evaluate it on labelled images, predict the classes of pictures."""

@@ -1,0 +1,121 @@
+"""Top-1 and top-5 of a checkpoint or an artifact on labelled images, with the one preprocessing that it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from eamdeploy.base.errors import MeasurementError, UsageError
+from eamdeploy.base.results import AccuracyResult
+from eamdeploy.data import ImageDataset
+from eamdeploy.data.class_map import output_indices
+from eamdeploy.data.dataset import take
+from eamdeploy.data.open import in_order_of
+from eamdeploy.data.stream import chunks
+from eamdeploy.inference.model_card import ModelCard, read_card
+from runtimes.protocol import RuntimeOptions
+from runtimes.registry import get_runtime, runtime_for
+
+TOP = 5
+CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An accuracy and what it was measured with.
+
+    Attributes:
+        skipped: names of the images that do not decode; they are not counted in ``result.n``.
+        runtime: that ran the model, with its version.
+        covered: classes of the network that the data has.
+    """
+
+    model: str
+    result: AccuracyResult
+    skipped: tuple[str, ...]
+    runtime: str
+    classes: int
+    covered: int
+
+
+def evaluate(
+    model: Path | str,
+    dataset: ImageDataset | None = None,
+    *,
+    class_map: Mapping[str, int | str] | None = None,
+    limit: int | None = None,
+    runtime: str | None = None,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Run ``model`` over ``dataset`` and count.
+
+    Args:
+        model: an artifact, or a checkpoint by path or shipped name.
+        dataset: labelled images; the embedded sample by default, where its classes are the model's.
+        class_map: from the data's classes to the model's, where the names differ.
+        limit: at most this many images, balanced over the classes.
+        runtime: by default the one for the file's ending.
+        threads: of the runtime.
+        progress: called with images done and images in all.
+
+    Raises:
+        DataError: when the classes do not match, or no image decodes.
+        UsageError: when the model is missing, damaged, or does not say how images become its input.
+        MeasurementError: when the model answers with a NaN.
+    """
+    card = read_card(model)
+    from eamdeploy.data import sample_for
+
+    if dataset is not None and class_map is None:
+        dataset = in_order_of(dataset, card.classes)
+    data = take(dataset if dataset is not None else sample_for(card.classes), limit)
+    targets = np.asarray(output_indices(data.classes, card.classes, class_map, where=data.name))
+    chosen = get_runtime(runtime) if runtime else runtime_for(card.path)
+    session = chosen.load(card.path, RuntimeOptions(threads=threads))
+    skipped: list[str] = []
+    counted: _Count = _Count(len(card.classes))
+    try:
+        for indices, prepared in chunks(data, card.preprocessing.apply, CHUNK, skipped):
+            scores = np.asarray(session.run(np.stack(prepared))[0], dtype=np.float64).reshape(len(indices), -1)
+            _check_scores(scores, card)
+            counted.add(scores, targets[[data.label(index) for index in indices]])
+            if progress:
+                progress(counted.n + len(skipped), len(data))
+    finally:
+        session.close()
+    result = counted.result(data.name)
+    covered = len(np.unique(targets))
+    return Evaluation(str(model), result, tuple(skipped), chosen.version(), len(card.classes), covered)
+
+
+class _Count:
+    """Hits so far."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes, self.n, self.top1, self.top5 = classes, 0, 0, 0
+
+    def add(self, scores: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> None:
+        """Count one piece. A tie goes to the lower index, as argmax has it."""
+        ranked = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
+        hits = ranked == labels[:, None]
+        self.n += len(labels)
+        self.top1 += int(hits[:, 0].sum())
+        self.top5 += int(hits.any(axis=1).sum())
+
+    def result(self, data: str) -> AccuracyResult:
+        """The counts in percent."""
+        top5 = 100 * self.top5 / self.n if self.classes > TOP else None
+        return AccuracyResult(top1=100 * self.top1 / self.n, n=self.n, top5=top5, data=data)
+
+
+def _check_scores(scores: npt.NDArray[np.float64], card: ModelCard) -> None:
+    if scores.shape[1] != len(card.classes):
+        why = f"it gives {scores.shape[1]} scores and names {len(card.classes)} classes"
+        raise UsageError("the model contradicts itself", where=card.path, why=why, hint="export it again")
+    if not np.isfinite(scores).all():
+        raise MeasurementError("the model answers with a NaN or an infinity, so it has no accuracy", where=card.path)

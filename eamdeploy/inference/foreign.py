@@ -1,0 +1,108 @@
+"""Classifiers from elsewhere: the user says what their files do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from eamdeploy.base.errors import DataError, UsageError
+from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.inference.model_card import ModelCard, read_card
+from runtimes.protocol import RuntimeOptions
+from runtimes.readers.metadata import read_metadata
+from runtimes.registry import runtime_for
+
+
+def artifact_card(
+    path: Path, preprocessing: str | None = None, labels: Path | None = None, *, made_from_it: Sequence[Path] = ()
+) -> ModelCard:
+    """The card of an artifact: what it says of itself, or for a foreign one what the user says.
+
+    Args:
+        preprocessing: JSON, or a file with it.
+        labels: file of class names, one a line.
+        made_from_it: artifacts that may know, such as a quantized form of it.
+
+    Raises:
+        UsageError: when nobody says how images become its input, or what is said does not fit.
+    """
+    if preprocessing is None and labels is None:
+        for known in (path, *made_from_it):
+            if not read_metadata(known).foreign:
+                return replace(read_card(known), path=path)
+    if preprocessing is None:
+        read_metadata(path)
+        why = "it does not say how images become its input"
+        hint = 'say it with --preprocessing \'{"size": 224, "resize": 256}\''
+        raise UsageError("the artifact was not made by eamdeploy", where=path, why=why, hint=hint)
+    return foreign_card(path, read_preprocessing(preprocessing), None if labels is None else read_labels(labels))
+
+
+def foreign_card(path: Path, preprocessing: Preprocessing, labels: tuple[str, ...] | None) -> ModelCard:
+    """A card for a classifier from elsewhere; without ``labels`` its classes are numbered.
+
+    Raises:
+        UsageError: when the artifact does not load, or has another number of classes.
+    """
+    session = runtime_for(path).load(path, RuntimeOptions())
+    try:
+        count = session.outputs[0].shape[-1] if session.outputs[0].shape else None
+    finally:
+        session.close()
+    if not count:
+        raise UsageError("not a classifier", where=path, why="its output is no row of class scores")
+    if labels is not None and len(labels) != count:
+        raise UsageError(f"{len(labels)} labels were given for {count} classes", where=path)
+    return ModelCard(path, labels or _numbered(count), preprocessing)
+
+
+def read_preprocessing(text: str) -> Preprocessing:
+    """A preprocessing from JSON, given as text or as the path of a file.
+
+    Raises:
+        UsageError: when it is neither.
+    """
+    try:
+        content = text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8")
+        document = json.loads(content)
+    except (OSError, ValueError) as error:
+        hint = 'give JSON or a file with it, such as {"size": 224, "resize": 256}'
+        raise UsageError("cannot read the preprocessing", where=text[:80], why=error, hint=hint) from error
+    if not isinstance(document, dict):
+        raise UsageError("the preprocessing must be a JSON object", where=text[:80])
+    return Preprocessing.from_dict(document)
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Class names, one a line.
+
+    Raises:
+        DataError: when the file cannot be read or holds none.
+    """
+    try:
+        names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("cannot read the labels", where=path, why=error) from error
+    if not names:
+        raise DataError("there are no labels in the file", where=path)
+    return names
+
+
+def class_names(path: Path | None, classes: int) -> tuple[str, ...]:
+    """So many names: those in the file, or numbered ones where none is given.
+
+    Raises:
+        DataError: when the file cannot be read or holds another number.
+    """
+    if path is None:
+        return _numbered(classes)
+    names = read_labels(path)
+    if len(names) != classes:
+        raise DataError(f"{len(names)} class names for {classes} classes", where=path)
+    return names
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"class {index}" for index in range(count))

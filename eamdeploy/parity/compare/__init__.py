@@ -1,0 +1,1 @@
+"""Compares what an artifact computed with what the network computed."""

@@ -1,0 +1,123 @@
+"""Compare what the artifact gave with what the network gave: outputs, flips, mixing weights, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from eamdeploy.parity.compare.metrics import Array, not_finite, relative_errors, snr_db
+from eamdeploy.parity.report.judge import Judge
+from eamdeploy.parity.report.model import AttentionParity, BatchParity, Flip, OutputParity
+from eamdeploy.parity.run.reference import ReferenceRun
+
+Mask = npt.NDArray[np.bool_]
+# a spread of the mixing weights below this many times their rounding says nothing
+_VARIES = 4.0
+
+
+def compare_output(name: str, value: Array, reference: Array, judge: Judge, excused: Mask) -> OutputParity:
+    """One output (n, classes) against the network's. Where a limit is broken, ``excused`` images are not held to it."""
+    broken = not_finite(value)
+    finite = np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0)
+    relative = relative_errors(finite, reference)
+    absolute = np.abs(finite - reference).max(axis=1)
+    held = ~excused
+    ratio = snr_db(finite, reference)
+    if judge.exact:
+        passed = not bool(beyond(value, reference, judge)[held].any()) and not broken
+    else:
+        passed = not broken and (ratio is None or ratio >= judge.limits.min_snr_db)
+    return OutputParity(
+        name=name,
+        images=len(reference),
+        snr_db=ratio,
+        max_abs_error=float(absolute.max()),
+        mean_abs_error=float(np.abs(finite - reference).mean()),
+        relative_error=float(relative.max()),
+        rounding_relative=judge.rounding.output_relative,
+        tolerance_relative=judge.output_relative if judge.exact else None,
+        rounding_abs=judge.rounding.output_abs,
+        tolerance_abs=judge.output_abs if judge.exact else None,
+        not_finite=broken,
+        passed=passed,
+    )
+
+
+def beyond(value: Array, reference: Array, judge: Judge) -> Mask:
+    """The images whose scores differ by more than an exact artifact's may, (n,)."""
+    finite = np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0)
+    relative = judge.each(len(value), lambda rounding: rounding.output_relative)
+    absolute = judge.each(len(value), lambda rounding: rounding.output_abs)
+    difference = np.abs(finite - reference).max(axis=1)
+    found: Mask = (relative_errors(finite, reference) > relative) | (difference > absolute)
+    return found
+
+
+def find_flips(
+    value: Array, reference: Array, judge: Judge, excused: Mask, names: Sequence[str], classes: Sequence[str]
+) -> tuple[Flip, ...]:
+    """The images whose top-1 class changed."""
+    ours, theirs = reference.argmax(axis=1), value.argmax(axis=1)
+    # each of the two scores may be off by the tolerance
+    bounds = 2 * judge.each(len(value), lambda rounding: rounding.output_abs)
+    flips = []
+    for image in np.flatnonzero(ours != theirs).tolist():
+        margin = float(reference[image, ours[image]] - reference[image, theirs[image]])
+        bound = float(bounds[image])
+        counts = margin > bound and not excused[image]
+        flips.append(Flip(names[image], classes[ours[image]], classes[theirs[image]], margin, bound, counts))
+    return tuple(flips)
+
+
+def compare_attention(
+    alphas: Mapping[str, tuple[str, Array]], reference: ReferenceRun, judge: Judge, undecided: Mapping[str, Mask]
+) -> tuple[AttentionParity, ...]:
+    """Mixing weights by layer.
+
+    Args:
+        alphas: layer to tensor name and weights (n, k).
+        reference: the network on the same images.
+        judge: the tolerances.
+        undecided: of CGR-max layers, the images on which rounding decides a choice.
+    """
+    rows = []
+    excused = np.zeros(len(reference.output), dtype=bool)
+    for layer, expected in reference.alphas.items():
+        excused = excused | undecided.get(layer, np.zeros_like(excused))
+        if layer not in alphas:
+            continue
+        tensor, value = alphas[layer]
+        error = np.abs(np.nan_to_num(value, nan=2.0) - expected)
+        allowed = judge.alpha_abs(layer, len(error))
+        wrong = error.max(axis=1) > allowed
+        held = ~(excused & wrong)
+        winner = expected.argmax(axis=1)
+        chosen = value.argmax(axis=1)
+        rows_index = np.arange(len(expected))
+        margin = expected[rows_index, winner] - expected[rows_index, chosen]
+        spread, rounding = float(expected.std(axis=0).max()), judge.rounding.alpha_abs[layer]
+        rows.append(
+            AttentionParity(
+                layer=layer,
+                tensor=tensor,
+                images=len(expected),
+                max_abs_error=float(error[held].max(initial=0.0)),
+                mean_abs_error=float(error[held].mean()) if held.any() else 0.0,
+                rounding_abs=rounding,
+                tolerance_abs=float(allowed.max()) if judge.exact else None,
+                winner_changes=int(((margin > 2 * allowed) & held).sum()),
+                excused=int((~held).sum()),
+                variation=float(value.std(axis=0).max()) / spread if spread > _VARIES * rounding else None,
+                passed=not judge.exact or not bool((wrong & held).any()),
+            )
+        )
+    return tuple(rows)
+
+
+def compare_batch(batch: int, value: Array, alone: Array, judge: Judge) -> BatchParity:
+    """Images out of a batch against the same images alone."""
+    difference = float(np.abs(value - alone).max())
+    allowed = judge.output_abs
+    return BatchParity(batch, len(alone), difference, allowed, bool(difference <= allowed))

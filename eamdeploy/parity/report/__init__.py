@@ -1,0 +1,1 @@
+"""The result of a verification: figures, tolerances, checks and the rules they can break."""

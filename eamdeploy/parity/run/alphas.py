@@ -1,0 +1,37 @@
+"""Find the mixing weights of each dynamic layer inside an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from eamdeploy.parity.compare.metrics import Array
+from eamdeploy.parity.run.probe import Graph
+from runtimes.readers.metadata import ArtifactMetadata
+
+
+def wanted_keys(graph: Graph, metadata: ArtifactMetadata) -> list[str]:
+    """The tensors that hold mixing weights, or may: those the metadata names, else all that a softmax computes."""
+    named = named_alphas(graph, metadata)
+    return list(dict.fromkeys(named.values() if named else graph.softmaxes))
+
+
+def named_alphas(graph: Graph, metadata: ArtifactMetadata) -> dict[str, str]:
+    """Layer to tensor, as the metadata has it, where the artifact has such a tensor."""
+    keys = {layer: graph.key(name) for layer, name in metadata.tensors.get("alpha", {}).items()}
+    return {layer: key for layer, key in keys.items() if key is not None}
+
+
+def assign_alphas(
+    graph: Graph, metadata: ArtifactMetadata, layers: Iterable[str], kernels: int, values: Mapping[str, Array]
+) -> dict[str, str]:
+    """Layer to the tensor of its mixing weights; empty where that cannot be told.
+
+    Without names in the metadata the softmaxes of the graph, in order, are the dynamic layers of the network, in order:
+    each layer's weights depend on the layer before it.
+    """
+    named = named_alphas(graph, metadata)
+    if named:
+        return {layer: key for layer, key in named.items() if key in values and values[key].shape[1] == kernels}
+    found = [key for key in graph.softmaxes if key in values and values[key].shape[1] == kernels]
+    order = list(layers)
+    return dict(zip(order, found, strict=True)) if len(order) == len(found) else {}

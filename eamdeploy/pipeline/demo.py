@@ -1,0 +1,107 @@
+"""The whole path on a shipped checkpoint and the embedded images: the commands a user would type, run one after the other."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eamdeploy.base.errors import EamdeployError, MeasurementError, MissingDependency
+from eamdeploy.networks.zoo.shipped import shipped_names
+
+DATA_OF_SAMPLE = "fashion-mnist"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the demo; ``words`` follow ``eamdeploy``."""
+
+    title: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """A finished demo.
+
+    Attributes:
+        report: the page that was written.
+        seconds: of each step, in order.
+    """
+
+    report: Path
+    seconds: tuple[tuple[str, float], ...]
+
+
+class DemoFailed(EamdeployError):
+    """A step failed; its own message is already on stderr, its exit code becomes ours."""
+
+    def __init__(self, step: Step, exit_code: int) -> None:
+        super().__init__(f"the demo stopped at: eamdeploy {' '.join(step.words)}")
+        self.exit_code = exit_code
+
+
+def sample_checkpoint() -> str:
+    """The shipped checkpoint that fits the embedded sample.
+
+    Raises:
+        MissingDependency: in a package without it.
+    """
+    names = [name for name in shipped_names() if name.startswith(DATA_OF_SAMPLE)]
+    if not names:
+        raise MissingDependency("the shipped checkpoint is missing", hint="install eamdeploy again")
+    return names[0]
+
+
+def plan_demo(out: Path) -> list[Step]:
+    """The commands, fitted to what is installed: TFLite only where its converter is."""
+    checkpoint = sample_checkpoint()
+    formats = ["onnx"]
+    if all(importlib.util.find_spec(name) for name in ("litert_torch", "ai_edge_litert", "ai_edge_quantizer")):
+        formats.append("tflite")
+    fp32 = [str(out / f"{checkpoint}.{suffix}") for suffix in formats]
+    int8 = [str(out / f"{checkpoint}-int8.{suffix}") for suffix in formats]
+    store = str(out / "runs.db")
+    return [
+        Step("What the network costs", ("describe", checkpoint)),
+        Step(
+            "Export, quantize and verify on real images",
+            ("export", checkpoint, "--format", ",".join(formats), "--precision", "fp32,int8", "--out", str(out)),
+        ),
+        Step("Verify the file again, as a CI job would", ("verify", fp32[0], "--against", checkpoint)),
+        Step(
+            "Measure on this machine, interleaved",
+            ("bench", *fp32, *int8, "--device", "host", "--accuracy", "--runs", "100", "--store", store),
+        ),
+        *(Step("Estimate on a Raspberry Pi 4", ("estimate", file, "--device", "pi4")) for file in (fp32[-1], int8[-1])),
+        Step("One page with everything", ("report", "--store", store, "--out", str(out / "report.html"))),
+    ]
+
+
+def run_demo(out: Path, say: Callable[[Step], None]) -> DemoResult:
+    """Run the demo into ``out``; each command's own output goes where ours goes.
+
+    Raises:
+        DemoFailed: when a command fails.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    spent = []
+    for step in plan_demo(out):
+        say(step)
+        started = time.perf_counter()
+        code = _run(step.words)
+        # a busy machine makes a measurement invalid, and the report says so; the demo goes on
+        if code not in (0, MeasurementError.exit_code):
+            raise DemoFailed(step, code)
+        spent.append((step.title, time.perf_counter() - started))
+    return DemoResult(out / "report.html", tuple(spent))
+
+
+def _run(words: Sequence[str]) -> int:
+    sys.stdout.flush()
+    return subprocess.run([sys.executable, "-m", "eamdeploy", *words], check=False, env=dict(os.environ)).returncode

@@ -1,0 +1,131 @@
+"""Every format and precision that was asked for, one after the other."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from devices.boards.profiles import load_profile
+from eamdeploy.base.errors import UsageError
+from eamdeploy.data import ImageDataset
+from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.inference.model_card import ModelCard
+from eamdeploy.networks.checkpoint import Checkpoint
+from eamdeploy.pipeline.budget import spend_budget
+from eamdeploy.pipeline.export.artifact import export_one
+from eamdeploy.pipeline.export.options import ExportedArtifact, ExportOptions
+from eamdeploy.pipeline.quantize.run import QuantizedArtifact, checked_request, quantize_artifact
+from export.exporter.registry import get_exporter
+from export.exporter.request import Exporter
+from export.planning.target import Target, host_machine
+
+Say = Callable[[str], None]
+
+
+def export_checkpoint(
+    checkpoint: Checkpoint,
+    folder: Path,
+    options: ExportOptions | None = None,
+    *,
+    dataset: ImageDataset | None = None,
+    say: Say | None = None,
+) -> list[ExportedArtifact | QuantizedArtifact]:
+    """Export ``checkpoint`` to every format asked for, verified on ``dataset`` (the embedded sample by default).
+
+    Args:
+        say: called with one sentence as each step begins.
+
+    Raises:
+        ParityError: an artifact is not the same function; it is kept as ``NAME.rejected.SUFFIX``, and the layer is named.
+        MissingDependency: a converter or runtime is not installed; checked for every format before any work.
+        UsageError: an option that cannot be served.
+    """
+    options = options or ExportOptions()
+    exporters = [get_exporter(name) for name in dict.fromkeys(options.formats)]
+    if not exporters:
+        raise UsageError("no format was asked for", hint="give --format onnx, tflite or both")
+    name = options.name or checkpoint.name
+    if Path(name).name != name or name.startswith("."):
+        raise UsageError(f"'{name}' is no name for a file", hint="choose the folder with --out")
+    machine, portable = _machine(options.device), options.device != "host"
+    targets = [
+        Target(exporter.runtime, batch=options.batch, threads=options.threads, machine=machine, portable=portable)
+        for exporter in exporters
+    ]
+    for exporter in exporters:
+        exporter.check_available()
+    options = replace(
+        options, quantization=checked_request(options.precisions, options.quantization, checkpoint.classes)
+    )
+    if folder.exists() and not folder.is_dir():
+        raise UsageError("the output folder is a file", where=folder, hint="choose another --out")
+    say = say or (lambda _: None)
+    report = None
+    if options.budget is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        spent = spend_budget(checkpoint, folder / f"{name}.rewritten.safetensors", options.budget, tuple(targets), say)
+        checkpoint, report = spent.checkpoint, spent.report
+    made: list[ExportedArtifact | QuantizedArtifact] = []
+    for exporter, target in zip(exporters, targets, strict=True):
+
+        def export(to: Path, wanted: Target, through: Exporter = exporter) -> ExportedArtifact:
+            return export_one(checkpoint, to, name, through, wanted, options, dataset, report, say)
+
+        made += _in_every_precision(export, folder, name, exporter, target, options, checkpoint, say)
+    return made
+
+
+def _in_every_precision(
+    export: Callable[[Path, Target], ExportedArtifact],
+    folder: Path,
+    name: str,
+    exporter: Exporter,
+    target: Target,
+    options: ExportOptions,
+    checkpoint: Checkpoint,
+    say: Say,
+) -> list[ExportedArtifact | QuantizedArtifact]:
+    """The float artifact where it is wanted, and every quantized one made from a float one lowered for it."""
+    made: list[ExportedArtifact | QuantizedArtifact] = []
+    exact = export(folder, target) if "fp32" in options.precisions else None
+    if exact is not None:
+        made.append(exact)
+    request = options.quantization
+    for precision in (p for p in dict.fromkeys(options.precisions) if p != "fp32"):
+        if request is None:
+            raise UsageError(f"nothing was said on how to quantize to {precision}", where="--precision")
+        with tempfile.TemporaryDirectory(prefix="eamdeploy-") as scratch:
+            own = exact
+            # int8 has lowerings of its own, but only dynamic layers are lowered
+            if own is None or (own.plan.layers and (precision == "int8" or not target.portable)):
+                own_precision = "int8" if precision == "int8" else "fp32"
+                own = export(Path(scratch), replace(target, precision=own_precision, portable=True))
+            made.append(
+                quantize_artifact(
+                    own.path,
+                    folder / f"{name}-{precision}.{exporter.format}",
+                    replace(request.options, precision=precision),
+                    card=card_of(checkpoint),
+                    calibration=request.calibration,
+                    check=request.check,
+                    class_map=request.class_map,
+                    manifest_name=name,
+                    baseline=None if exact is None else exact.path,
+                    say=say,
+                )
+            )
+    return made
+
+
+def card_of(checkpoint: Checkpoint) -> ModelCard:
+    """What a checkpoint says of its classes and its input."""
+    return ModelCard(
+        checkpoint.path or Path(checkpoint.name), checkpoint.classes, Preprocessing.from_dict(checkpoint.preprocessing)
+    )
+
+
+def _machine(device: str | None) -> str:
+    profile = load_profile(device or "host")
+    return host_machine() if profile.family == "host" else "aarch64"

@@ -1,0 +1,315 @@
+"""From a float artifact to a quantized one that has been loaded, run on real images, and kept its accuracy.
+
+    result = quantize_artifact(Path("net.onnx"), Path("net-int8.onnx"), QuantizeOptions("int8", max_drop=0.5), calibration=data)
+
+The file gets its name only after that; one that does not load, does not shrink or loses more than allowed is an error.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eamdeploy.base.errors import DataError, EamdeployError, ParityError, UsageError, did_you_mean
+from eamdeploy.base.files import atomic_path
+from eamdeploy.data import ImageDataset, sample_for
+from eamdeploy.data.dataset import take
+from eamdeploy.inference.model_card import ModelCard
+from eamdeploy.pipeline.quantize.check import Judge, interleaved_latency
+from eamdeploy.pipeline.quantize.report import QuantizationReport, quantized_metadata, write_entry
+from export.exporter.registry import get_exporter
+from export.quantize.formats import open_quantizer
+from export.quantize.observers import DEFAULT_METHOD, check_method
+from export.quantize.quantizer import PRECISIONS, Quantizer, Written
+from export.quantize.search import Attempt, Sensitivity, fewest_float_layers, rank
+from runtimes.readers.metadata import read_metadata
+
+Say = Callable[[str], None]
+MOST_OF_FLOAT = 0.9  # a file larger than this part of its float form was not quantized in any useful sense
+SENSITIVITY_IMAGES = 16
+SNR_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class QuantizeOptions:
+    """How to quantize.
+
+    Attributes:
+        precision: ``int8``, ``fp16`` or ``int8-weights``.
+        method: calibration method: ``minmax``, ``percentile``, ``mse`` or ``entropy``.
+        calibration_images: at most this many, balanced over the classes, always the same ones.
+        max_drop: points of top-1 that may be lost on the check images; layers go back to float until it holds.
+        check_images: at most this many, balanced over the classes.
+        float_layers: layers that stay float whatever they would cost.
+        latency: compare the latency with the float file's on this host.
+    """
+
+    precision: str = "int8"
+    method: str = DEFAULT_METHOD
+    calibration_images: int = 256
+    max_drop: float = 1.0
+    check_images: int = 1000
+    float_layers: tuple[str, ...] = ()
+    latency: bool = True
+
+
+@dataclass(frozen=True)
+class QuantizeRequest:
+    """What :func:`quantize_artifact` needs besides the artifact; see there."""
+
+    options: QuantizeOptions
+    calibration: ImageDataset
+    check: ImageDataset | None = None
+    class_map: Mapping[str, int | str] | None = None
+
+
+@dataclass(frozen=True)
+class QuantizedArtifact:
+    """One finished quantized artifact and the evidence for it."""
+
+    path: Path
+    manifest: Path
+    format: str
+    precision: str
+    bytes: int
+    report: QuantizationReport
+    lowerings: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable JSON of the commands ``quantize`` and ``export``."""
+        return {
+            "path": str(self.path),
+            "manifest": str(self.manifest),
+            "format": self.format,
+            "precision": self.precision,
+            "bytes": self.bytes,
+            "lowerings": dict(self.lowerings),
+            "parity": self.report.parity(),
+            "quantization": self.report.to_dict(),
+            "notes": list(self.report.notes()),
+        }
+
+
+def check_precisions(precisions: tuple[str, ...]) -> None:
+    """Raises :class:`UsageError` for a precision no runtime here has, or none at all."""
+    for precision in precisions:
+        if precision not in PRECISIONS:
+            hint = did_you_mean(precision, ["fp32", *PRECISIONS])
+            raise UsageError(f"nothing can be quantized to '{precision}'", where="--precision", hint=hint)
+
+
+def checked_request(
+    precisions: tuple[str, ...], request: QuantizeRequest | None, classes: tuple[str, ...]
+) -> QuantizeRequest | None:
+    """Check every precision before any work; without a request the embedded sample serves where its classes are the network's.
+
+    Raises:
+        UsageError: for an unknown precision or calibration method.
+        DataError: when images are needed and none were given.
+    """
+    if not precisions:
+        raise UsageError("no precision was asked for", where="--precision", hint="give fp32, fp16, int8 or several")
+    check_precisions(tuple(precision for precision in precisions if precision != "fp32"))
+    if all(precision == "fp32" for precision in precisions):
+        return request
+    request = request or QuantizeRequest(QuantizeOptions(), sample_for(classes))
+    check_method(request.options.method)
+    return request
+
+
+def quantize_artifact(
+    source: Path,
+    target: Path,
+    options: QuantizeOptions,
+    *,
+    card: ModelCard,
+    calibration: ImageDataset,
+    check: ImageDataset | None = None,
+    class_map: Mapping[str, int | str] | None = None,
+    manifest_name: str | None = None,
+    baseline: Path | None = None,
+    say: Say | None = None,
+) -> QuantizedArtifact:
+    """Quantize the float artifact ``source`` into ``target``, and prove it on ``check``.
+
+    Args:
+        card: classes and preprocessing of the artifact; a foreign one's come from the user.
+        calibration: images that set the ranges; labels only balance them.
+        check: labelled images for the accuracy; by default the calibration images. Where their classes are not the artifact's,
+            what counts is how often the best class stays the float artifact's.
+        class_map: from the check data's classes to the artifact's, where the names differ.
+        manifest_name: of the manifest that gets the entry; by default the target's stem.
+        baseline: the float artifact to compare with, where ``source`` was lowered for int8 and the user has another.
+        say: called with one sentence as each step begins.
+
+    Raises:
+        UsageError: for a precision, a model or options that cannot be served.
+        DataError: for calibration images that are missing, of one class, or do not decode.
+        ParityError: when the quantized file does not load, does not shrink, or loses more than ``max_drop``.
+    """
+    check_precisions((options.precision,))
+    check_method(options.method)
+    tell = say or (lambda _: None)
+    quantizer = open_quantizer(source)
+    _check_layers(quantizer, options)
+    _check_fit(quantizer, card, source)
+    seen = _calibration_set(calibration, card, options)
+    judge = Judge(take(check if check is not None else calibration, options.check_images), card, class_map)
+    calibrated = 0
+    if options.precision == "int8":
+        tell(f"calibrating {target.name} on {len(seen)} images")
+        calibrated = quantizer.calibrate(_batches(seen, card, quantizer.batch), options.method)
+    with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
+        work = _Work(quantizer, judge, options, Path(folder), target.suffix.lower(), source)
+        tell(f"checking {target.name} on {len(judge.dataset)} images")
+        written, attempts, ranking = work.run(tell)
+        result = work.scratch
+        size, float_bytes = result.stat().st_size, (baseline or source).stat().st_size
+        if size > MOST_OF_FLOAT * float_bytes:
+            why = f"{size} bytes against {float_bytes} in float"
+            raise ParityError(f"the {options.precision} file did not shrink", where=target, why=why)
+        snr = quantizer.layer_snr_db(result, _batches(take(seen, SNR_IMAGES), card, quantizer.batch))
+        latency = interleaved_latency(baseline or source, result, quantizer, judge) if options.latency else None
+        outcome = judge.compare(source, result)
+        carried = read_metadata(source).raw
+        report = QuantizationReport(
+            precision=options.precision,
+            method=options.method if options.precision == "int8" else None,
+            calibration_data=seen.name,
+            calibration_images=calibrated,
+            calibration_classes=len({seen.label(index) for index in range(len(seen))}),
+            check_data=judge.dataset.name,
+            same_images=check is None,
+            outcome=outcome,
+            max_drop=options.max_drop,
+            bytes=size,
+            float_bytes=float_bytes,
+            written=written,
+            snr_db=snr,
+            ranking=tuple(ranking),
+            attempts=tuple(attempts),
+            demanded=options.float_layers,
+            latency=latency,
+            planned_for=_planned_for(carried),
+        )
+        exporter = get_exporter(target.suffix.lower()[1:])
+        metadata = quantized_metadata(carried, card, report, target, exporter.input_layout)
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(result.read_bytes())
+            exporter.attach_metadata(temporary, metadata)
+    # the metadata is part of the file that is compared
+    report = replace(report, bytes=target.stat().st_size)
+    manifest = write_entry(target, source, card, report, metadata, manifest_name or target.stem)
+    lowerings = {entry["layer"]: entry["lowering"] for entry in metadata.get("plan", [])}
+    return QuantizedArtifact(
+        target, manifest, exporter.format, options.precision, target.stat().st_size, report, lowerings
+    )
+
+
+def _planned_for(carried: Mapping[str, Any]) -> str | None:
+    return str(carried["target"]["precision"]) if carried.get("plan") and "target" in carried else None
+
+
+class _Work:
+    """Writes candidates into a scratch folder and measures them."""
+
+    def __init__(
+        self, quantizer: Quantizer, judge: Judge, options: QuantizeOptions, folder: Path, suffix: str, source: Path
+    ) -> None:
+        self.quantizer, self.judge, self.options, self.source = quantizer, judge, options, source
+        self.scratch = folder / f"candidate{suffix}"
+        self.demanded = options.float_layers
+
+    def drop(self, float_layers: tuple[str, ...]) -> float:
+        """Write with ``float_layers`` in float and measure the loss of top-1, in points."""
+        self.written = self.quantizer.write(self.scratch, self.options.precision, {*float_layers, *self.demanded})
+        return self.judge.compare(self.source, self.scratch).drop_points
+
+    def run(self, tell: Say) -> tuple[Written, list[Attempt], list[Sensitivity]]:
+        """The written form that is within the bound."""
+        bound = self.options.max_drop
+        try:
+            first = Attempt((), self.drop(()))
+        except EamdeployError as error:
+            raise ParityError(
+                f"the {self.options.precision} file does not run", where=self.source, why=error
+            ) from error
+        if first.drop_points <= bound:
+            return self.written, [first], []
+        candidates = [layer for layer in self.quantizer.layers if layer not in self.demanded]
+        if self.options.precision != "int8" or not candidates:
+            raise self._too_much(first)
+        lost = f"{first.drop_points:.2f} points of top-1 are lost, over the {bound:g} allowed"
+        tell(f"{lost}: measuring each of {len(candidates)} layers")
+        ranking = rank(candidates, self._alone)
+        attempts = [first, *fewest_float_layers(ranking, self.drop, bound)]
+        within = [attempt for attempt in attempts if attempt.drop_points <= bound]
+        if not within:
+            raise self._too_much(min(attempts, key=lambda attempt: attempt.drop_points))
+        best = min(within, key=lambda attempt: len(attempt.float_layers))
+        self.drop(best.float_layers)
+        tell(f"{len(best.float_layers)} layers stay float: {', '.join(best.float_layers)}")
+        return self.written, attempts, ranking
+
+    def _alone(self, layer: str) -> float:
+        others = {name for name in self.quantizer.layers if name != layer}
+        self.quantizer.write(self.scratch, self.options.precision, others)
+        return self.judge.score_noise(self.source, self.scratch, SENSITIVITY_IMAGES)
+
+    def _too_much(self, best: Attempt) -> ParityError:
+        left = f" with {len(best.float_layers)} layers in float" if best.float_layers else ""
+        why = f"{best.drop_points:.2f} points of top-1 are lost{left}, {self.options.max_drop:g} are allowed"
+        hint = "allow more with --max-drop, calibrate with more images or another method, or train with --qat"
+        return ParityError(
+            f"the {self.options.precision} file loses too much accuracy", where=self.source, why=why, hint=hint
+        )
+
+
+def _check_layers(quantizer: Quantizer, options: QuantizeOptions) -> None:
+    for layer in options.float_layers:
+        if layer not in quantizer.layers:
+            raise UsageError(
+                f"there is no layer '{layer}' to keep in float", hint=did_you_mean(layer, quantizer.layers)
+            )
+    if not 0 <= options.max_drop <= 100:
+        raise UsageError(f"max-drop is in points of top-1, between 0 and 100, and is {options.max_drop:g}")
+
+
+def _check_fit(quantizer: Quantizer, card: ModelCard, source: Path) -> None:
+    wanted = (card.preprocessing.channels, card.preprocessing.size, card.preprocessing.size)
+    if quantizer.input_shape != wanted:
+        why = f"the artifact takes {quantizer.input_shape} (C, H, W) and the preprocessing makes {wanted}"
+        raise UsageError("the preprocessing does not fit the artifact", where=source, why=why)
+
+
+def _calibration_set(dataset: ImageDataset, card: ModelCard, options: QuantizeOptions) -> ImageDataset:
+    chosen = take(dataset, options.calibration_images)
+    classes = {chosen.label(index) for index in range(len(chosen))}
+    if len(classes) < 2 <= len(card.classes):
+        why = f"all {len(chosen)} images are of one class, and ranges seen there do not hold for the others"
+        raise DataError(
+            "the calibration images are not usable", where=dataset.name, why=why, hint="give images of several classes"
+        )
+    return chosen
+
+
+def _batches(dataset: ImageDataset, card: ModelCard, size: int) -> Iterator[npt.NDArray[np.float32]]:
+    """Preprocessed images in the batches the artifact takes; the last one is filled up with its first images.
+
+    Raises:
+        DataError: for an image that does not decode: a calibration must not depend on which ones happened to.
+    """
+    pending: list[npt.NDArray[np.float32]] = []
+    for index in range(len(dataset)):
+        pending.append(card.preprocessing.apply(dataset.image(index)))
+        if len(pending) == size:
+            yield np.stack(pending)
+            pending = []
+    if pending:
+        yield np.stack([pending[index % len(pending)] for index in range(size)])

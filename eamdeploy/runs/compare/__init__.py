@@ -1,0 +1,23 @@
+"""Whether one run is better than another, with the interval that says how sure that is."""
+
+from __future__ import annotations
+
+from eamdeploy.runs.compare.medians import MedianDifference, compare_latency
+from eamdeploy.runs.compare.model import Comparison, MetricChange, summary
+from eamdeploy.runs.compare.noise import SessionNoise, session_noise
+from eamdeploy.runs.compare.proportions import AccuracyDifference, compare_accuracy, wilson
+from eamdeploy.runs.compare.runs import compare_runs
+
+__all__ = [
+    "AccuracyDifference",
+    "Comparison",
+    "MedianDifference",
+    "MetricChange",
+    "SessionNoise",
+    "compare_accuracy",
+    "compare_latency",
+    "compare_runs",
+    "session_noise",
+    "summary",
+    "wilson",
+]

@@ -1,0 +1,107 @@
+"""A comparison of two runs, in words that never leave the interval out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from eamdeploy.base.results import Run, to_dict
+
+Direction = Literal["better", "worse", "same", "unknown"]
+
+
+@dataclass(frozen=True)
+class MetricChange:
+    """One figure of run B against run A.
+
+    Attributes:
+        metric: ``latency_ms.p50``, ``instructions``, ``accuracy.top1``, ``bytes``, ``memory_mb`` or ``energy_mj``.
+        a, b: the two values, in the metric's unit.
+        change: b relative to a as a fraction; for accuracy the difference in percentage points.
+        low, high: the interval of ``change``; both equal to it where the figure is exact.
+        exact: the figure has no noise (a file's size, an instruction count).
+        method: how the interval was made.
+        direction: what is shown, ``unknown`` where the interval holds no change.
+        words: the result in words.
+    """
+
+    metric: str
+    a: float
+    b: float
+    change: float
+    low: float
+    high: float
+    exact: bool
+    method: str
+    direction: Direction
+    words: str
+    details: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The change as JSON types; the interval under one key."""
+        document: dict[str, Any] = to_dict(self)
+        document["interval"] = [document.pop("low"), document.pop("high")]
+        return document
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Run B against run A.
+
+    Attributes:
+        notes: what makes the two less comparable: another board, runtime, number of threads, a suspect measurement.
+        refused: figures that were not compared, and why.
+    """
+
+    a: Run
+    b: Run
+    interleaved: bool
+    changes: tuple[MetricChange, ...]
+    notes: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+
+    def change(self, metric: str) -> MetricChange | None:
+        """The change of one metric, where it was compared."""
+        return next((change for change in self.changes if change.metric == metric), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as JSON types, samples left out."""
+        return {
+            "a": summary(self.a),
+            "b": summary(self.b),
+            "interleaved": self.interleaved,
+            "changes": [change.to_dict() for change in self.changes],
+            "notes": list(self.notes),
+            "refused": [{"metric": metric, "why": why} for metric, why in self.refused],
+        }
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """A run as JSON types without its bulk: the samples, the sensor readings and the profile."""
+    document: dict[str, Any] = to_dict(run)
+    if document["latency_ms"]:
+        document["latency_ms"].update(samples=[], block=[])
+    document["conditions"]["samples"] = []
+    document["per_layer"] = []
+    return document
+
+
+def percent_words(change: float, low: float, high: float, less: str, more: str) -> str:
+    """``faster by 12 % [9, 15]``, or ``no difference shown (-0.4 % [-1.6, +0.9])``."""
+    # as many digits as the interval gives meaning to
+    digits = 0 if high - low >= 0.015 else 1 if high - low >= 0.0015 else 2
+    if low > 0.0:
+        return f"{more} by {100 * change:.{digits}f} % [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+    if high < 0.0:
+        return f"{less} by {-100 * change:.{digits}f} % [{-100 * high:.{digits}f}, {-100 * low:.{digits}f}]"
+    signed = f"+.{max(1, digits)}f"
+    return f"no difference shown ({100 * change:{signed}} % [{100 * low:{signed}}, {100 * high:{signed}}])"
+
+
+def points_words(change: float, low: float, high: float) -> str:
+    """As :func:`percent_words`, of a difference in percentage points."""
+    if low > 0.0:
+        return f"better by {change:.2f} points [{low:.2f}, {high:.2f}]"
+    if high < 0.0:
+        return f"worse by {-change:.2f} points [{-high:.2f}, {-low:.2f}]"
+    return f"no difference shown ({change:+.2f} points [{low:+.2f}, {high:+.2f}])"

@@ -1,0 +1,189 @@
+"""Two runs, figure by figure: each compared in the way its noise asks for, or refused with a reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from eamdeploy.base.errors import MeasurementError
+from eamdeploy.base.results import AccuracyResult, Run
+from eamdeploy.runs.compare.medians import LEVEL, compare_latency
+from eamdeploy.runs.compare.model import Comparison, Direction, MetricChange, percent_words, points_words
+from eamdeploy.runs.compare.noise import SessionNoise
+from eamdeploy.runs.compare.proportions import compare_accuracy, same_images
+
+# file sizes and counts: no noise, so any difference is one
+_EXACT = {"instructions": ("fewer", "more"), "bytes": ("smaller", "larger")}
+# one reading a run: a difference is reported as what was read, without an interval that nobody measured
+_READINGS = {"memory_mb": ("less", "more"), "energy_mj": ("less", "more")}
+_IDENTITY = ("device", "board", "runtime", "threads", "batch", "precision")
+
+
+def compare_runs(a: Run, b: Run, *, session_noise: SessionNoise | None = None, level: float = LEVEL) -> Comparison:
+    """Compare run ``b`` with run ``a``, both with their samples.
+
+    Args:
+        session_noise: of the machine, where known; widens the interval of runs that were not interleaved.
+    """
+    interleaved = a.group is not None and a.group == b.group and a.id != b.id
+    session_noise = None if interleaved else session_noise
+    changes: list[MetricChange] = []
+    refused: list[tuple[str, str]] = []
+    for step in (_latency(a, b, interleaved, session_noise, level), _accuracy(a, b, level), _exact(a, b), _read(a, b)):
+        for item in step:
+            if isinstance(item, MetricChange):
+                changes.append(item)
+            else:
+                refused.append(item)
+    return Comparison(
+        a, b, interleaved, tuple(changes), tuple(_notes(a, b, interleaved, session_noise)), tuple(refused)
+    )
+
+
+_Step = Iterator[MetricChange | tuple[str, str]]
+
+
+def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None, level: float) -> _Step:
+    metric = "latency_ms.p50"
+    if a.latency_ms is None or b.latency_ms is None:
+        return
+    kinds = [_latency_kind(run) for run in (a, b)]
+    if kinds[0] != kinds[1]:
+        yield metric, f"one is {kinds[0]} and the other {kinds[1]}"
+        return
+    if kinds[0] != "measured":
+        yield metric, f"both are {kinds[0]}: a difference between them says nothing about the machine"
+        return
+    invalid = [run.id for run in (a, b) if run.verdict.state == "invalid"]
+    if invalid:
+        yield metric, f"the measurement {' and '.join(invalid)} is not valid"
+        return
+    try:
+        found = compare_latency(
+            a.latency_ms, b.latency_ms, interleaved=interleaved, session_noise=session_noise, level=level
+        )
+    except MeasurementError as error:
+        yield metric, str(error)
+        return
+    yield MetricChange(
+        metric,
+        a.latency_ms.p50,
+        b.latency_ms.p50,
+        found.relative,
+        found.low,
+        found.high,
+        exact=False,
+        method=found.method,
+        direction=_direction(found.low, found.high, less_is_better=True),
+        words=percent_words(found.relative, found.low, found.high, "faster", "slower"),
+        details={
+            "difference_ms": found.difference_ms,
+            "level": found.level,
+            "rounds": found.rounds,
+            "session_noise": found.session_noise and found.session_noise.relative,
+        },
+    )
+
+
+def _latency_kind(run: Run) -> str:
+    """An emulated run's latency comes from the model: its own samples are what makes it a measurement."""
+    if run.latency_ms is not None and not run.latency_ms.samples:
+        return "estimated"
+    return run.provenance.kind
+
+
+def _accuracy(a: Run, b: Run, level: float) -> _Step:
+    metric = "accuracy.top1"
+    if a.accuracy is None or b.accuracy is None:
+        return
+    if different := _other_images(a.accuracy, b.accuracy):
+        yield metric, different
+        return
+    found = compare_accuracy(a.accuracy, b.accuracy, level=level)
+    yield MetricChange(
+        metric,
+        a.accuracy.top1,
+        b.accuracy.top1,
+        found.points,
+        found.low,
+        found.high,
+        exact=False,
+        method=f"{found.method} images",
+        direction=_direction(found.low, found.high, less_is_better=False),
+        words=points_words(found.points, found.low, found.high),
+        details={"gained": found.gained, "lost": found.lost, "n": [a.accuracy.n, b.accuracy.n], "level": level},
+    )
+
+
+def _other_images(a: AccuracyResult, b: AccuracyResult) -> str | None:
+    """Why two accuracies can't be compared; a part of a data set may stand beside the whole."""
+    if same_images(a, b):
+        return None
+    if a.data != b.data:
+        return f"other images: {a.data or 'unnamed'} and {b.data or 'unnamed'}"
+    if a.images and b.images and a.n == b.n:
+        return f"other images: both are called {a.data or 'nothing'}, but the pictures or their classes differ"
+    return None
+
+
+def _exact(a: Run, b: Run) -> _Step:
+    for metric, (less, more) in _EXACT.items():
+        old, new = getattr(a, metric), getattr(b, metric)
+        if old and new:
+            yield _plain(metric, float(old), float(new), less, more, "exact")
+
+
+def _read(a: Run, b: Run) -> _Step:
+    for metric, (less, more) in _READINGS.items():
+        old, new = getattr(a, metric), getattr(b, metric)
+        if old and new:
+            yield _plain(metric, old, new, less, more, "one reading each")
+
+
+def _plain(metric: str, old: float, new: float, less: str, more: str, method: str) -> MetricChange:
+    change = new / old - 1.0
+    figure = f"{abs(100.0 * change):.1f} %"
+    words = "the same" if new == old else f"{figure} {less if new < old else more}"
+    direction: Direction = "same" if new == old else "better" if new < old else "worse"
+    if method != "exact":
+        # one reading cannot show that it would come out so again
+        words, direction = f"{words} ({method}, no interval)", "same" if new == old else "unknown"
+    return MetricChange(metric, old, new, change, change, change, method == "exact", method, direction, words, {})
+
+
+def _direction(low: float, high: float, *, less_is_better: bool) -> Direction:
+    if low <= 0.0 <= high:
+        return "same" if low == high == 0.0 else "unknown"
+    return "better" if (high < 0.0) == less_is_better else "worse"
+
+
+def _doubt(run: Run) -> str:
+    return f"{run.verdict.state}: {', '.join(run.verdict.reasons) or 'no reason given'}"
+
+
+def _source(noise: SessionNoise) -> str:
+    return "assumed" if math.isinf(noise.freedom) else "learnt from stored sessions"
+
+
+def _notes(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None) -> Iterator[str]:
+    for name in _IDENTITY:
+        old, new = getattr(a, name), getattr(b, name)
+        if old != new:
+            yield f"{name} differs: {old or 'none'} and {new or 'none'}"
+    if (old := a.provenance.board) != (new := b.provenance.board):
+        yield f"measured on different machines: {old} and {new}"
+    if (old := a.provenance.runtime_version) != (new := b.provenance.runtime_version) and a.runtime == b.runtime:
+        yield f"{a.runtime} was upgraded between them: {old} and {new}"
+    if a.id == b.id:
+        yield "a run is compared with itself"
+    if a.verdict == b.verdict and a.verdict.state != "clean":
+        yield f"both are {_doubt(a)}"
+    else:
+        yield from (f"{side} is {_doubt(run)}" for side, run in (("A", a), ("B", b)) if run.verdict.state != "clean")
+    if a.latency_ms and b.latency_ms and not interleaved and _latency_kind(a) == _latency_kind(b) == "measured":
+        known = (
+            f"the interval allows {100 * session_noise.relative:.1f} % ({_source(session_noise)}) for what changes between sessions"
+            if session_noise
+            else "what changes between sessions is not in the interval"
+        )
+        yield f"not interleaved: {known}; measure both in one 'eamdeploy bench A B' to pair them"

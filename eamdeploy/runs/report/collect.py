@@ -1,0 +1,87 @@
+"""Which runs a report is about, and what their artifacts' manifests say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eamdeploy.base.results import Run
+from eamdeploy.runs.report.content.attention import AttentionFile, read_attention
+from eamdeploy.runs.store import RunFilter, Store
+
+DEFAULT_LIMIT = 60
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a report is made from.
+
+    Attributes:
+        runs: latest first, with their samples.
+        manifests: by the artifact's SHA-256.
+        attention: of checkpoints over images, as the user gave it.
+    """
+
+    runs: tuple[Run, ...]
+    manifests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    attention: tuple[AttentionFile, ...] = ()
+
+    def newest(self) -> tuple[Run, ...]:
+        """The latest run of each artifact, device and setting: what the figures show."""
+        found: dict[tuple[object, ...], Run] = {}
+        for run in self.runs:
+            key = (
+                run.artifact_sha256,
+                Path(run.artifact).name,
+                run.device,
+                run.board,
+                run.runtime,
+                run.threads,
+                run.batch,
+            )
+            found.setdefault(key, run)
+        return tuple(found.values())
+
+    def groups(self) -> Iterable[Sequence[Run]]:
+        """Runs that were interleaved with each other, by group, at least two; each artifact and setting once."""
+        groups: dict[str, list[Run]] = {}
+        for run in self.runs:
+            if run.group is not None and run.latency_ms is not None and run.latency_ms.samples:
+                groups.setdefault(run.group, []).append(run)
+        return [group for group in groups.values() if len(group) > 1]
+
+    def entries(self) -> Iterable[tuple[str, Mapping[str, Any]]]:
+        """Name and manifest entry of each artifact that has one: what is said of the file, over what is said of all."""
+        seen = set()
+        for run in self.runs:
+            manifest = self.manifests.get(run.artifact_sha256)
+            if manifest is None or run.artifact_sha256 in seen:
+                continue
+            seen.add(run.artifact_sha256)
+            name = Path(run.artifact).name
+            yield name, {**manifest, **_entry(manifest, name, run.artifact_sha256)}
+
+
+def collect(
+    store: Store, where: RunFilter | None = None, *, limit: int = DEFAULT_LIMIT, attention: Iterable[Path] = ()
+) -> Material:
+    """The latest ``limit`` runs that meet ``where``, their manifests, and the files of attention statistics.
+
+    Raises:
+        StoreError: when there is no store or it cannot be read.
+        DataError: when a file of ``attention`` is something else.
+    """
+    found = tuple(read_attention(path) for path in attention)
+    return Material(tuple(store.runs(where, limit=limit, samples=True)), store.manifests(), found)
+
+
+def _entry(manifest: Mapping[str, Any], name: str, sha256: str) -> Mapping[str, Any]:
+    entries = manifest.get("artifacts")
+    if isinstance(entries, list):
+        for wanted in (("sha256", sha256), ("file", name)):
+            for entry in entries:
+                if isinstance(entry, dict) and entry.get(wanted[0]) == wanted[1]:
+                    return entry
+    return {}

@@ -1,0 +1,28 @@
+"""Which variants nothing beats: no other is both faster and more accurate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eamdeploy.base.results import Run
+
+
+def pareto_front(runs: Sequence[Run]) -> list[Run]:
+    """The runs on the front of accuracy against median latency, fastest first; runs without both are passed over."""
+    candidates = sorted(
+        (run for run in runs if run.latency_ms is not None and run.accuracy is not None),
+        key=lambda run: (_latency(run), -_top1(run)),
+    )
+    front: list[Run] = []
+    for run in candidates:
+        if not front or _top1(run) > _top1(front[-1]):
+            front.append(run)
+    return front
+
+
+def _latency(run: Run) -> float:
+    return run.latency_ms.p50 if run.latency_ms else float("inf")
+
+
+def _top1(run: Run) -> float:
+    return run.accuracy.top1 if run.accuracy else float("-inf")

@@ -1,0 +1,1 @@
+"""Renders a report as HTML, Markdown and SVG."""

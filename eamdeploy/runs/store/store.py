@@ -1,0 +1,148 @@
+"""The store of runs: one SQLite file, append-only, for many writers at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from eamdeploy.base.errors import StoreError, UsageError
+from eamdeploy.base.results import Run
+from eamdeploy.runs.store import rows
+from eamdeploy.runs.store.connection import reading, writing
+from eamdeploy.runs.store.provenance import complete
+from eamdeploy.runs.store.query import RunFilter, resolve
+from eamdeploy.runs.store.rescue import rescue
+
+STORE_VARIABLE = "EAMDEPLOY_STORE"
+
+
+def default_path() -> Path:
+    """``EAMDEPLOY_STORE``, else ``runs.db`` in the user's state folder."""
+    named = os.environ.get(STORE_VARIABLE)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("eamdeploy", appauthor=False)) / "runs.db"
+
+
+def open_store(path: Path | str | None = None) -> Store:
+    """The store at ``path``, else at :func:`default_path`; the file is made by the first run that is appended."""
+    return Store(Path(path) if path else default_path())
+
+
+class Store:
+    """Runs in one file. Every call opens the file anew, so a store may be shared by threads and forked processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, run: Run, *, manifest: dict[str, Any] | None = None) -> Run:
+        """Add one run, durable when this returns, and the artifact's manifest where there is one.
+
+        Args:
+            run: the run; a git commit that is not given is filled in from the working folder.
+            manifest: the artifact's; left out, it is looked for beside the artifact.
+
+        Returns:
+            The run as stored.
+
+        Raises:
+            StoreError: when it cannot be stored; the run is then kept in a file of its own, which the message names.
+        """
+        return self.append_all([(run, manifest)])[0]
+
+    def append_all(self, entries: Iterable[tuple[Run, dict[str, Any] | None]]) -> list[Run]:
+        """Add several runs in one transaction: all of them or none. As :meth:`append` otherwise."""
+        ready = [complete(run, manifest) for run, manifest in entries]
+        try:
+            self._insert(ready, skip_known=False)
+        except StoreError as error:
+            rescue(error, ready)
+            raise
+        return [run for run, _ in ready]
+
+    def append_imported(self, entries: Iterable[tuple[Run, dict[str, Any] | None]]) -> int:
+        """Add runs as another store had them, nothing filled in, all in one transaction; those already here are left.
+
+        Returns:
+            How many were added.
+        """
+        ready = [(run, None if manifest is None else json.dumps(manifest)) for run, manifest in entries]
+        return self._insert(ready, skip_known=True)
+
+    def _insert(self, entries: list[tuple[Run, str | None]], *, skip_known: bool) -> int:
+        stored_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        added = 0
+        with writing(self.path) as connection:
+            for run, manifest in entries:
+                if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
+                    if skip_known:
+                        continue
+                    raise UsageError("a run of this id is stored already", where=run.id)
+                rows.insert(connection, run, stored_at, manifest)
+                added += 1
+        return added
+
+    def runs(
+        self,
+        where: RunFilter | None = None,
+        *,
+        limit: int | None = None,
+        samples: bool = False,
+        oldest_first: bool = False,
+    ) -> list[Run]:
+        """The runs that meet ``where``, latest first; their samples are read only where asked for.
+
+        Raises:
+            StoreError: when there is no store or it cannot be read.
+        """
+        condition, arguments = (where or RunFilter()).where()
+        order = "ASC" if oldest_first else "DESC"
+        query = f"SELECT id, document FROM runs WHERE {condition} ORDER BY measured_at {order}, seq {order} LIMIT ?"  # noqa: S608  # literals
+        with reading(self.path) as connection:
+            found = connection.execute(query, [*arguments, -1 if limit is None else limit]).fetchall()
+            if samples:
+                return [rows.load(connection, run_id, document) for run_id, document in found]
+            return [rows.load_light(run_id, document) for run_id, document in found]
+
+    def get(self, reference: str) -> Run:
+        """The one run that ``reference`` names (:func:`eamdeploy.runs.store.query.resolve`), with its samples.
+
+        Raises:
+            StoreError: when there is no store or it cannot be read.
+            UsageError: when it names no run, or several.
+        """
+        with reading(self.path) as connection:
+            run_id = resolve(connection, reference)
+            document = connection.execute("SELECT document FROM runs WHERE id = ?", (run_id,)).fetchone()[0]
+            return rows.load(connection, run_id, document)
+
+    def count(self) -> int:
+        """How many runs there are; 0 where there is no store yet."""
+        if not self.path.exists():
+            return 0
+        with reading(self.path) as connection:
+            return int(connection.execute("SELECT count(*) FROM runs").fetchone()[0])
+
+    def manifests(self) -> dict[str, dict[str, Any]]:
+        """The manifests kept with the runs, by the artifact's SHA-256."""
+        with reading(self.path) as connection:
+            found = connection.execute("SELECT sha256, manifest FROM artifacts WHERE manifest IS NOT NULL").fetchall()
+        kept = {}
+        for sha256, text in found:
+            with contextlib.suppress(ValueError):  # a manifest of somebody's own making does not spoil a report
+                kept[str(sha256)] = json.loads(text)
+        return {sha256: manifest for sha256, manifest in kept.items() if isinstance(manifest, dict)}
+
+    def known_ids(self) -> set[str]:
+        """The ids of all runs."""
+        if not self.path.exists():
+            return set()
+        with reading(self.path) as connection:
+            return {str(row[0]) for row in connection.execute("SELECT id FROM runs")}

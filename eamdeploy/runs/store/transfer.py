@@ -1,0 +1,90 @@
+"""Moving a history: export to JSON Lines (gzip where the name ends in .gz), import without doubles."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eamdeploy.base.errors import UsageError
+from eamdeploy.base.files import atomic_path
+from eamdeploy.base.results import Run
+from eamdeploy.runs.store.query import RunFilter
+from eamdeploy.runs.store.store import Store
+from eamdeploy.runs.store.transfer_format import entries_of, lines_of
+
+
+@dataclass(frozen=True)
+class Imported:
+    """How many runs an import added, and how many were there before."""
+
+    added: int
+    known: int
+
+
+def export_runs(store: Store, path: Path | str, where: RunFilter | None = None) -> int:
+    """Write the runs that meet ``where``, oldest first, whole or not at all.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        StoreError: when the store cannot be read.
+        UsageError: when the file cannot be written.
+    """
+    manifests = {sha256: json.dumps(manifest) for sha256, manifest in store.manifests().items()}
+    runs = store.runs(where, samples=True, oldest_first=True)
+    lines = lines_of((run, manifests.get(run.artifact_sha256)) for run in runs)
+    with atomic_path(path) as temporary:
+        if Path(path).suffix == ".gz":
+            with gzip.open(temporary, "wt", encoding="utf-8") as packed:
+                packed.writelines(f"{line}\n" for line in lines)
+        else:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in lines)
+    return len(runs)
+
+
+def import_runs(store: Store, path: Path | str) -> Imported:
+    """Add the runs of an export that the store does not have, all of them or, on any error, none.
+
+    Raises:
+        UsageError: when the file cannot be read or is not an export.
+        StoreError: when the store cannot be written.
+    """
+    found: dict[str, tuple[Run, dict[str, Any] | None]] = {}
+    for run, manifest in read_export(path):
+        found.setdefault(run.id, (run, manifest))
+    added = store.append_imported(found.values()) if found else 0
+    return Imported(added, len(found) - added)
+
+
+def read_export(path: Path | str) -> Iterator[tuple[Run, dict[str, Any] | None]]:
+    """The runs of an export with their artifacts' manifests.
+
+    Raises:
+        UsageError: when the file cannot be read or is not an export.
+    """
+    try:
+        yield from entries_of(_lines(Path(path)), path)
+    except UnicodeDecodeError as error:
+        hint = "give a file of `eamdeploy history export`; nothing was imported"
+        raise UsageError("cannot read the export", where=path, why="it is not text", hint=hint) from error
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError("cannot read the export", where=path, why=why, hint="nothing was imported") from error
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    if packed:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            yield from file
+    else:
+        with path.open(encoding="utf-8") as file:
+            yield from file

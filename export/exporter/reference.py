@@ -1,0 +1,70 @@
+"""What every layer of a network gives for some images: the values that an artifact's named tensors are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eamdeploy.networks.layers.blocks import ConvBnAct
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.rewritten import LowRankConv2d
+from export.lowerings.base import LoweredConv
+
+
+def convolution_layers(network: nn.Module) -> tuple[str, ...]:
+    """Paths of every backbone convolution, static, dynamic or lowered, and of the linear layers outside attentions."""
+    kinds = (DynamicConv2d, LowRankConv2d, LoweredConv, nn.Conv2d)
+    inside = tuple(
+        f"{name}."
+        for name, module in network.named_modules()
+        if isinstance(module, (DynamicConv2d, LowRankConv2d, LoweredConv))
+    )
+    return tuple(
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, (*kinds, nn.Linear)) and not name.startswith(inside)
+    )
+
+
+def layer_values(network: nn.Module, images: Tensor) -> dict[str, dict[str, Tensor]]:
+    """Run ``network`` on ``images: (B, C, H, W)`` and keep, by layer path, what ``ExportedFile.tensors`` names.
+
+    Returns:
+        ``alpha`` (B, k) of each dynamic layer; ``output`` (B, O, H', W') of each convolution after its batch norm, before its
+        activation; ``block`` the same after the activation, by the path of the block. Works on a checkpoint's network and on
+        a lowered one.
+    """
+    values: dict[str, dict[str, Tensor]] = {"alpha": {}, "output": {}, "block": {}}
+
+    def keep(kind: str, path: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            del module, inputs
+            values[kind][path] = output.detach()
+
+        return hook
+
+    hooks = []
+    followed = set()
+    for name, module in network.named_modules():
+        prefix = f"{name}." if name else ""
+        if isinstance(module, ConvBnAct):
+            hooks.append(module.bn.register_forward_hook(keep("output", f"{prefix}conv")))
+            hooks.append(module.register_forward_hook(keep("block", name)))
+            followed.add(f"{prefix}conv")
+        if isinstance(module, (DynamicConv2d, LowRankConv2d, LoweredConv)):
+            hooks.append(module.attention.register_forward_hook(keep("alpha", name)))
+    hooks.extend(
+        network.get_submodule(name).register_forward_hook(keep("output", name))
+        for name in convolution_layers(network)
+        if name not in followed
+    )
+    try:
+        with torch.no_grad():
+            network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return values

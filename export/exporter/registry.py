@@ -1,0 +1,20 @@
+"""The formats that can be exported to, by name."""
+
+from __future__ import annotations
+
+from eamdeploy.base.errors import UsageError, did_you_mean
+from export.exporter.request import Exporter
+from export.onnx.exporter import OnnxExporter
+from export.tflite.exporter import TfliteExporter
+
+
+def get_exporter(name: str) -> Exporter:
+    """The exporter of format ``name``.
+
+    Raises:
+        UsageError: for an unknown name.
+    """
+    exporters: dict[str, Exporter] = {"onnx": OnnxExporter(), "tflite": TfliteExporter()}
+    if name not in exporters:
+        raise UsageError(f"unknown format '{name}'", hint=did_you_mean(name, exporters))
+    return exporters[name]

@@ -1,0 +1,1 @@
+"""The manifest beside an artifact, and the metadata inside it."""

@@ -1,0 +1,156 @@
+"""Which nodes of an ONNX graph compute in int8, found by what they are and not by who exported them.
+
+A unit is a node with the activation that the runtime fuses into it: convolutions with constant kernels, convolutions whose
+kernel a bank and mixing weights give, linear layers outside gates and attentions, sums and products of maps. Everything else stays
+float and reads dequantized tensors; operators that only move values move the quantized ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from eamdeploy.base.errors import UsageError
+from export.quantize.onnx.graph import OnnxGraph, attribute, layer_of
+
+FUSED = {"Relu", "Clip"}
+MOVES = {"Gather", "Slice", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "MaxPool", "Identity", "Pad"}
+POOLS = {"GlobalAveragePool", "AveragePool"}
+_CONTROL_FLOW = {"If", "Loop", "Scan", "SequenceMap"}
+_QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Where a computed kernel comes from: ``alpha -> MatMul(alpha, bank) -> Reshape``."""
+
+    alpha: str
+    matmul: Any
+    reshape: Any
+
+    @property
+    def name(self) -> str:
+        """The bank's initializer, ``(k, N)``."""
+        return str(self.matmul.input[1])
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One thing that can be done in int8.
+
+    Attributes:
+        layer: module path, or the node's name: what the manifest and ``--float-layers`` call it.
+        kind: ``conv``, ``dynamic-conv``, ``linear``, ``add``, ``mul``, ``concat`` or ``pool``.
+        node: the node.
+        inputs: its activations.
+        output: the tensor to be quantized behind it, after a fused activation; ``None`` where it stays float.
+        bank: of a ``dynamic-conv``.
+    """
+
+    layer: str
+    kind: str
+    node: Any
+    inputs: tuple[str, ...]
+    output: str | None
+    bank: Bank | None = None
+
+
+def check_supported(graph: OnnxGraph) -> None:
+    """Raises :class:`UsageError` for what this quantizer cannot understand: it names the operator."""
+    for node in graph.graph.node:
+        where = node.name or node.op_type
+        if node.domain not in ("", "ai.onnx"):
+            why = f"operator {node.domain}.{node.op_type} is not of the ONNX standard"
+            raise UsageError(
+                "the quantizer does not know this model",
+                where=where,
+                why=why,
+                hint="export it without custom operators",
+            )
+        if node.op_type in _CONTROL_FLOW:
+            why = f"operator {node.op_type} holds a graph of its own"
+            raise UsageError(
+                "the quantizer does not know this model", where=where, why=why, hint="export it without control flow"
+            )
+        if node.op_type in _QUANTIZED:
+            raise UsageError("the model is quantized already", where=where, hint="give the float model")
+
+
+def find_units(graph: OnnxGraph) -> list[Unit]:
+    """Every unit, in the order of the graph.
+
+    Raises:
+        UsageError: for operators the quantizer does not know, or when nothing can be quantized.
+    """
+    check_supported(graph)
+    units = [unit for node in graph.graph.node if (unit := _unit(graph, node)) is not None]
+    if not any(unit.kind in {"conv", "dynamic-conv", "linear"} for unit in units):
+        kinds = ", ".join(sorted({node.op_type for node in graph.graph.node})[:8])
+        raise UsageError(
+            "nothing in this model can be quantized", why=f"it has no convolution or linear layer but {kinds}"
+        )
+    return units
+
+
+def _unit(graph: OnnxGraph, node: Any) -> Unit | None:
+    layer = layer_of(node)
+    if ".attention" in layer:
+        return None
+    if node.op_type == "Conv":
+        if node.input[1] in graph.constants:
+            return Unit(layer, "conv", node, (node.input[0],), _behind(graph, node))
+        bank = _bank(graph, node.input[1])
+        constant_bias = len(node.input) < 3 or node.input[2] in graph.constants
+        if bank is not None and constant_bias:
+            return Unit(layer, "dynamic-conv", node, (node.input[0],), _behind(graph, node), bank)
+        return None
+    inner = ".gate" in layer or layer.endswith(".bank")
+    if node.op_type in {"Gemm", "MatMul"} and node.input[1] in graph.constants and not inner:
+        plain = (
+            attribute(node, "transA", 0) == 0 and attribute(node, "alpha", 1.0) == attribute(node, "beta", 1.0) == 1.0
+        )
+        flat = len(graph.constants[node.input[1]].dims) == 2 and node.input[0] not in graph.constants
+        return Unit(layer, "linear", node, (node.input[0],), None) if plain and flat else None
+    maps = [name for name in node.input if name]
+    computed = all(_is_map(graph, name) for name in maps)
+    if node.op_type in {"Add", "Mul", "Concat"} and len(maps) > 1 and computed:
+        return Unit(layer, node.op_type.lower(), node, tuple(maps), _behind(graph, node))
+    if node.op_type in POOLS and _is_map(graph, node.input[0]):
+        return Unit(layer, "pool", node, (node.input[0],), node.output[0])
+    return None
+
+
+def _behind(graph: OnnxGraph, node: Any) -> str | None:
+    """The tensor after the node and an activation that fuses into it; ``None`` where that is the graph's output."""
+    output = str(node.output[0])
+    reader = graph.sole_reader(output)
+    if reader is not None and reader.op_type in FUSED:
+        output = str(reader.output[0])
+    return None if output in graph.outputs else output
+
+
+def activation_ends(graph: OnnxGraph, activation: Any) -> tuple[float, float] | None:
+    """The least and the greatest value that a fused activation lets through; ``None`` where its ends are computed."""
+    if activation.op_type == "Relu":
+        return 0.0, math.inf
+    ends = [-math.inf, math.inf]
+    for index, name in enumerate(activation.input[1:3]):
+        if name and name not in graph.constants:
+            return None
+        ends[index] = float(graph.array(name).reshape(-1)[0]) if name else ends[index]
+    return ends[0], ends[1]
+
+
+def _bank(graph: OnnxGraph, weight: str) -> Bank | None:
+    reshape = graph.producer.get(weight)
+    if reshape is None or reshape.op_type != "Reshape" or graph.sole_reader(weight) is None:
+        return None
+    matmul = graph.producer.get(reshape.input[0])
+    if matmul is None or matmul.op_type != "MatMul" or matmul.input[1] not in graph.constants:
+        return None
+    return Bank(str(matmul.input[0]), matmul, reshape) if graph.sole_reader(reshape.input[0]) is not None else None
+
+
+def _is_map(graph: OnnxGraph, name: str) -> bool:
+    return name not in graph.constants and len(graph.shape(name) or ()) == 4

@@ -1,0 +1,132 @@
+"""Which operators of a TFLite graph compute in int8, and what their layer is called.
+
+Dynamic 1x1 layers are a BATCH_MATMUL with a computed operand, and XNNPACK runs that in int8. Computed filters of CONV_2D and
+DEPTHWISE_CONV_2D leave XNNPACK; in int8 they are slower than in float, so those layers stay float.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eamdeploy.base.errors import UsageError
+from export.quantize.tflite.model import TfliteModel
+
+MOVES = {
+    "RESHAPE",
+    "TRANSPOSE",
+    "SLICE",
+    "STRIDED_SLICE",
+    "CONCATENATION",
+    "PAD",
+    "SPLIT",
+    "SQUEEZE",
+    "EXPAND_DIMS",
+    "MAX_POOL_2D",
+}
+_CONTROL_FLOW = {"IF", "WHILE", "CUSTOM"}
+_QUANTIZED = {"QUANTIZE", "DEQUANTIZE"}
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Where a computed kernel comes from: ``alpha -> FULLY_CONNECTED(alpha, bank) -> RESHAPE``."""
+
+    mixing: Any
+    reshape: Any
+
+    @property
+    def alpha(self) -> int:
+        """Tensor of the mixing weights."""
+        return int(self.mixing.inputs[0])
+
+    @property
+    def weight(self) -> int:
+        """The bank, ``(N, k)``."""
+        return int(self.mixing.inputs[1])
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One operator in int8: ``conv``, ``depthwise``, ``matmul`` (with a bank), ``bias``, ``add``, ``mul`` or ``hswish``."""
+
+    layer: str
+    kind: str
+    op: Any
+    inputs: tuple[int, ...]
+    output: int
+    bank: Bank | None = None
+
+
+def layer_name(model: TfliteModel, tensor: int) -> str:
+    """The layer a tensor is named after, as ONNX nodes are."""
+    path, _, kind = model.name(tensor).rpartition("/")
+    if kind == "output" and not path.endswith(".conv"):
+        path += ".conv"
+    return path.removesuffix(".bank") or model.name(tensor)
+
+
+def check_supported(model: TfliteModel) -> None:
+    """Raises :class:`UsageError` for a graph this quantizer cannot understand: it names the operator."""
+    for op in model.graph.operators:
+        kind = model.kind(op)
+        if kind in _CONTROL_FLOW:
+            raise UsageError("the quantizer does not know this model", why=f"it has the operator {kind}")
+        if kind in _QUANTIZED:
+            raise UsageError("the model is quantized already", hint="give the float model")
+
+
+def find_units(model: TfliteModel) -> list[Unit]:
+    """Every unit in the order of the graph.
+
+    Raises:
+        UsageError: for operators the quantizer does not know.
+    """
+    check_supported(model)
+    units: list[Unit] = []
+    products: dict[int, Unit] = {}
+    for op in model.graph.operators:
+        unit = _unit(model, op, products)
+        if unit is not None:
+            units.append(unit)
+            if unit.kind == "matmul":
+                products[unit.output] = unit
+    return units
+
+
+def _unit(model: TfliteModel, op: Any, products: dict[int, Unit]) -> Unit | None:
+    kind, output = model.kind(op), int(op.outputs[0])
+    inputs = [int(tensor) for tensor in op.inputs if tensor >= 0]
+    layer = layer_name(model, output)
+    if ".attention" in layer or output in {int(tensor) for tensor in model.graph.outputs} or not model.is_float(output):
+        return None
+    if kind in {"CONV_2D", "DEPTHWISE_CONV_2D"} and model.is_constant(inputs[1]):
+        return Unit(layer, "conv" if kind == "CONV_2D" else "depthwise", op, (inputs[0],), output)
+    if kind == "BATCH_MATMUL" and not op.builtinOptions.adjX and not op.builtinOptions.adjY:
+        bank = _bank(model, inputs[1])
+        if bank is not None:
+            return Unit(layer_name(model, bank.weight), "matmul", op, (inputs[0],), output, bank)
+    if kind == "ADD" and len(inputs) == 2:
+        product = next((products[tensor] for tensor in inputs if tensor in products), None)
+        constant = [tensor for tensor in inputs if model.is_constant(tensor)]
+        if product is not None and constant and len(model.readers.get(product.output, [])) == 1:
+            return Unit(product.layer, "bias", op, (product.output,), output)
+        if not constant and len(model.shape(output)) >= 3:
+            return Unit(layer, "add", op, tuple(inputs), output)
+    gating = kind == "MUL" and ".gate" in layer and len(model.shape(output)) >= 3
+    if gating and not any(model.is_constant(tensor) for tensor in inputs):
+        return Unit(layer, "mul", op, tuple(inputs), output)
+    if kind == "HARD_SWISH" and len(model.shape(output)) >= 3:
+        return Unit(layer, "hswish", op, (inputs[0],), output)
+    return None
+
+
+def _bank(model: TfliteModel, weight: int) -> Bank | None:
+    reshape = model.producer.get(weight)
+    if reshape is None or model.kind(reshape) != "RESHAPE" or len(model.readers.get(weight, [])) != 1:
+        return None
+    mixing = model.producer.get(int(reshape.inputs[0]))
+    if mixing is None or model.kind(mixing) != "FULLY_CONNECTED" or not model.is_constant(int(mixing.inputs[1])):
+        return None
+    plain = mixing.builtinOptions.fusedActivationFunction == 0 and (len(mixing.inputs) < 3 or mixing.inputs[2] < 0)
+    return Bank(mixing, reshape) if plain and len(model.readers[int(reshape.inputs[0])]) == 1 else None

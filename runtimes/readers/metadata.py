@@ -1,0 +1,163 @@
+"""Read what the exporter wrote about an artifact into the artifact, with neither torch nor onnx.
+
+ONNX: the entry ``eamdeploy`` of ``metadata_props`` (https://onnx.ai/onnx/repo-docs/IR.html#metadata), found by walking
+the protobuf's top-level fields. TFLite: ``eamdeploy.json`` in a zip appended to the flatbuffer, the convention of
+TFLite's associated files (https://ai.google.dev/edge/litert/models/metadata).
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eamdeploy.base.errors import UsageError
+
+KEY = "eamdeploy"
+TFLITE_MEMBER = "eamdeploy.json"
+_METADATA_PROPS = 14  # ModelProto.metadata_props
+_LOCAL_HEADER = TFLITE_MEMBER.encode()
+_TAIL_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ArtifactMetadata:
+    """What is known about an artifact; a foreign artifact has only its format.
+
+    Attributes:
+        format: ``"onnx"`` or ``"tflite"``.
+        name: the model's name.
+        precision: ``"fp32"``, ``"fp16"`` or ``"int8"``, if known.
+        architecture: the network's spec.
+        classes: class names in output order.
+        preprocessing: how images become inputs.
+        plan: one entry a layer: layer, lowering and what else the exporter noted.
+        checkpoint_sha256: of the checkpoint it was made from.
+        eamdeploy_version: that wrote it.
+        input_layout: ``"NCHW"`` or ``"NHWC"``, if known.
+        tensors: names of inner tensors, such as ``tensors["alpha"][layer]``.
+        raw: the whole document, empty for a foreign artifact.
+    """
+
+    format: str
+    name: str | None = None
+    precision: str | None = None
+    architecture: Mapping[str, Any] | None = None
+    classes: tuple[str, ...] = ()
+    preprocessing: Mapping[str, Any] | None = None
+    plan: tuple[Mapping[str, Any], ...] = ()
+    checkpoint_sha256: str | None = None
+    eamdeploy_version: str | None = None
+    input_layout: str | None = None
+    tensors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the artifact came from somewhere else."""
+        return not self.raw
+
+
+def read_metadata(path: Path | str) -> ArtifactMetadata:
+    """Read an artifact's metadata; foreign artifacts give an empty one.
+
+    Raises:
+        UsageError: no such file, no such format, or damaged metadata.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise UsageError("no such artifact", where=file, hint="give the path of an .onnx or .tflite file")
+    suffix = file.suffix.lower()
+    if suffix == ".onnx":
+        text = _from_onnx(file)
+    elif suffix == ".tflite":
+        text = _from_tflite(file)
+    else:
+        raise UsageError("not an artifact", where=file, hint="an artifact ends in .onnx or .tflite")
+    if text is None:
+        return ArtifactMetadata(format=suffix[1:])
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise UsageError("the artifact's metadata is damaged", where=file, why=error, hint="export it again") from error
+    return _from_document(document, suffix[1:])
+
+
+def _from_document(document: Mapping[str, Any], default_format: str) -> ArtifactMetadata:
+    return ArtifactMetadata(
+        format=document.get("format", default_format),
+        name=document.get("name"),
+        precision=document.get("precision"),
+        architecture=document.get("architecture"),
+        classes=tuple(document.get("classes") or ()),
+        preprocessing=document.get("preprocessing"),
+        plan=tuple(document.get("plan") or ()),
+        checkpoint_sha256=document.get("checkpoint_sha256"),
+        eamdeploy_version=document.get("eamdeploy_version"),
+        input_layout=document.get("input_layout"),
+        tensors=document.get("tensors") or {},
+        raw=document,
+    )
+
+
+def _from_tflite(file: Path) -> str | None:
+    if not zipfile.is_zipfile(file):
+        # a zip is found by its end: one that was cut off leaves its first header behind
+        if _LOCAL_HEADER in file.read_bytes()[-_TAIL_BYTES:]:
+            what = "the artifact's metadata is damaged"
+            raise UsageError(what, where=file, why="it is cut off", hint="copy it again")
+        return None
+    with zipfile.ZipFile(file) as archive:
+        return archive.read(TFLITE_MEMBER).decode() if TFLITE_MEMBER in archive.namelist() else None
+
+
+def _from_onnx(file: Path) -> str | None:
+    if not file.stat().st_size:
+        return None
+    with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            for number, start, end in _fields(data, 0, len(data)):
+                if number != _METADATA_PROPS:
+                    continue
+                entry = {key: bytes(data[first:last]) for key, first, last in _fields(data, start, end)}
+                if entry.get(1) == KEY.encode():
+                    return entry.get(2, b"").decode()
+        except (IndexError, ValueError):
+            return None  # not a protobuf: the runtime will say so in its own words
+    return None
+
+
+def _fields(data: mmap.mmap, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Walk a protobuf message: (field number, start, end) of each length-delimited field."""
+    while position < end:
+        tag, position = _varint(data, position)
+        number, kind = tag >> 3, tag & 7
+        if kind == 0:
+            _, position = _varint(data, position)
+        elif kind == 1:
+            position += 8
+        elif kind == 2:
+            size, position = _varint(data, position)
+            if position + size > end:
+                raise ValueError("a field runs past the end")
+            yield number, position, position + size
+            position += size
+        elif kind == 5:
+            position += 4
+        else:
+            raise ValueError(f"wire type {kind}")
+
+
+def _varint(data: mmap.mmap, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if not byte & 0x80:
+            return value, position
+        shift += 7

@@ -1,0 +1,1 @@
+"""What the runtimes share: thread affinity, quiet loading, profiles."""

@@ -1,0 +1,286 @@
+"""What a report says: nothing without its provenance, nothing that a run does not have."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from eamdeploy.base.errors import DataError, MissingDependency
+from eamdeploy.base.results import Run, RunVerdict
+from eamdeploy.runs.report import Material, build_report, collect, render_html, render_markdown, write_html
+from eamdeploy.runs.report.content.attention import AttentionFile, read_attention
+from eamdeploy.runs.report.content.layer_parts import by_block, layer_costs
+from eamdeploy.runs.report.content.pareto import pareto_front
+from eamdeploy.runs.report.content.tables import runs_table
+from eamdeploy.runs.report.content.words import distinct_ends
+from eamdeploy.runs.report.figures.labels import draw_labels
+from eamdeploy.runs.report.model import Names
+from eamdeploy.runs.store import open_store
+from tests.eamdeploy.runs.report import album
+
+pytest.importorskip("matplotlib", reason="the report's figures need matplotlib")
+
+
+class _Ids(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.uses: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            elif name in ("href", "for", "aria-labelledby") and value:
+                self.uses.add(value.lstrip("#"))
+            self.uses.update(re.findall(r"url\(#([^)]+)\)", value or ""))
+
+
+def test_ids_are_unique_and_every_reference_has_one() -> None:
+    parser = _Ids()
+    parser.feed(render_html(build_report(album.full(), "x")))
+    assert len(parser.ids) == len(set(parser.ids)) > 100
+    assert parser.uses <= set(parser.ids)
+
+
+def test_no_figure_has_a_colour_of_its_own() -> None:
+    """Every colour follows the page's theme: no stand-in is left over, and no black of matplotlib's."""
+    html = render_html(build_report(album.full(), "x"))
+    svg = "".join(re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL))
+    assert len(svg) > 100_000
+    assert "var(--series-1)" in svg
+    assert re.findall(r"#[0-9a-f]{6}\b(?=[;\"])", svg) == []
+
+
+def test_every_latency_says_where_it_comes_from() -> None:
+    table = runs_table(Names(), album.full().runs)
+    labels = [column.label for column in table.columns]
+    for run, row in zip(album.full().runs, table.rows, strict=True):
+        latency, provenance = row[labels.index("median [interval]")], row[labels.index("provenance")]
+        assert provenance.text == run.provenance.kind
+        assert latency.text.startswith("~") == (run.device != "pi4")
+        assert "[" in latency.text
+
+
+def test_what_was_not_measured_is_a_dash() -> None:
+    run = album.make_run(0, latency_ms=None, accuracy=None, memory_mb=None)
+    other = album.make_run(1, energy_mj=3.2)
+    table = runs_table(Names(), [run, other])
+    labels = [column.label for column in table.columns]
+    for label in ("median [interval]", "top-1 [interval]", "memory", "energy"):
+        assert table.rows[0][labels.index(label)].text == "–"
+    assert table.rows[1][labels.index("energy")].text == "3.2 mJ"
+
+
+def test_the_front_holds_what_nothing_beats() -> None:
+    runs = [album.make_run(index) for index in range(6)]
+    front = pareto_front([*runs, album.make_run(0, latency_ms=None)])
+    assert [run.artifact for run in front] == [
+        f"out/fashion-{name}" for name in
+        ("static-025-int8.onnx", "static-025.onnx", "eam-025-int8.onnx", "eam-025.onnx", "eam-050.tflite")
+    ]  # fmt: skip
+
+
+def test_only_what_was_asked_the_same_images_is_compared() -> None:
+    other = dataclasses.replace(album.make_run(1).accuracy, data="cifar10")  # type: ignore[type-var]
+    runs = (album.make_run(0), album.make_run(1, accuracy=other), album.make_run(2, accuracy=None))
+    (choice,) = (part for part in build_report(Material(runs), "x").sections if part.name == "choice")
+    assert [group.title for group in choice.groups] == [
+        "kitchen-pi, fashion-mnist", "kitchen-pi, cifar10", "kitchen-pi, no accuracy",
+    ]  # fmt: skip
+    (alone,) = (part for part in build_report(Material(runs[:1]), "x").sections if part.name == "choice")
+    assert [group.title for group in alone.groups] == ["kitchen-pi"]
+
+
+@pytest.mark.parametrize(
+    ("names", "ends"),
+    [
+        (["a-v1x0.25.onnx", "a-v1x0.25-int8.onnx", "a-v1x0.25.tflite"], ["onnx", "int8.onnx", "tflite"]),
+        (["net.onnx"], ["net.onnx"]),
+        (["net.onnx", "net.onnx"], ["net.onnx", "net.onnx"]),
+        (["net.onnx", "other.onnx"], ["net.onnx", "other.onnx"]),
+        (["x-1", "x-1-2"], ["1", "1-2"]),
+    ],
+)
+def test_names_are_told_apart_by_their_ends(names: list[str], ends: list[str]) -> None:
+    assert distinct_ends(names) == ends
+
+
+def test_labels_of_close_points_do_not_cover_each_other() -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    canvas = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(canvas)
+    axes = canvas.add_subplot()
+    points = [(1.0, 92.0), (1.01, 92.0), (1.02, 92.1), (3.0, 91.0), (1.01, 91.95)]
+    axes.scatter(*zip(*points, strict=True))
+    axes.margins(0.15)
+    axes.autoscale_view()
+    draw_labels(axes, points, [f"network-{index}.onnx" for index in range(5)], ["black"] * 5)
+    canvas.canvas.draw()
+    boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line to the point
+    assert len(boxes) == 5
+    assert not any(one.overlaps(other) for index, one in enumerate(boxes) for other in boxes[index + 1 :])
+
+
+def test_layers_are_split_into_parts() -> None:
+    costs = layer_costs(album.profile(), album.LAYERS)
+    assert [cost.layer for cost in costs] == [*album.LAYERS, "classifier"]
+    first = costs[0].parts
+    assert first["attention"] == pytest.approx(0.04)
+    assert first["aggregation"] == pytest.approx(0.04)
+    assert first["convolution"] == pytest.approx(0.11)
+    assert first["other"] == pytest.approx(0.02)
+    assert costs[-1].parts["classifier"] == pytest.approx(0.05)
+    whole = sum(row["mean_ms"] for row in album.profile())
+    assert sum(cost.total_ms for cost in by_block(costs)) == pytest.approx(whole)
+    assert len(by_block(costs)) == 5
+
+
+def test_a_layer_lowered_to_products_still_has_a_convolution() -> None:
+    rows = [
+        {"name": "b.0.conv.bank/MatMul", "kind": "MatMul", "mean_ms": 1.0},
+        {"name": "b.0.conv/Reshape", "kind": "Reshape", "mean_ms": 0.1},
+        {"name": "b.0.conv/MatMul", "kind": "MatMul", "mean_ms": 2.0},
+    ]
+    (cost,) = layer_costs(rows, ["b.0.conv"])
+    assert (cost.parts["aggregation"], cost.parts["convolution"]) == (pytest.approx(1.1), 2.0)
+
+
+def test_manifests_of_another_shape_do_not_spoil_a_report() -> None:
+    odd = {
+        "plan": "none", "parity": {"outputs": [3, {}]}, "quantization": {"a": {"b": [1] * 50}, "c": None}, "artifacts": "?",
+    }  # fmt: skip
+    material = Material((album.make_run(0),), {f"{0:064x}": odd})
+    html = render_html(build_report(material, "odd"))
+    assert "50 entries" in html
+
+
+def test_sections_without_anything_say_what_to_do() -> None:
+    run = dataclasses.replace(album.make_run(0), accuracy=None, group=None)
+    html = render_html(build_report(Material((run,)), "bare"))
+    for words in (
+        "bench --profile",
+        "no manifests",
+        "No run has both a latency and an accuracy",
+        "several artifacts at once",
+    ):
+        assert words in html
+
+
+def test_markdown_for_a_pull_request() -> None:
+    text = render_markdown(album.full(), "Report")
+    assert text.count("★ |") == 5 + 1  # the front on the Pi, and the one estimate that nothing beats
+    assert "| \\~2 ms \\[1.6, 2.5\\] |" in text
+    assert "faster by" in text
+    assert "102" in text or "103" in text
+    hostile = render_markdown(album.hostile(), "x")
+    assert "<script" not in hostile.replace("\\<", "")
+
+
+def test_from_a_store_to_a_file(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "runs.db")
+    for run in album.full().runs:
+        store.append(run, manifest=album.full().manifests.get(run.artifact_sha256))
+    size = write_html(tmp_path / "out" / "report.html", collect(store))
+    assert (tmp_path / "out" / "report.html").stat().st_size == size
+    assert size < 3_000_000
+    assert "static QDQ" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "jinja2"])
+def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingDependency, match=rf"{module} is not installed.*eamdeploy\[report\]"):
+        render_html(build_report(album.full(), "x"))
+
+
+def test_attention_is_shown_as_figure_table_and_markdown(tmp_path: Path) -> None:
+    report = build_report(album.full(), "x")
+    (section,) = [section for section in report.sections if section.name == "attention"]
+    assert (
+        "move most in blocks.3.project.conv (1.1) and least in blocks.0.expand.conv" in section.figures[0].description
+    )
+    (found,) = section.tables
+    labels = [column.label for column in found.columns]
+    assert [row[labels.index("layer")].text for row in found.rows] == list(album.LAYERS)
+    assert found.rows[3][labels.index("kernel from its mean")].text == "3.3 %"
+    assert "1 of 12 dynamic layers stay still." in section.text
+    text = render_markdown(album.full(), "x")
+    assert "**Attention of fashion-eam-025 over 500 images of test**: 1 of 12 dynamic layers stay still." in text
+    assert text.count("| blocks.") >= len(album.LAYERS)
+
+
+def test_without_attention_the_section_says_how_to_get_it() -> None:
+    html = render_html(build_report(Material((album.make_run(0),)), "x"))
+    assert "eamdeploy describe CKPT --attention DIR --json" in html
+
+
+def test_attention_is_read_from_what_describe_prints(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the checkpoint is built with torch")
+    from eamdeploy.data import embedded_sample
+    from eamdeploy.networks.checkpoint import load_checkpoint
+    from eamdeploy.pipeline.attention_report import attention_report
+
+    measured = attention_report(load_checkpoint("fashion-mnist-v1x0.25-eam-rcr"), embedded_sample(), limit=20)
+    document = {"schema": "eamdeploy/attention", "schema_version": 1, **measured.to_dict()}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    file = read_attention(tmp_path / "a.json")
+    assert file.title == "fashion-mnist-v1x0.25-eam-rcr over 20 images of fashion-mnist-sample"
+    assert [layer["layer"] for layer in file.layers] == [layer.layer for layer in measured.layers]
+    section = next(s for s in build_report(Material((), {}, (file,)), "x").sections if s.name == "attention")
+    assert len(section.tables[0].rows) == 27
+    assert f"{section.tables[0].rows[0][1].sort:.6f}" == f"{measured.layers[0].movement:.6f}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot read the attention file"),
+        ("", "no JSON"),
+        ("[1]", "no attention statistics"),
+        ('{"schema": "eamdeploy/describe", "layers": [{"layer": "x"}]}', "no attention statistics"),
+        ('{"schema": "eamdeploy/attention", "layers": []}', "no attention statistics"),
+    ],
+)
+def test_another_file_is_refused_with_the_command_that_makes_one(tmp_path: Path, text: str | None, words: str) -> None:
+    if text is not None:
+        (tmp_path / "a.json").write_text(text)
+    with pytest.raises(DataError, match=words) as caught:
+        read_attention(tmp_path / "a.json")
+    assert "eamdeploy describe CKPT --attention DIR --json" in str(caught.value)
+
+
+def test_attention_values_of_another_kind_do_not_spoil_a_report() -> None:
+    odd = AttentionFile("odd", "", ({"layer": "x", "mean": "?", "movement": "much"}, {"mean": [None]}))
+    html = render_html(build_report(Material((album.make_run(0),), {}, (odd,)), "x"))
+    assert "much" in html
+
+
+def test_small_numbers_on_axes_are_not_cut() -> None:
+    html = render_html(build_report(Material((), {}, (album.attention(),)), "x"))
+    ticks = re.findall(r">(0\.\d+|\d+)</text>", html)
+    assert "0.001" in ticks or "0.01" in ticks
+    assert "0.00" not in ticks
+
+
+def test_an_invalid_run_is_no_fastest_one_unless_there_is_no_other() -> None:
+    invalid = album.make_run(3, verdict=RunVerdict("invalid", ("too wide",)))
+    slower = album.make_run(0)
+
+    def fastest(*runs: Run) -> str:
+        choice = build_report(Material(runs), "x").sections[0]
+        return next(card.detail for group in choice.groups for card in group.cards if card.label == "fastest")
+
+    assert "fashion-eam-025.onnx" in fastest(invalid, slower)
+    assert fastest(invalid).endswith(": invalid")

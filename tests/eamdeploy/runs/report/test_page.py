@@ -1,0 +1,168 @@
+"""The report in a real browser: silent, self-contained, accessible, sortable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eamdeploy.runs.report import Material, build_report, render_html
+from tests.eamdeploy.runs.report import album
+
+pytestmark = pytest.mark.chromium
+pytest.importorskip("matplotlib", reason="the report's figures need matplotlib")
+
+_AXE = "return (await axe.run(document, {resultTypes: ['violations']})).violations.map((found) => " \
+    "({id: found.id, impact: found.impact, nodes: found.nodes.map((node) => node.html.slice(0, 200))}))"  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render_html(build_report(album.full(), "Fashion-MNIST on the kitchen Pi"))
+
+
+def test_it_says_nothing_and_asks_for_nothing(page: str, visit: Callable[..., Any]) -> None:
+    seen = visit(page)
+    assert seen.console == []
+    assert seen.requests == []
+
+
+def test_a_request_and_a_message_would_be_seen(page: str, visit: Callable[..., Any]) -> None:
+    """The two checks above can fail: without the policy an image is asked for, with it the console complains."""
+    leak = '<img src="http://127.0.0.1:9/pixel.png" alt=""></body>'
+    without = re.sub(r"<meta http-equiv[^>]*>", "", page).replace("</body>", leak)
+    assert visit(without).requests == ["http://127.0.0.1:9/pixel.png"]
+    guarded = visit(page.replace("</body>", leak))
+    assert guarded.requests == []
+    assert any("Content Security Policy" in line for line in guarded.console)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["1280,1200", "500,900"])
+def test_no_accessibility_violation(
+    page: str, visit: Callable[..., Any], fetched: Callable[[str], Path], scheme: str, size: str
+) -> None:
+    axe = fetched("axe.min.js").read_text("utf-8")
+    themed = page.replace('<html lang="en">', f'<html lang="en" style="color-scheme:{scheme}">')
+    found = visit(themed.replace("</body>", f"<script>{axe}</script></body>"), _AXE, size=size).answer
+    assert found == []
+
+
+def test_axe_would_find_one(page: str, visit: Callable[..., Any], fetched: Callable[[str], Path]) -> None:
+    axe = fetched("axe.min.js").read_text("utf-8")
+    broken = page.replace("</main>", '<img src="data:,"><p style="color:#bbb;background:#fff">pale</p></main>')
+    found = visit(broken.replace("</body>", f"<script>{axe}</script></body>"), _AXE).answer
+    assert {"image-alt", "color-contrast"} <= {violation["id"] for violation in found}
+
+
+_SORT = """
+const box = document.getElementById("all-runs"), body = box.querySelector("tbody");
+const column = (name) => [...box.querySelectorAll("th")].findIndex((head) => head.textContent === name);
+const read = (index) => [...body.rows].map((row) => row.cells[index].textContent.trim());
+const index = column("median [interval]"), button = box.querySelectorAll("th")[index].querySelector("button");
+button.click();
+const up = read(index), marked = button.parentElement.getAttribute("aria-sort");
+button.click();
+const down = read(index);
+const counts = column("instructions");
+box.querySelectorAll("th")[counts].querySelector("button").click();
+return {up, marked, down, counts: read(counts)};
+"""
+
+
+def test_columns_sort_by_number_and_leave_what_is_absent_last(page: str, visit: Callable[..., Any]) -> None:
+    answer = visit(page, _SORT).answer
+    medians = [float(re.sub(r"^~|[^\d.].*", "", text.lstrip("~"))) for text in answer["up"]]
+    assert medians == sorted(medians)
+    assert len(set(medians)) > 5
+    assert answer["down"] == answer["up"][::-1]
+    assert answer["marked"] == "ascending"
+    assert answer["counts"][:2] == ["240,000,000", "360,000,000"]
+    assert set(answer["counts"][2:]) == {"–"}
+
+
+_FILTER = """
+const input = document.getElementById("all-runs-filter");
+const type = (text) => { input.value = text; input.dispatchEvent(new Event("input")); };
+const shown = () => [...document.querySelectorAll("#all-runs tbody tr")].filter((row) => row.offsetParent !== null).length;
+const all = shown();
+type("INT8 kitchen");
+const two = shown(), told = document.querySelector("#all-runs .count").textContent;
+type("nothing like this");
+const none = shown();
+type("");
+return {all, two, told, none, again: shown(), labelled: input.labels.length};
+"""
+
+
+def test_rows_are_filtered_by_every_word(page: str, visit: Callable[..., Any]) -> None:
+    assert visit(page, _FILTER).answer == {
+        "all": 9, "two": 2, "told": "2 of 9 rows", "none": 0, "again": 9, "labelled": 1,
+    }  # fmt: skip
+
+
+_KEYS = """
+const all = [...document.querySelectorAll("a[href], button, input, [tabindex='0']")];
+const reach = all.filter((node) => node.offsetParent);
+const boxes = [...document.querySelectorAll(".scroll")];
+const scrolls = boxes.every((node) => node.tabIndex === 0 && node.getAttribute("role") === "region");
+const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
+return {reach: reach.length, scrolls, wide, negative: reach.filter((node) => node.tabIndex < 0).length};
+"""
+
+
+@pytest.mark.parametrize("size", ["1280,1200", "500,900"])
+def test_everything_is_reached_without_a_mouse_and_nothing_is_cut_off(
+    page: str, visit: Callable[..., Any], size: str
+) -> None:
+    answer = visit(page, _KEYS, size=size).answer
+    assert answer["scrolls"] is True
+    assert answer["wide"] is False, "the page itself must not scroll sideways"
+    assert answer["negative"] == 0
+    assert answer["reach"] > 40
+
+
+def test_the_theme_button_changes_the_colours(page: str, visit: Callable[..., Any]) -> None:
+    script = """
+    const colour = () => getComputedStyle(document.body).backgroundColor, button = document.getElementById("theme");
+    const before = colour(); button.click(); const after = colour(); button.click();
+    return {before, after, back: colour()};
+    """
+    answer = visit(page, script).answer
+    assert answer["before"] == answer["back"] != answer["after"]
+
+
+def test_names_cannot_become_markup(visit: Callable[..., Any]) -> None:
+    html = render_html(build_report(album.hostile(), "</title><script>alert(3)</script>"))
+    seen = visit(html, "return [document.scripts.length, document.images.length, document.title]")
+    # the page's own script and the test's
+    assert seen.answer == [2, 0, "</title><script>alert(3)</script>"]
+    assert seen.console == []
+
+
+def test_an_empty_store_makes_a_page_too(visit: Callable[..., Any]) -> None:
+    seen = visit(render_html(build_report(Material(()), "Empty")), "return document.body.innerText")
+    assert "No run meets the filter." in seen.answer
+    assert seen.console == []
+
+
+_ATTENTION = """
+const box = document.getElementById("attention-layers"), figure = document.querySelector("#attention svg");
+const heads = [...box.querySelectorAll("th")], index = heads.findIndex((head) => head.textContent.includes("mean"));
+const read = () => [...box.querySelector("tbody").rows].map((row) => Number(row.cells[index].textContent));
+heads[index].querySelector("button").click();
+const up = read();
+heads[index].querySelector("button").click();
+return {up, down: read(), drawn: figure.getBoundingClientRect().height, layers: box.querySelector("tbody").rows.length};
+"""
+
+
+def test_attention_is_drawn_and_sorts_by_movement(page: str, visit: Callable[..., Any]) -> None:
+    answer = visit(page, _ATTENTION).answer
+    assert answer["layers"] == len(album.LAYERS)
+    assert answer["up"] == sorted(answer["up"])
+    assert answer["down"] == answer["up"][::-1]
+    assert answer["drawn"] > 100
