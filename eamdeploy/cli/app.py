@@ -11,24 +11,24 @@ import eamdeploy
 from eamdeploy.cli.options import config
 
 COMMANDS = (
-    "describe",
-    "train",
-    "init",
-    "import_",
-    "models",
-    "export",
-    "quantize",
-    "verify",
-    "evaluate",
-    "predict",
-    "bench",
-    "devices",
-    "estimate",
-    "history",
-    "compare",
-    "gate",
-    "report",
-    "demo",
+    "network.describe",
+    "network.train",
+    "network.init",
+    "network.import_",
+    "network.models",
+    "artifact.export",
+    "artifact.quantize",
+    "artifact.verify",
+    "artifact.evaluate",
+    "artifact.predict",
+    "device.bench",
+    "device.devices",
+    "device.estimate",
+    "result.history",
+    "result.compare",
+    "result.gate",
+    "result.report",
+    "artifact.demo",
 )
 
 
@@ -68,5 +68,5 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_root)
     for name in COMMANDS:
-        importlib.import_module(f"eamdeploy.cli.{name}").register(app)
+        importlib.import_module(f"eamdeploy.cli.commands.{name}").register(app)
     return app

@@ -1,7 +1,8 @@
 """The shipped rules: which lowering to prefer per runtime, CPU family and kind of layer, and what it costs, as data.
 
-``export/planning/data/rules.json`` holds the preferences, first match first; ``export/planning/data/costs.json`` the measurements behind them
-(``benchmarks/export/lowerings.py`` writes it). A predicted cost is that of the nearest measured layer, scaled by the work.
+``data/rules.json`` beside this file holds the preferences, first match first; ``data/costs.json`` the measurements behind
+them (``benchmarks/export/lowerings.py`` writes it). A predicted cost is that of the nearest measured layer, scaled by the
+work.
 """
 
 from __future__ import annotations

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from eamdeploy.cli.commands.device import calibrate, devices_check, devices_emulate, devices_setup
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion_devices import complete_board, complete_place, complete_profile
 from eamdeploy.cli.views.output import emit, err_console, make_table
@@ -35,10 +34,8 @@ def register(app: typer.Typer) -> None:
     devices.command("add")(add)
     devices.command("trust")(trust)
     devices.command("remove")(remove)
-    for module in ("devices_check", "devices_setup", "devices_emulate"):
-        importlib.import_module(f"eamdeploy.cli.{module}").register_devices(devices)
-    if importlib.util.find_spec("eamdeploy.cli.commands.device.calibrate") is not None:
-        importlib.import_module("eamdeploy.cli.commands.device.calibrate").register_devices(devices)
+    for module in (devices_check, devices_setup, devices_emulate, calibrate):
+        module.register_devices(devices)
     app.add_typer(devices, name="devices", rich_help_panel="Boards")
 
 
