@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from eamdeploy.base.results import Run
-from eamdeploy.bench import Report
 from eamdeploy.cli.views.output import emit, err_console, make_table
+from eamdeploy.measurement import Report
 
 _STATE_STYLE = {"clean": "green", "suspect": "yellow", "invalid": "red"}
 _MOST_OPERATORS = 15

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eamdeploy.bench import Effort, Request, bench, choose_targets, expand
+from eamdeploy.measurement import Effort, Request, bench, choose_targets, expand
 from tests.devices.emulated_board import needs_qemu
 from tests.runtimes import tiny_models
 

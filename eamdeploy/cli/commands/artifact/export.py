@@ -171,7 +171,7 @@ def _costs(
 ) -> AbstractContextManager[CostModel | None]:
     if not measure:
         return nullcontext()
-    from eamdeploy.bench.layer_timing import planning_costs
+    from eamdeploy.measurement.layer_timing import planning_costs
 
     return planning_costs(device, board, say)
 

@@ -92,8 +92,8 @@ def bench_command(
     emulated board (outputs and accuracy), and the latency is estimated, each labelled. Exit code 5: a number is not
     valid (throttled, too noisy); 6: board unreachable.
     """
-    from eamdeploy.bench import Effort, Request, bench, choose_targets, expand
     from eamdeploy.cli.views.bench import Watch, show
+    from eamdeploy.measurement import Effort, Request, bench, choose_targets, expand
     from eamdeploy.runs.store import open_store
     from runtimes.protocol import RuntimeOptions
 

@@ -11,10 +11,10 @@ from typing import Any
 import eamdeploy
 from devices.runner.bundle import bundle_sha256
 from eamdeploy.base.results import AccuracyResult, Conditions, Latency, Provenance, Run, RunVerdict
-from eamdeploy.bench.evidence import conditions as evidence
-from eamdeploy.bench.measuring import Measured
-from eamdeploy.bench.request import Case
-from eamdeploy.bench.targets import Target
+from eamdeploy.measurement.evidence import conditions as evidence
+from eamdeploy.measurement.measuring import Measured
+from eamdeploy.measurement.request import Case
+from eamdeploy.measurement.targets import Target
 
 
 @dataclass

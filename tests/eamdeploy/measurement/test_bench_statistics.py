@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eamdeploy.bench.evidence.selfcheck import noise_floor
-from eamdeploy.bench.evidence.statistics import relative_difference, summarize
+from eamdeploy.measurement.evidence.selfcheck import noise_floor
+from eamdeploy.measurement.evidence.statistics import relative_difference, summarize
 
 
 def blocks(generator, *, count=4, samples=80, median=1.0, between=0.01, spike=0.02):

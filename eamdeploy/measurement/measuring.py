@@ -10,8 +10,8 @@ from typing import Any
 
 from devices.session.run import BoardSession
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError
-from eamdeploy.bench.evidence.statistics import Summary, summarize
-from eamdeploy.bench.request import Case, Effort, Request
+from eamdeploy.measurement.evidence.statistics import Summary, summarize
+from eamdeploy.measurement.request import Case, Effort, Request
 
 _MOST_BLOCKS = 24
 _COOL_POLL_S = 2.0

@@ -1,9 +1,9 @@
 """Measure artifacts on this machine, on boards and on emulated boards: latency, accuracy, memory, energy, evidence."""
 
-from eamdeploy.bench.many import bench
-from eamdeploy.bench.report import Failure, Report, SelfCheck
-from eamdeploy.bench.request import Case, Effort, Request, expand
-from eamdeploy.bench.targets import Target, choose_targets
+from eamdeploy.measurement.many import bench
+from eamdeploy.measurement.report import Failure, Report, SelfCheck
+from eamdeploy.measurement.request import Case, Effort, Request, expand
+from eamdeploy.measurement.targets import Target, choose_targets
 
 __all__ = [
     "Case",

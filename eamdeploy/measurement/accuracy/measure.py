@@ -16,9 +16,9 @@ import numpy.typing as npt
 from devices.session.run import BoardSession, Worker
 from eamdeploy.base.errors import MeasurementError
 from eamdeploy.base.results import AccuracyResult, pack_correct
-from eamdeploy.bench.accuracy.images import Images
-from eamdeploy.bench.accuracy.progress_store import ShardStore
-from eamdeploy.bench.request import Case
+from eamdeploy.measurement.accuracy.images import Images
+from eamdeploy.measurement.accuracy.progress_store import ShardStore
+from eamdeploy.measurement.request import Case
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
 

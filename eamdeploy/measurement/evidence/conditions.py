@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eamdeploy.base.results import Conditions, RunVerdict, SensorSample
-from eamdeploy.bench.evidence.statistics import Summary
-from eamdeploy.bench.evidence.verdict import Evidence, judge
-from eamdeploy.bench.measuring import Measured
+from eamdeploy.measurement.evidence.statistics import Summary
+from eamdeploy.measurement.evidence.verdict import Evidence, judge
+from eamdeploy.measurement.measuring import Measured
 
 _FIELDS = ("temperature_c", "clock_mhz", "load1", "throttled", "power_mw", "other_cpus", "swap_used_mb")
 _CLOCK_JUMP_S = 2.0

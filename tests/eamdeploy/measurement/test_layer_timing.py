@@ -11,14 +11,14 @@ import pytest
 
 from devices.boards.registry import Board, BoardRegistry
 from eamdeploy.base.errors import BoardBusy, BoardUnreachable, MissingDependency, UsageError
-from eamdeploy.bench.layer_timing import BoardTimer, planning_costs
+from eamdeploy.measurement.layer_timing import BoardTimer, planning_costs
 from eamdeploy.networks.random_init import random_network
 from eamdeploy.networks.spec import ArchSpec
 from export.planning.costs import MeasuredCosts
 from export.planning.plan import plan_network
 from export.planning.sites import find_sites
 from export.planning.target import Target, host_machine
-from tests.eamdeploy.bench.served_boards import eventually, left_over
+from tests.eamdeploy.measurement.served_boards import eventually, left_over
 
 SHAPE = (3, 32, 32)
 TARGET = Target(machine=host_machine())

@@ -6,9 +6,9 @@ import asyncio
 import threading
 
 from eamdeploy.base.errors import EamdeployError, UsageError
-from eamdeploy.bench.accuracy.images import Images, prepare_images
-from eamdeploy.bench.accuracy.measure import Outputs, run_on_host
-from eamdeploy.bench.request import Case, Request
+from eamdeploy.measurement.accuracy.images import Images, prepare_images
+from eamdeploy.measurement.accuracy.measure import Outputs, run_on_host
+from eamdeploy.measurement.request import Case, Request
 
 
 class Pictures:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eamdeploy.base.results import RunVerdict, SensorSample
-from eamdeploy.bench.evidence.statistics import Summary
+from eamdeploy.measurement.evidence.statistics import Summary
 
 State = Literal["clean", "suspect", "invalid"]
 

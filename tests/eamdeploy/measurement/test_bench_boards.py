@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from eamdeploy.base.errors import BoardUnreachable
-from eamdeploy.bench import Effort, Request, Target, bench, expand
+from eamdeploy.measurement import Effort, Request, Target, bench, expand
 from eamdeploy.runs.store import open_store
-from tests.eamdeploy.bench.served_boards import eventually, left_over
+from tests.eamdeploy.measurement.served_boards import eventually, left_over
 
 QUICK = Effort(runs=40)
 

@@ -14,9 +14,9 @@ from devices.runner import inference
 from devices.session.run import BoardSession
 from devices.transports.local import LocalTransport
 from eamdeploy.base.errors import BoardUnreachable, DataError, MeasurementError, UsageError
-from eamdeploy.bench import expand
-from eamdeploy.bench.accuracy import measure as accuracy
-from eamdeploy.bench.accuracy.images import prepare_images
+from eamdeploy.measurement import expand
+from eamdeploy.measurement.accuracy import measure as accuracy
+from eamdeploy.measurement.accuracy.images import prepare_images
 from runtimes.readers.metadata import read_metadata
 from tests.devices.board_server import BoardServer
 from tests.runtimes import tiny_models
@@ -142,7 +142,7 @@ def test_a_lost_link_costs_one_shard_and_the_rest_is_not_run_again(artifacts, ca
 def test_what_was_kept_for_other_settings_or_another_artifact_is_not_used(artifacts, pictures, tmp_path):
     from dataclasses import replace
 
-    from eamdeploy.bench.accuracy.progress_store import ShardStore
+    from eamdeploy.measurement.accuracy.progress_store import ShardStore
 
     case = expand([artifacts[0] / "tiny.onnx"])[0]
     images = prepare_images(case.metadata, pictures, None, case.artifact)

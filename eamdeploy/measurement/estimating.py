@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from devices.latency.estimate.estimate import estimate
 from eamdeploy.base.errors import EamdeployError, MissingDependency
 from eamdeploy.base.results import Latency, Run, RunVerdict
-from eamdeploy.bench.assembling import new_id
-from eamdeploy.bench.board_job import Outcome
-from eamdeploy.bench.report import Failure
-from eamdeploy.bench.request import Case
+from eamdeploy.measurement.assembling import new_id
+from eamdeploy.measurement.board_job import Outcome
+from eamdeploy.measurement.report import Failure
+from eamdeploy.measurement.request import Case
 
 
 def add_estimate(outcome: Outcome, case: Case, on_run: Callable[[Run], None]) -> None:

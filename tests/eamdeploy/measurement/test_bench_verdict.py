@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from eamdeploy.base.results import SensorSample
-from eamdeploy.bench.evidence.statistics import Summary
-from eamdeploy.bench.evidence.verdict import Evidence, judge
+from eamdeploy.measurement.evidence.statistics import Summary
+from eamdeploy.measurement.evidence.verdict import Evidence, judge
 
 NARROW = Summary(10.0, 11.0, 12.0, 10.2, (9.9, 10.1))
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.results import Latency, Run
-from eamdeploy.bench.evidence.statistics import relative_difference
-from eamdeploy.bench.report import SelfCheck
-from eamdeploy.bench.request import Request
+from eamdeploy.measurement.evidence.statistics import relative_difference
+from eamdeploy.measurement.report import SelfCheck
+from eamdeploy.measurement.request import Request
 
 _LABELS = ("(A)", "(A again)")
 _SPLITS = 2000

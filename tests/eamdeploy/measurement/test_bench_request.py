@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from eamdeploy.base.errors import MissingDependency, UsageError
-from eamdeploy.bench import choose_targets, expand
-from eamdeploy.bench.measuring import round_order
+from eamdeploy.measurement import choose_targets, expand
+from eamdeploy.measurement.measuring import round_order
 
 
 def test_every_artifact_in_every_runtime_that_takes_it_with_every_number_of_threads(artifacts):

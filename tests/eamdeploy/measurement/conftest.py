@@ -47,7 +47,7 @@ def artifacts(tmp_path_factory):
 @pytest.fixture
 def boards(tmp_path):
     """``boards(count)`` gives that many, open until the test ends."""
-    from tests.eamdeploy.bench.served_boards import Boards
+    from tests.eamdeploy.measurement.served_boards import Boards
 
     opened = []
 

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from eamdeploy.bench import Target
+from eamdeploy.measurement import Target
 from tests.devices.board_server import BoardServer
 
 

@@ -11,13 +11,13 @@ from devices.session.fanout import BoardProgress, run_on_boards
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import EamdeployError
 from eamdeploy.base.results import Run
-from eamdeploy.bench.accuracy.pictures import Pictures
-from eamdeploy.bench.board_job import Outcome, run_board
-from eamdeploy.bench.estimating import add_estimate
-from eamdeploy.bench.evidence.selfcheck import doubled, self_check
-from eamdeploy.bench.report import Failure, Report
-from eamdeploy.bench.request import Request
-from eamdeploy.bench.targets import Target
+from eamdeploy.measurement.accuracy.pictures import Pictures
+from eamdeploy.measurement.board_job import Outcome, run_board
+from eamdeploy.measurement.estimating import add_estimate
+from eamdeploy.measurement.evidence.selfcheck import doubled, self_check
+from eamdeploy.measurement.report import Failure, Report
+from eamdeploy.measurement.request import Request
+from eamdeploy.measurement.targets import Target
 from eamdeploy.runs.store import Store
 
 Told = Callable[[str, str], None]

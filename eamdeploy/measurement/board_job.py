@@ -11,13 +11,13 @@ from devices.session.run import BoardSession
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError
 from eamdeploy.base.results import Run
-from eamdeploy.bench.accuracy.measure import run_on_device, score
-from eamdeploy.bench.accuracy.pictures import Pictures
-from eamdeploy.bench.assembling import CaseResult, assemble, new_id
-from eamdeploy.bench.measuring import Measured, measure_cases
-from eamdeploy.bench.report import Failure
-from eamdeploy.bench.request import Request
-from eamdeploy.bench.targets import HOST, Target
+from eamdeploy.measurement.accuracy.measure import run_on_device, score
+from eamdeploy.measurement.accuracy.pictures import Pictures
+from eamdeploy.measurement.assembling import CaseResult, assemble, new_id
+from eamdeploy.measurement.measuring import Measured, measure_cases
+from eamdeploy.measurement.report import Failure
+from eamdeploy.measurement.request import Request
+from eamdeploy.measurement.targets import HOST, Target
 
 _PUSHED = ("onnxruntime", "litert")  # runtimes that the pushed runner brings; any other must be installed with us
 _AT_ONCE_EMULATED = 2  # nothing is timed there, so two artifacts may share the machine
