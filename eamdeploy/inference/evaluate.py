@@ -50,12 +50,14 @@ def evaluate(
     limit: int | None = None,
     runtime: str | None = None,
     threads: int = 1,
+    card: ModelCard | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Run ``model`` over ``dataset`` and count.
 
     Args:
         model: an artifact, or a checkpoint by path or shipped name.
+        card: classes, preprocessing and head of an artifact from elsewhere, which carries none.
         dataset: labelled images; the embedded sample by default, where its classes are the model's.
         class_map: from the data's classes to the model's, where the names differ.
         limit: at most this many images, balanced over the classes.
@@ -68,7 +70,7 @@ def evaluate(
         UsageError: when the model is missing, damaged, or does not say how images become its input.
         MeasurementError: when the model answers with a NaN.
     """
-    card = read_card(model)
+    card = card or read_card(model)
     from eamdeploy.data import sample_for
 
     if dataset is not None and class_map is None:
@@ -77,18 +79,19 @@ def evaluate(
     targets = np.asarray(output_indices(data.classes, card.classes, class_map, where=data.name))
     chosen = get_runtime(runtime) if runtime else runtime_for(card.path)
     session = chosen.load(card.path, RuntimeOptions(threads=threads))
+    names = [tensor.name for tensor in session.outputs]
     skipped: list[str] = []
     counted: _Count = _Count(len(card.classes))
     try:
         for indices, prepared in chunks(data, card.preprocessing.apply, CHUNK, skipped):
-            scores = np.asarray(session.run(np.stack(prepared))[0], dtype=np.float64).reshape(len(indices), -1)
-            _check_scores(scores, card)
-            counted.add(scores, targets[[data.label(index) for index in indices]])
+            scores = card.head.scores(session.run(np.stack(prepared)), names, images=len(indices), where=card.path)
+            check_scores(scores, card)
+            counted.add(card.head.ranking(scores, len(card.classes)), targets[[data.label(index) for index in indices]])
             if progress:
                 progress(counted.n + len(skipped), len(data))
     finally:
         session.close()
-    result = counted.result(data.name)
+    result = counted.result(data.name, with_top5=card.head.kind != "ids")
     covered = len(np.unique(targets))
     return Evaluation(str(model), result, tuple(skipped), chosen.version(), len(card.classes), covered)
 
@@ -107,15 +110,27 @@ class _Count:
         self.top1 += int(hits[:, 0].sum())
         self.top5 += int(hits.any(axis=1).sum())
 
-    def result(self, data: str) -> AccuracyResult:
+    def result(self, data: str, *, with_top5: bool) -> AccuracyResult:
         """The counts in percent."""
-        top5 = 100 * self.top5 / self.n if self.classes > TOP else None
+        top5 = 100 * self.top5 / self.n if with_top5 and self.classes > TOP else None
         return AccuracyResult(top1=100 * self.top1 / self.n, n=self.n, top5=top5, data=data)
 
 
-def _check_scores(scores: npt.NDArray[np.float64], card: ModelCard) -> None:
-    if scores.shape[1] != len(card.classes):
-        why = f"it gives {scores.shape[1]} scores and names {len(card.classes)} classes"
+def check_scores(scores: npt.NDArray[np.float64], card: ModelCard) -> None:
+    """Check that ``scores`` are finite and speak of the classes that the card names.
+
+    Raises:
+        UsageError: for another number of classes, or a class number that is none.
+        MeasurementError: for a NaN or an infinity.
+    """
+    count = card.head.classes_of(scores.shape[1])
+    if count not in (None, len(card.classes)):
+        why = f"it gives {count} scores and names {len(card.classes)} classes"
         raise UsageError("the model contradicts itself", where=card.path, why=why, hint="export it again")
     if not np.isfinite(scores).all():
         raise MeasurementError("the model answers with a NaN or an infinity, so it has no accuracy", where=card.path)
+    if count is None and not 0 <= scores[:, 0].min() <= scores[:, 0].max() < len(card.classes):
+        why = f"it answers with class {scores[:, 0].max():g} and names {len(card.classes)} classes"
+        raise UsageError(
+            "the model contradicts itself", where=card.path, why=why, hint="give the labels of all classes"
+        )

@@ -9,20 +9,26 @@ from pathlib import Path
 
 from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.inference.head import Head, parse_head
+from eamdeploy.inference.head_finding import find_head
 from eamdeploy.inference.model_card import ModelCard, read_card
-from runtimes.protocol import RuntimeOptions
 from runtimes.readers.metadata import read_metadata
-from runtimes.registry import runtime_for
 
 
 def artifact_card(
-    path: Path, preprocessing: str | None = None, labels: Path | None = None, *, made_from_it: Sequence[Path] = ()
+    path: Path,
+    preprocessing: str | None = None,
+    labels: Path | None = None,
+    head: str | None = None,
+    *,
+    made_from_it: Sequence[Path] = (),
 ) -> ModelCard:
     """The card of an artifact: what it says of itself, or for a foreign one what the user says.
 
     Args:
         preprocessing: JSON, or a file with it.
         labels: file of class names, one a line.
+        head: what its output means: ``KIND[,output=NAME][,threshold=P]``; found from its answers where nothing is said.
         made_from_it: artifacts that may know, such as a quantized form of it.
 
     Raises:
@@ -31,31 +37,38 @@ def artifact_card(
     if preprocessing is None and labels is None:
         for known in (path, *made_from_it):
             if not read_metadata(known).foreign:
-                return replace(read_card(known), path=path)
+                card = replace(read_card(known), path=path)
+                return card if head is None else replace(card, head=_said_over(card.head, head))
     if preprocessing is None:
         read_metadata(path)
         why = "it does not say how images become its input"
         hint = 'say it with --preprocessing \'{"size": 224, "resize": 256}\''
         raise UsageError("the artifact was not made by eamdeploy", where=path, why=why, hint=hint)
-    return foreign_card(path, read_preprocessing(preprocessing), None if labels is None else read_labels(labels))
+    names = None if labels is None else read_labels(labels)
+    return foreign_card(path, read_preprocessing(preprocessing), names, head)
 
 
-def foreign_card(path: Path, preprocessing: Preprocessing, labels: tuple[str, ...] | None) -> ModelCard:
+def foreign_card(
+    path: Path, preprocessing: Preprocessing, labels: tuple[str, ...] | None, head: str | None = None
+) -> ModelCard:
     """A card for a classifier from elsewhere; without ``labels`` its classes are numbered.
 
     Raises:
-        UsageError: when the artifact does not load, or has another number of classes.
+        UsageError: when the artifact does not run, has another number of classes, or its head is neither found nor said.
     """
-    session = runtime_for(path).load(path, RuntimeOptions())
-    try:
-        count = session.outputs[0].shape[-1] if session.outputs[0].shape else None
-    finally:
-        session.close()
-    if not count:
-        raise UsageError("not a classifier", where=path, why="its output is no row of class scores")
-    if labels is not None and len(labels) != count:
+    found, count = find_head(path, preprocessing, classes=None if labels is None else len(labels), said=head)
+    if count is None and labels is None:
+        why = "its answer is the number of a class, which does not say how many there are"
+        raise UsageError("the class names are needed", where=path, why=why, hint="give them as labels, one a line")
+    if labels is not None and count not in (None, len(labels)):
         raise UsageError(f"{len(labels)} labels were given for {count} classes", where=path)
-    return ModelCard(path, labels or _numbered(count), preprocessing)
+    return ModelCard(path, labels or _numbered(count or 0), preprocessing, found)
+
+
+def _said_over(head: Head, said: str) -> Head:
+    """What the user says in place of what the file says, part by part."""
+    kind, fields = parse_head(said)
+    return Head.from_dict({**head.to_dict(), **({} if kind is None else {"kind": kind}), **fields})
 
 
 def read_preprocessing(text: str) -> Preprocessing:

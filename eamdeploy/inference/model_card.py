@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data.preprocessing import Preprocessing
-from runtimes.readers.metadata import read_metadata
+from eamdeploy.inference.head import Head
+from runtimes.readers.metadata import ArtifactMetadata, read_metadata
 
 ARTIFACT_SUFFIXES = (".onnx", ".tflite")
 
@@ -20,16 +21,23 @@ class ModelCard:
         path: the file.
         classes: names in the order of the outputs.
         preprocessing: how images become inputs.
+        head: what the output means; a network of ours gives logits.
     """
 
     path: Path
     classes: tuple[str, ...]
     preprocessing: Preprocessing
+    head: Head = field(default_factory=Head)
 
 
 def is_artifact(model: Path | str) -> bool:
     """Whether ``model`` names an artifact, not a checkpoint."""
     return Path(model).suffix.lower() in ARTIFACT_SUFFIXES
+
+
+def head_of(metadata: ArtifactMetadata) -> Head:
+    """What an artifact says of its output; without a word it is logits, which every exporter here writes."""
+    return Head.from_dict(metadata.raw.get("head") or {})
 
 
 def read_card(model: Path | str) -> ModelCard:
@@ -45,7 +53,8 @@ def read_card(model: Path | str) -> ModelCard:
             raise UsageError(
                 "the artifact was not made by eamdeploy", where=model, why=why, hint="export it with eamdeploy"
             )
-        return ModelCard(Path(model), metadata.classes, Preprocessing.from_dict(metadata.preprocessing))
+        preprocessing = Preprocessing.from_dict(metadata.preprocessing)
+        return ModelCard(Path(model), metadata.classes, preprocessing, head_of(metadata))
     from eamdeploy.networks.zoo.shipped import resolve_checkpoint
 
     path = resolve_checkpoint(model)

@@ -10,7 +10,9 @@ import numpy as np
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data.folder import read_image
-from eamdeploy.inference.model_card import is_artifact, read_card
+from eamdeploy.inference.evaluate import check_scores
+from eamdeploy.inference.head import Scores
+from eamdeploy.inference.model_card import ModelCard, is_artifact, read_card
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime, runtime_for
 
@@ -21,22 +23,27 @@ class ClassScore:
 
     Attributes:
         label: the class's name; ``index`` is its output.
-        probability: softmax of the scores, 0 to 1.
-        score: the network's own output.
+        probability: as the head has it, 0 to 1; ``None`` for an artifact that answers with a class number.
+        score: the artifact's own output for it; of a single score, the same for both classes.
     """
 
     label: str
     index: int
-    probability: float
+    probability: float | None
     score: float
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A picture's most probable classes, the first the most probable."""
+    """A picture's most probable classes, the first the answer.
+
+    Attributes:
+        labels: names of the classes that the artifact says yes to: one, or of a multi-label head any number.
+    """
 
     image: str
     top: tuple[ClassScore, ...]
+    labels: tuple[str, ...]
 
 
 def predict(
@@ -46,8 +53,17 @@ def predict(
     top: int = 5,
     runtime: str | None = None,
     threads: int = 1,
+    card: ModelCard | None = None,
 ) -> Iterator[Prediction]:
     """Classify picture files one by one.
+
+    Args:
+        artifact: an .onnx or .tflite file.
+        images: picture files.
+        top: classes to name of each, at most.
+        runtime: by default the one for the file's ending.
+        threads: of the runtime.
+        card: classes, preprocessing and head of an artifact from elsewhere, which carries none.
 
     Raises:
         DataError: when a picture cannot be read; the message names it.
@@ -57,24 +73,33 @@ def predict(
     if not is_artifact(artifact):
         hint = "give an .onnx or .tflite file; `eamdeploy export` makes one of a checkpoint"
         raise UsageError("predict takes an artifact", where=artifact, hint=hint)
-    card = read_card(artifact)
+    card = card or read_card(artifact)
     chosen = get_runtime(runtime) if runtime else runtime_for(card.path)
     session = chosen.load(card.path, RuntimeOptions(threads=threads))
+    names = [tensor.name for tensor in session.outputs]
     try:
         for name in images:
             prepared = card.preprocessing.apply(read_image(Path(name)))
-            scores = np.asarray(session.run(prepared[None])[0], dtype=np.float64).reshape(-1)
-            if len(scores) != len(card.classes):
-                why = f"it gives {len(scores)} scores and names {len(card.classes)} classes"
-                raise UsageError("the artifact contradicts itself", where=artifact, why=why, hint="export it again")
-            if not np.isfinite(scores).all():
-                raise UsageError(
-                    "the artifact answers with a NaN or an infinity", where=artifact, hint="export it again"
-                )
-            shifted = np.exp(scores - scores.max())
-            probability = shifted / shifted.sum()
-            order = np.argsort(-scores, kind="stable")[:top]
-            rows = (ClassScore(card.classes[i], int(i), float(probability[i]), float(scores[i])) for i in order)
-            yield Prediction(str(name), tuple(rows))
+            scores = card.head.scores(session.run(prepared[None]), names, images=1, where=artifact)
+            check_scores(scores, card)
+            yield _prediction(str(name), scores, card, top)
     finally:
         session.close()
+
+
+def _prediction(name: str, scores: Scores, card: ModelCard, top: int) -> Prediction:
+    head = card.head
+    probability = head.probabilities(scores)[0]
+    # the class that the head answers with comes first: a threshold can choose the less probable of two
+    answers = head.answers(scores)[0]
+    chosen = np.flatnonzero(answers).tolist() if head.multi_label else [int(answers[0])]
+    best = -np.isin(np.arange(len(probability)), chosen).astype(np.int64)
+    order = np.lexsort((-probability, best))[:top]
+    if head.kind == "ids":
+        order = np.asarray(chosen)
+    own = scores[0] if scores.shape[1] == len(card.classes) else np.full(len(card.classes), scores[0, 0])
+    rows = (
+        ClassScore(card.classes[i], int(i), None if head.kind == "ids" else float(probability[i]), float(own[i]))
+        for i in order
+    )
+    return Prediction(name, tuple(rows), tuple(card.classes[i] for i in chosen))

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, said_card
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +36,9 @@ def evaluate_command(
         str | None, typer.Option("--runtime", help="onnxruntime, litert, torch or torch-compile.")
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime.")] = 1,
+    preprocessing: PreprocessingOption = None,
+    labels: LabelsOption = None,
+    head: HeadOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Top-1 and top-5 of a checkpoint or an artifact, with the preprocessing it carries.
@@ -49,6 +53,7 @@ def evaluate_command(
     if split not in ("test", "train"):
         raise UsageError(f"--split is test or train, not '{split}'")
     mapping = None if class_map is None else read_class_map(class_map)
+    card = said_card(model, preprocessing, labels, head)
     dataset = None if data is None else open_dataset(data, split)
     with progress() as bars:
         task = bars.add_task("evaluating", total=None, note="")
@@ -59,6 +64,7 @@ def evaluate_command(
             limit=limit,
             runtime=runtime,
             threads=threads,
+            card=card,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     if found.skipped:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion import complete_artifact
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, said_card
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +29,9 @@ def predict_command(
         str | None, typer.Option("--runtime", help="onnxruntime or litert; left out: the one for the file.")
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime.")] = 1,
+    preprocessing: PreprocessingOption = None,
+    labels: LabelsOption = None,
+    head: HeadOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Classify pictures: needs numpy, Pillow and one runtime, and nothing else."""
@@ -35,14 +39,16 @@ def predict_command(
     from eamdeploy.cli.views.output import emit, make_table
     from eamdeploy.inference.predict import predict
 
-    found = list(predict(artifact, images, top=top, runtime=runtime, threads=threads))
+    card = said_card(artifact, preprocessing, labels, head)
+    found = list(predict(artifact, images, top=top, runtime=runtime, threads=threads, card=card))
 
     def render(console: Console) -> None:
         table = make_table("image", "class", ">probability %", ">score")
         for prediction in found:
             for position, row in enumerate(prediction.top):
                 name = escape(prediction.image) if position == 0 else ""
-                table.add_row(name, escape(row.label), f"{100 * row.probability:.2f}", f"{row.score:.3f}")
+                percent = "–" if row.probability is None else f"{100 * row.probability:.2f}"
+                table.add_row(name, escape(row.label), percent, f"{row.score:.3f}")
         console.print(table)
 
     emit("predict", {"artifact": str(artifact), "predictions": [to_dict(row) for row in found]}, as_json, render)

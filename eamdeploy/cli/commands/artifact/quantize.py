@@ -11,6 +11,7 @@ from rich.console import Console
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import DataOption, JsonOption
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, said_card
 from eamdeploy.cli.views.output import emit, err_console
 
 if TYPE_CHECKING:
@@ -46,15 +47,9 @@ def quantize_command(
     check_images: q.CheckImages = 1000,
     float_layers: q.FloatLayers = "",
     class_map: q.ClassMap = None,
-    preprocessing: Annotated[
-        str | None,
-        typer.Option(
-            "--preprocessing", help='Of a foreign artifact: JSON or a file with it: {"size": 224, "resize": 256}.'
-        ),
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option("--labels", help="Of a foreign artifact: class names, one a line.")
-    ] = None,
+    preprocessing: PreprocessingOption = None,
+    labels: LabelsOption = None,
+    head: HeadOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Quantize a model, and load, run and measure the result on real images before it gets its name.
@@ -79,7 +74,7 @@ def quantize_command(
 
         check_precisions(precisions)
         source = Path(model)
-        card = artifact_card(source, preprocessing, labels)
+        card = artifact_card(source, preprocessing, labels, head)
         request = q.make_request(
             calibration, data, card.classes, max_drop, method, calibration_images, check_images, float_layers, class_map
         )
@@ -104,10 +99,7 @@ def quantize_command(
         from eamdeploy.networks.checkpoint import load_checkpoint
         from eamdeploy.pipeline.export import ExportOptions, export_checkpoint
 
-        if preprocessing is not None or labels is not None:
-            raise UsageError(
-                "a checkpoint knows its preprocessing and classes", hint="leave --preprocessing and --labels out"
-            )
+        said_card(model, preprocessing, labels, head)
         loaded = load_checkpoint(model)
         request = q.make_request(
             calibration,

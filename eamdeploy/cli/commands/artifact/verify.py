@@ -10,6 +10,7 @@ import typer
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.options.common import DataOption, JsonOption
 from eamdeploy.cli.options.completion import complete_artifact
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, said_card
 
 if TYPE_CHECKING:
     from eamdeploy.parity import ParityReport
@@ -49,15 +50,9 @@ def verify_command(
     min_agreement: Annotated[
         float, typer.Option("--min-agreement", help="Of quantized artifacts: least share of unchanged classes, 0 to 1.")
     ] = 0.9,
-    preprocessing: Annotated[
-        str | None,
-        typer.Option(
-            "--preprocessing", help='Against a foreign artifact: JSON or a file with it: {"size": 224, "resize": 256}.'
-        ),
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option("--labels", help="Against a foreign artifact: class names, one a line.")
-    ] = None,
+    preprocessing: PreprocessingOption = None,
+    labels: LabelsOption = None,
+    head: HeadOption = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
     sarif: Annotated[Path | None, typer.Option("--sarif", help="Write SARIF to this file.")] = None,
     summary: Annotated[
@@ -86,11 +81,9 @@ def verify_command(
         options: dict[str, Any] = {"limit": limit, "threads": threads, "limits": limits, "progress": tell}
         if is_artifact(against):
             _only_against_checkpoints({"--runtime": runtime is not None, "--random": random > 0})
-            reports = _against_artifact(artifacts, Path(against), preprocessing, labels, data, options)
+            reports = _against_artifact(artifacts, Path(against), (preprocessing, labels, head), data, options)
         else:
-            if preprocessing is not None or labels is not None:
-                hint = "leave --preprocessing and --labels out"
-                raise UsageError("a checkpoint knows its preprocessing and classes", hint=hint)
+            said_card(against, preprocessing, labels, head)
             options |= {"runtime": runtime, "random_images": random}
             reports = _against_checkpoint(artifacts, against, data, options)
     write_findings(reports, junit, sarif, summary)
@@ -126,8 +119,7 @@ def _against_checkpoint(
 def _against_artifact(
     artifacts: list[Path],
     against: Path,
-    preprocessing: str | None,
-    labels: Path | None,
+    said: tuple[str | None, Path | None, str | None],
     data: Path | None,
     options: dict[str, Any],
 ) -> list[ParityReport]:
@@ -135,7 +127,7 @@ def _against_artifact(
     from eamdeploy.inference.foreign import artifact_card
     from eamdeploy.parity import verify_against_artifact
 
-    card = artifact_card(against, preprocessing, labels, made_from_it=artifacts)
+    card = artifact_card(against, *said, made_from_it=artifacts)
     dataset = None if data is None else open_images(data, card.classes)
     return verify_against_artifact(artifacts, card, dataset, **options)
 

@@ -1,0 +1,144 @@
+"""A head turns outputs into classes in one way, is found from answers, and is asked for where those leave a doubt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eamdeploy.base.errors import UsageError
+from eamdeploy.data import embedded_sample
+from eamdeploy.inference.evaluate import evaluate
+from eamdeploy.inference.foreign import foreign_card
+from eamdeploy.inference.head import KINDS, Head, parse_head
+from eamdeploy.inference.predict import predict
+from tests.eamdeploy.inference.classifiers import PREPROCESSING, classifier, matrix
+
+
+@pytest.mark.parametrize(
+    ("kind", "scores", "answers"),
+    [
+        ("logits", [[0.2, 3.0, -1.0]], [[1]]),
+        ("probabilities", [[0.2, 0.1, 0.7]], [[2]]),
+        ("sigmoid", [[0.31], [0.29]], [[1], [0]]),
+        ("single-logit", [[-0.8], [-0.9]], [[1], [0]]),
+        ("multi-label", [[0.31, 0.29, 0.9]], [[1, 0, 1]]),
+        ("multi-label-logits", [[-0.8, -0.9, 2.0]], [[1, 0, 1]]),
+        ("ids", [[7.0]], [[7]]),
+    ],
+)
+def test_each_kind_answers_in_its_own_way(kind: str, scores: list[list[float]], answers: list[list[int]]) -> None:
+    head = Head(kind, threshold=0.3)
+    assert head.answers(np.array(scores)).tolist() == answers
+    if not head.multi_label:
+        assert head.ranking(np.array(scores)).argmax(axis=1).tolist() == [row[0] for row in answers]
+
+
+@given(st.sampled_from(sorted(KINDS)), st.floats(0.01, 0.99), st.none() | st.text(min_size=1))
+def test_a_head_survives_its_own_dictionary(kind: str, threshold: float, output: str | None) -> None:
+    head = Head(kind, output, threshold)
+    assert Head.from_dict(head.to_dict()) == head
+
+
+def test_what_is_said_is_read_part_by_part() -> None:
+    assert parse_head("sigmoid,threshold=0.3,output=score") == ("sigmoid", {"threshold": 0.3, "output": "score"})
+    assert parse_head("output=scores") == (None, {"output": "scores"})
+    for wrong in ("softmax", "logits,threshold=high", "logits,threshold=2", "logits,color=red", "", "logits,ids"):
+        with pytest.raises(UsageError):
+            parse_head(wrong)
+
+
+@pytest.mark.parametrize(
+    ("tail", "width", "kind", "classes"),
+    [
+        ("logits", 10, "logits", 10),
+        ("probabilities", 10, "probabilities", 10),
+        ("maps", 10, "logits", 10),
+        ("sigmoids", 1, "sigmoid", 2),
+    ],
+)
+def test_a_head_is_found_from_answers(tmp_path: Path, tail: str, width: int, kind: str, classes: int) -> None:
+    card = foreign_card(classifier(tmp_path / "net.onnx", tail, width=width), PREPROCESSING, None)
+    assert (card.head.kind, len(card.classes)) == (kind, classes)
+
+
+@pytest.mark.parametrize(
+    ("tail", "width", "said", "words"),
+    [
+        ("logits", 1, "single-logit", "one number an image, not always between 0 and 1.*single-logit"),
+        ("sigmoids", 10, "multi-label", "do not sum to 1.*multi-label or logits"),
+    ],
+)
+def test_a_doubt_is_a_question(tmp_path: Path, tail: str, width: int, said: str, words: str) -> None:
+    path = classifier(tmp_path / "net.onnx", tail, width=width)
+    with pytest.raises(UsageError, match=words):
+        foreign_card(path, PREPROCESSING, None)
+    assert foreign_card(path, PREPROCESSING, None, said).head.kind == said
+
+
+def test_class_numbers_need_names(tmp_path: Path) -> None:
+    path = classifier(tmp_path / "net.onnx", "ids")
+    with pytest.raises(UsageError, match="class names are needed"):
+        foreign_card(path, PREPROCESSING, None)
+    assert foreign_card(path, PREPROCESSING, tuple("abcdefghij")).head == Head("ids")
+
+
+def test_of_several_outputs_one_is_asked_for(tmp_path: Path) -> None:
+    path = classifier(tmp_path / "net.onnx", extra=True)
+    with pytest.raises(UsageError, match=r"backwards 16x10, logits 16x10; say it as the head: output=NAME"):
+        foreign_card(path, PREPROCESSING, None)
+    assert foreign_card(path, PREPROCESSING, None, "output=logits").head == Head("logits", "logits")
+    with pytest.raises(UsageError, match="no output 'nowhere'"):
+        foreign_card(path, PREPROCESSING, None, "output=nowhere")
+
+
+@pytest.mark.parametrize("tail", ["logits", "probabilities", "maps", "ids"])
+def test_accuracy_is_the_same_whatever_the_head(tmp_path: Path, tail: str) -> None:
+    data = embedded_sample()
+    card = foreign_card(classifier(tmp_path / "net.onnx", tail), PREPROCESSING, data.classes)
+    images = PREPROCESSING.apply_batch(data.image(index) for index in range(len(data)))
+    labels = np.array([data.label(index) for index in range(len(data))])
+    wanted = ((images.reshape(len(labels), -1) @ matrix(10)).argmax(axis=1) == labels).mean() * 100
+    result = evaluate(card.path, data, card=card).result
+    assert result.top1 == pytest.approx(wanted)
+    assert (result.top5 is None) == (tail == "ids")
+
+
+def test_probabilities_are_not_put_through_softmax_again(tmp_path: Path) -> None:
+    data = embedded_sample()
+    picture = tmp_path / "picture.png"
+    data.image(3).save(picture)
+    shown = []
+    for tail in ("logits", "probabilities"):
+        card = foreign_card(classifier(tmp_path / f"{tail}.onnx", tail), PREPROCESSING, data.classes)
+        (found,) = predict(card.path, [picture], card=card)
+        shown.append([(row.label, pytest.approx(row.probability, abs=1e-5)) for row in found.top])
+    assert shown[0] == shown[1]
+    assert shown[0][0][1].expected > 0.3
+
+
+def test_a_single_score_is_two_classes_with_a_threshold(tmp_path: Path) -> None:
+    data = embedded_sample()
+    path, picture = classifier(tmp_path / "net.onnx", "sigmoids", width=1), tmp_path / "picture.png"
+    data.image(5).save(picture)
+    score = next(predict(path, [picture], card=foreign_card(path, PREPROCESSING, ("no", "yes")))).top[0].score
+    for threshold, label in ((score - 0.01, "yes"), (score + 0.01, "no")):
+        card = foreign_card(path, PREPROCESSING, ("no", "yes"), f"threshold={threshold}")
+        (found,) = predict(path, [picture], card=card)
+        assert (found.labels, found.top[0].label) == ((label,), label)
+        chance = {row.label: row.probability for row in found.top}
+        assert chance["yes"] == pytest.approx(score)
+
+
+def test_labels_of_a_multi_label_head_are_all_that_are_above_the_threshold(tmp_path: Path) -> None:
+    data = embedded_sample()
+    path, picture = classifier(tmp_path / "net.onnx", "sigmoids"), tmp_path / "picture.png"
+    data.image(0).save(picture)
+    card = foreign_card(path, PREPROCESSING, data.classes, "multi-label")
+    (found,) = predict(path, [picture], card=card, top=10)
+    assert set(found.labels) == {row.label for row in found.top if (row.probability or 0) > 0.5}
+    with pytest.raises(UsageError, match="multi-label classifier has no best class"):
+        evaluate(path, data, card=card)
