@@ -1,19 +1,36 @@
 """What the tool measures, as frozen dataclasses: units in the names, raw samples kept, a schema version on the outside.
 
-``to_dict`` and ``from_dict`` convert any of them to and from JSON-ready values.
+``to_dict`` makes JSON-ready values of any of them; :mod:`eamdeploy.base.decoding` is the way back, and checks their bounds.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from eamdeploy.base.values import (
+    Amount,
+    Bits,
+    Count,
+    Digest,
+    Duration,
+    Few,
+    Identifier,
+    Milliseconds,
+    Moment,
+    Name,
+    Percent,
+    Positive,
+    Reading,
+    Text,
+)
 
 SCHEMA_VERSION = 1
-T = TypeVar("T")
+_MOST_SAMPLES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -32,13 +49,13 @@ class Provenance:
     """
 
     kind: Literal["measured", "emulated", "estimated"]
-    board: str
-    runtime: str
-    runtime_version: str = ""
-    when: str = ""
-    calibration: str | None = None
-    note: str | None = None
-    versions: dict[str, str] = field(default_factory=dict)
+    board: Name
+    runtime: Name
+    runtime_version: Name = ""
+    when: Moment = ""
+    calibration: Name | None = None
+    note: Text | None = None
+    versions: dict[str, Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,18 +72,18 @@ class Latency:
         warmup: inferences run and not counted.
     """
 
-    p50: float
-    p90: float | None = None
-    p99: float | None = None
-    mean: float | None = None
-    ci95: tuple[float, float] | None = None
-    interval90: tuple[float, float] | None = None
-    samples: tuple[float, ...] = ()
-    block: tuple[int, ...] = ()
-    import_ms: float | None = None
-    load_ms: float | None = None
-    first_ms: float | None = None
-    warmup: int = 0
+    p50: Milliseconds
+    p90: Milliseconds | None = None
+    p99: Milliseconds | None = None
+    mean: Milliseconds | None = None
+    ci95: tuple[Reading, Reading] | None = None
+    interval90: tuple[Duration, Duration] | None = None
+    samples: Annotated[tuple[Milliseconds, ...], Meta(max_length=_MOST_SAMPLES)] = ()
+    block: Annotated[tuple[Count, ...], Meta(max_length=_MOST_SAMPLES)] = ()
+    import_ms: Duration | None = None
+    load_ms: Duration | None = None
+    first_ms: Duration | None = None
+    warmup: Count = 0
 
 
 @dataclass(frozen=True)
@@ -77,21 +94,22 @@ class AccuracyResult:
         top1, top5: percent; ``top5`` is ``None`` with fewer than six classes.
         n: images.
         flips: images whose top-1 class differs from the reference's, where one was run.
-        confusion: rows are true classes.
+        confused: how often an image of a class was taken for a class: (true, predicted, images), hits among them, pairs
+            that did not occur left out.
         data: name of the data set.
         correct: the images' results in their fixed order, a bit per image (:func:`pack_correct`); pairs two runs over
             the same images.
         images: digest of the pictures and their classes, however an artifact prepares them: which images they were.
     """
 
-    top1: float
-    n: int
-    top5: float | None = None
-    flips: int | None = None
-    confusion: tuple[tuple[int, ...], ...] | None = None
-    data: str = ""
-    correct: str | None = None
-    images: str | None = None
+    top1: Percent
+    n: Positive
+    top5: Percent | None = None
+    flips: Count | None = None
+    confused: tuple[tuple[Count, Count, Positive], ...] | None = None
+    data: Name = ""
+    correct: Bits | None = None
+    images: Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -104,14 +122,14 @@ class SensorSample:
         other_cpus: processors' worth of time that other programs used since the reading before.
     """
 
-    t_s: float
-    temperature_c: float | None = None
-    clock_mhz: float | None = None
-    load1: float | None = None
-    throttled: int | None = None
-    power_mw: float | None = None
-    other_cpus: float | None = None
-    swap_used_mb: float | None = None
+    t_s: Reading
+    temperature_c: Reading | None = None
+    clock_mhz: Amount | None = None
+    load1: Amount | None = None
+    throttled: Count | None = None
+    power_mw: Amount | None = None
+    other_cpus: Reading | None = None
+    swap_used_mb: Amount | None = None
 
 
 @dataclass(frozen=True)
@@ -125,9 +143,9 @@ class Conditions:
     """
 
     samples: tuple[SensorSample, ...] = ()
-    governor: str | None = None
-    energy_source: str | None = None
-    facts: dict[str, str] = field(default_factory=dict)
+    governor: Name | None = None
+    energy_source: Name | None = None
+    facts: dict[str, Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -135,7 +153,7 @@ class RunVerdict:
     """Whether a number may be believed: ``clean``, ``suspect`` or ``invalid``, and why."""
 
     state: Literal["clean", "suspect", "invalid"]
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,30 +171,30 @@ class Run:
         per_layer: operator profile rows, where one was asked for.
     """
 
-    id: str
-    device: str
-    runtime: str
-    threads: int
-    artifact: str
-    artifact_sha256: str
+    id: Identifier
+    device: Name
+    runtime: Name
+    threads: Few
+    artifact: Text
+    artifact_sha256: Digest
     provenance: Provenance
     verdict: RunVerdict
     latency_ms: Latency | None = None
     accuracy: AccuracyResult | None = None
     conditions: Conditions = field(default_factory=Conditions)
-    format: str = ""
-    precision: str = ""
-    batch: int = 1
-    bytes: int = 0
-    board: str | None = None
-    group: str | None = None
-    memory_mb: float | None = None
-    energy_mj: float | None = None
-    instructions: int | None = None
-    git_commit: str | None = None
+    format: Name = ""
+    precision: Name = ""
+    batch: Few = 1
+    bytes: Count = 0
+    board: Name | None = None
+    group: Name | None = None
+    memory_mb: Amount | None = None
+    energy_mj: Amount | None = None
+    instructions: Count | None = None
+    git_commit: Name | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    per_layer: tuple[dict[str, Any], ...] = ()
-    schema_version: int = SCHEMA_VERSION
+    per_layer: Annotated[tuple[dict[str, Any], ...], Meta(max_length=100_000)] = ()
+    schema_version: Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)] = SCHEMA_VERSION
 
 
 def pack_correct(correct: Iterable[bool]) -> str:
@@ -192,26 +210,4 @@ def to_dict(value: Any) -> Any:
         return {str(key): to_dict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_dict(item) for item in value]
-    return value
-
-
-def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
-    """The inverse of :func:`to_dict` for the dataclass ``kind``; unknown keys of a newer writer are left out."""
-    hints = typing.get_type_hints(kind)
-    known = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: _convert(hints[name], item) for name, item in values.items() if name in known})
-
-
-def _convert(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        options = [option for option in typing.get_args(hint) if option is not type(None)]
-        return _convert(options[0], value)
-    if origin is tuple:
-        arguments = typing.get_args(hint)
-        return tuple(_convert(arguments[0], item) for item in value)
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return from_dict(hint, value)
     return value

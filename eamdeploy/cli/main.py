@@ -18,7 +18,6 @@ _EXTRAS = {
     "litert_torch": "tflite",
     "ai_edge_quantizer": "tflite",
     "asyncssh": "boards",
-    "pydantic": "boards",
     "jinja2": "report",
     "matplotlib": "report",
     "scipy": "report",

@@ -36,7 +36,8 @@ def show_runs(runs: Sequence[Run], store: Store, *, as_json: bool, samples: bool
             return
         console.print(_table(runs, console))
 
-    emit("history", {"runs": documents, "store": str(store.path)}, as_json, render)
+    unreadable = [{"id": run_id, "why": why} for run_id, why in store.unreadable.items()]
+    emit("history", {"runs": documents, "store": str(store.path), "unreadable": unreadable}, as_json, render)
 
 
 def show_one(run: Run, *, as_json: bool) -> None:

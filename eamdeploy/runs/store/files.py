@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 
+from eamdeploy.base.decoding import check_run, decode, read_limited
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.results import Run, from_dict
+from eamdeploy.base.results import Run
 from eamdeploy.runs.store.transfer import read_export
+
+FILE_LIMIT_BYTES = 512 * 1024 * 1024
+_WHAT = "this is not a file of runs"
+_HINT = "it should be what 'eamdeploy bench --json' or 'eamdeploy gate --write-baseline' wrote"
+
+
+@dataclass
+class _Document:
+    runs: list[Run]
 
 
 def read_runs(path: Path | str) -> list[Run]:
@@ -19,18 +29,12 @@ def read_runs(path: Path | str) -> list[Run]:
     source = Path(path)
     if source.suffix in (".jsonl", ".gz"):
         return [run for run, _ in read_export(source)]
-    try:
-        document = json.loads(source.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError("cannot read the runs", where=path, why=error.strerror) from error
-    except ValueError as error:
-        hint = "it should be what 'eamdeploy bench --json' or 'eamdeploy gate --write-baseline' wrote"
-        raise UsageError("this is not a file of runs", where=path, why=error, hint=hint) from error
-    entries = document.get("runs") if isinstance(document, dict) else None
-    if not isinstance(entries, list):
-        hint = "it should be what 'eamdeploy bench --json' or 'eamdeploy gate --write-baseline' wrote"
-        raise UsageError("this is not a file of runs", where=path, why="it has no list 'runs'", hint=hint)
-    try:
-        return [from_dict(Run, entry) for entry in entries]
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise UsageError("an entry is not a run", where=path, why=error) from error
+    content = read_limited(source, FILE_LIMIT_BYTES, what="cannot read the runs")
+    runs = decode(_Document, content, where=path, what=_WHAT, hint=_HINT).runs
+    for number, run in enumerate(runs):
+        check_run(run, where=f"{path}, runs[{number}]", what=_WHAT, hint=_HINT)
+    ids = [run.id for run in runs]
+    if len(set(ids)) < len(ids):
+        double = next(name for name in ids if ids.count(name) > 1)
+        raise UsageError(_WHAT, where=path, why=f"two of its runs are called '{double}'", hint=_HINT)
+    return runs

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from eamdeploy.base.decoding import decode_manifest
+from eamdeploy.base.errors import UsageError
 from eamdeploy.base.results import Run
 
 MANIFEST_SUFFIX = ".manifest.json"
 # larger than any manifest of ours; a file of that name that is not one is not read into the store
 _MANIFEST_LIMIT_BYTES = 16 * 1024 * 1024
+_NO_PROGRAMS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "diff.ignoreSubmodules=all")
+_FILTER = re.compile(r"filter\.[^=]+\.(clean|smudge|process|required)")
+_COMMIT = re.compile(r"[0-9a-f]{4,64}(-dirty)?")
 
 
 def complete(run: Run, manifest: dict[str, Any] | None) -> tuple[Run, str | None]:
@@ -23,13 +30,27 @@ def complete(run: Run, manifest: dict[str, Any] | None) -> tuple[Run, str | None
 
 
 def git_commit(folder: Path | str = ".") -> str | None:
-    """The commit checked out in ``folder``, with ``-dirty`` where tracked files were changed; ``None`` outside git."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    """The commit checked out in ``folder``, with ``-dirty`` where tracked files were changed; ``None`` outside git.
+
+    A repository's own configuration may name programs (a file monitor, hooks, filters); none of them is run.
+    """
+    filters = _run_git(folder, ["config", "--local", "--name-only", "--get-regexp", r"^filter\..*"])
+    settings = [*_NO_PROGRAMS, *(f"{name}=" for name in (filters or "").split("\n") if _FILTER.fullmatch(name))]
+    options = [word for setting in settings for word in ("-c", setting)]
+    told = _run_git(folder, [*options, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
+    return told if told and _COMMIT.fullmatch(told) else None
+
+
+def _run_git(folder: Path | str, words: list[str]) -> str | None:
+    # optional locks: only looked at, the repository's index is not written
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, timeout=10, check=False, env=environment
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
+    return done.stdout.decode(errors="replace").strip() or None if done.returncode == 0 else None
 
 
 def find_manifest(artifact: str) -> str | None:
@@ -44,10 +65,11 @@ def find_manifest(artifact: str) -> str | None:
         try:
             if candidate.is_file() and candidate.stat().st_size <= _MANIFEST_LIMIT_BYTES:
                 text = candidate.read_text("utf-8")
-                if path.name in text and isinstance(json.loads(text), dict):
+                if path.name in text:
+                    decode_manifest(text, where=candidate)
                     return text
-        except (OSError, ValueError):
-            return None
+        except (OSError, ValueError, UsageError):
+            return None  # a measurement is stored whatever stands beside its artifact
         cut = max(name.rfind("."), name.rfind("-"))
         name = name[:cut] if cut > 0 else ""
     return None

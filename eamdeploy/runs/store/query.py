@@ -74,18 +74,18 @@ def resolve(connection: sqlite3.Connection, reference: str) -> str:
     """
     if reference == LATEST or reference.startswith(f"{LATEST}~"):
         return _nth_latest(connection, reference)
-    exact = connection.execute("SELECT id FROM runs WHERE id = ?", (reference,)).fetchone()
+    exact = connection.execute("SELECT id FROM kept WHERE id = ?", (reference,)).fetchone()
     if exact:
         return str(exact[0])
     named = connection.execute(
-        "SELECT id FROM runs WHERE artifact_name = ? ORDER BY seq DESC LIMIT 1", (reference,)
+        "SELECT id FROM kept WHERE artifact_name = ? ORDER BY seq DESC LIMIT 1", (reference,)
     ).fetchone()
     if named:
         return str(named[0])
     found = [
         str(row[0])
         for row in connection.execute(
-            "SELECT id FROM runs WHERE id LIKE ? || '%' ESCAPE '\\' ORDER BY seq DESC LIMIT 4", (_literal(reference),)
+            "SELECT id FROM kept WHERE id LIKE ? || '%' ESCAPE '\\' ORDER BY seq DESC LIMIT 4", (_literal(reference),)
         )
     ]
     if reference and len(found) == 1:
@@ -105,15 +105,15 @@ def _nth_latest(connection: sqlite3.Connection, reference: str) -> str:
     steps = reference.partition("~")[2] or "0"
     if not steps.isdecimal():
         raise UsageError(f"'{reference}' names no run", hint="write latest, latest~1, latest~2, …")
-    row = connection.execute("SELECT id FROM runs ORDER BY seq DESC LIMIT 1 OFFSET ?", (int(steps),)).fetchone()
+    row = connection.execute("SELECT id FROM kept ORDER BY seq DESC LIMIT 1 OFFSET ?", (int(steps),)).fetchone()
     if row is None:
-        count = connection.execute("SELECT count(*) FROM runs").fetchone()[0]
+        count = connection.execute("SELECT count(*) FROM kept").fetchone()[0]
         raise UsageError(f"'{reference}' names no run", why=f"the store holds {count}")
     return str(row[0])
 
 
 def _known(connection: sqlite3.Connection, reference: str) -> str:
-    recent = connection.execute("SELECT id, artifact_name FROM runs ORDER BY seq DESC LIMIT 50").fetchall()
+    recent = connection.execute("SELECT id, artifact_name FROM kept ORDER BY seq DESC LIMIT 50").fetchall()
     names = list(dict.fromkeys([row[0] for row in recent[:3]] + [row[1] for row in recent]))[:8]
     return did_you_mean(reference, names)
 

@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from eamdeploy.base.errors import StoreError, UsageError
+from eamdeploy.base.errors import EamdeployError, UsageError
 from eamdeploy.base.files import atomic_write_text
 from eamdeploy.base.results import Run
 from eamdeploy.runs.store.transfer_format import lines_of
 
 
-def rescue(error: StoreError, entries: Sequence[tuple[Run, str | None]]) -> Path | None:
+def rescue(error: EamdeployError, entries: Sequence[tuple[Run, str | None]]) -> Path | None:
     """Write the runs in the format of ``history export`` where there is room, and say so in the error's hint.
 
     Returns:

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
+import dataclasses
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from eamdeploy.base.errors import StoreError
-from eamdeploy.base.results import Run, from_dict, to_dict
+from eamdeploy.base.decoding import check_run, convert, decode
+from eamdeploy.base.errors import StoreError, UsageError
+from eamdeploy.base.results import Run, SensorSample
+from eamdeploy.base.values import Count, Milliseconds
+
+_UNREADABLE = "a stored run cannot be read"
+_HINT = "set it aside with: eamdeploy history quarantine"
+_Samples = tuple[Milliseconds, ...]
+_Block = tuple[Count, ...]
 
 
-def document_of(run: Run) -> dict[str, Any]:
-    """The whole run as strict JSON values: what is not a number is null, as everything absent is."""
-    finite: dict[str, Any] = _finite(to_dict(run))
-    return finite
+def text_of(run: Run) -> str:
+    """The whole run as strict JSON: what is not a number is null, as everything absent is."""
+    try:
+        return msgspec.json.encode(run, enc_hook=_plain).decode()
+    except UnicodeEncodeError:
+        # a file name that is not UTF-8: its bytes are written out
+        values = msgspec.to_builtins(run, enc_hook=_plain)
+        return msgspec.json.encode(_encodable(values)).decode()
 
 
-def split(document: dict[str, Any]) -> tuple[dict[str, Any], list[float], list[int], list[dict[str, Any]]]:
-    """The document without its bulk, the latency samples, their blocks, and the sensor readings."""
-    latency = document.get("latency_ms") or {}
-    conditions = document.get("conditions") or {}
-    light = dict(document)
-    if latency:
-        light["latency_ms"] = {**latency, "samples": [], "block": []}
-    if conditions:
-        light["conditions"] = {**conditions, "samples": []}
-    return light, latency.get("samples") or [], latency.get("block") or [], conditions.get("samples") or []
+def light(run: Run) -> Run:
+    """The run without its bulk: latency samples and sensor readings."""
+    latency = run.latency_ms and dataclasses.replace(run.latency_ms, samples=(), block=())
+    return dataclasses.replace(run, latency_ms=latency, conditions=dataclasses.replace(run.conditions, samples=()))
 
 
 def insert(connection: sqlite3.Connection, run: Run, stored_at: str, manifest: str | None) -> None:
     """Insert one run with all that belongs to it; the caller holds the transaction."""
-    light, samples, block, readings = split(document_of(run))
-    name = Path(run.artifact).name
+    run = encodable(run)
+    latency, name = run.latency_ms, Path(run.artifact).name
     connection.execute(
         "INSERT OR IGNORE INTO artifacts (sha256, name, format, bytes, manifest) VALUES (?, ?, ?, ?, ?)",
         (run.artifact_sha256, name, run.format, run.bytes, manifest),
@@ -63,64 +66,102 @@ def insert(connection: sqlite3.Connection, run: Run, stored_at: str, manifest: s
         "run_group": run.group,
         "p50_ms": run.latency_ms.p50 if run.latency_ms else None,
         "top1": run.accuracy.top1 if run.accuracy else None,
-        "document": json.dumps(light, allow_nan=False),
+        "document": text_of(light(run)),
     }
     columns = ", ".join(row)
     marks = ", ".join(f":{column}" for column in row)
     connection.execute(f"INSERT INTO runs ({columns}) VALUES ({marks})", row)  # noqa: S608  # names are the literals above
     connection.execute(
         "INSERT INTO samples (run_id, latency_ms, block) VALUES (?, ?, ?)",
-        (run.id, np.asarray(samples, "<f8").tobytes(), np.asarray(block, "<i4").tobytes()),
+        (
+            run.id,
+            np.asarray(latency.samples if latency else (), "<f8").tobytes(),
+            np.asarray(latency.block if latency else (), "<i4").tobytes(),
+        ),
     )
     connection.executemany(
         "INSERT INTO conditions (run_id, position, reading) VALUES (?, ?, ?)",
-        [(run.id, position, json.dumps(reading)) for position, reading in enumerate(readings)],
+        [
+            (run.id, position, msgspec.json.encode(reading, enc_hook=_plain).decode())
+            for position, reading in enumerate(run.conditions.samples)
+        ],
     )
 
 
-def load(connection: sqlite3.Connection, run_id: str, document: str) -> Run:
+def load(connection: sqlite3.Connection, run_id: str, document: object) -> Run:
     """The run with its samples and readings.
 
     Raises:
-        StoreError: when the row is not what this program wrote.
+        StoreError: when the row is not what this program would write; with the field and the value.
     """
-    with _readable(run_id):
-        values = json.loads(document)
+    try:
+        run = _decoded(run_id, document)
         row = connection.execute("SELECT latency_ms, block FROM samples WHERE run_id = ?", (run_id,)).fetchone()
-        if values.get("latency_ms") and row:
-            values["latency_ms"]["samples"] = np.frombuffer(row[0], "<f8").tolist()
-            values["latency_ms"]["block"] = np.frombuffer(row[1], "<i4").tolist()
-        readings = connection.execute("SELECT reading FROM conditions WHERE run_id = ? ORDER BY position", (run_id,))
-        if values.get("conditions"):
-            values["conditions"]["samples"] = [json.loads(reading) for (reading,) in readings]
-        return from_dict(Run, values)
+        if run.latency_ms is not None and row:
+            samples = convert(_Samples, tuple(np.frombuffer(row[0], "<f8").tolist()), where="latency_ms.samples")
+            block = convert(_Block, tuple(np.frombuffer(row[1], "<i4").tolist()), where="latency_ms.block")
+            run = dataclasses.replace(run, latency_ms=dataclasses.replace(run.latency_ms, samples=samples, block=block))
+        texts = connection.execute("SELECT reading FROM conditions WHERE run_id = ? ORDER BY position", (run_id,))
+        readings = tuple(decode(SensorSample, _text(text), where="conditions.samples") for (text,) in texts)
+        run = dataclasses.replace(run, conditions=dataclasses.replace(run.conditions, samples=readings))
+        return check_run(run, where=run_id)
+    except (UsageError, ValueError, TypeError) as error:
+        raise _unreadable(run_id, error) from error
 
 
-def load_light(run_id: str, document: str) -> Run:
+def load_light(run_id: str, document: object) -> Run:
     """The run without its samples and readings: all that a list shows.
 
     Raises:
-        StoreError: when the row is not what this program wrote.
+        StoreError: when the row is not what this program would write; with the field and the value.
     """
-    with _readable(run_id):
-        return from_dict(Run, json.loads(document))
-
-
-@contextlib.contextmanager
-def _readable(run_id: str) -> Iterator[None]:
     try:
-        yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StoreError("a stored run cannot be read", where=run_id, why=error) from error
+        return check_run(_decoded(run_id, document), where=run_id)
+    except (UsageError, ValueError, TypeError) as error:
+        raise _unreadable(run_id, error) from error
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+def _decoded(run_id: object, document: object) -> Run:
+    run = decode(Run, _text(document), where=run_id)
+    if run.id != run_id:
+        raise ValueError(f"it calls itself '{run.id}'")
+    return run
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("it is not text")
+    return value
+
+
+def _unreadable(run_id: object, error: Exception) -> StoreError:
+    if isinstance(error, UsageError):
+        return StoreError(_UNREADABLE, where=error.where or run_id, why=error.why, hint=_HINT)
+    return StoreError(_UNREADABLE, where=run_id, why=error, hint=_HINT)
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
-        return _finite(value.item())
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value)
+
+
+def encodable(run: Run) -> Run:
+    """The run, with the bytes of texts that are not UTF-8 (a file name may be any bytes) written out."""
+    try:
+        msgspec.json.encode(light(run), enc_hook=_plain)
+    except UnicodeEncodeError:
+        return decode(Run, text_of(run), where=run.id)
+    return run
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_encodable(item) for item in value]
     return value

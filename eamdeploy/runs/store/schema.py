@@ -67,7 +67,17 @@ CREATE INDEX runs_by_time ON runs (measured_at);
 CREATE INDEX runs_by_group ON runs (run_group) WHERE run_group IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_TABLES + _APPEND_ONLY, _INDEXES)
+# a run that cannot be read stays where it is, and is passed over by everything that reads `kept`
+_QUARANTINE = """
+CREATE TABLE quarantine (
+    run_id TEXT PRIMARY KEY REFERENCES runs (id),
+    why    TEXT NOT NULL,
+    at     TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE VIEW kept AS SELECT * FROM runs WHERE id NOT IN (SELECT run_id FROM quarantine);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_TABLES + _APPEND_ONLY, _INDEXES, _QUARANTINE)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

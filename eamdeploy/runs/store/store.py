@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.base.errors import StoreError, UsageError
+from eamdeploy.base.decoding import decode_manifest
+from eamdeploy.base.errors import EamdeployError, StoreError, UsageError
 from eamdeploy.base.results import Run
 from eamdeploy.runs.store import rows
 from eamdeploy.runs.store.connection import reading, writing
@@ -37,10 +38,15 @@ def open_store(path: Path | str | None = None) -> Store:
 
 
 class Store:
-    """Runs in one file. Every call opens the file anew, so a store may be shared by threads and forked processes."""
+    """Runs in one file. Every call opens the file anew, so a store may be shared by threads and forked processes.
+
+    Attributes:
+        unreadable: rows that were passed over because they do not decode, by id, with the reason.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.unreadable: dict[str, str] = {}
 
     def append(self, run: Run, *, manifest: dict[str, Any] | None = None) -> Run:
         """Add one run, durable when this returns, and the artifact's manifest where there is one.
@@ -62,9 +68,13 @@ class Store:
         ready = [complete(run, manifest) for run, manifest in entries]
         try:
             self._insert(ready, skip_known=False)
-        except StoreError as error:
+        except EamdeployError as error:
             rescue(error, ready)
             raise
+        except Exception as error:  # whatever it is: minutes of measuring must not be lost with it
+            failure = StoreError("the run could not be stored", where=self.path, why=f"{type(error).__name__}: {error}")
+            rescue(failure, ready)
+            raise failure from error
         return [run for run, _ in ready]
 
     def append_imported(self, entries: Iterable[tuple[Run, dict[str, Any] | None]]) -> int:
@@ -73,10 +83,10 @@ class Store:
         Returns:
             How many were added.
         """
-        ready = [(run, None if manifest is None else json.dumps(manifest)) for run, manifest in entries]
+        ready = ((run, None if manifest is None else json.dumps(manifest)) for run, manifest in entries)
         return self._insert(ready, skip_known=True)
 
-    def _insert(self, entries: list[tuple[Run, str | None]], *, skip_known: bool) -> int:
+    def _insert(self, entries: Iterable[tuple[Run, str | None]], *, skip_known: bool) -> int:
         stored_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         added = 0
         with writing(self.path) as connection:
@@ -97,19 +107,60 @@ class Store:
         samples: bool = False,
         oldest_first: bool = False,
     ) -> list[Run]:
-        """The runs that meet ``where``, latest first; their samples are read only where asked for.
+        """The runs that meet ``where``, those that arrived last first; their samples are read only where asked for.
+
+        The order is that of arrival in this store: what a run says of its own date decides nothing. A row that cannot
+        be read is passed over and noted in :attr:`unreadable`.
 
         Raises:
             StoreError: when there is no store or it cannot be read.
         """
+        return list(self.iterate(where, limit=limit, samples=samples, oldest_first=oldest_first))
+
+    def iterate(
+        self,
+        where: RunFilter | None = None,
+        *,
+        limit: int | None = None,
+        samples: bool = False,
+        oldest_first: bool = False,
+    ) -> Iterator[Run]:
+        """As :meth:`runs`, one at a time: a history larger than the memory can be gone through."""
         condition, arguments = (where or RunFilter()).where()
         order = "ASC" if oldest_first else "DESC"
-        query = f"SELECT id, document FROM runs WHERE {condition} ORDER BY measured_at {order}, seq {order} LIMIT ?"  # noqa: S608  # literals
+        query = f"SELECT id, document FROM kept WHERE {condition} ORDER BY seq {order}"  # noqa: S608  # literals
+        given = 0
         with reading(self.path) as connection:
-            found = connection.execute(query, [*arguments, -1 if limit is None else limit]).fetchall()
-            if samples:
-                return [rows.load(connection, run_id, document) for run_id, document in found]
-            return [rows.load_light(run_id, document) for run_id, document in found]
+            for run_id, document in connection.execute(query, arguments):
+                if limit is not None and given >= limit:
+                    return
+                try:
+                    run = rows.load(connection, run_id, document) if samples else rows.load_light(run_id, document)
+                except StoreError as error:
+                    self.unreadable[str(run_id)] = f"{error.where}: {error.why}"
+                    continue
+                given += 1
+                yield run
+
+    def quarantine(self) -> dict[str, str]:
+        """Set aside every run that cannot be read: it stays in the file, and nothing reads it again.
+
+        Returns:
+            The ids, with the reasons.
+
+        Raises:
+            StoreError: when there is no store, or it cannot be written.
+        """
+        self.unreadable = {}
+        for _ in self.iterate(samples=True):
+            pass
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        with writing(self.path) as connection:
+            for run_id, why in self.unreadable.items():
+                connection.execute(
+                    "INSERT OR IGNORE INTO quarantine (run_id, why, at) VALUES (?, ?, ?)", (run_id, why, at)
+                )
+        return self.unreadable
 
     def get(self, reference: str) -> Run:
         """The one run that ``reference`` names (:func:`eamdeploy.runs.store.query.resolve`), with its samples.
@@ -128,7 +179,7 @@ class Store:
         if not self.path.exists():
             return 0
         with reading(self.path) as connection:
-            return int(connection.execute("SELECT count(*) FROM runs").fetchone()[0])
+            return int(connection.execute("SELECT count(*) FROM kept").fetchone()[0])
 
     def manifests(self) -> dict[str, dict[str, Any]]:
         """The manifests kept with the runs, by the artifact's SHA-256."""
@@ -136,9 +187,10 @@ class Store:
             found = connection.execute("SELECT sha256, manifest FROM artifacts WHERE manifest IS NOT NULL").fetchall()
         kept = {}
         for sha256, text in found:
-            with contextlib.suppress(ValueError):  # a manifest of somebody's own making does not spoil a report
-                kept[str(sha256)] = json.loads(text)
-        return {sha256: manifest for sha256, manifest in kept.items() if isinstance(manifest, dict)}
+            # a manifest that does not decode explains nothing; the run is still there
+            with contextlib.suppress(UsageError):
+                kept[str(sha256)] = decode_manifest(str(text), where=sha256)
+        return kept
 
     def known_ids(self) -> set[str]:
         """The ids of all runs."""

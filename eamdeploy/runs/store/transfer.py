@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from eamdeploy.base.results import Run
 from eamdeploy.runs.store.query import RunFilter
 from eamdeploy.runs.store.store import Store
 from eamdeploy.runs.store.transfer_format import entries_of, lines_of
+
+LINE_LIMIT_BYTES = 64 * 1024 * 1024
+FILE_LIMIT_BYTES = 16 * 1024 * 1024 * 1024  # a few kilobytes can unpack to anything
 
 
 @dataclass(frozen=True)
@@ -37,16 +41,23 @@ def export_runs(store: Store, path: Path | str, where: RunFilter | None = None) 
         UsageError: when the file cannot be written.
     """
     manifests = {sha256: json.dumps(manifest) for sha256, manifest in store.manifests().items()}
-    runs = store.runs(where, samples=True, oldest_first=True)
-    lines = lines_of((run, manifests.get(run.artifact_sha256)) for run in runs)
+    count = 0
+
+    def entries() -> Iterator[tuple[Run, str | None]]:
+        nonlocal count
+        for run in store.iterate(where, samples=True, oldest_first=True):
+            count += 1
+            yield run, manifests.get(run.artifact_sha256)
+
+    lines = lines_of(entries())
     with atomic_path(path) as temporary:
         if Path(path).suffix == ".gz":
-            with gzip.open(temporary, "wt", encoding="utf-8") as packed:
+            with gzip.open(temporary, "wt", compresslevel=6, encoding="utf-8") as packed:
                 packed.writelines(f"{line}\n" for line in lines)
         else:
             with temporary.open("w", encoding="utf-8") as file:
                 file.writelines(f"{line}\n" for line in lines)
-    return len(runs)
+    return count
 
 
 def import_runs(store: Store, path: Path | str) -> Imported:
@@ -56,11 +67,17 @@ def import_runs(store: Store, path: Path | str) -> Imported:
         UsageError: when the file cannot be read or is not an export.
         StoreError: when the store cannot be written.
     """
-    found: dict[str, tuple[Run, dict[str, Any] | None]] = {}
-    for run, manifest in read_export(path):
-        found.setdefault(run.id, (run, manifest))
-    added = store.append_imported(found.values()) if found else 0
-    return Imported(added, len(found) - added)
+    seen: set[str] = set()
+
+    def entries() -> Iterator[tuple[Run, dict[str, Any] | None]]:
+        for run, manifest in read_export(path):
+            if run.id not in seen:
+                seen.add(run.id)
+                yield run, manifest
+
+    first = next(found := entries(), None)
+    added = 0 if first is None else store.append_imported(itertools.chain([first], found))
+    return Imported(added, len(seen) - added)
 
 
 def read_export(path: Path | str) -> Iterator[tuple[Run, dict[str, Any] | None]]:
@@ -82,9 +99,13 @@ def read_export(path: Path | str) -> Iterator[tuple[Run, dict[str, Any] | None]]
 def _lines(path: Path) -> Iterator[str]:
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
-    if packed:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            yield from file
-    else:
-        with path.open(encoding="utf-8") as file:
-            yield from file
+    with gzip.open(path, "rb") if packed else path.open("rb") as file:
+        total = 0
+        while line := file.readline(LINE_LIMIT_BYTES + 1):
+            total += len(line)
+            if len(line) > LINE_LIMIT_BYTES or total > FILE_LIMIT_BYTES:
+                limit = LINE_LIMIT_BYTES if len(line) > LINE_LIMIT_BYTES else FILE_LIMIT_BYTES
+                what = "a line" if len(line) > LINE_LIMIT_BYTES else "it"
+                why = f"{what} is larger than {limit:,} bytes, unpacked"
+                raise UsageError("cannot read the export", where=path, why=why, hint="nothing was imported")
+            yield line.decode("utf-8")

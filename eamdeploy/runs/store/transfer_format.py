@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from msgspec import Raw
+
+from eamdeploy.base.decoding import decode, decode_manifest, decode_run
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.results import Run, from_dict
-from eamdeploy.runs.store.rows import document_of
+from eamdeploy.base.results import Run
+from eamdeploy.runs.store.rows import text_of
 
 FORMAT = "eamdeploy-runs"
 FORMAT_VERSION = 1
+_NOT_AN_EXPORT = "this is not a history export"
+_NOT_A_RUN = "a line is not a run"
+_HINT = "nothing was imported; export it again, or remove the line"
+
+
+@dataclass
+class _Header:
+    format: Literal["eamdeploy-runs"]
+    format_version: int
+
+
+@dataclass
+class _Line:
+    run: Raw
+    manifest: Raw | None = None
 
 
 def lines_of(entries: Iterable[tuple[Run, str | None]]) -> Iterator[str]:
     """The header and one line per run; ``entries`` are runs with their manifest's text."""
-    yield json.dumps({"format": FORMAT, "format_version": FORMAT_VERSION})
+    yield f'{{"format": "{FORMAT}", "format_version": {FORMAT_VERSION}}}'
     for run, manifest in entries:
-        line: dict[str, Any] = {"run": document_of(run)}
-        if manifest is not None:
-            line["manifest"] = json.loads(manifest)
-        yield json.dumps(line, allow_nan=False)
+        rest = "" if manifest is None else f', "manifest": {_one_line(manifest)}'
+        yield f'{{"run": {text_of(run)}{rest}}}'
+
+
+def _one_line(manifest: str) -> str:
+    # between JSON's values a line break is a space; inside of a string there is none
+    return manifest.replace("\r", " ").replace("\n", " ")
 
 
 def entries_of(lines: Iterable[str], where: object) -> Iterator[tuple[Run, dict[str, Any] | None]]:
@@ -31,31 +52,21 @@ def entries_of(lines: Iterable[str], where: object) -> Iterator[tuple[Run, dict[
         UsageError: when it is not such a file, is of a newer version, or a line is damaged; the message has the line.
     """
     numbered = enumerate(lines, start=1)
-    header = _json(next(numbered, (1, ""))[1])
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise UsageError("this is not a history export", where=where, hint="make one with 'eamdeploy history export'")
-    version = header.get("format_version")
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    hint = "make one with 'eamdeploy history export'"
+    header = decode(_Header, next(numbered, (1, ""))[1], where=where, what=_NOT_AN_EXPORT, hint=hint)
+    if header.format_version > FORMAT_VERSION:
         raise UsageError(
             "the export was written by a newer eamdeploy",
             where=where,
-            why=f"its format is {version}, this one knows up to {FORMAT_VERSION}",
+            why=f"its format is {header.format_version}, this one knows up to {FORMAT_VERSION}",
             hint="upgrade eamdeploy",
         )
     for number, line in numbered:
         if not line.strip():
             continue
-        values = _json(line)
-        manifest = values.get("manifest") if isinstance(values, dict) else None
-        try:
-            yield from_dict(Run, values["run"]), manifest
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            hint = "nothing was imported; export it again, or remove the line"
-            raise UsageError("a line is not a run", where=f"{where}:{number}", why=error, hint=hint) from error
-
-
-def _json(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
+        place = f"{where}:{number}"
+        parts = decode(_Line, line, where=place, what=_NOT_A_RUN, hint=_HINT)
+        run = decode_run(bytes(parts.run), where=place, what=_NOT_A_RUN, hint=_HINT)
+        text = None if parts.manifest is None else bytes(parts.manifest)
+        told = None if text in (None, b"null") else decode_manifest(text, where=place, what=_NOT_A_RUN, hint=_HINT)
+        yield run, told

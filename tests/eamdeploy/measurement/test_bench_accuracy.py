@@ -60,9 +60,9 @@ def test_the_boards_outputs_are_those_of_the_artifact_image_by_image(artifacts, 
     assert result.top1 == pytest.approx(100 * right.mean())
     assert result.flips == 0
     assert result.top5 is None
-    assert sum(map(sum, result.confusion)) == 120
-    assert [sum(row) for row in result.confusion] == [40, 40, 40]
-    assert sum(result.confusion[index][index] for index in range(3)) == right.sum()
+    assert sum(count for _, _, count in result.confused) == 120
+    assert [sum(count for true, _, count in result.confused if true == index) for index in range(3)] == [40, 40, 40]
+    assert sum(count for true, taken, count in result.confused if true == taken) == right.sum()
     assert int(result.correct, 16).bit_count() == right.sum()
 
 

@@ -33,10 +33,13 @@ def register_devices(app: typer.Typer) -> None:
         smaller one of different designs, such as MobileNetV1 0.75 at 224 pixels and MobileNetV2 0.35 at 160. More make
         the interval narrower.
         """
+        from eamdeploy.cli.views.unreadable import note_unreadable
         from eamdeploy.measurement.calibrate import calibrate_from_runs
         from eamdeploy.runs.store import open_store
 
-        done = calibrate_from_runs(open_store(store).runs(), device=device, out=out)
+        opened = open_store(store)
+        done = calibrate_from_runs(opened.runs(), device=device, out=out)
+        note_unreadable(opened)
         document = {
             "calibrations": [
                 {

@@ -33,10 +33,13 @@ def compare_command(a: RunArgument, b: RunArgument, store: StoreOption = None, a
     Runs that were measured in turns (one 'eamdeploy bench A B') are paired, which sees smaller differences.
     """
     from eamdeploy.cli.views.output import emit, make_table
+    from eamdeploy.cli.views.unreadable import note_unreadable
     from eamdeploy.runs.gate import compare_references
     from eamdeploy.runs.store import open_store
 
-    found = compare_references(open_store(store), a, b)
+    opened = open_store(store)
+    found = compare_references(opened, a, b)
+    note_unreadable(opened)
 
     def render(console: Console) -> None:
         for letter, run in (("A", found.a), ("B", found.b)):

@@ -72,6 +72,7 @@ def gate_command(
     A check fails only when the whole interval lies beyond its threshold: noise does not fail a build.
     """
     from eamdeploy.cli.views.output import emit
+    from eamdeploy.cli.views.unreadable import note_unreadable
     from eamdeploy.runs.gate import Thresholds, run_gate
     from eamdeploy.runs.gate import write_baseline as write
     from eamdeploy.runs.store import open_store
@@ -93,6 +94,7 @@ def gate_command(
         memory=_fraction(max_memory_increase, "--max-memory-increase"),
     )
     result = run_gate(opened, baseline, current or [], thresholds=limits, allow_missing=allow_missing)
+    note_unreadable(opened)
     _write_files(result, junit, sarif, summary)
     emit("gate", result.to_dict(), as_json, lambda console: _render(result, console))
     if result.exit_code:

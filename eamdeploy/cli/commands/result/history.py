@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from eamdeploy.cli.options.common import JsonOption, StoreOption
 from eamdeploy.cli.options.completion import complete_artifact, complete_stored
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     history.command("show", no_args_is_help=True)(show_run)
     history.command("export", no_args_is_help=True)(export_history)
     history.command("import", no_args_is_help=True)(import_history)
+    history.command("quarantine")(quarantine_history)
     app.add_typer(history, name="history", rich_help_panel="Results", help=list_runs.__doc__)
 
 
@@ -64,6 +66,7 @@ def list_runs(
     if context.invoked_subcommand is not None:
         return
     from eamdeploy.cli.views.history import show_runs
+    from eamdeploy.cli.views.unreadable import note_unreadable
     from eamdeploy.runs.store import RunFilter, open_store
 
     where = RunFilter(
@@ -72,6 +75,7 @@ def list_runs(
     opened = open_store(store)
     # a store that nothing was put into yet is an empty history, not an error
     runs = opened.runs(where, limit=limit, samples=samples) if opened.path.exists() else []
+    note_unreadable(opened)
     show_runs(runs, opened, as_json=as_json, samples=samples)
 
 
@@ -99,10 +103,13 @@ def export_history(
 ) -> None:
     """Write runs with all their samples to a file that another machine can import."""
     from eamdeploy.cli.views.output import emit
+    from eamdeploy.cli.views.unreadable import note_unreadable
     from eamdeploy.runs.store import RunFilter, export_runs, open_store
 
     where = RunFilter(artifact=artifact, device=device, board=board, since=since, until=until)
-    count = export_runs(open_store(store), file, where)
+    opened = open_store(store)
+    count = export_runs(opened, file, where)
+    note_unreadable(opened)
     document = {"exported": count, "path": str(file)}
     emit("history-export", document, as_json, lambda console: console.print(f"exported {count} runs to {file}"))
 
@@ -120,3 +127,19 @@ def import_history(
     words = f"imported {done.added} runs" + (f", {done.known} were here already" if done.known else "")
     document = {"imported": done.added, "known": done.known, "path": str(file)}
     emit("history-import", document, as_json, lambda console: console.print(words))
+
+
+def quarantine_history(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Set aside stored runs that cannot be read: they stay in the file, and no command reads them again."""
+    from eamdeploy.cli.views.output import emit
+    from eamdeploy.runs.store import open_store
+
+    found = open_store(store).quarantine()
+
+    def render(console: Console) -> None:
+        for run_id, why in found.items():
+            console.print(f"set aside {run_id}: {why}", markup=False, soft_wrap=True)
+        console.print("every stored run can be read" if not found else f"set aside {len(found)} runs")
+
+    document = {"quarantined": [{"id": run_id, "why": why} for run_id, why in found.items()]}
+    emit("history-quarantine", document, as_json, render)

@@ -50,11 +50,14 @@ def report_command(
     """Write one self-contained HTML file about the stored runs: choice, distributions, layers, parity, conditions."""
     from eamdeploy.base.files import atomic_write_text
     from eamdeploy.cli.views.output import console, emit
+    from eamdeploy.cli.views.unreadable import note_unreadable
     from eamdeploy.runs.report import collect, render_markdown, write_html
     from eamdeploy.runs.store import RunFilter, open_store
 
     where = RunFilter(artifact, device, board, runtime, precision, None, None, None, commit, None, since, until)
-    material = collect(open_store(store), where, limit=limit, attention=attention or ())
+    opened = open_store(store)
+    material = collect(opened, where, limit=limit, attention=attention or ())
+    note_unreadable(opened)
     written: dict[str, str] = {}
     if markdown is not None:
         text = render_markdown(material, title)

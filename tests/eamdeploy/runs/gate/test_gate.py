@@ -218,8 +218,8 @@ def test_nothing_to_judge_is_an_error_not_a_pass(store: Store, make: Callable[..
     ("content", "words"),
     [
         ("{", "not a file of runs"),
-        ("[]", "it has no list 'runs'"),
-        ('{"runs": [{"id": 3}]}', "an entry is not a run"),
+        ("[]", "expected object, got array"),
+        ('{"runs": [{"id": 3}]}', r"field 'runs\[0\].id'\): expected str, got int"),
         ('{"runs": []}', "the file holds no runs"),
     ],
 )

@@ -1,0 +1,18 @@
+"""The one way from bytes that somebody else wrote to typed values; what does not fit is refused with file, field and value."""
+
+from __future__ import annotations
+
+from eamdeploy.base.decoding.decoder import JSON_LIMIT_BYTES, convert, decode, read_limited, refused
+from eamdeploy.base.decoding.manifest import decode_manifest
+from eamdeploy.base.decoding.run import check_run, decode_run
+
+__all__ = [
+    "JSON_LIMIT_BYTES",
+    "check_run",
+    "convert",
+    "decode",
+    "decode_manifest",
+    "decode_run",
+    "read_limited",
+    "refused",
+]
