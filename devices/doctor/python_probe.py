@@ -4,11 +4,16 @@ import importlib.util
 import json
 import os
 import platform
+import site
 import sys
 import sysconfig
 
 # onnxruntime would write files into the home folder and report to its maker; looking must change nothing
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
+if sys.prefix == sys.base_prefix:  # as the runner does: isolated, but with what pip installed for this user
+    site.addsitedir(site.getusersitepackages())
 
 
 def version(name: str) -> "str | None":

@@ -17,6 +17,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same modules give the same bytes
 _MAIN = """import sys
 if sys.version_info < (3, 9):
     sys.exit("eamdeploy needs Python 3.9 or later on the board; this is %d.%d" % sys.version_info[:2])
+if sys.prefix == sys.base_prefix:  # isolated, yet what pip installed for this user counts, after everything else
+    import site
+    site.addsitedir(site.getusersitepackages())
 from devices.runner.__main__ import main
 sys.exit(main())
 """

@@ -17,6 +17,7 @@ from typing import Any
 
 from devices.runner import facts, wire
 from devices.runner.sensors import Sensors
+from devices.runner.start import ISOLATED, installed_runner
 
 ALIVE_EVERY_S = 5.0
 FOLDER_PREFIX = "eamdeploy"
@@ -180,4 +181,4 @@ class _Worker:
 def _command() -> list[str]:
     archive = Path(__file__).resolve().parents[2]
     # the pushed zip, or the package that is installed here
-    return [sys.executable, str(archive)] if archive.is_file() else [sys.executable, "-m", "devices.runner"]
+    return [sys.executable, ISOLATED, *([str(archive)] if archive.is_file() else installed_runner())]

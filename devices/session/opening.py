@@ -51,7 +51,7 @@ def open_board(
         raise UsageError("instructions can only be counted on an emulated board", where=board.name)
     from devices.transports.ssh import SshTransport
 
-    return SshTransport(board.name, board.target, python=(board.python or "python3",))
+    return SshTransport(board.name, board.target, python=(board.python or "python3",), progress=progress)
 
 
 def open_emulated(

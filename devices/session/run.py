@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from devices.runner import wire
 from devices.runner.bundle import NAME, bundle
+from devices.runner.start import installed_runner
 from devices.session.errors import from_answer, runner_ended, worker_ended
 from devices.transports.protocol import Stream, Transport
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError
@@ -141,9 +142,7 @@ class BoardSession:
             self._pending.pop(number, None)
 
     async def _start(self) -> None:
-        runner = ["-m", "devices.runner"]
-        if not self._installed:
-            runner = [await self.push_bytes(bundle(), NAME)]
+        runner = installed_runner() if self._installed else [await self.push_bytes(bundle(), NAME)]
         command = [*self.transport.python, *runner, "--workdir", self.workdir, "--silence", f"{self._silence_s:g}"]
         loop = asyncio.get_running_loop()
         self._ready, self._heard = loop.create_future(), loop.time()

@@ -79,7 +79,7 @@ class LocalTransport:
 
     def __init__(self, name: str = "host", *, python: Sequence[str] = (sys.executable,)) -> None:
         self.name = name
-        self.python = tuple(python)
+        self.python = (*python, "-I")
         self.work_root: str | None = None
 
     async def connect(self) -> None:

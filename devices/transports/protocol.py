@@ -87,8 +87,8 @@ class Transport(Protocol):
 
     Attributes:
         name: the board's name, as the user knows it.
-        python: the argument list that starts the board's Python, with whatever it needs to find its packages,
-            for example ``("python3",)`` or ``("env", "PYTHONPATH=/opt/site", "python3")``.
+        python: the argument list that starts the board's Python, isolated from the home folder and PYTHONPATH:
+            ``("python3", "-I")``.
     """
 
     name: str

@@ -16,6 +16,11 @@ cat > "$1.part" && size="$(wc -c < "$1.part")" && [ "${size##* }" = "$2" ] && mv
 rm -f -- "$1.part"; exit 1
 """
 
+_SEND = """
+export LC_ALL=C
+size="$(wc -c < "$1")" && echo "${size##* }" && exec cat -- "$1"
+"""
+
 _WORKDIR = """
 export LC_ALL=C; umask 077
 for base in "$1" "${TMPDIR:-/tmp}" /var/tmp "$HOME" /dev/shm; do
@@ -28,6 +33,11 @@ exit 1
 def receive(remote: str, size_bytes: int) -> list[str]:
     """The command that writes its standard input to ``remote`` if all ``size_bytes`` arrive."""
     return ["sh", "-c", _RECEIVE, "sh", remote, str(size_bytes)]
+
+
+def send(remote: str) -> list[str]:
+    """The command that prints a file's size on a line, then the file."""
+    return ["sh", "-c", _SEND, "sh", remote]
 
 
 def make_workdir(root: str | None) -> list[str]:

@@ -18,7 +18,16 @@ Each says what happened, where, why, and what to do next, in one sentence.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# what moves a terminal's cursor, colours it or turns the direction of writing
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """A text from elsewhere (a board, a file) as a terminal may show it: control characters become ``\\x1b``."""
+    return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 class EamdeployError(Exception):
@@ -48,7 +57,7 @@ class EamdeployError(Exception):
             text += f" ({self.where})"
         if self.why:
             text += f": {self.why}"
-        return f"{text}; {self.hint}" if self.hint else text
+        return printable(f"{text}; {self.hint}" if self.hint else text)
 
 
 class InternalError(EamdeployError):

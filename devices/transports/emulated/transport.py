@@ -52,6 +52,7 @@ class EmulatedTransport(SshTransport):
             SshTarget("127.0.0.1"),
             connect_timeout_s=_LOGIN_TIMEOUT_S,
             silence_s=silence_s,
+            shell_limit_s=_LOGIN_TIMEOUT_S,
         )
         self.profile = profile
         self.options = machine_options(profile, instructions=instructions)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from devices.transports.ssh.failures import lost
+from eamdeploy.base.errors import EamdeployError
 
 if TYPE_CHECKING:
     import asyncssh
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from eamdeploy.base.errors import BoardUnreachable
 
 _TAIL_LINES = 40
+_SIGNAL_WAIT_S = 1.0
 _KILL_WAIT_S = 3.0  # for each of the two signals
 
 
@@ -23,9 +25,16 @@ class SshStream:
     """The `Stream` of an SSH channel."""
 
     def __init__(
-        self, process: asyncssh.SSHClientProcess[bytes], *, name: str, target: object, is_lost: Callable[[], bool]
+        self,
+        process: asyncssh.SSHClientProcess[bytes],
+        *,
+        name: str,
+        target: object,
+        is_lost: Callable[[], bool],
+        start: bytes = b"",
+        end_group: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        self._process = process
+        self._process, self._start, self._end_group = process, start, end_group
         self._name, self._target, self._is_lost = name, target, is_lost
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._stderr = asyncio.create_task(self._read_stderr())
@@ -35,7 +44,10 @@ class SshStream:
 
         with contextlib.suppress(asyncssh.Error, OSError):
             async for line in self._process.stderr:
-                self._tail.append(line.decode(errors="replace").rstrip("\r\n"))
+                if line == self._start:  # what stands before it is the login shell's
+                    self._tail.clear()
+                else:
+                    self._tail.append(line.decode(errors="replace").rstrip("\r\n"))
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """Lines of standard output; raises `BoardUnreachable` when the link is lost."""
@@ -87,10 +99,24 @@ class SshStream:
             with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
                 if self._process.returncode is None and not self._is_lost():
                     self._process.send_signal(signal)  # sshd hands it to the whole process group
-                    async with asyncio.timeout(_KILL_WAIT_S):
-                        await self._process.wait_closed()
+                    if self._end_group is not None and not await self._ends(_SIGNAL_WAIT_S):
+                        await self._ask_to_end(self._end_group, signal)
+                    await self._ends(_KILL_WAIT_S)
         self._process.close()
         self._stderr.cancel()
+
+    async def _ask_to_end(self, end_group: Callable[[str], Awaitable[None]], signal: str) -> None:
+        # a server with a forced command passes no signals on: another command sends them
+        with contextlib.suppress(EamdeployError, TimeoutError):
+            async with asyncio.timeout(_KILL_WAIT_S):
+                await end_group(signal)
+
+    async def _ends(self, within_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._process.wait_closed()
+                return True
+        return False
 
     @property
     def stderr_tail(self) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devices.transports import remote_shell
 from devices.transports.protocol import CompletedCommand
 from devices.transports.ssh.client import open_connection
-from devices.transports.ssh.failures import lost
+from devices.transports.ssh.command import SshCommand
+from devices.transports.ssh.connections import Connections
+from devices.transports.ssh.frames import Noise
 from devices.transports.ssh.stream import SshStream
 from devices.transports.ssh.target import SshTarget
 from eamdeploy.base.errors import BoardUnreachable
@@ -22,15 +23,17 @@ if TYPE_CHECKING:
     import asyncssh
 
 _CHUNK_BYTES = 1 << 18
+SHELL_LIMIT_S = 8.0  # from a session's start to the first word of the command in it
 
 
 class SshTransport:
-    """A board over SSH; commands and files share one connection.
+    """A board over SSH; commands and files share one connection, or as many as the server's limits ask for.
 
     Attributes:
         name: what the user calls the board.
-        python: the argument list that starts the board's Python.
+        python: the argument list that starts the board's Python, isolated from the home folder and PYTHONPATH.
         work_root: folder on the board in which `workdir` makes its folders; the board's temporary folder when None.
+        noise: what the login shell printed around the answers.
     """
 
     def __init__(
@@ -41,14 +44,17 @@ class SshTransport:
         python: Sequence[str] = ("python3",),
         connect_timeout_s: float = 15.0,
         silence_s: float = 15.0,
+        shell_limit_s: float = SHELL_LIMIT_S,
+        progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name = name
         self.target = target
-        self.python = tuple(python)
+        self.python = (*python, "-I")
         self.work_root: str | None = None
-        self._connect_timeout_s, self._silence_s = connect_timeout_s, silence_s
-        self._connection: asyncssh.SSHClientConnection | None = None
-        self._connecting = asyncio.Lock()
+        self.noise = Noise()
+        self._connect_timeout_s, self._silence_s, self._shell_limit_s = connect_timeout_s, silence_s, shell_limit_s
+        self._told = progress
+        self._connections = Connections(self._open, name=name, target=lambda: self.target)
 
     async def connect(self) -> None:
         """Open the link, unless it is open.
@@ -56,21 +62,7 @@ class SshTransport:
         Raises:
             BoardUnreachable: with the reason in words.
         """
-        async with self._connecting:
-            if self._connection is None:
-                self._connection = await open_connection(
-                    self.target,
-                    name=self.name,
-                    timeout_s=self._connect_timeout_s,
-                    silence_s=self._silence_s,
-                    on_lost=self._on_lost,
-                )
-
-    def _on_lost(self) -> None:
-        self._connection = None
-
-    def _is_lost(self) -> bool:
-        return self._connection is None
+        await self._connections.connect()
 
     async def run(
         self, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float | None = None
@@ -81,8 +73,10 @@ class SshTransport:
     async def stream(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> SshStream:
         """Start a command whose input and output stay open."""
         prefix = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
-        process = await self._start([*prefix, *argv])
-        return SshStream(process, name=self.name, target=self.target, is_lost=self._is_lost)
+        command = self._command([*prefix, *argv])
+        process, is_lost = await self._connections.start(command.frame.stream(command.argv))
+        await command.begin(process, is_lost)
+        return self._stream(command, process, is_lost)
 
     async def push(self, local: Path, remote: str) -> None:
         """Copy a file to the board; it appears there whole or not at all."""
@@ -95,12 +89,17 @@ class SshTransport:
 
     async def pull(self, remote: str, local: Path) -> None:
         """Copy a file from the board; it appears here whole or not at all."""
-        process = await self._start(["cat", "--", remote])
+        command = self._command(remote_shell.send(remote))
+        process, is_lost = await self._connections.start(command.frame.command(command.argv))
+        await command.begin(process, is_lost)
         with atomic_path(local) as temporary, temporary.open("wb") as file:
-            while chunk := await process.stdout.read(_CHUNK_BYTES):
+            announced = await process.stdout.readline()
+            left = int(announced) if announced.strip().isdigit() else 0
+            while left and (chunk := await process.stdout.read(min(left, _CHUNK_BYTES))):
                 file.write(chunk)
-            result = await self._finish(process)
-            if not result.ok:
+                left -= len(chunk)
+            result = await command.finish(process)
+            if not result.ok or left:
                 raise remote_shell.read_failure(result, name=self.name, remote=remote)
 
     async def remove(self, remote: str) -> None:
@@ -116,46 +115,44 @@ class SshTransport:
 
     async def close(self) -> None:
         """Close the link."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-            with contextlib.suppress(TimeoutError, OSError):
-                async with asyncio.timeout(2):
-                    await connection.wait_closed()
-            connection.abort()
+        await self._connections.close()
 
-    async def _start(self, argv: Sequence[str]) -> asyncssh.SSHClientProcess[bytes]:
-        import asyncssh
+    async def _open(self, on_lost: Callable[[], None]) -> asyncssh.SSHClientConnection:
+        return await open_connection(
+            self.target,
+            name=self.name,
+            timeout_s=self._connect_timeout_s,
+            silence_s=self._silence_s,
+            on_lost=on_lost,
+        )
 
-        await self.connect()
-        if self._connection is None:
-            raise self._lost()
-        try:
-            # the one place where arguments become a string: sshd hands it to the login shell
-            return await self._connection.create_process(shlex.join(argv), encoding=None)
-        except (asyncssh.Error, OSError) as error:
-            raise self._lost(error) from error
+    def _command(self, argv: Sequence[str]) -> SshCommand:
+        return SshCommand(
+            argv, name=self.name, target=self.target, noise=self.noise, told=self._told, limit_s=self._shell_limit_s
+        )
 
     async def _run(
         self, argv: Sequence[str], chunks: Iterable[bytes], *, timeout_s: float | None = None
     ) -> CompletedCommand:
-        process = await self._start(argv)
+        command = self._command(argv)
+        process, is_lost = await self._connections.start(command.frame.command(argv))
         try:
             async with asyncio.timeout(timeout_s):
+                await command.begin(process, is_lost)
                 feeding = asyncio.create_task(self._feed(process, chunks))
                 try:
-                    return await self._finish(process)
+                    return await command.finish(process)
                 finally:
                     feeding.cancel()
         except TimeoutError as error:
-            await self._kill(process)
+            await self._stream(command, process, is_lost).kill()
             raise BoardUnreachable(
                 "the board did not finish a command in time",
                 where=f"{self.name}, {self.target}",
                 why=f"'{argv[0]}' ran for more than {timeout_s:g} s",
             ) from error
         except asyncio.CancelledError:
-            await self._kill(process)
+            await self._stream(command, process, is_lost).kill()
             raise
 
     async def _feed(self, process: asyncssh.SSHClientProcess[bytes], chunks: Iterable[bytes]) -> None:
@@ -168,21 +165,21 @@ class SshTransport:
                 await process.stdin.drain()
             process.stdin.write_eof()
 
-    async def _finish(self, process: asyncssh.SSHClientProcess[bytes]) -> CompletedCommand:
-        import asyncssh
+    def _stream(
+        self, command: SshCommand, process: asyncssh.SSHClientProcess[bytes], is_lost: Callable[[], bool]
+    ) -> SshStream:
+        async def end_group(signal: str) -> None:
+            if command.process_id is not None and not is_lost():
+                script = f"kill -{signal} -{command.process_id} || kill -{signal} {command.process_id}"
+                ending, _ = await self._connections.start(self._command([]).frame.stream(["sh", "-c", script]))
+                await ending.wait_closed()
+                ending.close()
 
-        try:
-            stdout, stderr = await asyncio.gather(process.stdout.read(), process.stderr.read())
-            await process.wait_closed()
-        except (asyncssh.Error, OSError) as error:
-            raise self._lost(error) from error
-        status = process.returncode
-        if status is None:  # asyncssh returns normally when the link drops; only the missing status shows it
-            raise self._lost()
-        return CompletedCommand(status, stdout, stderr)
-
-    async def _kill(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
-        await SshStream(process, name=self.name, target=self.target, is_lost=self._is_lost).kill()
-
-    def _lost(self, why: object | None = None) -> BoardUnreachable:
-        return lost(self.name, self.target, "while it was in use", why)
+        return SshStream(
+            process,
+            name=self.name,
+            target=self.target,
+            is_lost=is_lost,
+            start=command.frame.start,
+            end_group=end_group,
+        )

@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.control import Control
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
+
+from eamdeploy.base.errors import printable
 
 SCHEMA_VERSION = 1
 
 
+class _Escaped:
+    """A renderable whose text holds no control characters; colours of our own are not part of the text."""
+
+    def __init__(self, inner: ConsoleRenderable) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for segment in console.render(self._inner, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
+class _EscapingHook(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [each if isinstance(each, Control) else _Escaped(each) for each in renderables]
+
+
+def _console(file: TextIO) -> Console:
+    # a terminal or a pipe that knows no UTF-8 gets a "?" where a character does not exist there, not a failure
+    if isinstance(file, io.TextIOWrapper) and file.errors == "strict":
+        file.reconfigure(errors="replace")
+    made = Console(file=file, highlight=False, soft_wrap=False)
+    made.push_render_hook(_EscapingHook())
+    return made
+
+
 def console() -> Console:
     """The console for results. Made anew each time, so that a redirected stdout is seen; honours NO_COLOR."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    return _console(sys.stdout)
 
 
 def err_console() -> Console:
     """The console for progress, notes and warnings."""
-    return Console(file=sys.stderr, highlight=False)
+    return _console(sys.stderr)
 
 
 def emit(schema: str, document: Mapping[str, Any], as_json: bool, render: Callable[[Console], None]) -> None:

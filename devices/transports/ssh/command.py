@@ -1,0 +1,136 @@
+"""One command on a board, from the login shell's first word to its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from devices.transports.protocol import CompletedCommand
+from devices.transports.ssh import login_shell
+from devices.transports.ssh.failures import lost
+from devices.transports.ssh.frames import Frame, Noise
+
+if TYPE_CHECKING:
+    import asyncssh
+
+    from eamdeploy.base.errors import EamdeployError
+
+_SAID_BYTES = 4000
+_EOF_WAIT_S = 1.5  # for what a shell does once its input is closed
+
+
+class SshCommand:
+    """A command in its frame.
+
+    Attributes:
+        process_id: of the command on the board, which leads its process group there; None before it began.
+
+    Args:
+        argv: the arguments.
+        name: the board.
+        target: where it is.
+        noise: takes what the login shell prints around the answer.
+        told: is told once that it prints something.
+        limit_s: how long the login shell may take to start the command.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        name: str,
+        target: object,
+        noise: Noise,
+        told: Callable[[str], None],
+        limit_s: float,
+    ) -> None:
+        self.argv, self.frame = list(argv), Frame()
+        self.process_id: int | None = None
+        self._name, self._target, self._noise, self._told, self._limit_s = name, target, noise, told, limit_s
+
+    async def begin(self, process: asyncssh.SSHClientProcess[bytes], is_lost: Callable[[], bool]) -> None:
+        """Wait for the first line of the frame; nothing may be sent before, or the login shell would read it.
+
+        Raises:
+            BoardUnreachable: the link was lost, or the login shell hangs.
+            MissingDependency: the account runs no commands.
+        """
+        import asyncssh
+
+        reading = asyncio.create_task(process.stdout.readuntil(self.frame.start))
+        try:
+            done, _ = await asyncio.wait({reading}, timeout=self._limit_s)
+            if not done:
+                raise await self._hanging(process, reading)
+            self._heard(reading.result().removesuffix(self.frame.start))
+            self.process_id = int(await process.stdout.readline())
+        except asyncio.IncompleteReadError as error:
+            await process.wait_closed()
+            if process.returncode is None and is_lost():
+                raise self._lost() from error
+            said = error.partial + await process.stderr.read()
+            raise login_shell.refuses(self._where, _text(said), process.returncode) from error
+        except (asyncssh.Error, OSError) as error:
+            raise self._lost(error) from error
+        finally:
+            reading.cancel()
+
+    async def finish(self, process: asyncssh.SSHClientProcess[bytes]) -> CompletedCommand:
+        """Wait for the end.
+
+        Raises:
+            BoardUnreachable: the link was lost.
+        """
+        import asyncssh
+
+        try:
+            stdout, stderr = await asyncio.gather(process.stdout.read(), process.stderr.read())
+            await process.wait_closed()
+        except (asyncssh.Error, OSError) as error:
+            raise self._lost(error) from error
+        output, status, after = self.frame.split(stdout)
+        if status is None:
+            status = process.returncode
+        if status is None:  # asyncssh returns normally when the link drops; only the missing status shows it
+            raise self._lost()
+        self._heard(after)
+        return CompletedCommand(status, output, self.frame.own_errors(stderr))
+
+    async def _hanging(self, process: asyncssh.SSHClientProcess[bytes], reading: asyncio.Task[bytes]) -> EamdeployError:
+        """Why the command did not start: the end of the input tells a question from a shell that took over."""
+        with contextlib.suppress(OSError):
+            process.stdin.write_eof()
+        await asyncio.wait({reading}, timeout=_EOF_WAIT_S)
+        started = ended = False
+        said = b""
+        if reading.done():
+            try:
+                said, started = reading.result().removesuffix(self.frame.start), True
+            except asyncio.IncompleteReadError as error:
+                said, ended = error.partial, True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                said += await process.stderr.read(_SAID_BYTES)
+        with contextlib.suppress(OSError):
+            process.kill()
+        process.close()
+        if started or ended:
+            return login_shell.waits_for_input(self._where, _text(said), ended=ended, limit_s=self._limit_s)
+        return login_shell.is_silent(self._where, _text(said), limit_s=self._limit_s)
+
+    def _heard(self, said: bytes) -> None:
+        if self._noise.add(said):
+            self._told(f"the login shell prints something of its own, which is left out: {self._noise.text}")
+
+    @property
+    def _where(self) -> str:
+        return f"{self._name}, {self._target}"
+
+    def _lost(self, why: object | None = None) -> EamdeployError:
+        return lost(self._name, self._target, "while it was in use", why)
+
+
+def _text(said: bytes) -> str:
+    return said.decode(errors="replace")

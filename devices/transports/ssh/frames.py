@@ -1,0 +1,93 @@
+"""What a board answers, told apart from whatever its login shell prints around it.
+
+SSH knows only strings, which the login shell of the account interprets, and that may be bash, fish or tcsh, with start-up
+files that greet, colour or ask. So what is sent consists of characters that mean the same to each of them, and starts a
+POSIX shell in place of the login shell; what comes back stands between two lines that nobody else can write.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+# every byte of the script outside of these travels as an octal number: quotes, line ends and backslashes are where
+# shells differ, and "!" is history to a csh
+_PLAIN = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _@%+=:,./-()[]{}<>|;&*?#~^"$')
+_SAID_BYTES = 4000
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The two lines around one command's output.
+
+    Attributes:
+        mark: what both begin with; new for every command.
+    """
+
+    mark: str = field(default_factory=lambda: f"@eamdeploy-frame-{secrets.token_hex(8)}")
+
+    @property
+    def start(self) -> bytes:
+        """What ends whatever the login shell printed before; on standard output the process id follows it."""
+        return f"{self.mark} begins\n".encode()
+
+    def command(self, argv: Sequence[str]) -> str:
+        """A command whose output ends with a second line, which holds its exit status."""
+        end = f"s=$?; printf '\\n%s %d\\n' {self.mark} $s; exit $s"
+        return _wrapped(f"{self._begin}; {shlex.join(argv)}; {end}")
+
+    def stream(self, argv: Sequence[str]) -> str:
+        """A command that takes the shell's place after the first line, and lives as long as its channel."""
+        return _wrapped(f"{self._begin}; exec {shlex.join(argv)}")
+
+    def own_errors(self, errors: bytes) -> bytes:
+        """Standard error without what stands before the frame."""
+        _, found, own = errors.partition(self.start)
+        return own if found else errors
+
+    @property
+    def _begin(self) -> str:
+        line = f"'%s begins\\n' {self.mark}"
+        return f"printf {line} >&2; printf {line}; echo $$"
+
+    def split(self, output: bytes) -> tuple[bytes, int | None, bytes]:
+        """The command's own output, its exit status, and what was printed after it.
+
+        Args:
+            output: what came after the first line.
+
+        Returns:
+            The status is None when the second line never came.
+        """
+        payload, found, rest = output.rpartition(f"\n{self.mark} ".encode())
+        if not found:
+            return output, None, b""
+        status, _, noise = rest.partition(b"\n")
+        return (payload, int(status), noise) if status.isdigit() else (output, None, b"")
+
+
+@dataclass
+class Noise:
+    """What a login shell printed around the answers; kept to be mentioned once, never used."""
+
+    said: bytes = b""
+
+    def add(self, said: bytes) -> bool:
+        """Keep it; True for the first that there is."""
+        first = not self.said
+        if said.strip() and first:
+            self.said = said.strip()[:_SAID_BYTES]
+            return True
+        return False
+
+    @property
+    def text(self) -> str:
+        """The first lines as text."""
+        return " / ".join(line.strip() for line in self.said.decode(errors="replace").splitlines()[:3] if line.strip())
+
+
+def _wrapped(script: str) -> str:
+    coded = "".join(chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in script.encode())
+    return f"exec /bin/sh -c 'eval \"$(printf %b \"$1\")\"' sh '{coded}'"

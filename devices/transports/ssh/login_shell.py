@@ -1,0 +1,59 @@
+"""A login that works and a command that does not run: what the account's shell did instead, in words."""
+
+from __future__ import annotations
+
+import re
+
+from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MissingDependency
+
+_GUARD = "case $- in *i*) ;; *) return ;; esac"
+_HINT = f"let the start-up files of the shell there (~/.bashrc and the like) end early without a terminal; first line: {_GUARD}"
+_ACCOUNT = "log in as a user who may run commands: eamdeploy devices add … --host USER@…"
+# what such accounts print, and what it means
+_REFUSALS = (
+    (re.compile(r"sftp connections only|sftp only", re.IGNORECASE), "the account may copy files and nothing else"),
+    (re.compile(r"account is currently not available|nologin", re.IGNORECASE), "the account is closed for logins"),
+    (re.compile(r"restricted", re.IGNORECASE), "the account's shell is a restricted one"),
+)
+
+
+def waits_for_input(where: str, said: str, *, ended: bool, limit_s: float) -> BoardUnreachable:
+    """The shell did nothing until its input was closed.
+
+    Args:
+        where: the board.
+        said: what it printed.
+        ended: it then ended, without running the command.
+        limit_s: how long was waited.
+    """
+    what = (
+        "the board's login shell starts another program instead of running the command"
+        if ended
+        else "the board's login shell waits for input before it runs a command"
+    )
+    return BoardUnreachable(what, where=where, why=_why(f"nothing else within {limit_s:g} s", said), hint=_HINT)
+
+
+def is_silent(where: str, said: str, *, limit_s: float) -> BoardUnreachable:
+    """The shell never got to the command."""
+    return BoardUnreachable(
+        "the board's login shell does not get to the command",
+        where=where,
+        why=_why(f"its start-up files still run after {limit_s:g} s", said),
+        hint=_HINT,
+    )
+
+
+def refuses(where: str, said: str, status: int | None) -> EamdeployError:
+    """The session ended before the command began."""
+    meaning = next((meaning for pattern, meaning in _REFUSALS if pattern.search(said)), "the login shell ended first")
+    if status is not None:
+        meaning += f" (exit status {status})"
+    return MissingDependency(
+        "the board runs no commands for this login", where=where, why=_why(meaning, said), hint=_ACCOUNT
+    )
+
+
+def _why(meaning: str, said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return f"{meaning}; it said: {' / '.join(lines[-3:])[:300]}" if lines else meaning

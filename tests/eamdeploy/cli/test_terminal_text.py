@@ -1,0 +1,39 @@
+"""What comes from a board or a file reaches a terminal as text, never as a command to it."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from eamdeploy.base.errors import BoardUnreachable
+from eamdeploy.cli.views.output import console, err_console, make_table
+
+_EVIL = "pi\x1b[2J\x1b]0;owned\x07\x9b31m\u202egnp.exe"
+
+
+@pytest.mark.parametrize("make", [console, err_console])
+def test_control_characters_are_shown_and_not_obeyed(capsys, make):
+    shown = make()
+    shown.print(_EVIL, markup=False)
+    table = make_table("board")
+    table.add_row(_EVIL)
+    shown.print(table)
+    out = "".join(capsys.readouterr())
+    assert "\\x1b[2J" in out
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out)
+
+
+def test_an_error_that_quotes_a_board_is_plain_text():
+    said = str(BoardUnreachable("the board does not answer", where="mypi", why=_EVIL))
+    assert "\\x1b[2J" in said
+    assert said.isprintable()
+
+
+def test_a_terminal_without_utf_8_loses_a_character_and_not_the_result(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    console().print("5.0 µs ± 3 %, 61 °C")
+    sys.stdout.flush()
+    assert raw.getvalue() == b"5.0 ?s ? 3 %, 61 ?C\n"
