@@ -55,6 +55,8 @@ class SshStream:
 
         try:
             async for line in self._process.stdout:
+                if not line:  # the end of the output, seen a moment later than asked for
+                    break
                 yield line.decode(errors="replace").rstrip("\r\n")
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
