@@ -85,6 +85,21 @@ class Latency:
     first_ms: Duration | None = None
     warmup: Count = 0
 
+    @property
+    def p50_ms(self) -> float:
+        """The median in milliseconds, with the unit in its name; the JSON key is ``latency_ms.p50``."""
+        return self.p50
+
+    @property
+    def p90_ms(self) -> float | None:
+        """The 90th percentile in milliseconds."""
+        return self.p90
+
+    @property
+    def p99_ms(self) -> float | None:
+        """The 99th percentile in milliseconds."""
+        return self.p99
+
 
 @dataclass(frozen=True)
 class AccuracyResult:
@@ -195,6 +210,11 @@ class Run:
     options: dict[str, Any] = field(default_factory=dict)
     per_layer: Annotated[tuple[dict[str, Any], ...], Meta(max_length=100_000)] = ()
     schema_version: Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)] = SCHEMA_VERSION
+
+    @property
+    def latency(self) -> Latency | None:
+        """The latency under the name that Python code uses; the JSON key is ``latency_ms``."""
+        return self.latency_ms
 
 
 def pack_correct(correct: Iterable[bool]) -> str:

@@ -11,8 +11,22 @@ from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.head import Head, parse_head
 from eamdeploy.inference.head_finding import find_head
-from eamdeploy.inference.model_card import ModelCard, read_card
+from eamdeploy.inference.model_card import ModelCard, is_artifact, read_card
 from runtimes.readers.metadata import read_metadata
+
+
+def said_card(model: Path | str, preprocessing: str | None, labels: Path | None, head: str | None) -> ModelCard | None:
+    """The card of an artifact about which the user says something; ``None`` where nothing is said.
+
+    Raises:
+        UsageError: when what is said does not fit, or ``model`` is a checkpoint, which knows these things.
+    """
+    if preprocessing is None and labels is None and head is None:
+        return None
+    if not is_artifact(model):
+        hint = "leave preprocessing, labels and head out"
+        raise UsageError("a checkpoint knows its preprocessing, classes and head", where=model, hint=hint)
+    return artifact_card(Path(model), preprocessing, labels, head)
 
 
 def artifact_card(

@@ -1,15 +1,15 @@
 """Measure artifacts on this machine, on boards and on emulated boards: latency, accuracy, memory, energy, evidence."""
 
 from eamdeploy.measurement.many import bench
-from eamdeploy.measurement.report import Failure, Report, SelfCheck
+from eamdeploy.measurement.report import BenchReport, Failure, SelfCheck
 from eamdeploy.measurement.request import Case, Effort, Request, expand
 from eamdeploy.measurement.targets import Target, choose_targets
 
 __all__ = [
+    "BenchReport",
     "Case",
     "Effort",
     "Failure",
-    "Report",
     "Request",
     "SelfCheck",
     "Target",

@@ -15,7 +15,7 @@ from eamdeploy.measurement.accuracy.pictures import Pictures
 from eamdeploy.measurement.board_job import Outcome, run_board
 from eamdeploy.measurement.estimating import add_estimate
 from eamdeploy.measurement.evidence.selfcheck import doubled, self_check
-from eamdeploy.measurement.report import Failure, Report
+from eamdeploy.measurement.report import BenchReport, Failure
 from eamdeploy.measurement.request import Request
 from eamdeploy.measurement.targets import Target
 from eamdeploy.runs.store import Store
@@ -31,7 +31,7 @@ def bench(
     check_itself: bool = False,
     wait_s: float = 0.0,
     told: Told = lambda _board, _what: None,
-) -> Report:
+) -> BenchReport:
     """Measure on all targets at once.
 
     Args:
@@ -55,7 +55,7 @@ def bench(
     if check_itself:
         found = [self_check(outcome.target.name, outcome.runs) for outcome in outcomes]
         checks = [check for check in found if check is not None]
-    return Report(
+    return BenchReport(
         runs=tuple(run for outcome in outcomes for run in outcome.runs),
         failures=tuple(failure for outcome in outcomes for failure in outcome.failures),
         self_checks=tuple(checks),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from eamdeploy.base.errors import EamdeployError, MeasurementError
 from eamdeploy.base.results import Run, to_dict
@@ -58,13 +58,29 @@ class SelfCheck:
 
 
 @dataclass(frozen=True)
-class Report:
-    """All results of a bench."""
+class BenchReport(Sequence[Run]):
+    """All results of a bench; as a sequence it is the runs."""
 
     runs: tuple[Run, ...]
     failures: tuple[Failure, ...] = ()
     self_checks: tuple[SelfCheck, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Run, ...]: ...
+    def __getitem__(self, index: int | slice) -> Run | tuple[Run, ...]:
+        """A run by its place."""
+        return self.runs[index]
+
+    def __len__(self) -> int:
+        """How many runs there are."""
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        """The runs."""
+        return iter(self.runs)
 
     @property
     def exit_code(self) -> int:

@@ -20,6 +20,7 @@ from eamdeploy.parity.report.model import (
     Flip,
     OutputParity,
     ParityReport,
+    ParityVerdict,
 )
 from eamdeploy.parity.report.rules import RULES
 
@@ -32,6 +33,7 @@ __all__ = [
     "OutputParity",
     "ParityLimits",
     "ParityReport",
+    "ParityVerdict",
     "check_parity",
     "verify",
     "verify_against_artifact",

@@ -52,6 +52,29 @@ class BudgetRequest:
     class_map: Mapping[str, int | str] | None = None
 
 
+def budget_request(
+    points: float,
+    calibration: Path | None,
+    data: Path | None = None,
+    *,
+    minimize: str = "latency",
+    finetune_epochs: int = 0,
+    class_map: Mapping[str, int | str] | None = None,
+) -> BudgetRequest:
+    """A budget over these folders; with one folder alone its training split is parted and its test split stays unseen.
+
+    Raises:
+        UsageError: without labelled images.
+    """
+    folder = calibration or data
+    if folder is None:
+        raise UsageError(
+            "a budget is spent on labelled images", where="budget", hint="give a folder of them as calibration"
+        )
+    validation = data if calibration is not None else None
+    return BudgetRequest(points, folder, validation, minimize, finetune_epochs, class_map=class_map)
+
+
 @dataclass(frozen=True)
 class BudgetResult:
     """A rewritten checkpoint and the proof that it is within its budget.

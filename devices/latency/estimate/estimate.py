@@ -202,3 +202,16 @@ def estimate_all(
     names = devices if devices is not None else [*own, *(n for n in profile_names() if n not in own and n != "host")]
     known = (*own_calibrations(), *shipped())
     return [estimate_features(features, name, runtime, precision, threads, calibrations=known) for name in names]
+
+
+def known_device(name: str) -> str:
+    """``name``, where it is a profile or a board that the user calibrated.
+
+    Raises:
+        UsageError: when it is neither; the message lists the profiles.
+    """
+    from devices.boards.profiles import load_profile
+
+    if not any(name == calibration.conditions.board for calibration in own_calibrations()):
+        load_profile(name)
+    return name

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from eamdeploy.inference.model_card import ModelCard
 
 PreprocessingOption = Annotated[
     str | None,
@@ -28,21 +25,3 @@ HeadOption = Annotated[
         "multi-label-logits or ids. Default: found from its answers to sample images.",
     ),
 ]
-
-
-def said_card(model: Path | str, preprocessing: str | None, labels: Path | None, head: str | None) -> ModelCard | None:
-    """The card of an artifact about which the user says something; ``None`` where nothing is said.
-
-    Raises:
-        UsageError: when what is said does not fit, or ``model`` is a checkpoint, which knows these things.
-    """
-    if preprocessing is None and labels is None and head is None:
-        return None
-    from eamdeploy.base.errors import UsageError
-    from eamdeploy.inference.foreign import artifact_card
-    from eamdeploy.inference.model_card import is_artifact
-
-    if not is_artifact(model):
-        hint = "leave --preprocessing, --labels and --head out"
-        raise UsageError("a checkpoint knows its preprocessing, classes and head", where=model, hint=hint)
-    return artifact_card(Path(model), preprocessing, labels, head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from eamdeploy.base.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from eamdeploy.pipeline.quantize.run import QuantizedArtifact, QuantizeRequest
+    from eamdeploy.pipeline.quantize.run import QuantizedArtifact, QuantizeOptions
 
 MaxDrop = Annotated[
     float,
@@ -32,33 +33,32 @@ ClassMap = Annotated[
 ]
 
 
-def make_request(
-    calibration: Path | None,
-    data: Path | None,
-    classes: tuple[str, ...],
-    max_drop: float,
-    method: str,
-    calibration_images: int,
-    check_images: int,
-    float_layers: str,
-    class_map: Path | None,
-) -> QuantizeRequest:
-    """The request that the options stand for."""
-    from eamdeploy.data.class_map import read_class_map
-    from eamdeploy.pipeline.quantize.inputs import open_splits
-    from eamdeploy.pipeline.quantize.run import QuantizeOptions, QuantizeRequest
+def make_options(
+    max_drop: float, method: str, calibration_images: int, check_images: int, float_layers: str
+) -> QuantizeOptions:
+    """The options that these flags stand for.
+
+    Raises:
+        UsageError: a limit out of range.
+    """
+    from eamdeploy.pipeline.quantize.run import QuantizeOptions
 
     if not 0 <= max_drop <= 100:
         raise UsageError(f"--max-drop is in points of top-1, from 0 to 100, and is {max_drop:g}")
-    seen, checked = open_splits(calibration, data, classes)
-    options = QuantizeOptions(
+    return QuantizeOptions(
         method=method,
         calibration_images=calibration_images,
         max_drop=max_drop,
         check_images=check_images,
         float_layers=names(float_layers),
     )
-    return QuantizeRequest(options, seen, checked, None if class_map is None else read_class_map(class_map))
+
+
+def class_map_of(file: Path | None) -> Mapping[str, int | str] | None:
+    """The class map in ``file``, where one was given."""
+    from eamdeploy.data.class_map import read_class_map
+
+    return None if file is None else read_class_map(file)
 
 
 def names(text: str) -> tuple[str, ...]:

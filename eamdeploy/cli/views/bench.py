@@ -13,7 +13,7 @@ from rich.table import Table
 
 from eamdeploy.base.results import Run
 from eamdeploy.cli.views.output import emit, err_console, make_table
-from eamdeploy.measurement import Report
+from eamdeploy.measurement import BenchReport
 
 _STATE_STYLE = {"clean": "green", "suspect": "yellow", "invalid": "red"}
 _MOST_OPERATORS = 15
@@ -23,9 +23,9 @@ _PIPED_WIDTH = 160
 class Watch:
     """What each board is doing: a live table on a terminal, a line per change elsewhere; all on stderr."""
 
-    def __init__(self, boards: Sequence[str]) -> None:
+    def __init__(self) -> None:
         self._console = err_console()
-        self._doing = dict.fromkeys(boards, "connecting")
+        self._doing: dict[str, str] = {}
         self._live = Live(self._table(), console=self._console, transient=True, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -56,7 +56,7 @@ class Watch:
         return table
 
 
-def show(report: Report, *, as_json: bool) -> None:
+def show(report: BenchReport, *, as_json: bool) -> None:
     """Print the report on stdout."""
     emit("bench", report.to_dict(), as_json, lambda console: _render(report, console))
     if as_json:
@@ -66,7 +66,7 @@ def show(report: Report, *, as_json: bool) -> None:
         err_console().print(f"[red]failed[/red] {escape(at)}: {escape(str(failure.error))}", soft_wrap=True)
 
 
-def _render(report: Report, console: Console) -> None:
+def _render(report: BenchReport, console: Console) -> None:
     if not console.is_terminal:
         console.width = max(console.width, _PIPED_WIDTH)  # nobody's window: a file or a CI log, where lines may be long
     if report.runs:

@@ -203,3 +203,48 @@ class ParityReport:
         values["verdict"] = self.verdict
         values["flips_above_rounding"] = self.flips_above_rounding
         return values
+
+
+@dataclass(frozen=True)
+class ParityVerdict:
+    """The verification of one artifact or several.
+
+    Attributes:
+        reports: one for each artifact, in the order they were given.
+    """
+
+    reports: tuple[ParityReport, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every artifact is the same function."""
+        return bool(self.reports) and all(report.passed for report in self.reports)
+
+    @property
+    def verdict(self) -> Literal["passed", "failed"]:
+        """The verdict as a word."""
+        return "passed" if self.passed else "failed"
+
+    @property
+    def failed(self) -> tuple[ParityReport, ...]:
+        """The reports of the artifacts that are not the same function."""
+        return tuple(report for report in self.reports if not report.passed)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every question with its answer, over all artifacts."""
+        return tuple(check for report in self.reports for check in report.checks)
+
+    @property
+    def first_divergence(self) -> Divergence | None:
+        """Where the first artifact that failed begins to differ, if a layer was found."""
+        return next((report.first_divergence for report in self.failed if report.first_divergence), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of the ``verify`` command."""
+        return {
+            "verdict": self.verdict,
+            "checks": [check.to_dict() for check in self.checks],
+            "first_divergence": None if self.first_divergence is None else to_dict(self.first_divergence),
+            "artifacts": [report.to_dict() for report in self.reports],
+        }

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import eamdeploy
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, said_card
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption
 
 
 def register(app: typer.Typer) -> None:
@@ -46,25 +47,24 @@ def evaluate_command(
     Images that do not decode are counted, named and left out.
     """
     from eamdeploy.cli.views.output import emit, err_console, progress
-    from eamdeploy.data import open_dataset
     from eamdeploy.data.class_map import read_class_map
-    from eamdeploy.inference.evaluate import evaluate
 
     if split not in ("test", "train"):
         raise UsageError(f"--split is test or train, not '{split}'")
     mapping = None if class_map is None else read_class_map(class_map)
-    card = said_card(model, preprocessing, labels, head)
-    dataset = None if data is None else open_dataset(data, split)
     with progress() as bars:
         task = bars.add_task("evaluating", total=None, note="")
-        found = evaluate(
+        found = eamdeploy.evaluate(
             model,
-            dataset,
+            data,
+            split=split,
             class_map=mapping,
             limit=limit,
             runtime=runtime,
             threads=threads,
-            card=card,
+            preprocessing=preprocessing,
+            labels=labels,
+            head=head,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     if found.skipped:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+import eamdeploy
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import CheckpointArgument, DataOption, JsonOption
@@ -19,7 +20,6 @@ from eamdeploy.cli.views.budget import render_budget
 from eamdeploy.cli.views.output import emit, err_console, make_table
 
 if TYPE_CHECKING:
-    from eamdeploy.pipeline.budget import BudgetRequest
     from eamdeploy.pipeline.export import ExportedArtifact
     from eamdeploy.pipeline.quantize.run import QuantizedArtifact
     from export.planning.plan import CostModel
@@ -108,27 +108,10 @@ def export_command(
     """
     wanted = _lowering(lowering)
     size: int | Literal["dynamic"] = "dynamic" if batch == "dynamic" else _number(batch)
-    from eamdeploy.data import open_images
-    from eamdeploy.networks.checkpoint import load_checkpoint
-    from eamdeploy.pipeline.export import ExportOptions, export_checkpoint
-    from eamdeploy.pipeline.quantize.run import check_precisions
+    from eamdeploy.pipeline.export import ExportOptions
 
-    loaded = load_checkpoint(checkpoint)
-    dataset = None if data is None else open_images(data, loaded.classes)
-    precisions, quantization = q.names(precision), None
-    if any(name != "fp32" for name in precisions):
-        check_precisions(tuple(name for name in precisions if name != "fp32"))
-        quantization = q.make_request(
-            calibration,
-            data,
-            loaded.classes,
-            max_drop,
-            method,
-            calibration_images,
-            check_images,
-            float_layers,
-            class_map,
-        )
+    mapping = q.class_map_of(class_map)
+    quantization = q.make_options(max_drop, method, calibration_images, check_images, float_layers)
     shown = err_console()
 
     def say(line: str) -> None:
@@ -141,23 +124,29 @@ def export_command(
         from devices.boards.registry import BoardRegistry
 
         device = device or BoardRegistry().get(board).profile
-    spending = _budget(budget, minimize, calibration, data, finetune, class_map)
+    if finetune and not budget:
+        why = "without a budget nothing is rewritten that could be trained"
+        raise UsageError(why, where="--finetune", hint="give --budget")
     options = ExportOptions(
-        formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
-        lowering=wanted,
-        batch=size,
-        opset=opset,
-        device=device,
-        threads=threads,
-        simplify=simplify,
-        name=name,
-        images=images,
-        budget=spending,
-        precisions=precisions,
-        quantization=quantization,
+        lowering=wanted, batch=size, opset=opset, threads=threads, simplify=simplify, name=name, images=images
     )
     with _costs(measure, device, board, say) as costs:
-        artifacts = export_checkpoint(loaded, out, replace(options, costs=costs), dataset=dataset, say=say)
+        artifacts = eamdeploy.export(
+            checkpoint,
+            out,
+            formats=q.names(formats),
+            precisions=q.names(precision),
+            calibration=calibration,
+            data=data,
+            budget=budget,
+            minimize=minimize,
+            finetune_epochs=finetune,
+            device=device,
+            options=replace(options, costs=costs),
+            quantization=quantization,
+            class_map=mapping,
+            say=say,
+        )
     emit(
         "export",
         {"artifacts": [artifact.to_dict() for artifact in artifacts]},
@@ -174,29 +163,6 @@ def _costs(
     from eamdeploy.measurement.layer_timing import planning_costs
 
     return planning_costs(device, board, say)
-
-
-def _budget(
-    points: float, minimize: str, calibration: Path | None, data: Path | None, finetune: int, class_map: Path | None
-) -> BudgetRequest | None:
-    if not points:
-        if finetune:
-            raise UsageError(
-                "without a budget nothing is rewritten that could be trained", where="--finetune", hint="give --budget"
-            )
-        return None
-    if calibration is None and data is None:
-        raise UsageError(
-            "a budget is spent on labelled images", where="--budget", hint="give a folder with --calibration DIR"
-        )
-    from eamdeploy.data.class_map import read_class_map
-    from eamdeploy.pipeline.budget import BudgetRequest
-
-    if calibration is None:
-        # one folder: its training split, parted, so that its test split stays unseen
-        calibration, data = data or Path(), None
-    mapping = None if class_map is None else read_class_map(class_map)
-    return BudgetRequest(points, calibration, data, minimize, finetune, class_map=mapping)
 
 
 def _number(text: str) -> int:

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import eamdeploy
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion import complete_artifact
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, said_card
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption
 
 
 def register(app: typer.Typer) -> None:
@@ -37,10 +38,11 @@ def predict_command(
     """Classify pictures: needs numpy, Pillow and one runtime, and nothing else."""
     from eamdeploy.base.results import to_dict
     from eamdeploy.cli.views.output import emit, make_table
-    from eamdeploy.inference.predict import predict
 
-    card = said_card(artifact, preprocessing, labels, head)
-    found = list(predict(artifact, images, top=top, runtime=runtime, threads=threads, card=card))
+    found = eamdeploy.predict(
+        artifact, images, top=top, runtime=runtime, threads=threads,
+        preprocessing=preprocessing, labels=labels, head=head,
+    )  # fmt: skip
 
     def render(console: Console) -> None:
         table = make_table("image", "class", ">probability %", ">score")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from eamdeploy.base.errors import UsageError
+import eamdeploy
 from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import DataOption, JsonOption
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, said_card
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption
 from eamdeploy.cli.views.output import emit, err_console
 
 if TYPE_CHECKING:
@@ -57,69 +58,25 @@ def quantize_command(
     Ends with 3 when the result does not load, does not shrink, or loses more than --max-drop points of top-1 even with layers in
     float. Writes NAME-PRECISION beside the artifact (or in --out) and an entry in the manifest.
     """
-    precisions = q.names(precision)
-    from eamdeploy.inference.model_card import is_artifact
-
     shown = err_console()
-
-    def say(line: str) -> None:
-        shown.print(f"{line} …", style="dim")
-
-    made: list[QuantizedArtifact | ExportedArtifact] = []
-    if is_artifact(model):
-        from dataclasses import replace
-
-        from eamdeploy.inference.foreign import artifact_card
-        from eamdeploy.pipeline.quantize.run import check_precisions, quantize_artifact
-
-        check_precisions(precisions)
-        source = Path(model)
-        card = artifact_card(source, preprocessing, labels, head)
-        request = q.make_request(
-            calibration, data, card.classes, max_drop, method, calibration_images, check_images, float_layers, class_map
-        )
-        folder = out or source.parent
-        if folder.exists() and not folder.is_dir():
-            raise UsageError("the output folder is a file", where=folder, hint="choose another --out")
-        made.extend(
-            quantize_artifact(
-                source,
-                folder / f"{source.stem}-{name}{source.suffix.lower()}",
-                replace(request.options, precision=name),
-                card=card,
-                calibration=request.calibration,
-                check=request.check,
-                class_map=request.class_map,
-                manifest_name=source.stem,
-                say=say,
-            )
-            for name in precisions
-        )
-    else:
-        from eamdeploy.networks.checkpoint import load_checkpoint
-        from eamdeploy.pipeline.export import ExportOptions, export_checkpoint
-
-        said_card(model, preprocessing, labels, head)
-        loaded = load_checkpoint(model)
-        request = q.make_request(
-            calibration,
-            data,
-            loaded.classes,
-            max_drop,
-            method,
-            calibration_images,
-            check_images,
-            float_layers,
-            class_map,
-        )
-        options = ExportOptions(formats=q.names(formats), precisions=precisions, quantization=request)
-        made.extend(
-            export_checkpoint(loaded, out or Path(), options, dataset=request.check or request.calibration, say=say)
-        )
+    made = eamdeploy.quantize(
+        model,
+        out,
+        precisions=q.names(precision),
+        formats=q.names(formats),
+        calibration=calibration,
+        data=data,
+        options=q.make_options(max_drop, method, calibration_images, check_images, float_layers),
+        class_map=q.class_map_of(class_map),
+        preprocessing=preprocessing,
+        labels=labels,
+        head=head,
+        say=lambda line: shown.print(f"{line} …", style="dim"),
+    )
     emit("quantize", {"artifacts": [artifact.to_dict() for artifact in made]}, as_json, lambda c: _render(made, c))
 
 
-def _render(made: list[QuantizedArtifact | ExportedArtifact], console: Console) -> None:
+def _render(made: Sequence[QuantizedArtifact | ExportedArtifact], console: Console) -> None:
     from eamdeploy.pipeline.quantize.run import QuantizedArtifact
 
     for artifact in made:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from eamdeploy.base.errors import UsageError
+import eamdeploy
+from eamdeploy.base.errors import ParityError
 from eamdeploy.cli.options.common import DataOption, JsonOption
 from eamdeploy.cli.options.completion import complete_artifact
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, said_card
-
-if TYPE_CHECKING:
-    from eamdeploy.parity import ParityReport
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption
 
 
 def register(app: typer.Typer) -> None:
@@ -68,71 +66,31 @@ def verify_command(
     """
     from eamdeploy.cli.views.output import emit, progress
     from eamdeploy.cli.views.verify import render, write_findings
-    from eamdeploy.inference.model_card import is_artifact
     from eamdeploy.parity import ParityLimits
 
-    limits = ParityLimits(factor, min_snr, min_agreement)
     with progress() as bars:
         task = bars.add_task("verifying", total=None, note="")
 
         def tell(name: str, done: int, total: int) -> None:
             bars.update(task, completed=done, total=total, note=name)
 
-        options: dict[str, Any] = {"limit": limit, "threads": threads, "limits": limits, "progress": tell}
-        if is_artifact(against):
-            _only_against_checkpoints({"--runtime": runtime is not None, "--random": random > 0})
-            reports = _against_artifact(artifacts, Path(against), (preprocessing, labels, head), data, options)
-        else:
-            said_card(against, preprocessing, labels, head)
-            options |= {"runtime": runtime, "random_images": random}
-            reports = _against_checkpoint(artifacts, against, data, options)
-    write_findings(reports, junit, sarif, summary)
-    failed = [report for report in reports if not report.passed]
-    found = next((report.first_divergence for report in failed if report.first_divergence), None)
-    document = {
-        "verdict": "failed" if failed else "passed",
-        "checks": [check.to_dict() for report in reports for check in report.checks],
-        "first_divergence": None if found is None else vars(found),
-        "artifacts": [report.to_dict() for report in reports],
-    }
-    emit("verify", document, as_json, lambda console: render(reports, console))
-    if failed:
-        from eamdeploy.base.errors import ParityError
-
-        first = failed[0]
-        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        verdict = eamdeploy.verify(
+            artifacts,
+            against,
+            data=data,
+            limit=limit,
+            runtime=runtime,
+            threads=threads,
+            random_images=random,
+            limits=ParityLimits(factor, min_snr, min_agreement),
+            preprocessing=preprocessing,
+            labels=labels,
+            head=head,
+            progress=tell,
+        )
+    write_findings(verdict.reports, junit, sarif, summary)
+    emit("verify", verdict.to_dict(), as_json, lambda console: render(verdict.reports, console))
+    if verdict.failed:
+        first = verdict.failed[0]
+        more = f" (and {len(verdict.failed) - 1} more)" if len(verdict.failed) > 1 else ""
         raise ParityError(f"{first.artifact}{more} is {first.sentence}")
-
-
-def _against_checkpoint(
-    artifacts: list[Path], against: str, data: Path | None, options: dict[str, Any]
-) -> list[ParityReport]:
-    from eamdeploy.data import open_images
-    from eamdeploy.networks.checkpoint import load_checkpoint
-    from eamdeploy.parity import verify
-
-    checkpoint = load_checkpoint(against)
-    dataset = None if data is None else open_images(data, checkpoint.classes)
-    return verify(artifacts, checkpoint, dataset, **options)
-
-
-def _against_artifact(
-    artifacts: list[Path],
-    against: Path,
-    said: tuple[str | None, Path | None, str | None],
-    data: Path | None,
-    options: dict[str, Any],
-) -> list[ParityReport]:
-    from eamdeploy.data import open_images
-    from eamdeploy.inference.foreign import artifact_card
-    from eamdeploy.parity import verify_against_artifact
-
-    card = artifact_card(against, *said, made_from_it=artifacts)
-    dataset = None if data is None else open_images(data, card.classes)
-    return verify_against_artifact(artifacts, card, dataset, **options)
-
-
-def _only_against_checkpoints(given: dict[str, bool]) -> None:
-    for option, there in given.items():
-        if there:
-            raise UsageError(f"{option} needs a checkpoint to compare with", where="--against")

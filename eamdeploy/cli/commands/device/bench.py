@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import eamdeploy
 from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption, StoreOption
 from eamdeploy.cli.options.completion import complete_artifact
 from eamdeploy.cli.options.completion_devices import complete_board, complete_profile
@@ -93,33 +94,39 @@ def bench_command(
     valid (throttled, too noisy); 6: board unreachable.
     """
     from eamdeploy.cli.views.bench import Watch, show
-    from eamdeploy.measurement import Effort, Request, bench, choose_targets, expand
-    from eamdeploy.runs.store import open_store
+    from eamdeploy.measurement import Effort
     from runtimes.protocol import RuntimeOptions
 
-    options = RuntimeOptions(
-        affinity=_numbers(affinity, "--affinity") if affinity else None,
-        spinning=spinning,
-        xnnpack=xnnpack,
-        provider=provider,
-    )
-    cases = expand(
-        artifacts,
-        runtimes=_names(runtime),
-        threads=_numbers(threads, "--threads"),
-        options=options,
-        batch=batch,
-    )
-    effort = Effort(runs=runs, precision=precision / 100, max_seconds=max_seconds, cooldown_c=cooldown)
-    request = Request(
-        cases=cases, effort=effort, data=data, accuracy=accuracy, limit=limit, profile=30 if profile else 0
-    )
     if estimate:
         _refuse_with_estimate(data=data is not None, accuracy=bool(accuracy), profile=profile, self_check=self_check)
-    targets = choose_targets(device, boards=_names(board), every=every, instructions=instructions, estimate=estimate)
-    kept = None if no_store else open_store(store)
-    with Watch([target.name for target in targets]) as watch:
-        report = bench(request, targets, store=kept, check_itself=self_check, wait_s=wait, told=watch.told)
+    with Watch() as watch:
+        report = eamdeploy.bench(
+            artifacts,
+            device,
+            boards=_names(board),
+            every_board=every,
+            runtimes=_names(runtime),
+            threads=_numbers(threads, "--threads"),
+            batch=batch,
+            data=data,
+            accuracy=accuracy,
+            limit=limit,
+            effort=Effort(runs=runs, precision=precision / 100, max_seconds=max_seconds, cooldown_c=cooldown),
+            options=RuntimeOptions(
+                affinity=_numbers(affinity, "--affinity") if affinity else None,
+                spinning=spinning,
+                xnnpack=xnnpack,
+                provider=provider,
+            ),
+            profile=profile,
+            self_check=self_check,
+            instructions=instructions,
+            estimate=estimate,
+            store=store,
+            keep=not no_store,
+            wait_s=wait,
+            told=watch.told,
+        )
     show(report, as_json=as_json)
     if report.exit_code:
         raise typer.Exit(report.exit_code)

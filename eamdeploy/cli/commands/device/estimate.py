@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+import eamdeploy
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.views.output import emit, make_table
 
@@ -42,15 +43,11 @@ def register(app: typer.Typer) -> None:
         The estimate comes from published measurements of other networks on that board, or from your own
         (devices calibrate).
         """
-        from devices.latency.estimate import estimate as model
         from eamdeploy.base.errors import MissingDependency, UsageError
 
         if all_devices == (device is not None):
             raise UsageError("give either --device or --all-devices", hint="e.g. --device pi4")
-        if device is not None:
-            found = [model.estimate(artifact, _known(device), runtime, precision, threads)]
-        else:
-            found = model.estimate_all(artifact, runtime, precision, threads)
+        found = eamdeploy.estimate(artifact, device, runtime=runtime, precision=precision, threads=threads)
         document = {"artifact": str(artifact), "estimates": [e.to_dict() for e in found]}
         emit(
             "estimate",
@@ -63,15 +60,6 @@ def register(app: typer.Typer) -> None:
             raise MissingDependency(
                 "no calibration is close enough for an estimate", where=device, why=found[0].notes[0], hint=hint
             )
-
-
-def _known(device: str) -> str:
-    from devices.boards.profiles import load_profile
-    from devices.latency.estimate.userstore import own_calibrations
-
-    if not any(device == c.conditions.board for c in own_calibrations()):
-        load_profile(device)
-    return device
 
 
 def _render(console: Console, found: list[Any], *, single: bool, layers: bool) -> None:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import eamdeploy
 from eamdeploy.cli.options.common import JsonOption, StoreOption
 from eamdeploy.cli.options.completion import complete_run
 
@@ -34,11 +35,10 @@ def compare_command(a: RunArgument, b: RunArgument, store: StoreOption = None, a
     """
     from eamdeploy.cli.views.output import emit, make_table
     from eamdeploy.cli.views.unreadable import note_unreadable
-    from eamdeploy.runs.gate import compare_references
     from eamdeploy.runs.store import open_store
 
     opened = open_store(store)
-    found = compare_references(opened, a, b)
+    found = eamdeploy.compare(a, b, store=opened)
     note_unreadable(opened)
 
     def render(console: Console) -> None:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import eamdeploy
 from eamdeploy.cli.options.common import JsonOption, StoreOption
 from eamdeploy.cli.options.completion import complete_run
 
@@ -73,7 +74,7 @@ def gate_command(
     """
     from eamdeploy.cli.views.output import emit
     from eamdeploy.cli.views.unreadable import note_unreadable
-    from eamdeploy.runs.gate import Thresholds, run_gate
+    from eamdeploy.runs.gate import Thresholds
     from eamdeploy.runs.gate import write_baseline as write
     from eamdeploy.runs.store import open_store
 
@@ -93,7 +94,7 @@ def gate_command(
         size=_fraction(max_size_increase, "--max-size-increase"),
         memory=_fraction(max_memory_increase, "--max-memory-increase"),
     )
-    result = run_gate(opened, baseline, current or [], thresholds=limits, allow_missing=allow_missing)
+    result = eamdeploy.gate(baseline, current or [], thresholds=limits, allow_missing=allow_missing, store=opened)
     note_unreadable(opened)
     _write_files(result, junit, sarif, summary)
     emit("gate", result.to_dict(), as_json, lambda console: _render(result, console))

@@ -1,0 +1,91 @@
+"""Verify: is an artifact the same function as its network?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eamdeploy.api.networks import load
+from eamdeploy.api.types import AnyPath, ArtifactLike, NetworkLike, artifact_path, artifact_paths, folder_of
+from eamdeploy.base.errors import UsageError
+
+if TYPE_CHECKING:
+    from eamdeploy.parity import ParityLimits, ParityVerdict
+
+_ALONE = "a checkpoint knows its preprocessing, classes and head"
+
+
+def verify(
+    artifacts: ArtifactLike | Sequence[ArtifactLike],
+    against: NetworkLike | ArtifactLike,
+    *,
+    data: AnyPath | None = None,
+    limit: int | None = 100,
+    runtime: str | None = None,
+    threads: int = 1,
+    random_images: int = 0,
+    limits: ParityLimits | None = None,
+    preprocessing: str | None = None,
+    labels: AnyPath | None = None,
+    head: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> ParityVerdict:
+    """Compare artifacts with their network, or with a float artifact, on real images.
+
+    Example:
+        >>> verdict = eamdeploy.verify("build/fashion-mnist-v1x0.25-eam-rcr.onnx", "fashion-mnist-v1x0.25-eam-rcr")
+        >>> verdict.passed
+        True
+
+    Args:
+        artifacts: .onnx and .tflite files, or what ``export`` returned.
+        against: the checkpoint, its path or shipped name; or a float artifact, where there is no checkpoint.
+        data: real images; the embedded sample by default. Labels do not matter.
+        limit: images, balanced over the classes.
+        runtime: the one for each file by default.
+        threads: of the runtime and of PyTorch.
+        random_images: images of noise to try in addition.
+        limits: what is allowed.
+        preprocessing: against an artifact from elsewhere: JSON, or a file that holds it.
+        labels: against an artifact from elsewhere: a file with its class names, one a line.
+        head: against an artifact from elsewhere: what it answers with.
+        progress: called with the artifact's name, images done and images in all.
+
+    Returns:
+        The verdict over all artifacts; ``reports`` has one report for each.
+
+    Raises:
+        UsageError: a file is missing, damaged or cannot be compared.
+        MissingDependency: a runtime is not installed.
+    """
+    from eamdeploy.data import open_images
+    from eamdeploy.inference.foreign import artifact_card
+    from eamdeploy.inference.model_card import is_artifact
+    from eamdeploy.networks.checkpoint import Checkpoint
+    from eamdeploy.parity import ParityVerdict, verify_against_artifact
+    from eamdeploy.parity import verify as against_checkpoint
+
+    paths = artifact_paths(artifacts)
+    if not isinstance(against, Checkpoint):
+        reference = artifact_path(against)
+        if is_artifact(reference):
+            if runtime is not None or random_images:
+                name = "runtime" if runtime is not None else "random_images"
+                raise UsageError(f"{name} needs a checkpoint to compare with", where="against")
+            card = artifact_card(reference, preprocessing, folder_of(labels), head, made_from_it=paths)
+            dataset = None if data is None else open_images(Path(data), card.classes)
+            found = verify_against_artifact(
+                paths, card, dataset, limit=limit, threads=threads, limits=limits, progress=progress
+            )
+            return ParityVerdict(tuple(found))
+        against = str(reference)
+    if preprocessing is not None or labels is not None or head is not None:
+        raise UsageError(_ALONE, hint="leave preprocessing, labels and head out")
+    checkpoint = load(against)
+    dataset = None if data is None else open_images(Path(data), checkpoint.classes)
+    reports = against_checkpoint(
+        paths, checkpoint, dataset, limit=limit, runtime=runtime, threads=threads, random_images=random_images,
+        limits=limits, progress=progress,
+    )  # fmt: skip
+    return ParityVerdict(tuple(reports))

@@ -1,0 +1,63 @@
+"""Quantizes a float artifact file in every precision that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from eamdeploy.base.errors import UsageError
+from eamdeploy.inference.foreign import artifact_card
+from eamdeploy.pipeline.quantize.request import quantize_request
+from eamdeploy.pipeline.quantize.run import QuantizedArtifact, QuantizeOptions, quantize_artifact
+
+
+def quantize_file(
+    source: Path,
+    out: Path | None,
+    precisions: Sequence[str],
+    *,
+    calibration: Path | None = None,
+    data: Path | None = None,
+    options: QuantizeOptions | None = None,
+    class_map: Mapping[str, int | str] | None = None,
+    preprocessing: str | None = None,
+    labels: Path | None = None,
+    head: str | None = None,
+    say: Callable[[str], None] | None = None,
+) -> list[QuantizedArtifact]:
+    """Write ``NAME-PRECISION`` beside ``source``, or in ``out``, for every precision.
+
+    Args:
+        source: a float .onnx or .tflite file, of this project or from elsewhere.
+        preprocessing: of a file from elsewhere: JSON, or a file that holds it.
+        labels: of a file from elsewhere: a file with its class names, one a line.
+        head: of a file from elsewhere: what its output means.
+        calibration, data, options, class_map: as in :func:`quantize_request`.
+        say: called with one sentence as each step begins.
+
+    Raises:
+        ParityError: a result does not load, does not shrink, or loses more accuracy than allowed.
+        UsageError: an option that cannot be served.
+    """
+    card = artifact_card(source, preprocessing, labels, head)
+    request = quantize_request(
+        precisions, card.classes, calibration=calibration, data=data, options=options, class_map=class_map
+    )
+    folder = out or source.parent
+    if folder.exists() and not folder.is_dir():
+        raise UsageError("the output folder is a file", where=folder, hint="choose another folder")
+    return [
+        quantize_artifact(
+            source,
+            folder / f"{source.stem}-{name}{source.suffix.lower()}",
+            replace(request.options, precision=name),
+            card=card,
+            calibration=request.calibration,
+            check=request.check,
+            class_map=request.class_map,
+            manifest_name=source.stem,
+            say=say,
+        )
+        for name in precisions
+    ]
