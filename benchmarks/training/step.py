@@ -20,11 +20,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from eamdeploy.networks import attention, dynamic_conv, mixing
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.architectures.network import Network
-from eamdeploy.networks.layers import attention, dynamic_conv, mixing
 from eamdeploy.networks.spec import ArchSpec
-from eamdeploy.training.allocator import keep_freed_memory
+from eamdeploy.training.device.allocator import keep_freed_memory
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eamdeploy.base.errors import UsageError, did_you_mean
 
@@ -36,6 +36,12 @@ class Recipe:
     weight_decay: float = 1e-4
     decay_norms: bool = True
     batch: int = 128
+
+    def scaled_to(self, epochs: int) -> Recipe:
+        """The same recipe in ``epochs`` epochs: the steps of the learning rate come at the same share of the training."""
+        return replace(
+            self, epochs=epochs, milestones=tuple(round(at * epochs / self.epochs) for at in self.milestones)
+        )
 
     def lr_at(self, epoch: float) -> float:
         """The learning rate at a point in training; ``epoch`` may be fractional."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.training.device.acceleration import DEFAULT
 from eamdeploy.training.loop import TrainingOptions, TrainingResult, TrainingStep, train
 from eamdeploy.training.qat import prepare_qat
 from eamdeploy.training.recipes import check_augmentation, get_recipe
@@ -44,6 +45,7 @@ class TrainingRequest:
     resume: bool = True
     note: str | None = None
     qat: str | None = None
+    acceleration: str = DEFAULT
 
 
 def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], None] | None = None) -> TrainingResult:
@@ -60,8 +62,9 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
 
     source = get_source(request.data)
     recipe = get_recipe(request.recipe)
+    if request.epochs is not None:
+        recipe = recipe.scaled_to(request.epochs)
     overrides: dict[str, Any] = {
-        "epochs": request.epochs,
         "lr": request.lr,
         "batch": request.batch,
         "augment": request.augment,
@@ -106,6 +109,7 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
         label_smoothing=request.label_smoothing,
         precision=request.precision,
         tensorboard=request.tensorboard,
+        acceleration=request.acceleration,
     )
     return train(
         network, training, test, preprocessing, recipe, request.out,

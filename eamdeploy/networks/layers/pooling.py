@@ -14,8 +14,8 @@ def cells(length: int, size: int) -> list[tuple[int, int]]:
     return [(index * length // size, -(-(index + 1) * length // size)) for index in range(size)]
 
 
-@functools.lru_cache(maxsize=256)
-def _matrix(length: int, size: int, dtype: torch.dtype) -> Tensor:
+def average_matrix(length: int, size: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """P of shape ``(size, length)`` such that ``P_h @ X @ P_w.T`` is adaptive average pooling of ``X``."""
     # made in float64: a third that was rounded to float32 first would stay so in a float64 network
     matrix = torch.zeros(size, length, dtype=torch.float64)
     for row, (low, high) in enumerate(cells(length, size)):
@@ -23,9 +23,17 @@ def _matrix(length: int, size: int, dtype: torch.dtype) -> Tensor:
     return matrix.to(dtype)
 
 
-def average_matrix(length: int, size: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """P of shape ``(size, length)`` such that ``P_h @ X @ P_w.T`` is adaptive average pooling of ``X``."""
-    return _matrix(length, size, dtype).clone()
+@functools.lru_cache(maxsize=256)
+def _kept_matrix(length: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The matrix where it is used: sent to a GPU once, not in every step."""
+    with torch.inference_mode(False):  # training may use later what inference asked for first
+        return average_matrix(length, size, dtype).to(device)
+
+
+def _matrix(length: int, size: int, x: Tensor) -> Tensor:
+    if torch.compiler.is_compiling():  # a traced tensor must not be kept, and a compiler sees through no cache
+        return average_matrix(length, size, x.dtype).to(x.device)
+    return _kept_matrix(length, size, x.dtype, x.device)
 
 
 def adaptive_pool(x: Tensor, size: int, pool: str) -> Tensor:
@@ -38,6 +46,5 @@ def adaptive_pool(x: Tensor, size: int, pool: str) -> Tensor:
         return F.adaptive_max_pool2d(x, size)
     if size == 1:
         return x.mean(dim=(2, 3), keepdim=True)
-    rows = _matrix(x.shape[2], size, x.dtype).to(x.device)
-    columns = _matrix(x.shape[3], size, x.dtype).to(x.device)
+    rows, columns = _matrix(x.shape[2], size, x), _matrix(x.shape[3], size, x)
     return rows @ (x @ columns.T)

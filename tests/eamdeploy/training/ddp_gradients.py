@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.spec import ArchSpec
-from eamdeploy.training.parallel import make_parallel
+from eamdeploy.training.device.parallel import make_parallel
 
 
 def gradients(path: str) -> None:

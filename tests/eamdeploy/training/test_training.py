@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.training.loop.state import TrainingState
 from eamdeploy.training.recipes import RECIPES, get_recipe
 from eamdeploy.training.session import run_training
-from eamdeploy.training.state import TrainingState
 from tests.eamdeploy.training.runs import request
 
 FLAGS = ["--data", "imagefolder", "--width", "0.25", "--input", "16", "--epochs", "3", "--batch", "32"]
@@ -162,3 +162,11 @@ def test_two_processes_reach_the_accuracy_of_one(tree: Path, tmp_path: Path) -> 
     assert two["epochs"] == 14
     # 36 test images: one of them is 2.8 points
     assert abs(two["top1"] - one.top1) <= 2.8
+
+
+def test_steps_of_the_learning_rate_come_at_the_same_share_of_fewer_epochs(tree: Path, tmp_path: Path) -> None:
+    short = get_recipe("paper-cifar").scaled_to(12)
+    assert (short.epochs, short.milestones) == (12, (6, 9, 11))
+    assert get_recipe("paper-cifar").scaled_to(200) == get_recipe("paper-cifar")
+    result = run_training(request(tree, tmp_path, recipe="paper-cifar", epochs=4))
+    assert [round(row["lr"], 6) for row in result.history] == [0.05, 0.05, 0.005, 0.0005]

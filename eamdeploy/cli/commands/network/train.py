@@ -67,6 +67,14 @@ def register(app: typer.Typer) -> None:
         qat: Annotated[
             str | None, typer.Option("--qat", help="Train in the arithmetic of this export, int8; needs --from.")
         ] = None,
+        acceleration: Annotated[
+            str,
+            typer.Option(
+                "--acceleration",
+                help="How the processor is used: off; on (memory layout and fused optimizer); compile (on, and torch.compile); "
+                "auto is on with a GPU and off without one.",
+            ),
+        ] = "auto",
         as_json: JsonOption = False,
     ) -> None:
         """Train a network; a stopped run continues where it was. Start with torchrun for several processes."""
@@ -81,7 +89,7 @@ def register(app: typer.Typer) -> None:
             data=data, root=root, out=out, recipe=recipe, spec=spec, start=start, input_px=input_px, epochs=epochs,
             lr=lr, batch=batch, augment=augment, ema=ema, anneal_to=anneal_to, anneal_epochs=anneal_epochs, seed=seed,
             label_smoothing=label_smoothing, precision=precision, threads=threads, tensorboard=tensorboard,
-            resume=resume, note=note, qat=qat,
+            resume=resume, note=note, qat=qat, acceleration=acceleration,
         )  # fmt: skip
         with progress() as bar:
             task = bar.add_task("reading the data", total=None, note="")

@@ -5,29 +5,44 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import math
+import time
 from pathlib import Path
 
 from eamdeploy.base.errors import MissingDependency
 from eamdeploy.base.files import atomic_path, atomic_write_text
 
 History = list[dict[str, float]]
+SECONDS_BETWEEN_CURVES = 10.0
 
 
-def write_logs(out: Path, history: History, *, tensorboard: bool) -> None:
-    """Write ``metrics.csv``, ``curves.svg`` (with matplotlib) and, if asked, TensorBoard events, from the whole history.
+class RunLogs:
+    """Writes ``metrics.csv``, ``curves.svg`` (with matplotlib) and, if asked, TensorBoard events, each time from the whole history.
 
-    Raises:
-        MissingDependency: when TensorBoard logs are asked for and it is not installed.
+    Curves are drawn at most every ten seconds, and after the last epoch: drawing takes as long as a short epoch on a GPU.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[-1]))
-    writer.writeheader()
-    writer.writerows(history)
-    atomic_write_text(out / "metrics.csv", text.getvalue())
-    if importlib.util.find_spec("matplotlib") is not None:
-        _curves(out / "curves.svg", history)
-    if tensorboard:
-        _tensorboard(out / "tensorboard", history)
+
+    def __init__(self, out: Path, *, tensorboard: bool) -> None:
+        self.out, self.tensorboard = out, tensorboard
+        self._drawn = -math.inf
+
+    def write(self, history: History, *, last: bool) -> None:
+        """Bring the logs up to date.
+
+        Raises:
+            MissingDependency: when TensorBoard logs are asked for and it is not installed.
+        """
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(history[-1]))
+        writer.writeheader()
+        writer.writerows(history)
+        atomic_write_text(self.out / "metrics.csv", text.getvalue())
+        due = last or time.monotonic() - self._drawn > SECONDS_BETWEEN_CURVES
+        if due and importlib.util.find_spec("matplotlib") is not None:
+            _curves(self.out / "curves.svg", history)
+            self._drawn = time.monotonic()
+        if self.tensorboard:
+            _tensorboard(self.out / "tensorboard", history)
 
 
 def _curves(path: Path, history: History) -> None:

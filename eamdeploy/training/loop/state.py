@@ -38,7 +38,7 @@ class TrainingState:
         from safetensors.torch import save
 
         tensors = {
-            f"{part}:{name}": tensor.detach().contiguous().clone()
+            f"{part}:{name}": tensor.detach().contiguous().cpu().clone()
             for part in ("weights", "momentum", "average", "ranges")
             for name, tensor in getattr(self, part).items()
         }
@@ -82,4 +82,5 @@ def restore_momentum(network: nn.Module, optimizer: torch.optim.Optimizer, momen
     """The inverse of :func:`momentum_of`."""
     for name, parameter in network.named_parameters():
         if name in momentum:
-            optimizer.state[parameter]["momentum_buffer"] = momentum[name].clone()
+            # on the device and in the memory layout of the parameter
+            optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum[name])

@@ -1,33 +1,11 @@
-"""The paper's training transforms (Ding et al. 2021, section 4.1)."""
+"""The paper's training transform for large images (Ding et al. 2021, section 4.1)."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from PIL import Image, ImageEnhance
-from torch import Tensor
-
-
-def pad_crop_flip(images: Tensor, generator: torch.Generator, pad: int = 4) -> Tensor:
-    """Pad by ``pad`` zeros, take a random crop of the original size, flip half of them; ``(B, C, H, W)`` 8-bit.
-
-    Images are grouped by their offset, so that a batch costs a few slices instead of one per image.
-    """
-    batch, _, height, width = images.shape
-    padded = F.pad(images, (pad, pad, pad, pad))
-    span = 2 * pad + 1
-    offsets = torch.randint(span * span, (batch,), generator=generator)
-    flips = torch.rand(batch, generator=generator) < 0.5
-    out = torch.empty_like(images)
-    for offset in sorted(set(offsets.tolist())):
-        chosen = offsets == offset
-        top, left = divmod(offset, span)
-        out[chosen] = padded[chosen, :, top : top + height, left : left + width]
-    out[flips] = out[flips].flip(3)
-    return out
 
 
 def resized_crop_jitter(image: Image.Image, size: int, rng: np.random.Generator, jitter: float = 0.4) -> Image.Image:

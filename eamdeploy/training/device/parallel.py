@@ -1,4 +1,4 @@
-"""One process, or many: plain PyTorch, or Lightning Fabric's DDP when ``torchrun`` started us or a precision asks for it."""
+"""One process, or many: plain PyTorch, or Lightning Fabric's DDP when ``torchrun`` started us or float16 asks for it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from eamdeploy.base.errors import MissingDependency
 
+# the precisions that one process needs nothing but PyTorch for; 16-mixed scales its gradients
+PLAIN: dict[str, torch.dtype | None] = {"32-true": None, "bf16-mixed": torch.bfloat16}
+
 
 @dataclass
 class Parallel:
@@ -20,12 +23,14 @@ class Parallel:
     Attributes:
         rank, world: this process and how many there are.
         device: where tensors live.
-        fabric: Lightning Fabric, or ``None`` for plain PyTorch on one CPU.
+        mixed: the number format of autocast in plain PyTorch, or ``None``; Fabric has its own.
+        fabric: Lightning Fabric, or ``None`` for plain PyTorch on one device.
     """
 
     rank: int = 0
     world: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    mixed: torch.dtype | None = None
     fabric: Any = None
 
     def setup(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -34,6 +39,12 @@ class Parallel:
             return network, optimizer
         wrapped: tuple[nn.Module, torch.optim.Optimizer] = self.fabric.setup(network, optimizer)
         return wrapped
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The forward pass and the loss run inside this."""
+        if self.mixed is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, self.mixed)
 
     def backward(self, loss: Tensor) -> None:
         """Back-propagate; gradients are averaged over the processes."""
@@ -65,8 +76,9 @@ def make_parallel(precision: str = "32-true") -> Parallel:
         MissingDependency: when it takes Fabric and Fabric is not installed.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1 and precision == "32-true" and not torch.cuda.is_available():
-        return Parallel()
+    if world == 1 and precision in PLAIN:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return Parallel(device=device, mixed=PLAIN[precision])
     try:
         from lightning_fabric import Fabric
     except ModuleNotFoundError as error:
@@ -82,4 +94,4 @@ def make_parallel(precision: str = "32-true") -> Parallel:
     )
     with contextlib.redirect_stdout(None):
         fabric.launch()
-    return Parallel(fabric.global_rank, fabric.world_size, fabric.device, fabric)
+    return Parallel(fabric.global_rank, fabric.world_size, fabric.device, fabric=fabric)

@@ -1,0 +1,1 @@
+"""Batches of training images on the device, augmented there."""

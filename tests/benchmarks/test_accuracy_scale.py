@@ -1,0 +1,142 @@
+"""The comparison at scale: its plan, its statistics, and a whole run that stops and goes on."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch")
+from benchmarks.accuracy.scale import __main__ as command
+from benchmarks.accuracy.scale.paired import paired
+from benchmarks.accuracy.scale.plan import SCOPES, Job, Kind, epochs_that_fit, jobs_of
+from benchmarks.accuracy.scale.rows import Row
+from eamdeploy.base.results import pack_correct
+from eamdeploy.training.recipes import get_recipe
+
+
+def row(variant: str, seed: int, right: list[bool]) -> Row:
+    top1 = 100 * sum(right) / len(right)
+    return Row(variant, 0.25, seed, 12, "CIFAR-10", 1, top1, len(right), pack_correct(right), {}, "cpu", "32-true")
+
+
+def answers(count: int, right: int) -> list[bool]:
+    return [index < right for index in range(count)]
+
+
+def test_epochs_fill_the_time_within_their_bounds() -> None:
+    scope = SCOPES["cuda"]
+    seconds = dict.fromkeys({kind for kind, _ in scope.wanted}, 6.0)
+    fit = epochs_that_fit(scope, 1200, seconds, 12)
+    one_epoch = scope.needed * 6.0 / 12
+    assert fit * one_epoch <= 0.9 * 1200 < (fit + 1) * one_epoch
+    # with a process for each, the slowest network is what takes the time
+    slow = seconds | {Kind("dynet", 0.5): 12.0}
+    assert epochs_that_fit(scope, 1200, slow, 100) == 90
+    assert epochs_that_fit(scope, 1, seconds, 1) == scope.shortest == 60
+    assert epochs_that_fit(scope, 1e9, seconds, 1) == scope.longest == get_recipe("paper-cifar").epochs
+
+
+def test_the_plan_asks_for_what_the_comparison_needs_first() -> None:
+    gpu = SCOPES["cuda"]
+    needed = gpu.wanted[: gpu.needed]
+    for width in (0.25, 0.5):
+        for variant in ("static", "eam rcr"):
+            assert {seed for kind, seed in needed if kind == Kind(variant, width)} == {0, 1, 2}
+        for variant in ("dynet", "eam cgr-max", "eam rcr, tau 30 to 1"):
+            assert Kind(variant, width) in {kind for kind, _ in needed}
+    assert len(set(gpu.wanted)) == len(gpu.wanted)
+    cpu = jobs_of(SCOPES["cpu"], 12)
+    assert [(job.kind.variant, job.seed) for job in cpu[:4]] == [
+        ("static", 0), ("eam rcr", 0), ("static", 1), ("eam rcr", 1),
+    ]  # fmt: skip
+    assert len({job.folder for job in jobs_of(gpu, 60)}) == len(gpu.wanted)
+    assert jobs_of(gpu, 60, seeds=1) == [job for job in jobs_of(gpu, 60) if job.seed == 0]
+
+
+def test_a_difference_is_paired_by_seed_and_by_image() -> None:
+    static = [row("static", seed, answers(1000, right)) for seed, right in ((0, 700), (1, 710), (2, 690))]
+    eam = [row("eam rcr", seed, answers(1000, right)) for seed, right in ((2, 700), (0, 712), (1, 724), (7, 999))]
+    found = paired(static, eam)
+    assert found is not None
+    assert sorted(found.by_seed) == pytest.approx([1.0, 1.2, 1.4])
+    assert found.mean == pytest.approx(1.2)
+    assert found.seeds95 is not None
+    # Student's t with two degrees of freedom: 4.303 * 0.2 / sqrt(3)
+    assert found.seeds95 == pytest.approx((1.2 - 4.303 * 0.2 / math.sqrt(3), 1.2 + 4.303 * 0.2 / math.sqrt(3)))
+    assert found.shown
+    assert found.images95[0] < 1.2 < found.images95[1]
+
+
+def test_one_seed_is_not_judged_and_none_in_common_is_no_difference() -> None:
+    alone = paired([row("static", 0, answers(100, 50))], [row("eam rcr", 0, answers(100, 80))])
+    assert alone is not None
+    assert alone.seeds95 is None
+    assert not alone.shown
+    assert paired([row("static", 0, answers(10, 5))], [row("eam rcr", 1, answers(10, 5))]) is None
+
+
+def test_more_seeds_than_the_table_of_students_t_are_judged() -> None:
+    pairs = [
+        (row("static", seed, answers(1000, 500)), row("eam rcr", seed, answers(1000, 510 + seed))) for seed in range(15)
+    ]
+    found = paired([a for a, _ in pairs], [b for _, b in pairs])
+    assert found is not None
+    assert found.shown
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 14), ("test", 2)):
+        for label in range(10):
+            folder = tmp_path / "tree" / split / f"class{label}"
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.jpg")
+    return tmp_path / "tree"
+
+
+@pytest.mark.slow
+def test_a_stopped_comparison_goes_on_and_ends_with_the_same_table(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(out: Path, minutes: str, *more: str) -> str:
+        words = [
+            "--root",
+            str(pictures),
+            "--out",
+            str(out),
+            "--epochs",
+            "2",
+            "--seeds",
+            "1",
+            "--minutes",
+            minutes,
+            *more,
+        ]
+        monkeypatch.setattr(sys, "argv", ["scale", *words])
+        command.main()
+        return capsys.readouterr().out
+
+    assert "0 of 5 jobs done" in run(tmp_path / "a", "0")
+    side_by_side = run(tmp_path / "a", "9", "--replicas", "2")
+    assert "5 of 5 jobs done" in side_by_side
+    alone = run(tmp_path / "b", "9")
+    table = (tmp_path / "a" / "results.md").read_text()
+    assert table == (tmp_path / "b" / "results.md").read_text()
+    assert "re-encoded as JPEG" in table
+    assert table in alone
+    again = run(tmp_path / "a", "0")  # what is done is read, not trained anew
+    assert table in again
+
+
+def test_a_job_names_its_files_and_its_network() -> None:
+    job = Job(Kind("eam rcr, tau 30 to 1", 0.5), 2, 60)
+    assert job.folder == "v1x0.5-eam-rcr-tau-30-to-1-seed2-epochs60"
+    assert (job.spec.width, job.spec.seed, job.spec.conv, job.kind.found.anneal_to) == (0.5, 2, "eam", 1.0)
