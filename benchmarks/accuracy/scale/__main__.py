@@ -2,9 +2,9 @@
 
     python -m benchmarks.accuracy.scale --root DIR --minutes 9 [--replicas 12] [--out out/accuracy-scale]
 
-On a GPU: MobileNetV1 x0.25 and x0.5, then x1.0, at least 60 epochs, three seeds of static and EAM, one and more of the others. On
-a CPU: x0.25, 12 epochs, two seeds of static and EAM, then the others. The recipe is the paper's; the learning rate steps at the same
-share of the epochs. Rows are written as they come. Run the same command again to continue after the last whole epoch of each network.
+On a GPU: MobileNetV1 x0.25 and x0.5, then x1.0, at least 60 epochs, three seeds of static and EAM, one and more of the others.
+On a CPU: x0.25, 12 epochs, two seeds of static and EAM, then the others. The recipe is the paper's; the learning rate steps at the
+same share of the epochs. Rows are written as they come. Run the same command again to continue after the last whole epoch of each.
 """
 
 from __future__ import annotations
