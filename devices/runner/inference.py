@@ -16,17 +16,19 @@ def run_shard(session: Session, message: dict[str, Any]) -> dict[str, Any]:
     Args:
         session: the loaded artifact.
         message: ``pixels``: uint8, base64; ``images``: their shape (N, H, W, C); ``scale`` and ``shift``: per
-            channel, float32.
+            channel, float32; ``output``: the name of the output that is wanted, None for the first.
 
     Returns:
-        ``outputs``: the first output of all images, float32 (N, …), base64; ``shape``: of it; ``input_sha256``: of
+        ``outputs``: that output of all images, float32 (N, …), base64; ``shape``: of it; ``input_sha256``: of
         the normalised inputs, float32 NCHW, to be compared with the host's.
     """
     import numpy as np
 
     pixels = np.frombuffer(base64.b64decode(message["pixels"]), dtype=np.uint8).reshape(message["images"])
     inputs = normalize(pixels, message["scale"], message["shift"])
-    outputs = [session.run(inputs[index : index + 1])[0] for index in range(len(inputs))]
+    wanted = message.get("output")
+    position = 0 if wanted is None else [tensor.name for tensor in session.outputs].index(wanted)
+    outputs = [session.run(inputs[index : index + 1])[position] for index in range(len(inputs))]
     joined = np.concatenate(outputs).astype(np.float32)
     return {
         "outputs": base64.b64encode(joined.tobytes()).decode(),

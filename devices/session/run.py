@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import hashlib
 import itertools
 import json
+import posixpath
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -22,6 +22,7 @@ from devices.session.errors import from_answer, runner_ended, worker_ended
 from devices.transports.protocol import Stream, Transport
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.artifact_files import artifact_sha256, external_files
 
 PING_EVERY_S = 10.0
 SILENCE_S = 60.0
@@ -94,10 +95,17 @@ class BoardSession:
         return dict(answer["conditions"])
 
     async def push(self, path: Path) -> str:
-        """Bring a file to the board's folder, once; returns its path there."""
-        digest = await asyncio.to_thread(_sha256, path)
+        """Bring a file, and the files beside it that hold its weights, to the board's folder, once; returns its path there."""
+        digest = await asyncio.to_thread(artifact_sha256, path)
         if digest not in self._pushed:
-            remote = f"{self.workdir}/{digest[:16]}{path.suffix}"
+            beside = external_files(path)
+            # the model names those files, so they keep their names, in a folder of its own
+            name = f"{digest[:16]}{path.suffix}"
+            remote = f"{self.workdir}/{digest[:16]}/{name}" if beside else f"{self.workdir}/{name}"
+            for file in beside:
+                there = f"{posixpath.dirname(remote)}/{file.relative_to(path.parent).as_posix()}"
+                await self.transport.run(["mkdir", "-p", "--", posixpath.dirname(there)])
+                await self.transport.push(file, there)
             await self.transport.push(path, remote)
             self._pushed[digest] = remote
         self.names[self._pushed[digest]] = str(path)
@@ -255,11 +263,11 @@ class Worker:
         return await self._ask("measure", batch=batch, limits=limits)
 
     async def infer(
-        self, pixels: bytes, shape: Sequence[int], scale: list[float], shift: list[float]
+        self, pixels: bytes, shape: Sequence[int], scale: list[float], shift: list[float], output: str | None = None
     ) -> dict[str, Any]:
         """Run a shard of images, uint8 (N, H, W, C); see `devices.runner.inference`."""
         encoded = base64.b64encode(pixels).decode()
-        return await self._ask("infer", pixels=encoded, images=list(shape), scale=scale, shift=shift)
+        return await self._ask("infer", pixels=encoded, images=list(shape), scale=scale, shift=shift, output=output)
 
     async def profile(self, inferences: int, *, batch: int = 1) -> list[dict[str, Any]]:
         """Time per operator; the artifact must have been loaded with ``profile=True``."""
@@ -267,8 +275,3 @@ class Worker:
 
     async def _ask(self, operation: str, **values: Any) -> dict[str, Any]:
         return await self._session.request(operation, worker=self._name, **values)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

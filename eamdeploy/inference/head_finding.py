@@ -106,17 +106,23 @@ def _kind(dtype: np.dtype[Any], rows: npt.NDArray[np.float64], where: Path) -> s
         if rows.shape[1] == 1:
             return "ids"
         raise _doubt(where, f"its answer is {rows.shape[1]} whole numbers an image", ("logits", "probabilities"))
-    inside = bool((rows >= -1e-6).all() and (rows <= 1 + 1e-6).all())
-    if rows.shape[1] == 1:
-        if inside:
-            return "sigmoid"
+    found = look_of(rows)
+    if found == "single-logit":
         raise _doubt(where, "its answer is one number an image, not always between 0 and 1", ("single-logit",))
-    if inside and bool((np.abs(rows.sum(axis=1) - 1) < SUM_TOLERANCE).all()):
-        return "probabilities"
-    if inside:
+    if found == "multi-label":
         why = f"its {rows.shape[1]} numbers an image are between 0 and 1 and do not sum to 1"
         raise _doubt(where, why, ("multi-label", "logits"))
-    return "logits"
+    return found
+
+
+def look_of(rows: npt.NDArray[np.float64]) -> str:
+    """The kind of head whose values (n, width) look like these; only probabilities that sum to 1 are sure."""
+    inside = bool((rows >= -1e-6).all() and (rows <= 1 + 1e-6).all())
+    if rows.shape[1] == 1:
+        return "sigmoid" if inside else "single-logit"
+    if not inside:
+        return "logits"
+    return "probabilities" if bool((np.abs(rows.sum(axis=1) - 1) < SUM_TOLERANCE).all()) else "multi-label"
 
 
 def _doubt(where: Path, why: str, choices: Sequence[str]) -> UsageError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from devices.latency.calibrate.refit import MeasuredRun, calibrate_all
 from devices.latency.model.calibration import Calibration
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.results import Run
+from runtimes.readers.artifact_files import artifact_sha256
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _unusable(run: Run) -> str | None:
     path = Path(run.artifact)
     if not path.is_file():
         return "its artifact is gone"
-    if run.artifact_sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != run.artifact_sha256:
+    if run.artifact_sha256 and artifact_sha256(path) != run.artifact_sha256:
         return "its artifact has changed"
     return None
 

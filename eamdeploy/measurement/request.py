@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.readers.metadata import ArtifactMetadata, read_metadata
 from runtimes.registry import get_runtime, runtime_for
 
@@ -54,8 +54,7 @@ class Case:
     @cached_property
     def sha256(self) -> str:
         """Of the artifact."""
-        with self.artifact.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return artifact_sha256(self.artifact)
 
     @cached_property
     def metadata(self) -> ArtifactMetadata:

@@ -1,15 +1,16 @@
 """One artifact against another: for files whose checkpoint is not at hand, such as a foreign model and its quantized form.
 
 The reference's own rounding cannot be measured (nothing runs it in float64) and its layers have no names in common with
-anything, so the answer is coarser than one against a checkpoint: signal to noise of the scores, and classes that change.
+anything, so the answer is coarser than one against a checkpoint: signal to noise of every output, and classes that change.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ import numpy as np
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
-from eamdeploy.data.stream import chunks
-from eamdeploy.inference.model_card import ModelCard
+from eamdeploy.inference.model_card import ModelCard, head_of
+from eamdeploy.parity.compare.heads import common_form
 from eamdeploy.parity.compare.measure import top1_percent
 from eamdeploy.parity.compare.outputs import compare_output, find_flips
 from eamdeploy.parity.compare.rounding import Rounding
@@ -27,13 +28,13 @@ from eamdeploy.parity.report.checks import flips_check, output_check
 from eamdeploy.parity.report.judge import Judge
 from eamdeploy.parity.report.limits import ParityLimits
 from eamdeploy.parity.report.model import ParityReport
-from eamdeploy.parity.run.batches import fixed_batch, run_scores
+from eamdeploy.parity.run.every_output import pair_outputs, run_every_output
 from eamdeploy.runs.findings import Check, Location
-from runtimes.protocol import RuntimeOptions, Session
+from runtimes.protocol import RuntimeOptions
+from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
 
-CHUNK = 64
 Progress = Callable[[str, int, int], None]
 
 
@@ -80,75 +81,83 @@ def _compare(
     started = time.perf_counter()
     metadata, runtime = read_metadata(path), runtime_for(path)
     options = RuntimeOptions(threads=threads)
-    theirs = runtime_for(reference.path).load(reference.path, options)
-    try:
+    with contextlib.ExitStack() as stack:
+        theirs = runtime_for(reference.path).load(reference.path, options)
+        stack.callback(theirs.close)
         ours = runtime.load(path, options)
-        try:
-            value, expected, indices, skipped = _scores(ours, theirs, reference, images, progress)
-        finally:
-            ours.close()
-        name = theirs.outputs[0].name
-    finally:
-        theirs.close()
-    if value.shape != expected.shape:
-        why = f"{path} gives {value.shape[1]} scores and {reference.path} {expected.shape[1]}"
-        raise UsageError("the two artifacts cannot be compared", where=path, why=why)
+        stack.callback(ours.close)
+        pairs = pair_outputs(ours.outputs, theirs.outputs)
+        classes = reference.head.output or theirs.outputs[0].name
+        if classes not in pairs.pairs:
+            why = f"the classes are in '{classes}' of {reference.path}, and {path} has {_listed(pairs.extra)}"
+            raise UsageError("the two artifacts cannot be compared", where=path, why=why)
+        runs = run_every_output(ours, theirs, reference, images, progress)
     judge = Judge(False, limits.factor, limits, Rounding(0, 0.0, 0.0, 0.0, {}, {}))
-    held = np.zeros(len(value), dtype=bool)
-    output = compare_output(name, value, expected, judge, held)
-    keys = [images.key(index) for index in indices]
-    flips = find_flips(value, expected, judge, held, keys, reference.classes)
+    held = np.zeros(len(runs.indices), dtype=bool)
     shown = str(path)
-    unproven = Check(
-        "checkpoint", False, f"compared with {reference.path}, an artifact: scores and classes alone", shown,
-        rules.CHECKPOINT.id, skipped=True, location=Location(shown),
-    )  # fmt: skip
-    checks = (
-        unproven,
-        output_check(shown, output, judge, 0, None, rules.OUTPUT.id),
-        flips_check(shown, flips, len(value), judge, None),
-    )
+    checks = [_unproven(shown, reference)]
+    outputs = []
+    for name, own in pairs.pairs.items():
+        value, expected = runs.ours[own], runs.theirs[name]
+        if value.shape != expected.shape:
+            why = f"of output '{name}' {path} gives {value.shape[1]} values an image and {reference.path} {expected.shape[1]}"
+            raise UsageError("the two artifacts cannot be compared", where=path, why=why)
+        head, note = reference.head, None
+        if name == classes:
+            declared = None if metadata.foreign else head_of(metadata)
+            value, expected, head, note = common_form(value, expected, head, declared)
+            answers = (value, expected, head)
+        output = compare_output(name, value, expected, judge, held)
+        outputs.append(output)
+        check = output_check(shown, output, judge, 0, None, rules.OUTPUT.id)
+        checks.append(check if note is None else replace(check, message=f"{check.message}; {note}"))
+    checks += [_absent(shown, name, pairs.extra) for name in pairs.missing]
+    checks += [_unknown(shown, name) for name in pairs.extra]
+    value, expected, head = answers
+    keys = [images.key(index) for index in runs.indices]
+    flips = find_flips(value, expected, judge, held, keys, reference.classes, head)
+    checks.append(flips_check(shown, flips, len(value), judge, None))
     return ParityReport(
         artifact=shown,
-        artifact_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        artifact_sha256=artifact_sha256(path),
         format=metadata.format,
         precision=metadata.precision or "fp32",
         checkpoint=str(reference.path),
-        checkpoint_sha256=hashlib.sha256(reference.path.read_bytes()).hexdigest(),
+        checkpoint_sha256=artifact_sha256(reference.path),
         runtime=runtime.version(),
         exact=False,
         data=images.name,
         images=len(value),
         rounding_images=0,
-        outputs=(output,),
+        outputs=tuple(outputs),
         attention=(),
         flips=flips,
         batches=(),
-        checks=checks,
-        reference_top1=top1_percent(expected, images, indices, reference.classes),
-        artifact_top1=top1_percent(value, images, indices, reference.classes),
-        skipped=tuple(skipped),
+        checks=tuple(checks),
+        reference_top1=top1_percent(expected, images, runs.indices, reference.classes, head),
+        artifact_top1=top1_percent(value, images, runs.indices, reference.classes, head),
+        skipped=tuple(runs.skipped),
         duration_s=time.perf_counter() - started,
     )
 
 
-def _scores(
-    ours: Session,
-    theirs: Session,
-    reference: ModelCard,
-    images: ImageDataset,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[np.ndarray, np.ndarray, list[int], list[str]]:
-    """Scores (n, classes) of both, positions of the images that decode, names of those that do not."""
-    skipped: list[str] = []
-    indices: list[int] = []
-    pieces: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-    size = max(CHUNK, *(fixed_batch(session) or 1 for session in (ours, theirs)))
-    for found, prepared in chunks(images, reference.preprocessing.apply, size, skipped):
-        batch = np.stack(prepared)
-        for session, kept in zip((ours, theirs), pieces, strict=True):
-            kept.append(run_scores(session, batch, fixed_batch(session) or 1))
-        indices += found
-        if progress is not None:
-            progress(len(indices) + len(skipped), len(images))
-    return np.concatenate(pieces[0]), np.concatenate(pieces[1]), indices, skipped
+def _unproven(shown: str, reference: ModelCard) -> Check:
+    message = f"compared with {reference.path}, an artifact: outputs and classes alone"
+    place = Location(shown)
+    return Check("checkpoint", False, message, shown, rules.CHECKPOINT.id, skipped=True, location=place)
+
+
+def _absent(shown: str, name: str, extra: Sequence[str]) -> Check:
+    other = f"; it has {_listed(extra)} instead" if extra else ""
+    message = f"the artifact has no such output{other}"
+    return Check(f"output {name}", False, message, shown, rules.OUTPUT.id, location=Location(shown))
+
+
+def _unknown(shown: str, name: str) -> Check:
+    message = "the reference has no such output, so there is nothing to compare it with"
+    place = Location(shown)
+    return Check(f"output {name}", False, message, shown, rules.OUTPUT.id, skipped=True, location=place)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "no other output"

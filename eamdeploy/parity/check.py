@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -31,8 +30,10 @@ from eamdeploy.parity.report.judge import is_exact
 from eamdeploy.parity.report.limits import ParityLimits
 from eamdeploy.parity.report.model import ParityReport
 from eamdeploy.parity.run.images import Progress, run_both
+from eamdeploy.parity.run.probabilities import gives_probabilities, softmax_behind
 from eamdeploy.parity.run.reference import torch_threads
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import get_runtime, runtime_for
 
@@ -90,7 +91,7 @@ def check_parity(
     carried = None if metadata.foreign or mismatch else carries_what_the_checkpoint_has(metadata, checkpoint)
     report = ParityReport(
         artifact=shown,
-        artifact_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        artifact_sha256=artifact_sha256(path),
         format=metadata.format,
         precision=metadata.precision or "fp32",
         checkpoint=str(checkpoint.path or checkpoint.name),
@@ -106,6 +107,7 @@ def check_parity(
         batches=(),
         checks=(checkpoint_check(shown, made_from, checkpoint.sha256, carried),),
     )
+    note: str | None = None
     with contextlib.ExitStack() as stack:
         session = chosen.load(path, RuntimeOptions(threads=threads))
         stack.callback(session.close)
@@ -114,12 +116,15 @@ def check_parity(
             check_fit(path, session, metadata, checkpoint)
             stack.enter_context(torch_threads(threads))
             images = take(source, limit)
+            if gives_probabilities(session, metadata, checkpoint, images):
+                note = "compared as probabilities: the network gives logits and the artifact their softmax"
+                stack.enter_context(softmax_behind(checkpoint.network))
             both = run_both(path, session, chosen, metadata, checkpoint, images, threads=threads, progress=progress)
             measured = measure(both, session, metadata, checkpoint, images, limits or ParityLimits(), random_images)
-            report = _fill(report, measured, shown)
+            report = _fill(report, measured, shown, note)
             if any(check.failed for check in report.checks[1:]):
                 found = locate(path, chosen, metadata, checkpoint, images, measured, threads)
-                report = _fill(replace(report, first_divergence=found), measured, shown)
+                report = _fill(replace(report, first_divergence=found), measured, shown, note)
     return replace(report, duration_s=time.perf_counter() - started)
 
 
@@ -152,10 +157,11 @@ def verify(
     return reports
 
 
-def _fill(report: ParityReport, measured: Measured, shown: str) -> ParityReport:
+def _fill(report: ParityReport, measured: Measured, shown: str, note: str | None) -> ParityReport:
     judge, layer = measured.judge, layer_of(report.first_divergence)
     checks = [report.checks[0]]
-    checks += [output_check(shown, row, judge, measured.excused, layer, rules.OUTPUT.id) for row in measured.outputs]
+    scores = [output_check(shown, row, judge, measured.excused, layer, rules.OUTPUT.id) for row in measured.outputs]
+    checks += scores if note is None else [replace(row, message=f"{row.message}; {note}") for row in scores]
     checks.append(flips_check(shown, measured.flips, measured.images, judge, layer))
     if measured.dynamic:
         checks.append(attention_check(shown, measured.attention, measured.attention_unseen, judge))

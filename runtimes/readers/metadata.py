@@ -120,10 +120,10 @@ def _from_onnx(file: Path) -> str | None:
         return None
     with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            for number, start, end in _fields(data, 0, len(data)):
+            for number, start, end in protobuf_fields(data, 0, len(data)):
                 if number != _METADATA_PROPS:
                     continue
-                entry = {key: bytes(data[first:last]) for key, first, last in _fields(data, start, end)}
+                entry = {key: bytes(data[first:last]) for key, first, last in protobuf_fields(data, start, end)}
                 if entry.get(1) == KEY.encode():
                     return entry.get(2, b"").decode()
         except (IndexError, ValueError):
@@ -131,7 +131,7 @@ def _from_onnx(file: Path) -> str | None:
     return None
 
 
-def _fields(data: mmap.mmap, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+def protobuf_fields(data: mmap.mmap, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Walk a protobuf message: (field number, start, end) of each length-delimited field."""
     while position < end:
         tag, position = _varint(data, position)

@@ -71,7 +71,8 @@ def render_quantized(artifact: QuantizedArtifact, console: Console) -> None:
     report = artifact.report
     outcome = report.outcome
     if outcome.top1 is None or outcome.float_top1 is None:
-        accuracy = f"best class kept on {outcome.images - outcome.flips} of {outcome.images} images"
+        what = "labels" if report.multi_label else "best class"
+        accuracy = f"{what} kept on {outcome.images - outcome.flips} of {outcome.images} images"
     else:
         accuracy = f"top-1 {outcome.float_top1:.2f} -> {outcome.top1:.2f} % on {outcome.images} images"
     size = f"{artifact.bytes / 1e6:.2f} MB, {report.size_ratio:.3f}x of float"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.data import ImageDataset, open_dataset, sample_for
 from eamdeploy.data.dataset import content_hash, take
 from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.inference.head import Head
+from eamdeploy.inference.model_card import head_of
 from runtimes.readers.metadata import ArtifactMetadata
 
 Pixels = npt.NDArray[np.uint8]
@@ -29,6 +31,8 @@ class Images:
         labels: classes as the artifact numbers them.
         name: of the data set.
         preprocessing: what is left to do is its normalisation.
+        head: what the artifact's output means.
+        classes: how many the artifact names.
         identity: digest of the pictures before any preparation and of their classes' names: the same for every artifact.
     """
 
@@ -37,6 +41,8 @@ class Images:
     name: str
     preprocessing: Preprocessing
     identity: str
+    head: Head = field(default_factory=Head)
+    classes: int | None = None
 
     def __len__(self) -> int:
         """Number of images."""
@@ -74,7 +80,10 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
     if metadata.preprocessing is None:
         hint = "export it with eamdeploy, or leave --data out to measure latency only"
         raise UsageError("the artifact does not say how its images are prepared", where=artifact, hint=hint)
-    preprocessing = Preprocessing.from_dict(metadata.preprocessing)
+    preprocessing, head = Preprocessing.from_dict(metadata.preprocessing), head_of(metadata)
+    if head.multi_label:
+        why = "its labels do not exclude each other, and folders give an image one class"
+        raise UsageError("a multi-label classifier has no top-1", where=artifact, why=why, hint="leave --data out")
     dataset = sample_for(metadata.classes) if data is None else open_dataset(data, "test", metadata.classes or None)
     chosen = take(dataset, limit)
     numbers = _numbering(chosen, metadata.classes, artifact)
@@ -88,7 +97,8 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
     order = sorted(range(len(chosen)), key=keys.__getitem__)
     labels = np.asarray([numbers[chosen.label(index)] for index in order], dtype=np.int64)
     identity = hashlib.sha256(repr([keys[index] for index in order]).encode()).hexdigest()
-    return Images(np.stack([prepared[index] for index in order]), labels, dataset.name, preprocessing, identity)
+    pixels, count = np.stack([prepared[index] for index in order]), len(metadata.classes) or None
+    return Images(pixels, labels, dataset.name, preprocessing, identity, head, count)
 
 
 def _numbering(dataset: ImageDataset, classes: Sequence[str], artifact: Path) -> list[int]:

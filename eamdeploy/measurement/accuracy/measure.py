@@ -81,12 +81,14 @@ def run_on_host(case: Case, images: Images, *, stopped: Callable[[], bool] = lam
     if not runtime.available():
         return None
     session = runtime.load(case.artifact, RuntimeOptions(threads=1, xnnpack=case.options.xnnpack))
+    names = [tensor.name for tensor in session.outputs]
     try:
         outputs = []
         for index in range(len(images)):
             if stopped():
                 return None
-            outputs.append(session.run(_normalized(images, index, index + 1))[0])
+            answer = session.run(_normalized(images, index, index + 1))
+            outputs.append(images.head.scores(answer, names, images=1, where=case.artifact))
     finally:
         session.close()
     return np.concatenate(outputs).astype(np.float32)
@@ -94,16 +96,16 @@ def run_on_host(case: Case, images: Images, *, stopped: Callable[[], bool] = lam
 
 def score(outputs: Outputs, images: Images, reference: Outputs | None) -> AccuracyResult:
     """Top-1, top-5, which classes were taken for which, and the images whose class differs from the reference's."""
-    flat = outputs.reshape(len(outputs), -1)
+    flat = _ranking(outputs, images)
     classes = flat.shape[1]
     best = flat.argmax(axis=1)
     top5 = None
-    if classes > 5:
+    if classes > 5 and images.head.kind != "ids":
         leading = np.argsort(-flat, axis=1, kind="stable")[:, :5]
         top5 = float(np.mean((leading == images.labels[:, None]).any(axis=1)) * 100)
     # pairs that occur, not a matrix: with 6,000 classes that would be 36 million numbers
     pairs, counts = np.unique(np.stack([images.labels, best], axis=1), axis=0, return_counts=True)
-    flips = None if reference is None else int(np.sum(reference.reshape(flat.shape).argmax(axis=1) != best))
+    flips = None if reference is None else int(np.sum(_ranking(reference, images).argmax(axis=1) != best))
     return AccuracyResult(
         top1=float(np.mean(best == images.labels) * 100),
         n=len(images),
@@ -120,13 +122,19 @@ async def _one_shard(session: BoardSession, worker: Worker, images: Images, star
     scale, shift = images.scale_and_shift
     pixels = images.pixels[start:stop]
     # with the message, not as a file: each file costs a board the start of several programs
-    answer = await worker.infer(pixels.tobytes(), pixels.shape, scale, shift)
+    answer = await worker.infer(pixels.tobytes(), pixels.shape, scale, shift, images.head.output)
     expected = await asyncio.to_thread(_digest, images, start, stop)
     if answer["input_sha256"] != expected:
         what = "the board's inputs are not bit for bit those of this machine"
         raise MeasurementError(what, where=session.transport.name, hint="please report the board and its numpy version")
     outputs = np.frombuffer(base64.b64decode(answer["outputs"]), dtype=np.float32)
     return outputs.reshape(answer["shape"])
+
+
+def _ranking(outputs: Outputs, images: Images) -> npt.NDArray[np.float64]:
+    """Scores whose largest is the answer, (N, classes)."""
+    rows = outputs.reshape(len(outputs), -1).astype(np.float64)
+    return images.head.ranking(rows, images.classes)
 
 
 def _normalized(images: Images, start: int, stop: int) -> npt.NDArray[np.float32]:

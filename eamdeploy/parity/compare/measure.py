@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eamdeploy.data import ImageDataset
+from eamdeploy.inference.head import Head
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.compare.metrics import Array, relative_errors
 from eamdeploy.parity.compare.outputs import Mask, beyond, compare_attention, compare_batch, compare_output, find_flips
@@ -139,9 +140,12 @@ def _random(session: Session, checkpoint: Checkpoint, judge: Judge, count: int) 
     return compare_output(session.outputs[0].name, scores, reference.output, judge, excused)
 
 
-def top1_percent(scores: Array, dataset: ImageDataset, indices: Sequence[int], classes: Sequence[str]) -> float | None:
-    """Percent, where the labels are the network's."""
-    if tuple(dataset.classes) != tuple(classes):
+def top1_percent(
+    scores: Array, dataset: ImageDataset, indices: Sequence[int], classes: Sequence[str], head: Head | None = None
+) -> float | None:
+    """Percent, where the labels are the network's and exclude each other."""
+    head = head or Head()
+    if tuple(dataset.classes) != tuple(classes) or head.multi_label:
         return None
     labels = np.asarray([dataset.label(index) for index in indices])
-    return float((scores.argmax(axis=1) == labels).mean() * 100)
+    return float((head.answers(scores)[:, 0] == labels).mean() * 100)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from eamdeploy.inference.head import Head
 from eamdeploy.parity.compare.metrics import Array, not_finite, relative_errors, snr_db
 from eamdeploy.parity.report.judge import Judge
 from eamdeploy.parity.report.model import AttentionParity, BatchParity, Flip, OutputParity
@@ -56,10 +57,20 @@ def beyond(value: Array, reference: Array, judge: Judge) -> Mask:
 
 
 def find_flips(
-    value: Array, reference: Array, judge: Judge, excused: Mask, names: Sequence[str], classes: Sequence[str]
+    value: Array,
+    reference: Array,
+    judge: Judge,
+    excused: Mask,
+    names: Sequence[str],
+    classes: Sequence[str],
+    head: Head | None = None,
 ) -> tuple[Flip, ...]:
-    """The images whose top-1 class changed."""
-    ours, theirs = reference.argmax(axis=1), value.argmax(axis=1)
+    """The images whose answer changed; of a network of ours, whose largest score is another class's."""
+    head = head or Head()
+    if head.multi_label:
+        return _label_flips(value, reference, names, classes, head)
+    ours, theirs = head.answers(reference)[:, 0], head.answers(value)[:, 0]
+    reference = head.ranking(reference, len(classes))
     # each of the two scores may be off by the tolerance
     bounds = 2 * judge.each(len(value), lambda rounding: rounding.output_abs)
     flips = []
@@ -69,6 +80,24 @@ def find_flips(
         counts = margin > bound and not excused[image]
         flips.append(Flip(names[image], classes[ours[image]], classes[theirs[image]], margin, bound, counts))
     return tuple(flips)
+
+
+def _label_flips(
+    value: Array, reference: Array, names: Sequence[str], classes: Sequence[str], head: Head
+) -> tuple[Flip, ...]:
+    """The images of which another set of labels is said; the margin is that of the label farthest from the threshold."""
+    ours, theirs = head.answers(reference), head.answers(value)
+    distance = np.abs(head.probabilities(reference) - head.threshold)
+    flips = []
+    for image in np.flatnonzero((ours != theirs).any(axis=1)).tolist():
+        before, after = (_labels(row[image], classes) for row in (ours, theirs))
+        margin = float(distance[image][ours[image] != theirs[image]].max())
+        flips.append(Flip(names[image], before, after, margin, 0.0, True))
+    return tuple(flips)
+
+
+def _labels(yes: npt.NDArray[np.int64], classes: Sequence[str]) -> str:
+    return ", ".join(classes[index] for index in np.flatnonzero(yes).tolist()) or "none"
 
 
 def compare_attention(

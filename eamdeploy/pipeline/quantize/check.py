@@ -31,7 +31,7 @@ class Outcome:
     Attributes:
         images: how many.
         float_top1, top1: in percent of the labels, or ``None`` where the data's classes are not the artifact's.
-        flips: images whose best class changed.
+        flips: images whose answer (the best class, or any label of several) changed.
     """
 
     images: int
@@ -75,6 +75,8 @@ class Judge:
         except DataError:
             if class_map is not None:
                 raise
+        if card.head.multi_label:
+            self.targets = None  # images have one label each, and what is answered is a set
         self._best: dict[Path, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
 
     def compare(self, float_path: Path, path: Path) -> Outcome:
@@ -88,10 +90,10 @@ class Judge:
             self._best[float_path] = self._run(float_path)
         reference, labels = self._best[float_path]
         best, _ = self._run(path)
-        flips = int((best != reference).sum())
+        flips = int((best != reference).any(axis=1).sum())
         if self.targets is None:
             return Outcome(len(best), None, None, flips)
-        hits = [100 * float((values == labels).mean()) for values in (reference, best)]
+        hits = [100 * float((values[:, 0] == labels).mean()) for values in (reference, best)]
         return Outcome(len(best), hits[0], hits[1], flips)
 
     def score_noise(self, float_path: Path, path: Path, images: int) -> float:
@@ -99,22 +101,25 @@ class Judge:
         few = take(self.dataset, images)
         exact = np.concatenate([scores for scores, _ in self._scores(float_path, few)])
         other = np.concatenate([scores for scores, _ in self._scores(path, few)])
-        spread = exact - exact.mean(axis=1, keepdims=True)
+        # a single score is compared over the images: within one image it is its own mean
+        spread = exact - exact.mean(axis=1 if exact.shape[1] > 1 else 0, keepdims=True)
         return float(((other - exact) ** 2).sum() / max(float((spread**2).sum()), 1e-30))
 
     def _run(self, path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         best, labels = [], []
         for scores, indices in self._scores(path, self.dataset):
-            best.append(np.argmax(scores, axis=1))
+            best.append(self.card.head.answers(scores))
             own = [self.dataset.label(index) for index in indices]
             labels.append(np.asarray(own) if self.targets is None else self.targets[own])
         return np.concatenate(best), np.concatenate(labels)
 
     def _scores(self, path: Path, dataset: ImageDataset) -> Iterator[tuple[npt.NDArray[np.float64], list[int]]]:
         session = runtime_for(path).load(path, RuntimeOptions(threads=1))
+        names = [tensor.name for tensor in session.outputs]
         try:
             for indices, prepared in chunks(dataset, self.card.preprocessing.apply, CHUNK, []):
-                scores = np.asarray(session.run(np.stack(prepared))[0], dtype=np.float64).reshape(len(indices), -1)
+                outputs = session.run(np.stack(prepared))
+                scores = self.card.head.scores(outputs, names, images=len(indices), where=path)
                 if not np.isfinite(scores).all():
                     raise MeasurementError("the artifact answers with a NaN or an infinity", where=path)
                 yield scores, indices

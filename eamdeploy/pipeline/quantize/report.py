@@ -16,6 +16,7 @@ from export.manifest.document import ManifestSource, manifest_path, read_manifes
 from export.planning.target import RUNTIME_FORMATS, host_machine
 from export.quantize.quantizer import Written
 from export.quantize.search import Attempt, Sensitivity
+from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.registry import runtime_for
 
 
@@ -29,6 +30,7 @@ class QuantizationReport:
         ranking: layers by the noise they make when quantized alone, measured only where the bound did not hold at once.
         attempts: what was tried.
         demanded: layers that the user wanted in float.
+        multi_label: whether the answers are sets of labels, which have no top-1.
         planned_for: precision whose operators the float artifact's plan chose; None without dynamic layers.
     """
 
@@ -50,6 +52,7 @@ class QuantizationReport:
     demanded: tuple[str, ...]
     latency: LatencyPair | None
     planned_for: str | None = None
+    multi_label: bool = False
 
     @property
     def size_ratio(self) -> float:
@@ -124,7 +127,9 @@ class QuantizationReport:
                 f"the file's layers were lowered for {self.planned_for}: quantize the checkpoint instead, whose layers "
                 "are then lowered for int8"
             )
-        if self.outcome.top1 is None:
+        if self.multi_label:
+            notes.append("the bound counts every image of which another set of labels is said")
+        elif self.outcome.top1 is None:
             notes.append(
                 "the data's classes are not the artifact's: the bound counts every change of the best class as lost"
             )
@@ -151,6 +156,7 @@ def quantized_metadata(
         "precision": report.precision,
         "classes": list(card.classes),
         "preprocessing": card.preprocessing.to_dict(),
+        "head": card.head.to_dict(),
         "eamdeploy_version": eamdeploy.__version__,
         "quantization": {
             "method": report.method,
@@ -198,7 +204,7 @@ def write_entry(
         "notes": report.notes(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    sha256 = metadata.get("checkpoint_sha256") or hashlib.sha256(source.read_bytes()).hexdigest()
+    sha256 = metadata.get("checkpoint_sha256") or artifact_sha256(source)
     origin = ManifestSource(
         name, source.stem, sha256, metadata.get("architecture") or {}, card.classes, card.preprocessing.to_dict()
     )

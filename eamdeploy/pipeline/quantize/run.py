@@ -197,6 +197,7 @@ def quantize_artifact(
             demanded=options.float_layers,
             latency=latency,
             planned_for=_planned_for(carried),
+            multi_label=card.head.multi_label,
         )
         exporter = get_exporter(target.suffix.lower()[1:])
         metadata = quantized_metadata(carried, card, report, target, exporter.input_layout)

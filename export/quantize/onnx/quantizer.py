@@ -44,6 +44,9 @@ class OnnxQuantizer:
     def calibrate(self, images: Images, method: str) -> int:
         """See the protocol."""
         self._method = method
+        if not self._wanted:
+            why = "none of its layers has a form that int8 arithmetic computes here"
+            raise UsageError("there is nothing to quantize to int8", where=self.path, why=why, hint="try int8-weights")
         counted = Counted(images)
         self._observers = observe(self._model, self._wanted, counted)
         return counted.images

@@ -29,13 +29,15 @@ def matrix(width: int, seed: int = 0) -> np.ndarray:
 def classifier(path: Path, tail: str = "logits", *, width: int = 10, seed: int = 0, extra: bool = False) -> Path:
     """Write one; with ``extra`` its first output is another: the same scores, reversed."""
     constants = [
+        numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), "one"),
         numpy_helper.from_array(matrix(width, seed), "w"),
         numpy_helper.from_array(np.array([-1, width, 1, 1]), "map_shape"),
         numpy_helper.from_array(np.arange(width)[::-1].copy(), "reversed"),
     ]
     nodes = [
-        helper.make_node("Flatten", ["image"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "w"], ["logits"]),
+        helper.make_node("Conv", ["image", "one"], ["same"], kernel_shape=[1, 1]),
+        helper.make_node("Flatten", ["same"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "w"], ["logits"]),
         *TAILS[tail],
         helper.make_node("Gather", ["logits", "reversed"], ["backwards"], axis=1),
     ]

@@ -14,11 +14,16 @@ from devices.runner import inference
 from devices.session.run import BoardSession
 from devices.transports.local import LocalTransport
 from eamdeploy.base.errors import BoardUnreachable, DataError, MeasurementError, UsageError
+from eamdeploy.data import embedded_sample
+from eamdeploy.inference.evaluate import evaluate
+from eamdeploy.inference.foreign import foreign_card
 from eamdeploy.measurement import expand
 from eamdeploy.measurement.accuracy import measure as accuracy
 from eamdeploy.measurement.accuracy.images import prepare_images
+from export.exporter.registry import get_exporter
 from runtimes.readers.metadata import read_metadata
 from tests.devices.board_server import BoardServer
+from tests.eamdeploy.inference.classifiers import PREPROCESSING, classifier
 from tests.runtimes import tiny_models
 
 
@@ -176,3 +181,20 @@ def test_data_that_does_not_fit_is_refused_in_words(artifacts, pictures, tmp_pat
         Image.new("RGB", (8, 8)).save(tmp_path / "pets" / name / "a.png")
     with pytest.raises(DataError):
         prepare_images(read_metadata(tiny), tmp_path / "pets", None, tiny)
+
+
+@pytest.mark.parametrize(("tail", "said"), [("logits", "output=logits"), ("ids", "ids,output=out")])
+def test_the_output_that_holds_the_classes_is_counted(tmp_path, tail, said):
+    """Its first output is another one; a file that carries its head needs no word about it."""
+    data = embedded_sample()
+    path = classifier(tmp_path / "net.onnx", tail, extra=True)
+    card = foreign_card(path, PREPROCESSING, data.classes, said)
+    document = {"schema_version": 1, "classes": list(card.classes), "preprocessing": card.preprocessing.to_dict()}
+    get_exporter("onnx").attach_metadata(path, {**document, "head": card.head.to_dict(), "format": "onnx"})
+    case = expand([path])[0]
+    images = prepare_images(case.metadata, None, 40, path)
+    done = asyncio.run(on(LocalTransport(), case, images, root=tmp_path / "store"))
+    result = accuracy.score(done.outputs, images, accuracy.run_on_host(case, images))
+    assert result.flips == 0
+    assert result.top1 == pytest.approx(evaluate(path, limit=40).result.top1)
+    assert (result.top5 is None) == (tail == "ids")

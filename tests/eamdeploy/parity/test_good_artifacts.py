@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
 from eamdeploy.parity import ParityLimits, check_parity
@@ -60,6 +61,23 @@ def test_other_networks(made: Callable[..., Made], spec: object) -> None:
     report = check_parity(good.path, good.checkpoint, limit=60)
     assert report.verdict == "passed", report.sentence
     assert ratio(report) < ParityLimits().factor / 2
+
+
+def test_a_file_with_a_softmax_behind_it_is_compared_as_probabilities(
+    made: Callable[..., Made], tmp_path: Path
+) -> None:
+    good = made("onnx", replace(SMALL, conv="static"))
+    model = onnx.load(str(good.path))
+    del model.metadata_props[:]
+    (scores,) = model.graph.output
+    for node in model.graph.node:
+        node.output[:] = [f"{name}/logits" if name == scores.name else name for name in node.output]
+    model.graph.node.append(onnx.helper.make_node("Softmax", [f"{scores.name}/logits"], [scores.name], axis=1))
+    onnx.save(model, str(tmp_path / "soft.onnx"))
+    report = check_parity(tmp_path / "soft.onnx", good.checkpoint, limit=10)
+    assert report.passed, report.sentence
+    assert "compared as probabilities" in next(c.message for c in report.checks if c.name.startswith("output"))
+    assert not check_parity(good.path, good.checkpoint, limit=10).checks[1].message.endswith("softmax")
 
 
 # a temperature of 1 and choices made from the data: some images are thousands of times worse conditioned than others
