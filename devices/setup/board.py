@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from devices.boards.registry import BoardRegistry
 from devices.doctor.wheels import runtime_wheels
+from devices.session.fanout import run_on_boards
 from devices.session.opening import open_board
 from devices.setup.install import Installed, set_up
-from eamdeploy.base.errors import UsageError, did_you_mean
+from devices.transports.protocol import Transport
+from eamdeploy.base.errors import InternalError, UsageError, did_you_mean
 
 
 def set_up_board(
@@ -36,13 +38,15 @@ def set_up_board(
         if runtime not in known:
             raise UsageError(f"no runtime is called '{runtime}'", hint=did_you_mean(runtime, known))
 
-    async def work() -> Installed:
-        transport = open_board(board)
-        try:
-            return await set_up(transport, runtimes=runtimes, offline=offline, progress=told)
-        finally:
-            await transport.close()
+    async def work(transport: Transport) -> Installed:
+        return await set_up(transport, runtimes=runtimes, offline=offline, progress=told)
 
-    installed = asyncio.run(work())
+    # the lock: no measurement may run out of the environment that is replaced
+    outcome = asyncio.run(run_on_boards([open_board(board, progress=told)], work, what="devices setup"))[0]
+    if outcome.error is not None:
+        raise outcome.error
+    installed = outcome.result
+    if installed is None:
+        raise InternalError("the board was set up without a result", where=name)
     registry.add(replace(board, python=installed.python), replace_existing=True)
     return installed

@@ -12,12 +12,14 @@ from typing import Any
 from devices.doctor import BoardFacts, read_facts
 from devices.doctor.wheels import runtime_wheels
 from devices.setup.download import download_wheels
+from devices.setup.environment import ENVIRONMENT_PYTHON, FreshEnvironment, fresh_environment
+from devices.setup.prove import prove
 from devices.transports.protocol import CompletedCommand, Transport
 from eamdeploy.base.errors import MissingDependency
 
-VENV = ".local/share/eamdeploy/venv"
 _LIMIT_S = 1800.0
 _LAST_LINES = 3
+_RUNTIMES = tuple(wheel.package for wheel in runtime_wheels())
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Installed:
     """What an installation left on the board.
 
     Attributes:
-        python: the environment's Python, an absolute path on the board.
+        python: the environment's Python, an absolute path on the board that stays the same from setup to setup.
         offline: the wheels came from this machine.
         packages: version by package name.
     """
@@ -46,7 +48,7 @@ async def set_up(
     offline: bool | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Installed:
-    """Make the board able to run artifacts.
+    """Make the board able to run artifacts; what it could run before stays in place until the new can run a model.
 
     Args:
         transport: the board.
@@ -61,27 +63,43 @@ async def set_up(
     await transport.connect()
     progress("looking at the board")
     facts = await read_facts(transport, python="version")
+    if facts.python is None and transport.python[0].endswith(f"/{ENVIRONMENT_PYTHON}"):
+        transport.python = ("python3", "-I")  # what an earlier setup made no longer starts: Python was upgraded there
+        facts = await read_facts(transport, python="version")
     requirements = ("numpy<2" if "tflite-runtime" in runtimes else "numpy", *_chosen(facts, runtimes, transport.name))
-    venv = f"{facts.home}/{VENV}"
-    progress(f"making {venv}")
-    made = await transport.run([*transport.python, "-m", "venv", "--clear", "--without-pip", venv], timeout_s=_LIMIT_S)
-    if not made.ok:
-        raise _failed("no virtual environment could be made on the board", made, transport.name)
-    python = f"{venv}/bin/python"
-    if offline is None:
+    async with fresh_environment(transport, facts.home or "~") as fresh:
+        progress(f"building {fresh.python}")
+        offline = await _install(transport, facts, fresh, requirements, offline, progress)
+        packages = await _packages(transport, fresh.python, requirements)
+        for package in packages:
+            if package in _RUNTIMES:
+                progress(f"running a model with {package}")
+                await prove(transport, fresh.python, package)
+        python = await fresh.take_over()
+    return Installed(python=python, offline=offline, packages=packages)
+
+
+async def _install(
+    transport: Transport,
+    facts: BoardFacts,
+    fresh: FreshEnvironment,
+    requirements: Sequence[str],
+    offline: bool | None,
+    progress: Callable[[str], None],
+) -> bool:
+    """Install by either way; returns whether the wheels came from here."""
+    if not offline:
         progress("asking the board's own index")
         try:
-            await _install_online(transport, python, requirements)
-            offline = False
+            await _install_online(transport, fresh, requirements)
         except MissingDependency as error:
+            if offline is not None:
+                raise
             progress(f"the board reaches no index ({error.why}); bringing wheels from here")
-            offline = True
-            await _install_offline(transport, facts, python, requirements, progress)
-    elif offline:
-        await _install_offline(transport, facts, python, requirements, progress)
-    else:
-        await _install_online(transport, python, requirements)
-    return Installed(python=python, offline=offline, packages=await _packages(transport, python, requirements))
+        else:
+            return False
+    await _install_offline(transport, facts, fresh.python, requirements, progress)
+    return True
 
 
 def _chosen(facts: BoardFacts, runtimes: Sequence[str], name: str) -> tuple[str, ...]:
@@ -98,11 +116,11 @@ def _chosen(facts: BoardFacts, runtimes: Sequence[str], name: str) -> tuple[str,
     return tuple(name for name in fitting if name != "tflite-runtime") or ("tflite-runtime", "numpy<2")
 
 
-async def _install_online(transport: Transport, python: str, requirements: Sequence[str]) -> None:
-    pip = ["-m", "pip", "--python", python]
-    if not (await transport.run([*transport.python, "-m", "pip", "--version"])).ok:
+async def _install_online(transport: Transport, fresh: FreshEnvironment, requirements: Sequence[str]) -> None:
+    pip = [fresh.home, "-I", "-m", "pip"]
+    if not (await transport.run([*pip, "--version"])).ok:
         raise MissingDependency("nothing can be installed from an index", where=transport.name, why="there is no pip")
-    argv = [*transport.python, *pip, "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    argv = [*pip, "--python", fresh.python, "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     done = await transport.run(
         [*argv, "--only-binary=:all:", "--retries", "1", "--timeout", "15", *requirements], timeout_s=_LIMIT_S
     )
@@ -128,7 +146,7 @@ async def _install_offline(
             progress("installing")
             pip = next(wheel.name for wheel in wheels if wheel.name.startswith("pip-"))
             # a wheel of pip runs without being installed, so the board needs none of its own
-            argv = [python, f"{folder}/{pip}/pip", "install", "--quiet", "--no-input", "--no-index"]
+            argv = [python, "-I", f"{folder}/{pip}/pip", "install", "--quiet", "--no-input", "--no-index"]
             argv += ["--disable-pip-version-check", "--no-compile", "--no-cache-dir", "--find-links", folder]
             done = await transport.run([*argv, *requirements], timeout_s=_LIMIT_S)
             if not done.ok:
@@ -140,7 +158,7 @@ async def _install_offline(
 async def _packages(transport: Transport, python: str, requirements: Sequence[str]) -> dict[str, str]:
     names = [requirement.split("<")[0].split("=")[0] for requirement in requirements]
     code = "import sys, importlib.metadata as m; [print(n, m.version(n)) for n in sys.argv[1:]]"
-    done = await transport.run([python, "-c", code, *names])
+    done = await transport.run([python, "-I", "-c", code, *names])
     if not done.ok:
         raise _failed("the installed packages cannot be read back", done, transport.name)
     return dict(line.split() for line in done.text.splitlines())

@@ -1,0 +1,44 @@
+"""Whether a runtime works in an environment: it runs a model there, by the way that measurements take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from devices.session.run import BoardSession
+from devices.setup.models import smallest_model
+from devices.transports.protocol import Transport
+from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MissingDependency
+from runtimes.protocol import RuntimeOptions
+
+
+async def prove(transport: Transport, python: str, package: str) -> None:
+    """Run a model with ``package`` in the environment of ``python``.
+
+    Raises:
+        MissingDependency: it does not work there.
+        BoardUnreachable: the link was lost.
+    """
+    runtime, suffix, content = smallest_model(package)
+    try:
+        with _other_python(transport, python):
+            async with BoardSession(transport) as session, session.worker() as worker:
+                remote = await session.push_bytes(content, f"smallest{suffix}")
+                await worker.load(remote, runtime, RuntimeOptions())
+                await worker.measure(seconds=0.0, min_samples=1, max_samples=1, warmup_seconds=0.0)
+    except BoardUnreachable:
+        raise
+    except EamdeployError as error:
+        hint = "what was set up before is still in place; 'eamdeploy devices check' shows what the board has"
+        raise MissingDependency(
+            f"{package} was installed and does not work", where=transport.name, why=error, hint=hint
+        ) from error
+
+
+@contextmanager
+def _other_python(transport: Transport, python: str) -> Iterator[None]:
+    before, transport.python = transport.python, (python, "-I")
+    try:
+        yield
+    finally:
+        transport.python = before

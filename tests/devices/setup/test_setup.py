@@ -1,0 +1,155 @@
+"""Setting a board up: the environment that works stays until the next one does, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from devices.setup import set_up
+from devices.setup.environment import BASE, ENVIRONMENT_PYTHON
+from eamdeploy.base.errors import EamdeployError, MissingDependency
+from tests.devices.kit.sshd_board import SshdBoard
+
+_SITE = sysconfig.get_paths()["purelib"]
+
+
+def _wheels(folder: Path, *, works: bool = True) -> Path:
+    """An index without a network: packages that lead to what is installed beside the tests, or lead nowhere."""
+    folder.mkdir(exist_ok=True)
+    for name, version in (("numpy", "9.1"), ("onnxruntime", "9.2")):
+        with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+            info = f"{name}-{version}.dist-info"
+            wheel.writestr(f"{name}-here.pth", f"{_SITE}\n" if works else "/nowhere\n")
+            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+            wheel.writestr(
+                f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
+            wheel.writestr(f"{info}/RECORD", "")
+    return folder
+
+
+def _board(tmp_path: Path) -> SshdBoard:
+    index = _wheels(tmp_path / "index")
+    environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_NO_CACHE_DIR": "1", "OMP_NUM_THREADS": "1"}
+    return SshdBoard(tmp_path, environment=environment, files={".bashrc": "echo Welcome\n"})
+
+
+async def _set_up(board: SshdBoard, **options):
+    transport = board.transport(python=(sys.executable,))
+    try:
+        return await set_up(transport, runtimes=["onnxruntime"], offline=False, **options)
+    finally:
+        await transport.close()
+
+
+def _environments(board: SshdBoard) -> list[Path]:
+    return sorted((board.home / BASE / "environments").iterdir())
+
+
+def _works(board: SshdBoard) -> bool:
+    python = board.home / ENVIRONMENT_PYTHON
+    return subprocess.run([python, "-I", "-c", "import numpy, onnxruntime"], check=False).returncode == 0
+
+
+def test_a_second_setup_takes_the_place_of_the_first_and_leaves_nothing(tmp_path, run):
+    with _board(tmp_path) as board:
+        installed = run(_set_up(board))
+        assert installed.packages == {"numpy": "9.1", "onnxruntime": "9.2"}
+        assert installed.python == str(board.home / ENVIRONMENT_PYTHON)
+        assert _works(board)
+        first = _environments(board)
+        assert run(_set_up(board)).python == installed.python
+        second = _environments(board)
+        assert len(first) == len(second) == 1
+        assert first != second
+        assert _works(board)
+        assert list(board.tmp.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_packages_that_do_not_work_replace_nothing(tmp_path, run):
+    with _board(tmp_path) as board:
+        run(_set_up(board))
+        before = _environments(board)
+        _wheels(tmp_path / "index", works=False)
+        with pytest.raises(MissingDependency, match=r"was installed and does not work .* still in place"):
+            run(_set_up(board))
+        assert _environments(board) == before
+        assert _works(board)
+
+
+@pytest.mark.slow
+def test_the_folder_of_an_earlier_release_becomes_the_link(tmp_path, run):
+    with _board(tmp_path) as board:
+        old = board.home / BASE / "venv"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", old], check=True)
+        run(_set_up(board))
+        assert old.is_symlink()
+        assert len(_environments(board)) == 1
+        assert _works(board)
+
+
+@pytest.mark.slow
+def test_a_python_that_is_gone_is_replaced_by_the_boards_own(tmp_path, run):
+    async def scenario(board):
+        transport = board.transport(python=(str(board.home / ENVIRONMENT_PYTHON),))
+        installed = await set_up(transport, runtimes=["onnxruntime"], offline=False)
+        await transport.close()
+        return installed
+
+    with _board(tmp_path) as board:
+        board.program("python3", f'exec {sys.executable} "$@"')
+        assert run(scenario(board)).packages["numpy"] == "9.1"
+        assert _works(board)
+
+
+def _interrupt(tmp_path: Path, run, times: int) -> None:
+    """Ctrl-C, or a lost link, at random moments of a second setup."""
+    chance = random.Random(times)
+
+    async def once(board, delay_s, ending):
+        transport = board.transport(python=(sys.executable,))
+        task = asyncio.create_task(set_up(transport, runtimes=["onnxruntime"], offline=False))
+        await asyncio.wait({task}, timeout=delay_s)
+        if ending == "ctrl-c":
+            task.cancel()
+        else:
+            for connection in list(transport._connections._open):
+                connection.abort()
+        done = (await asyncio.gather(task, return_exceptions=True))[0]
+        assert isinstance(done, (asyncio.CancelledError, EamdeployError)) or hasattr(done, "packages"), repr(done)
+        await transport.close()
+
+    with _board(tmp_path) as board:
+        loop = asyncio.new_event_loop()
+        started = loop.time()
+        run(_set_up(board))
+        whole_s = loop.time() - started
+        loop.close()
+        for number in range(times):
+            run(once(board, chance.uniform(0, 1.1 * whole_s), ("ctrl-c", "lost link")[number % 2]))
+            run(_settled(board))
+            assert _works(board), number
+            assert list(board.tmp.iterdir()) == [], number
+
+
+async def _settled(board: SshdBoard) -> None:
+    """Wait for what the board clears up by itself after a lost link."""
+    for _ in range(300):
+        if len(_environments(board)) == 1 and not list(board.tmp.iterdir()):
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"left over: {_environments(board)} {list(board.tmp.iterdir())}")
+
+
+@pytest.mark.slow
+def test_fifty_interrupted_setups_leave_what_worked(tmp_path, run):
+    _interrupt(tmp_path, run, int(os.environ.get("EAMDEPLOY_INTERRUPTIONS", "50")))
