@@ -1,27 +1,29 @@
-# Every target sets up what it needs: .venv/ is made from pyproject.toml and renewed when that changes.
+# Every target sets up what it needs: .venv/ is made from pyproject.toml by .ci/set_up.py and renewed when they change.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# processes that run tests side by side
+JOBS ?= 2
+QUICK := not slow and not emulated and not chromium and not matrix and not board
 
-.PHONY: setup demo test check bench matrix docs format clean
+.PHONY: setup demo test test-all check bench matrix docs format constraints clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "eamdeploy needs Python 3.11 or newer")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
-	# one layer of timm is compared with; its dependency torchvision is not wanted
-	$(BIN)/python -m pip install --quiet --no-deps 'timm>=1.0,<2'
+$(STAMP): pyproject.toml .ci/set_up.py .ci/constraints.txt
+	$(PYTHON) .ci/set_up.py $(VENV)
 	touch $(STAMP)
 
 demo: setup  ## from the shipped checkpoint to a report, on real images, without network
 	$(BIN)/eamdeploy demo --out out/demo
 
-test: setup  ## everything but the full export matrix
-	$(BIN)/python -m pytest -m "not matrix and not board"
+test: setup  ## the quick tier
+	$(BIN)/python -m pytest -n $(JOBS) -m "$(QUICK)"
+	@echo "Left out: slow, emulated, chromium and matrix tests; 'make test-all' runs them."
+
+test-all: setup  ## every test but those that need a real board
+	$(BIN)/python -m pytest -n $(JOBS) -m "not board"
 
 check: setup  ## lint, format, types, import contract
 	$(BIN)/ruff check .
@@ -30,7 +32,7 @@ check: setup  ## lint, format, types, import contract
 	$(BIN)/lint-imports
 
 matrix: setup  ## every network x convolution x selection x format
-	$(BIN)/python -m pytest -m matrix
+	$(BIN)/python -m pytest -n $(JOBS) -m matrix
 
 bench: setup  ## the benchmarks that need no board and no data
 	$(BIN)/python -m benchmarks
@@ -41,6 +43,9 @@ docs: setup  ## docs/reference.md from the command line itself
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+constraints: setup  ## renew the exact versions that the set-up installs
+	$(BIN)/python .ci/constraints.py
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
