@@ -23,7 +23,7 @@ test: setup  ## the quick tier
 	@echo "Left out: slow, emulated, chromium and matrix tests; 'make test-all' runs them."
 
 test-all: setup  ## every test but those that need a real board
-	$(BIN)/python -m pytest -n $(JOBS) -m "not board"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not board" $(PYTEST_OPTIONS)
 
 check: setup  ## lint, format, types, import contract
 	$(BIN)/ruff check .

@@ -73,10 +73,9 @@ def uv_settings(pip: dict[str, list[str]]) -> tuple[list[str], dict[str, str]]:
         for value in pip.get(name, []):
             # pip passes over local folders that are not there; uv would stop
             local = unquote(urlsplit(value).path) if value.startswith("file:") else value
-            if not value.startswith(("http:", "https:")) and option != "--allow-insecure-host":
-                if not Path(local).exists():
-                    continue
-            options += [option, value]
+            remote = value.startswith(("http:", "https:")) or option == "--allow-insecure-host"
+            if remote or Path(local).exists():
+                options += [option, value]
     if "--index" in options:
         # pip takes the newest version of all its indexes
         options += ["--index-strategy", "unsafe-best-match"]

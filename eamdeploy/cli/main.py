@@ -7,6 +7,7 @@ import sys
 import traceback
 
 from eamdeploy.base.errors import EamdeployError, MissingDependency
+from eamdeploy.base.siblings import check_siblings
 
 # top-level package to the extra that brings it
 _EXTRAS = {
@@ -30,13 +31,14 @@ def _say(message: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    from eamdeploy.cli.app import build_app
-
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
     # --debug and --json are understood anywhere; typer would want --debug before the command
     words = [word for word in words if word != "--debug"]
     try:
+        check_siblings()
+        from eamdeploy.cli.app import build_app
+
         build_app()(words, prog_name="eamdeploy")
     except EamdeployError as error:
         if debug:

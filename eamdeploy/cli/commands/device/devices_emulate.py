@@ -30,7 +30,7 @@ def emulate(
     It is a whole aarch64 Linux machine with the profile's CPU, run as an ordinary user. Outputs and accuracy on it are
     those of the real aarch64 runtimes; how long things take on it means nothing.
     """
-    from devices.transports.emulated.session import emulate as run
+    from devices.doctor.emulated import emulate as run
 
     def told(what: str) -> None:
         err_console().print(what, style="dim", markup=False)
