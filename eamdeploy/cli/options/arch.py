@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from eamdeploy.networks.spec import ArchSpec
 
 PANEL = "Architecture"
 Arch = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--arch", help="mobilenet_v1, mobilenet_v2, mobilenet_v3_small or mobilenet_v3_large.", rich_help_panel=PANEL
     ),
@@ -57,39 +58,48 @@ def parse_channels(text: str | None) -> int | float | None:
     return int(value) if value.is_integer() else value
 
 
-def make_spec(
-    arch: str,
-    width: float,
-    conv: str,
-    select: str,
-    kernels: int,
-    channels: str | None,
-    pool: str,
-    pool_size: int,
-    temperature: float,
-    seed: int,
-    *,
-    classes: int,
-    input_px: int,
-    in_channels: int = 3,
-) -> ArchSpec:
-    """The spec these options describe; ``adjacent`` alone means the first quarter.
+@dataclass(frozen=True)
+class Architecture:
+    """The options that describe a network's architecture, declared once for all commands."""
 
-    Raises:
-        UsageError: for a value out of range.
-    """
-    return ArchSpec(
-        arch=arch,
-        width=width,
-        conv=conv,
-        select="adjacent-1" if select == "adjacent" else select,
-        kernels=kernels,
-        channels=parse_channels(channels),
-        pool=pool,
-        pool_size=pool_size,
-        temperature=temperature,
-        classes=classes,
-        input_px=input_px,
-        in_channels=in_channels,
-        seed=seed,
-    )
+    arch: Arch = "mobilenet_v1"
+    width: Width = 1.0
+    conv: Conv = "eam"
+    select: Select = "rcr"
+    kernels: Kernels = 4
+    channels: Channels = None
+    pool: Pool = "avg"
+    pool_size: PoolSize = 5
+    temperature: Temperature = 30.0
+    seed: Seed = 0
+
+    def spec(self, *, classes: int, input_px: int, in_channels: int = 3) -> ArchSpec:
+        """The specification that these options describe; ``adjacent`` alone means the first quarter.
+
+        Raises:
+            UsageError: for a value out of range.
+        """
+        return ArchSpec(
+            arch=self.arch or "",
+            width=self.width,
+            conv=self.conv,
+            select="adjacent-1" if self.select == "adjacent" else self.select,
+            kernels=self.kernels,
+            channels=parse_channels(self.channels),
+            pool=self.pool,
+            pool_size=self.pool_size,
+            temperature=self.temperature,
+            classes=classes,
+            input_px=input_px,
+            in_channels=in_channels,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True)
+class OptionalArchitecture(Architecture):
+    """The same options for a command that takes a checkpoint or an architecture."""
+
+    arch: Annotated[
+        str | None, typer.Option("--arch", help="Describe this architecture instead.", rich_help_panel=PANEL)
+    ] = None

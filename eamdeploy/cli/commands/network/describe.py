@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import eamdeploy
 from eamdeploy.base.errors import UsageError
-from eamdeploy.cli.options import arch as a
+from eamdeploy.cli.options.arch import PANEL, OptionalArchitecture
 from eamdeploy.cli.options.common import JsonOption, LimitOption
+from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, make_table
 
 if TYPE_CHECKING:
@@ -22,26 +24,22 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(rich_help_panel="Networks")
+    @expand_groups
     def describe(
+        architecture: OptionalArchitecture,
         checkpoint: Annotated[
             str | None,
             typer.Argument(metavar="[CKPT]", help="A checkpoint's path or a shipped name; else give --arch."),
         ] = None,
-        arch: Annotated[
-            str | None, typer.Option("--arch", help="Describe this architecture instead.", rich_help_panel=a.PANEL)
-        ] = None,
-        width: a.Width = 1.0,
-        conv: a.Conv = "eam",
-        select: a.Select = "rcr",
-        kernels: a.Kernels = 4,
-        channels: a.Channels = None,
-        pool: a.Pool = "avg",
-        pool_size: a.PoolSize = 5,
-        temperature: a.Temperature = 30.0,
-        seed: a.Seed = 0,
-        classes: Annotated[int, typer.Option("--classes", rich_help_panel=a.PANEL)] = 1000,
-        input_px: Annotated[int, typer.Option("--input", help="In pixels.", rich_help_panel=a.PANEL)] = 224,
-        in_channels: Annotated[int, typer.Option("--in-channels", rich_help_panel=a.PANEL)] = 3,
+        classes: Annotated[
+            int, typer.Option("--classes", help="Outputs of the classifier.", rich_help_panel=PANEL)
+        ] = 1000,
+        input_px: Annotated[
+            int, typer.Option("--input", help="Side of the input image, in pixels.", rich_help_panel=PANEL)
+        ] = 224,
+        in_channels: Annotated[
+            int, typer.Option("--in-channels", help="3 for RGB, 1 for grey.", rich_help_panel=PANEL)
+        ] = 3,
         paper: Annotated[bool, typer.Option("--paper-table", help="The paper's table 2 beside our counts.")] = False,
         attention: Annotated[
             Path | None,
@@ -61,24 +59,20 @@ def register(app: typer.Typer) -> None:
 
             show_attention(checkpoint, attention, limit, as_json)
             return
-        if (checkpoint is None) == (arch is None):
+        if (checkpoint is None) == (architecture.arch is None):
             raise UsageError("give either a checkpoint or --arch", hint="e.g. eamdeploy describe --arch mobilenet_v1")
-        from eamdeploy.networks.architectures.build import build
-        from eamdeploy.networks.complexity import measure_complexity
-
         if checkpoint is not None:
-            from eamdeploy.networks.checkpoint import load_checkpoint
+            from eamdeploy.networks.checkpoint_header import read_document
+            from eamdeploy.networks.spec import ArchSpec
+            from eamdeploy.networks.zoo.shipped import resolve_checkpoint
 
-            network = load_checkpoint(checkpoint).network
+            spec = ArchSpec.from_dict(read_document(resolve_checkpoint(checkpoint))["architecture"])
+            counted = eamdeploy.describe(checkpoint)
         else:
-            spec = a.make_spec(
-                arch or "", width, conv, select, kernels, channels, pool, pool_size, temperature, seed,
-                classes=classes, input_px=input_px, in_channels=in_channels,
-            )  # fmt: skip
-            network = build(spec)
-        counted = measure_complexity(network)
-        document = {"architecture": network.spec.to_dict(), **counted.to_dict()}
-        emit("describe", document, as_json, lambda console: _render(console, network.spec.name, counted))
+            spec = architecture.spec(classes=classes, input_px=input_px, in_channels=in_channels)
+            counted = eamdeploy.describe(spec)
+        document = {"architecture": spec.to_dict(), **counted.to_dict()}
+        emit("describe", document, as_json, lambda console: _render(console, spec.name, counted))
 
 
 def _millions(value: float) -> str:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from eamdeploy.cli.options import arch as a
+from eamdeploy.cli.options.arch import Architecture
 from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, err_console
 
 
@@ -16,19 +17,11 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command("import", rich_help_panel="Networks")
+    @expand_groups
     def import_(
         source: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A .npz, .safetensors, .pt or .pth file.")],
         out: Annotated[Path, typer.Option("--out", help="The checkpoint to write (.safetensors).")],
-        arch: a.Arch = "mobilenet_v1",
-        width: a.Width = 1.0,
-        conv: a.Conv = "eam",
-        select: a.Select = "rcr",
-        kernels: a.Kernels = 4,
-        channels: a.Channels = None,
-        pool: a.Pool = "avg",
-        pool_size: a.PoolSize = 5,
-        temperature: a.Temperature = 30.0,
-        seed: a.Seed = 0,
+        architecture: Architecture,
         classes: Annotated[int, typer.Option("--classes", help="Outputs of the classifier.")] = 1000,
         input_px: Annotated[int, typer.Option("--input", help="Side of the input image, in pixels.")] = 224,
         labels: Annotated[Path | None, typer.Option("--labels", help="Class names, one a line.")] = None,
@@ -43,9 +36,7 @@ def register(app: typer.Typer) -> None:
         """Bring in a static MobileNet's weights, as they are (--conv static) or as the start of a dynamic network."""
         from eamdeploy.training.importing.session import import_weights
 
-        spec = a.make_spec(
-            arch, width, conv, select, kernels, channels, pool, pool_size, temperature, seed,
-            classes=classes, input_px=input_px,
+        spec = architecture.spec(classes=classes, input_px=input_px,
         )  # fmt: skip
         result = import_weights(source, spec, out, labels=labels, resize=resize, noise=noise)
         match = result.match

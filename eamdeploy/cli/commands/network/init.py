@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from eamdeploy.cli.options import arch as a
+from eamdeploy.cli.options.arch import Architecture
 from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit
 
 
@@ -16,27 +17,17 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(rich_help_panel="Networks")
+    @expand_groups
     def init(
         out: Annotated[Path, typer.Option("--out", help="The checkpoint to write (.safetensors).")],
-        arch: a.Arch = "mobilenet_v1",
-        width: a.Width = 1.0,
-        conv: a.Conv = "eam",
-        select: a.Select = "rcr",
-        kernels: a.Kernels = 4,
-        channels: a.Channels = None,
-        pool: a.Pool = "avg",
-        pool_size: a.PoolSize = 5,
-        temperature: a.Temperature = 30.0,
-        seed: a.Seed = 0,
+        architecture: Architecture,
         classes: Annotated[int, typer.Option("--classes", help="Outputs of the classifier.")] = 1000,
         input_px: Annotated[int, typer.Option("--input", help="Side of the input image, in pixels.")] = 224,
         in_channels: Annotated[int, typer.Option("--in-channels", help="3 for RGB, 1 for grey.")] = 3,
         as_json: JsonOption = False,
     ) -> None:
         """Write a network with seeded random weights, for benchmarks and tests."""
-        spec = a.make_spec(
-            arch, width, conv, select, kernels, channels, pool, pool_size, temperature, seed,
-            classes=classes, input_px=input_px, in_channels=in_channels,
+        spec = architecture.spec(classes=classes, input_px=input_px, in_channels=in_channels,
         )  # fmt: skip
         from eamdeploy.networks.random_init import write_random
 

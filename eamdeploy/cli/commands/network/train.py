@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eamdeploy.cli.options import arch as a
+import eamdeploy
+from eamdeploy.cli.options.arch import Architecture
 from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, err_console, progress
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(rich_help_panel="Networks")
+    @expand_groups
     def train(
+        *,
         data: Annotated[str, typer.Option("--data", help="cifar10, cifar100, fashion-mnist or imagefolder.")],
         root: Annotated[Path, typer.Option("--root", help="Where the data is.")],
         out: Annotated[Path, typer.Option("--out", help="Folder for checkpoint, logs and the resumable state.")],
@@ -34,16 +38,7 @@ def register(app: typer.Typer) -> None:
         start: Annotated[
             str | None, typer.Option("--from", help="Start from this checkpoint's weights and architecture.")
         ] = None,
-        arch: a.Arch = "mobilenet_v1",
-        width: a.Width = 1.0,
-        conv: a.Conv = "eam",
-        select: a.Select = "rcr",
-        kernels: a.Kernels = 4,
-        channels: a.Channels = None,
-        pool: a.Pool = "avg",
-        pool_size: a.PoolSize = 5,
-        temperature: a.Temperature = 30.0,
-        seed: a.Seed = 0,
+        architecture: Architecture,
         input_px: Annotated[
             int | None, typer.Option("--input", help="Side of the input image. Default: the data's.")
         ] = None,
@@ -78,16 +73,16 @@ def register(app: typer.Typer) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Train a network; a stopped run continues where it was. Start with torchrun for several processes."""
-        from eamdeploy.training.session import TrainingRequest, run_training
+        from eamdeploy.training.session import TrainingRequest
         from eamdeploy.training.sources import get_source
 
         get_source(data)
-        spec = a.make_spec(
-            arch, width, conv, select, kernels, channels, pool, pool_size, temperature, seed, classes=1, input_px=32,
+        spec = architecture.spec(classes=1, input_px=32,
         )  # fmt: skip
         request = TrainingRequest(
             data=data, root=root, out=out, recipe=recipe, spec=spec, start=start, input_px=input_px, epochs=epochs,
-            lr=lr, batch=batch, augment=augment, ema=ema, anneal_to=anneal_to, anneal_epochs=anneal_epochs, seed=seed,
+            lr=lr, batch=batch, augment=augment, ema=ema, anneal_to=anneal_to, anneal_epochs=anneal_epochs,
+            seed=architecture.seed,
             label_smoothing=label_smoothing, precision=precision, threads=threads, tensorboard=tensorboard,
             resume=resume, note=note, qat=qat, acceleration=acceleration,
         )  # fmt: skip
@@ -103,7 +98,7 @@ def register(app: typer.Typer) -> None:
                     note=f"loss {step.loss:.3f}  top-1 {step.top1:.1f} %",
                 )
 
-            result = run_training(request, show)
+            result = eamdeploy.train(request, on_step=show)
         if int(os.environ.get("RANK", "0")):
             return  # of several processes the first one speaks
         if result.skipped:
