@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,25 +34,34 @@ ClassMap = Annotated[
 ]
 
 
-def make_options(
-    max_drop: float, method: str, calibration_images: int, check_images: int, float_layers: str
-) -> QuantizeOptions:
-    """The options that these flags stand for.
+@dataclass(frozen=True)
+class Quantization:
+    """The options on quantization, declared once for ``quantize`` and ``export``."""
 
-    Raises:
-        UsageError: a limit out of range.
-    """
-    from eamdeploy.pipeline.quantize.run import QuantizeOptions
+    max_drop: MaxDrop = 1.0
+    method: Method = "mse"
+    calibration_images: CalibrationImages = 256
+    check_images: CheckImages = 1000
+    float_layers: FloatLayers = ""
+    class_map: ClassMap = None
 
-    if not 0 <= max_drop <= 100:
-        raise UsageError(f"--max-drop is in points of top-1, from 0 to 100, and is {max_drop:g}")
-    return QuantizeOptions(
-        method=method,
-        calibration_images=calibration_images,
-        max_drop=max_drop,
-        check_images=check_images,
-        float_layers=names(float_layers),
-    )
+    def options(self) -> QuantizeOptions:
+        """The options that these flags stand for.
+
+        Raises:
+            UsageError: a limit out of range.
+        """
+        from eamdeploy.pipeline.quantize.run import QuantizeOptions
+
+        if not 0 <= self.max_drop <= 100:
+            raise UsageError(f"--max-drop is in points of top-1, from 0 to 100, and is {self.max_drop:g}")
+        return QuantizeOptions(
+            method=self.method,
+            calibration_images=self.calibration_images,
+            max_drop=self.max_drop,
+            check_images=self.check_images,
+            float_layers=names(self.float_layers),
+        )
 
 
 def class_map_of(file: Path | None) -> Mapping[str, int | str] | None:

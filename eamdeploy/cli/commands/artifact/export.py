@@ -16,6 +16,7 @@ from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import CheckpointArgument, DataOption, JsonOption
 from eamdeploy.cli.options.completion_devices import complete_board, complete_profile
+from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.budget import render_budget
 from eamdeploy.cli.views.output import emit, err_console, make_table
 
@@ -30,7 +31,9 @@ def register(app: typer.Typer) -> None:
     app.command("export", rich_help_panel="Artifacts", no_args_is_help=True)(export_command)
 
 
+@expand_groups
 def export_command(
+    *,
     checkpoint: CheckpointArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for the artifacts and their manifest.")] = Path(),
     formats: Annotated[str, typer.Option("--format", help="onnx, tflite, or both separated by a comma.")] = "onnx",
@@ -86,12 +89,7 @@ def export_command(
         ),
     ] = None,
     finetune: Annotated[int, typer.Option("--finetune", min=0, help="Epochs to train on after spending a budget.")] = 0,
-    max_drop: q.MaxDrop = 1.0,
-    method: q.Method = "mse",
-    calibration_images: q.CalibrationImages = 256,
-    check_images: q.CheckImages = 1000,
-    float_layers: q.FloatLayers = "",
-    class_map: q.ClassMap = None,
+    quantization: q.Quantization,
     data: DataOption = None,
     images: Annotated[
         int, typer.Option("--limit", min=1, help="Images to verify on, balanced over the classes.")
@@ -110,8 +108,7 @@ def export_command(
     size: int | Literal["dynamic"] = "dynamic" if batch == "dynamic" else _number(batch)
     from eamdeploy.pipeline.export import ExportOptions
 
-    mapping = q.class_map_of(class_map)
-    quantization = q.make_options(max_drop, method, calibration_images, check_images, float_layers)
+    mapping = q.class_map_of(quantization.class_map)
     shown = err_console()
 
     def say(line: str) -> None:
@@ -143,7 +140,7 @@ def export_command(
             finetune_epochs=finetune,
             device=device,
             options=replace(options, costs=costs),
-            quantization=quantization,
+            quantization=quantization.options(),
             class_map=mapping,
             say=say,
         )

@@ -13,6 +13,7 @@ import eamdeploy
 from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import DataOption, JsonOption
 from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption
+from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, err_console
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def register(app: typer.Typer) -> None:
     app.command("quantize", rich_help_panel="Artifacts", no_args_is_help=True)(quantize_command)
 
 
+@expand_groups
 def quantize_command(
+    *,
     model: Annotated[
         str,
         typer.Argument(metavar="ARTIFACT|CKPT", help="A float .onnx or .tflite file, a checkpoint, or a shipped name."),
@@ -42,12 +45,7 @@ def quantize_command(
     formats: Annotated[
         str, typer.Option("--format", help="Of a checkpoint: onnx, tflite, or both with a comma.")
     ] = "onnx",
-    max_drop: q.MaxDrop = 1.0,
-    method: q.Method = "mse",
-    calibration_images: q.CalibrationImages = 256,
-    check_images: q.CheckImages = 1000,
-    float_layers: q.FloatLayers = "",
-    class_map: q.ClassMap = None,
+    quantization: q.Quantization,
     preprocessing: PreprocessingOption = None,
     labels: LabelsOption = None,
     head: HeadOption = None,
@@ -66,8 +64,8 @@ def quantize_command(
         formats=q.names(formats),
         calibration=calibration,
         data=data,
-        options=q.make_options(max_drop, method, calibration_images, check_images, float_layers),
-        class_map=q.class_map_of(class_map),
+        options=quantization.options(),
+        class_map=q.class_map_of(quantization.class_map),
         preprocessing=preprocessing,
         labels=labels,
         head=head,
