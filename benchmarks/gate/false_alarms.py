@@ -22,8 +22,9 @@ import numpy as np
 
 from benchmarks.gate.measuring import alone, in_turns, load
 from benchmarks.gate.models import LAYERS, plain_network
+from eamdeploy.base.intervals import share_interval
 from eamdeploy.base.results import Run
-from eamdeploy.runs.compare import compare_runs, wilson
+from eamdeploy.runs.compare import compare_runs
 from eamdeploy.runs.gate import Thresholds, judge
 from eamdeploy.runs.gate.run import ASSUMED_SESSION_NOISE
 
@@ -83,7 +84,7 @@ def _summary(judged: Sequence[tuple[bool, float, float, float]]) -> dict[str, ob
     failed = sum(one[0] for one in judged)
     changes = np.array([one[1:] for one in judged])
     middle = float(np.median(changes[:, 0]))
-    low, high = wilson(failed / len(judged), len(judged))
+    low, high = share_interval(failed / len(judged), len(judged))
     return {
         "failed": failed,
         "of": len(judged),

@@ -38,7 +38,7 @@ def gate(
     current: str | Iterable[str] = (),
     *,
     thresholds: Thresholds | None = None,
-    allow_missing: bool = False,
+    allow_skipped: Sequence[str] = (),
     store: AnyPath | Store | None = None,
 ) -> GateResult:
     """Hold runs against a baseline; a check fails only when its whole interval lies beyond the threshold.
@@ -51,7 +51,7 @@ def gate(
         baseline: a file of runs, ``commit:PREFIX``, or a run of the store.
         current: files of runs, or runs; the latest stored runs of the same artifacts by default.
         thresholds: what may change by how much.
-        allow_missing: baseline runs without a counterpart do not fail the gate.
+        allow_skipped: checks that may pass unjudged, by name: ``latency``, ``accuracy``, …, ``missing``.
         store: the user's store by default.
 
     Raises:
@@ -59,7 +59,7 @@ def gate(
     """
     from eamdeploy.runs.gate import run_gate
 
-    return run_gate(store_of(store), baseline, names(current), thresholds=thresholds, allow_missing=allow_missing)
+    return run_gate(store_of(store), baseline, names(current), thresholds=thresholds, allow_skipped=allow_skipped)
 
 
 def report(

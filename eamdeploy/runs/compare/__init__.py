@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from eamdeploy.runs.compare.medians import MedianDifference, compare_latency
-from eamdeploy.runs.compare.model import Comparison, MetricChange, summary
+from eamdeploy.runs.compare.model import Comparison, MetricChange, known_figure, summary
 from eamdeploy.runs.compare.noise import SessionNoise, session_noise
-from eamdeploy.runs.compare.proportions import AccuracyDifference, compare_accuracy, wilson
+from eamdeploy.runs.compare.proportions import AccuracyDifference, compare_accuracy, same_images
 from eamdeploy.runs.compare.runs import compare_runs
 
 __all__ = [
@@ -17,7 +17,8 @@ __all__ = [
     "compare_accuracy",
     "compare_latency",
     "compare_runs",
+    "known_figure",
+    "same_images",
     "session_noise",
     "summary",
-    "wilson",
 ]

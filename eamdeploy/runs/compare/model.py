@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.base.results import Run, to_dict
 
 Direction = Literal["better", "worse", "same", "unknown"]
+# stands for every figure where there is nothing to compare
+ITSELF = "run"
+_HEADLINES = ("latency_ms.p50", "accuracy.top1", "instructions")
+# metric to the name that allow_skipped takes, here and in the gate
+NAMES = {
+    "latency_ms.p50": "latency",
+    "accuracy.top1": "accuracy",
+    "instructions": "instructions",
+    "bytes": "size",
+    "memory_mb": "memory",
+    "energy_mj": "energy",
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,8 @@ class Comparison:
 
     Attributes:
         notes: what makes the two less comparable: another board, runtime, number of threads, a suspect measurement.
-        refused: figures that were not compared, and why.
+        refused: figures that both runs have and that were not compared, and why.
+        absent: figures that one run has not, or that nobody measured, and which.
     """
 
     a: Run
@@ -59,21 +74,45 @@ class Comparison:
     changes: tuple[MetricChange, ...]
     notes: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
+    absent: tuple[tuple[str, str], ...] = ()
 
     def change(self, metric: str) -> MetricChange | None:
         """The change of one metric, where it was compared."""
         return next((change for change in self.changes if change.metric == metric), None)
 
+    def unjudged(self, allow_skipped: Collection[str] = ()) -> tuple[str, ...]:
+        """Names of the figures that could not be compared although both runs have them, or of all where none could be."""
+        metrics = [metric for metric, _ in self.refused]
+        if not any(change.metric in _HEADLINES for change in self.changes):
+            metrics += [metric for metric, _ in self.absent if metric in _HEADLINES]
+        names = [NAMES.get(metric, metric) for metric in metrics]
+        if not self.changes and not names:
+            names = ["everything"]
+        return tuple(name for name in names if name not in allow_skipped)
+
     def to_dict(self) -> dict[str, Any]:
         """The comparison as JSON types, samples left out."""
         return {
+            "not_judged": list(self.unjudged()),
             "a": summary(self.a),
             "b": summary(self.b),
             "interleaved": self.interleaved,
             "changes": [change.to_dict() for change in self.changes],
             "notes": list(self.notes),
             "refused": [{"metric": metric, "why": why} for metric, why in self.refused],
+            "absent": [{"metric": metric, "why": why} for metric, why in self.absent],
         }
+
+
+def known_figure(name: str) -> str:
+    """``name``, if a figure is called so.
+
+    Raises:
+        UsageError: when none is.
+    """
+    if name not in NAMES.values():
+        raise UsageError(f"no figure is called '{name}'", hint=did_you_mean(name, NAMES.values()))
+    return name
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
+from eamdeploy.base.intervals import paired_interval, unpaired_interval
 from eamdeploy.base.results import AccuracyResult
+
+# of a percentage that was rounded to two digits before it was written down
+_ROUNDED = 0.006
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class AccuracyDifference:
 
     Attributes:
         points: the difference observed.
-        low, high: interval at ``level``: what the difference over all such images may be.
+        low, high: interval at ``level``: what the difference over all such images may be; never of width zero.
         method: ``paired`` image by image, or ``unpaired`` (wider).
         gained, lost: of a paired difference, images that only ``b``, or only ``a``, got right.
     """
@@ -33,9 +35,13 @@ class AccuracyDifference:
 def compare_accuracy(a: AccuracyResult, b: AccuracyResult, *, level: float = 0.95) -> AccuracyDifference:
     """Compare two top-1 accuracies: image by image where both were over the same ones."""
     bits_a, bits_b = _bits(a), _bits(b)
-    if bits_a is not None and bits_b is not None and a.n == b.n and same_images(a, b):
-        return _paired(bits_a, bits_b, a.n, level)
-    return _unpaired(a, b, level)
+    if bits_a is None or bits_b is None or a.n != b.n or not same_images(a, b):
+        low, high = unpaired_interval(a.top1 / 100, a.n, b.top1 / 100, b.n, level)
+        return AccuracyDifference(b.top1 - a.top1, 100 * low, 100 * high, level, "unpaired")
+    gained = (bits_b & ~bits_a).bit_count()
+    lost = (bits_a & ~bits_b).bit_count()
+    low, high = paired_interval(gained, lost, a.n, level)
+    return AccuracyDifference(100 * (gained - lost) / a.n, 100 * low, 100 * high, level, "paired", gained, lost)
 
 
 def same_images(a: AccuracyResult, b: AccuracyResult) -> bool:
@@ -43,40 +49,20 @@ def same_images(a: AccuracyResult, b: AccuracyResult) -> bool:
     return a.images == b.images if a.images or b.images else a.data == b.data
 
 
-def _paired(bits_a: int, bits_b: int, count: int, level: float) -> AccuracyDifference:
-    """A. Agresti and Y. Min, "Simple improved confidence intervals for comparing matched proportions", 2005."""
-    gained = (bits_b & ~bits_a).bit_count()
-    lost = (bits_a & ~bits_b).bit_count()
-    reach = NormalDist().inv_cdf(0.5 + level / 2.0)
-    centre = (gained - lost) / (count + 2)
-    spread = (gained + lost + 1) / (count + 2) - centre**2
-    half = reach * math.sqrt(max(spread, 0.0) / (count + 2))
-    observed = (gained - lost) / count
-    low, high = min(centre - half, observed), max(centre + half, observed)
-    if bits_a == bits_b:
-        low = high = 0.0  # the same answers to the same images: the same function as far as can be seen
-    return AccuracyDifference(100 * observed, 100 * low, 100 * high, level, "paired", gained, lost)
-
-
-def _unpaired(a: AccuracyResult, b: AccuracyResult, level: float) -> AccuracyDifference:
-    """R. Newcombe, "Interval estimation for the difference between independent proportions", 1998, method 10."""
-    share_a, share_b = a.top1 / 100, b.top1 / 100
-    low_a, high_a = wilson(share_a, a.n, level)
-    low_b, high_b = wilson(share_b, b.n, level)
-    difference = share_b - share_a
-    low = difference - math.hypot(share_b - low_b, high_a - share_a)
-    high = difference + math.hypot(high_b - share_b, share_a - low_a)
-    return AccuracyDifference(100 * difference, 100 * low, 100 * high, level, "unpaired")
-
-
-def wilson(share: float, count: int, level: float = 0.95) -> tuple[float, float]:
-    """E. Wilson's score interval of a proportion observed over ``count`` images."""
-    if count <= 0:
-        return 0.0, 1.0
-    square = NormalDist().inv_cdf(0.5 + level / 2.0) ** 2
-    centre = (share + square / (2 * count)) / (1 + square / count)
-    half = math.sqrt(square * (share * (1 - share) / count + square / (4 * count**2))) / (1 + square / count)
-    return max(0.0, centre - half), min(1.0, centre + half)
+def contradiction(result: AccuracyResult) -> str | None:
+    """What is wrong with an accuracy that does not agree with itself, or ``None``."""
+    if result.n < 1:
+        return "it is over no images"
+    if not isinstance(result.top1, (int, float)) or not 0.0 <= result.top1 <= 100.0:
+        return f"{result.top1} % is no accuracy"
+    bits = _bits(result)
+    if result.correct is not None and bits is None:
+        return "its results per image are damaged"
+    if bits is not None and (bits >> result.n or abs(100 * bits.bit_count() / result.n - result.top1) > _ROUNDED):
+        return f"its results per image do not add up to {result.top1:.2f} % of {result.n}"
+    if result.confusion is not None and sum(map(sum, result.confusion)) != result.n:
+        return f"its confusion matrix does not count {result.n} images"
+    return None
 
 
 def _bits(result: AccuracyResult) -> int | None:

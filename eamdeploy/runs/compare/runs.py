@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from eamdeploy.base.chance import chance_warning
 from eamdeploy.base.errors import MeasurementError
 from eamdeploy.base.results import AccuracyResult, Run
 from eamdeploy.runs.compare.medians import LEVEL, compare_latency
-from eamdeploy.runs.compare.model import Comparison, Direction, MetricChange, percent_words, points_words
+from eamdeploy.runs.compare.model import ITSELF, Comparison, Direction, MetricChange, percent_words, points_words
 from eamdeploy.runs.compare.noise import SessionNoise
-from eamdeploy.runs.compare.proportions import compare_accuracy, same_images
+from eamdeploy.runs.compare.proportions import compare_accuracy, contradiction, same_images
+from eamdeploy.runs.store.places import moment_of
 
 # file sizes and counts: no noise, so any difference is one
 _EXACT = {"instructions": ("fewer", "more"), "bytes": ("smaller", "larger")}
@@ -27,32 +31,44 @@ def compare_runs(a: Run, b: Run, *, session_noise: SessionNoise | None = None, l
     """
     interleaved = a.group is not None and a.group == b.group and a.id != b.id
     session_noise = None if interleaved else session_noise
+    if a.id == b.id:
+        return Comparison(a, b, False, (), (), ((ITSELF, f"run {a.id} is compared with itself"),))
     changes: list[MetricChange] = []
     refused: list[tuple[str, str]] = []
+    absent: list[tuple[str, str]] = []
     for step in (_latency(a, b, interleaved, session_noise, level), _accuracy(a, b, level), _exact(a, b), _read(a, b)):
         for item in step:
             if isinstance(item, MetricChange):
                 changes.append(item)
+            elif isinstance(item, _Absent):
+                absent.append((item.metric, item.why))
             else:
                 refused.append(item)
-    return Comparison(
-        a, b, interleaved, tuple(changes), tuple(_notes(a, b, interleaved, session_noise)), tuple(refused)
-    )
+    notes = tuple(_notes(a, b, interleaved, session_noise))
+    return Comparison(a, b, interleaved, tuple(changes), notes, tuple(refused), tuple(absent))
 
 
-_Step = Iterator[MetricChange | tuple[str, str]]
+class _Absent(NamedTuple):
+    """A figure that there are no two measurements of."""
+
+    metric: str
+    why: str
+
+
+_Step = Iterator[MetricChange | _Absent | tuple[str, str]]
 
 
 def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None, level: float) -> _Step:
     metric = "latency_ms.p50"
     if a.latency_ms is None or b.latency_ms is None:
+        yield from _one_sided(metric, a.latency_ms, b.latency_ms)
         return
     kinds = [_latency_kind(run) for run in (a, b)]
     if kinds[0] != kinds[1]:
         yield metric, f"one is {kinds[0]} and the other {kinds[1]}"
         return
     if kinds[0] != "measured":
-        yield metric, f"both are {kinds[0]}: a difference between them says nothing about the machine"
+        yield _Absent(metric, f"both are {kinds[0]}: a difference between them says nothing about the machine")
         return
     invalid = [run.id for run in (a, b) if run.verdict.state == "invalid"]
     if invalid:
@@ -65,6 +81,14 @@ def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | No
     except MeasurementError as error:
         yield metric, str(error)
         return
+    for side, latency in (("A", a.latency_ms), ("B", b.latency_ms)):
+        middle = statistics.median(latency.samples)
+        if not abs(middle - latency.p50) <= 1e-3 * middle:
+            yield (
+                metric,
+                f"{side} contradicts itself: its median is {latency.p50:g} ms, that of its samples {middle:g} ms",
+            )
+            return
     yield MetricChange(
         metric,
         a.latency_ms.p50,
@@ -95,7 +119,12 @@ def _latency_kind(run: Run) -> str:
 def _accuracy(a: Run, b: Run, level: float) -> _Step:
     metric = "accuracy.top1"
     if a.accuracy is None or b.accuracy is None:
+        yield from _one_sided(metric, a.accuracy, b.accuracy)
         return
+    for side, result in (("A", a.accuracy), ("B", b.accuracy)):
+        if wrong := contradiction(result):
+            yield metric, f"the accuracy of {side} contradicts itself: {wrong}"
+            return
     if different := _other_images(a.accuracy, b.accuracy):
         yield metric, different
         return
@@ -115,6 +144,11 @@ def _accuracy(a: Run, b: Run, level: float) -> _Step:
     )
 
 
+def _one_sided(metric: str, a: object | None, b: object | None) -> Iterator[_Absent]:
+    if (a is None) != (b is None):
+        yield _Absent(metric, f"{'A' if a is None else 'B'} has none")
+
+
 def _other_images(a: AccuracyResult, b: AccuracyResult) -> str | None:
     """Why two accuracies can't be compared; a part of a data set may stand beside the whole."""
     if same_images(a, b):
@@ -131,6 +165,8 @@ def _exact(a: Run, b: Run) -> _Step:
         old, new = getattr(a, metric), getattr(b, metric)
         if old and new:
             yield _plain(metric, float(old), float(new), less, more, "exact")
+        else:
+            yield from _one_sided(metric, old or None, new or None)
 
 
 def _read(a: Run, b: Run) -> _Step:
@@ -174,8 +210,12 @@ def _notes(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None
         yield f"measured on different machines: {old} and {new}"
     if (old := a.provenance.runtime_version) != (new := b.provenance.runtime_version) and a.runtime == b.runtime:
         yield f"{a.runtime} was upgraded between them: {old} and {new}"
-    if a.id == b.id:
-        yield "a run is compared with itself"
+    before, after = moment_of(a), moment_of(b)
+    if before and after and after < before and not interleaved:
+        yield "B was measured before A"
+    for side, result in (("A", a.accuracy), ("B", b.accuracy)):
+        if result is not None and contradiction(result) is None and (warning := chance_warning(result)):
+            yield f"{side} is at chance level: {warning}"
     if a.verdict == b.verdict and a.verdict.state != "clean":
         yield f"both are {_doubt(a)}"
     else:

@@ -16,14 +16,14 @@ _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit_xml(suite: str, checks: Iterable[Check]) -> str:
-    """The checks as one JUnit test suite; a failed check a ``failure``, one that could not be made ``skipped``."""
+    """The checks as one JUnit test suite; a failed check a ``failure``, one asked for in vain an ``error``."""
     cases = list(checks)
     duration_s = sum(check.duration_s or 0.0 for check in cases)
     totals = {
         "name": _clean(suite),
         "tests": str(len(cases)),
         "failures": str(sum(check.failed for check in cases)),
-        "errors": "0",
+        "errors": str(sum(check.unjudged for check in cases)),
         "time": f"{duration_s:.3f}",
     }
     root = ElementTree.Element("testsuites", totals)
@@ -32,7 +32,7 @@ def junit_xml(suite: str, checks: Iterable[Check]) -> str:
         "testsuite",
         {
             **totals,
-            "skipped": str(sum(check.skipped for check in cases)),
+            "skipped": str(sum(check.skipped and not check.unjudged for check in cases)),
             "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         },
     )
@@ -56,7 +56,9 @@ def _add_case(node: ElementTree.Element, suite: str, check: Check) -> None:
     attributes = {"name": _clean(check.name), "classname": _clean(group), "time": f"{check.duration_s or 0.0:.3f}"}
     case = ElementTree.SubElement(node, "testcase", attributes)
     message = _clean(check.message)
-    if check.skipped:
+    if check.unjudged:
+        ElementTree.SubElement(case, "error", {"message": message, "type": check.rule or "check"})
+    elif check.skipped:
         ElementTree.SubElement(case, "skipped", {"message": message})
     elif check.failed:
         failure = ElementTree.SubElement(case, "failure", {"message": message, "type": check.rule or "check"})

@@ -68,6 +68,7 @@ class Check:
         group: what the check is about, such as the artifact's name.
         rule: the id a failure is reported under; ``group/name`` when empty.
         skipped: the check could not be made; ``message`` says why.
+        required: somebody asked for it: skipped, it leaves the verdict open, and is no pass.
         duration_s: how long it took, where known.
         location: the file or layer concerned.
         details: the figures themselves, JSON types.
@@ -79,6 +80,7 @@ class Check:
     group: str = ""
     rule: str = ""
     skipped: bool = False
+    required: bool = False
     duration_s: float | None = None
     location: Location | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -87,6 +89,11 @@ class Check:
     def failed(self) -> bool:
         """True when the check was made and answered no."""
         return not self.passed and not self.skipped
+
+    @property
+    def unjudged(self) -> bool:
+        """True when the check was asked for and could not be made: the verdict cannot be "passed"."""
+        return self.skipped and self.required
 
     @property
     def status(self) -> Literal["passed", "failed", "skipped"]:
@@ -100,6 +107,7 @@ class Check:
             "group": self.group,
             "status": self.status,
             "passed": self.passed,
+            "required": self.required,
             "message": self.message,
             "location": self.location.to_dict() if self.location else None,
             "details": dict(self.details),
@@ -107,11 +115,11 @@ class Check:
 
 
 def findings_of(checks: Iterable[Check]) -> list[Finding]:
-    """One error per failed check, one note per skipped one; passed checks find nothing."""
+    """One error per check that failed or was asked for in vain, one note per other skipped one; passed ones find nothing."""
     found = []
     for check in checks:
         if check.skipped or check.failed:
             rule = check.rule or (f"{check.group}/{check.name}" if check.group else check.name)
-            level: Level = "note" if check.skipped else "error"
+            level: Level = "note" if check.skipped and not check.required else "error"
             found.append(Finding(rule, level, check.message, check.location))
     return found

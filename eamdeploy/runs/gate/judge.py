@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from eamdeploy.base.results import Run
 from eamdeploy.runs.compare import Comparison, MetricChange
 from eamdeploy.runs.findings import Check, Location
+from eamdeploy.runs.gate import unjudged
 from eamdeploy.runs.gate.model import Thresholds
 
-# metric, rule, threshold's name
-_INCREASES = (
-    ("latency_ms.p50", "gate/latency", "latency"),
-    ("instructions", "gate/instructions", "instructions"),
-    ("bytes", "gate/size", "size"),
-    ("memory_mb", "gate/memory", "memory"),
+
+@dataclass(frozen=True)
+class Question:
+    """What a threshold asks of two runs.
+
+    Attributes:
+        name: the threshold's name, which ``allow_skipped`` takes.
+        metric: what is compared.
+        points: the threshold is a drop in percentage points; else an increase as a fraction.
+        why_not: why the figures that both runs have cannot be held against each other.
+    """
+
+    name: str
+    metric: str
+    rule: str
+    points: bool = False
+    why_not: Callable[[Comparison], str | None] = unjudged.other_settings
+
+
+QUESTIONS = (
+    Question("latency", "latency_ms.p50", "gate/latency", why_not=unjudged.other_machine),
+    Question("instructions", "instructions", "gate/instructions"),
+    Question("accuracy", "accuracy.top1", "gate/accuracy", points=True, why_not=unjudged.accuracy),
+    Question("size", "bytes", "gate/size", why_not=lambda comparison: None),  # noqa: ARG005
+    Question("memory", "memory_mb", "gate/memory", why_not=unjudged.other_machine),
 )
 
 
-def judge(comparison: Comparison, thresholds: Thresholds) -> Iterator[Check]:
-    """The checks of one pair of runs; figures that neither run has are not asked for."""
+def judge(comparison: Comparison, thresholds: Thresholds, *, stale: str | None = None) -> Iterator[Check]:
+    """The checks of one pair of runs; a figure that neither run has measured is not asked for here.
+
+    Args:
+        stale: why the current run says nothing about the file that is there now.
+    """
+    strangers = unjudged.not_two_runs(comparison.a, comparison.b) or stale
     refused = dict(comparison.refused)
-    for metric, rule, name in _INCREASES:
-        allowed = getattr(thresholds, name)
-        if allowed is None:
+    for question in QUESTIONS:
+        allowed = getattr(thresholds, question.name)
+        there = has(comparison.a, question), has(comparison.b, question)
+        if allowed is None or not any(there):
             continue
-        if metric in refused:
-            yield _skipped(comparison, metric, rule, refused[metric])
-        elif metric == "latency_ms.p50" and (why := other_machine(comparison)):
-            yield _skipped(comparison, metric, rule, why)
-        elif (change := comparison.change(metric)) is not None:
-            yield _made(comparison, change, rule, change.low <= allowed, f"at most +{_percent(allowed)} is allowed")
-    drop = thresholds.accuracy_points
-    if drop is not None:
-        metric = "accuracy.top1"
-        if (change := comparison.change(metric)) is not None:
-            allowed_words = f"a drop of at most {drop:g} points is allowed"
-            yield _made(comparison, change, "gate/accuracy", -change.high <= drop, allowed_words)
-        elif metric in refused:
-            yield _skipped(comparison, metric, "gate/accuracy", refused[metric])
+        change = comparison.change(question.metric)
+        why = strangers or refused.get(question.metric) or _one_sided(there) or question.why_not(comparison)
+        if why is not None:
+            yield _skipped(comparison, question, why)
+        elif change is not None:
+            check = _made(comparison, change, question, allowed)
+            few = unjudged.too_few(comparison, change) if question.points and check.passed else None
+            yield _skipped(comparison, question, few) if few else check
+
+
+def has(run: Run, question: Question) -> bool:
+    """Whether a run has measured the figure; an estimate of its latency is none."""
+    if question.name == "latency":
+        return run.latency_ms is not None and (bool(run.latency_ms.samples) or run.provenance.kind == "measured")
+    if question.name == "accuracy":
+        return run.accuracy is not None
+    return bool(getattr(run, question.metric))
 
 
 def title(run: Run) -> str:
@@ -48,26 +78,24 @@ def title(run: Run) -> str:
     return f"{Path(run.artifact).name} on {place}, {run.runtime}, {run.threads} thread{'s' if run.threads != 1 else ''}"
 
 
-def other_machine(comparison: Comparison) -> str | None:
-    """Why the two latencies cannot be held against each other, or ``None``: a time belongs to its machine."""
-    a, b = comparison.a, comparison.b
-    if a.latency_ms is None or b.latency_ms is None:
+def _one_sided(there: tuple[bool, bool]) -> str | None:
+    if all(there):
         return None
-    for old, new in ((a.device, b.device), (a.board, b.board), (a.provenance.board, b.provenance.board)):
-        if old != new:
-            return f"measured on another machine: {old or 'none'} and {new or 'none'}"
-    return None
+    return f"the {'current' if there[0] else 'baseline'} run has no such figure"
 
 
-def _made(comparison: Comparison, change: MetricChange, rule: str, passed: bool, allowed: str) -> Check:
+def _made(comparison: Comparison, change: MetricChange, question: Question, allowed: float) -> Check:
+    passed = -change.high <= allowed if question.points else change.low <= allowed
+    words = f"a drop of at most {allowed:g} points" if question.points else f"at most +{100 * allowed:g} %"
     unproven = comparison.notes and change.metric == "latency_ms.p50"
     notes = f" ({'; '.join(comparison.notes)})" if unproven else ""
     return Check(
         name=change.metric,
         passed=passed,
-        message=f"{change.words}; {allowed}{notes}",
+        message=f"{change.words}; {words} is allowed{notes}",
         group=title(comparison.b),
-        rule=rule,
+        rule=question.rule,
+        required=True,
         location=Location(comparison.b.artifact),
         details={
             "a": change.a,
@@ -81,10 +109,15 @@ def _made(comparison: Comparison, change: MetricChange, rule: str, passed: bool,
     )
 
 
-def _skipped(comparison: Comparison, metric: str, rule: str, why: str) -> Check:
-    place = Location(comparison.b.artifact)
-    return Check(metric, False, f"not checked: {why}", title(comparison.b), rule, skipped=True, location=place)
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:g} %"
+def _skipped(comparison: Comparison, question: Question, why: str) -> Check:
+    return Check(
+        name=question.metric,
+        passed=False,
+        message=f"not judged: {why}",
+        group=title(comparison.b),
+        rule=question.rule,
+        skipped=True,
+        required=True,
+        location=Location(comparison.b.artifact),
+        details={"baseline": comparison.a.id, "current": comparison.b.id},
+    )

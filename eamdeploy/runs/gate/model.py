@@ -26,14 +26,16 @@ class Thresholds:
 
     Attributes:
         latency, instructions, size, memory: increase, as a fraction.
-        accuracy_points: drop of top-1 in percentage points.
+        accuracy: drop of top-1 in percentage points.
+        required: names of those that have to be judged for every artifact; the others are judged where a run has the figure.
     """
 
     latency: float | None = 0.05
     instructions: float | None = 0.02
-    accuracy_points: float | None = 1.0
+    accuracy: float | None = 1.0
     size: float | None = None
     memory: float | None = None
+    required: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,33 @@ class GateResult:
 
     @property
     def verdict(self) -> Literal["passed", "failed", "not valid"]:
-        """``failed`` with any failed check; ``not valid`` when nothing could be checked at all."""
+        """``failed`` with any failed check; ``not valid`` when one that was asked for, or all, could not be judged."""
         if any(check.failed for check in self.checks):
             return "failed"
-        return "passed" if any(check.passed for check in self.checks) else "not valid"
+        judged = any(check.passed for check in self.checks)
+        return "passed" if judged and not self.unjudged else "not valid"
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Names of the checks that were asked for and could not be judged, as ``allow_skipped`` takes them."""
+        return tuple(sorted({name_of(check) for check in self.checks if check.unjudged}))
+
+    @property
+    def sentence(self) -> str:
+        """The verdict, and the names of what failed and of what could not be judged."""
+        failed = sorted({name_of(check) for check in self.checks if check.failed})
+        parts = [f"failed: {', '.join(failed)}"] if failed else []
+        if self.unjudged:
+            parts.append(f"not judged: {', '.join(self.unjudged)}")
+        elif self.verdict == "not valid":
+            parts.append("nothing was judged")
+        if allowed := sorted({name_of(check) for check in self.checks if check.skipped and not check.required}):
+            parts.append(f"allowed to be skipped: {', '.join(allowed)}")
+        return f"gate {self.verdict}" + (f" ({'; '.join(parts)})" if parts else "")
 
     @property
     def exit_code(self) -> int:
-        """0, 4 for a regression, 5 when no valid measurement was there to judge."""
+        """0, 4 for a regression, 5 when something that was asked for could not be judged."""
         codes = {"passed": 0, "failed": GateError.exit_code, "not valid": MeasurementError.exit_code}
         return codes[self.verdict]
 
@@ -61,7 +82,13 @@ class GateResult:
         """The result as JSON types."""
         return {
             "verdict": self.verdict,
-            "thresholds": to_dict(self.thresholds),
+            "not_judged": list(self.unjudged),
+            "thresholds": {**to_dict(self.thresholds), "required": sorted(self.thresholds.required)},
             "checks": [check.to_dict() for check in self.checks],
             "comparisons": [comparison.to_dict() for comparison in self.comparisons],
         }
+
+
+def name_of(check: Check) -> str:
+    """The name that ``allow_skipped`` knows a check by: its rule's, without the gate."""
+    return check.rule.removeprefix("gate/")

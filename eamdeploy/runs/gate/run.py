@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from eamdeploy.base.errors import UsageError
+from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.base.files import atomic_write_text
 from eamdeploy.base.results import Run, to_dict
 from eamdeploy.runs.compare import Comparison, SessionNoise, compare_runs, session_noise
 from eamdeploy.runs.findings import Check, Location
-from eamdeploy.runs.gate.judge import judge, title
-from eamdeploy.runs.gate.model import GateResult, Thresholds
-from eamdeploy.runs.gate.pairing import key_of, latest, pair
-from eamdeploy.runs.store import RunFilter, Store, read_runs
+from eamdeploy.runs.gate.judge import QUESTIONS, judge, title
+from eamdeploy.runs.gate.model import GateResult, Thresholds, name_of
+from eamdeploy.runs.gate.pairing import key_of, latest, newest, pair, settings_of
+from eamdeploy.runs.gate.references import find_run, find_runs
+from eamdeploy.runs.gate.unjudged import changed_since
+from eamdeploy.runs.store import RunFilter, Store
+from eamdeploy.runs.store.places import place_of
 
-COMMIT = "commit:"
 # until the store has three sessions to tell: what a quiet virtual machine was seen to need (docs/gate.md)
 ASSUMED_SESSION_NOISE = SessionNoise(0.05)
-_FILE_SUFFIXES = (".json", ".jsonl", ".gz")
+MISSING = "missing"
+NAMES = (*(question.name for question in QUESTIONS), MISSING)
 
 
 def run_gate(
@@ -29,19 +32,22 @@ def run_gate(
     current: Sequence[str] = (),
     *,
     thresholds: Thresholds | None = None,
-    allow_missing: bool = False,
+    allow_skipped: Iterable[str] = (),
 ) -> GateResult:
     """Hold the current runs against the baseline.
 
     Args:
         baseline: a file of runs, ``commit:PREFIX`` (the latest runs stored at that commit), or a run of the store.
         current: files or runs; left out, the latest stored runs of what the baseline measured.
-        allow_missing: a baseline run without a counterpart is skipped, not failed.
+        allow_skipped: names of checks that may pass unjudged: ``latency``, ``accuracy``, …; ``missing`` is a baseline run
+            without a counterpart, which fails otherwise.
 
     Raises:
-        UsageError: when there is no baseline, nothing to hold against it, or a reference names nothing.
+        MeasurementError: when an artifact was changed since it was measured.
+        UsageError: when there is no baseline, nothing to hold against it, or a reference or a name means nothing.
     """
     limits = thresholds or Thresholds()
+    allowed = _known(allow_skipped)
     old = find_runs(store, baseline)
     new = [run for reference in current for run in find_runs(store, reference)]
     if not current:
@@ -53,44 +59,31 @@ def run_gate(
         raise UsageError("nothing was measured to hold against the baseline", where=names, hint=hint)
     repeats = _Repeats(store)
     comparisons = tuple(_compare(repeats, a, b) for a, b in found.pairs)
-    checks = [check for comparison in comparisons for check in judge(comparison, limits)]
-    checks += [_missing(run, allow_missing) for run in found.unmatched]
+    checks = [
+        check
+        for comparison in comparisons
+        for check in judge(comparison, limits, stale=None if current else changed_since(comparison.b))
+    ]
+    checks += _not_asked(comparisons, checks, limits.required)
+    checks += [_missing(run, MISSING in allowed) for run in found.unmatched]
     if not checks:
         raise UsageError(
             "the runs have no figure in common that a threshold asks for",
             where=", ".join(title(b) for _, b in found.pairs),
             hint="measure latency, accuracy or instructions on both sides",
         )
+    checks = [replace(check, required=check.required and name_of(check) not in allowed) for check in checks]
     return GateResult(tuple(checks), comparisons, limits)
 
 
-def find_runs(store: Store, reference: str) -> list[Run]:
-    """The runs that ``reference`` names, with their samples: a file of runs, ``commit:PREFIX``, or a run of the store.
-
-    Raises:
-        UsageError: when it names nothing.
-    """
-    if Path(reference).suffix in _FILE_SUFFIXES or "/" in reference:
-        runs = read_runs(reference)
-        if not runs:
-            raise UsageError("the file holds no runs", where=reference)
-        return runs
-    if reference.startswith(COMMIT):
-        prefix = reference.removeprefix(COMMIT)
-        runs = store.runs(RunFilter(commit=prefix), samples=True, oldest_first=True) if prefix else []
-        if not runs:
-            raise UsageError(f"no run was stored at commit '{prefix}'", hint="see 'eamdeploy history'")
-        return list(latest(runs).values())
-    return [store.get(reference)]
-
-
 def compare_references(store: Store, a: str, b: str) -> Comparison:
-    """Compare run ``b`` with run ``a``, each named as for :func:`find_runs`.
+    """Compare run ``b`` with run ``a``, each named as for :func:`eamdeploy.runs.gate.references.find_runs`.
 
     Raises:
+        MeasurementError: when an artifact was changed since it was measured.
         UsageError: when a reference names nothing, or a file of several runs.
     """
-    return _compare(_Repeats(store), _one(store, a), _one(store, b))
+    return _compare(_Repeats(store), find_run(store, a), find_run(store, b))
 
 
 def write_baseline(store: Store, path: Path | str, references: Sequence[str]) -> list[Run]:
@@ -100,9 +93,10 @@ def write_baseline(store: Store, path: Path | str, references: Sequence[str]) ->
         The runs written.
 
     Raises:
+        MeasurementError: when an artifact was changed since it was measured.
         UsageError: when a reference names nothing or the file cannot be written.
     """
-    runs = list(latest(run for reference in references for run in find_runs(store, reference)).values())
+    runs = list(newest(run for reference in references for run in find_runs(store, reference)).values())
     slim = [replace(run, conditions=replace(run.conditions, samples=()), per_layer=()) for run in runs]
     # one run a line: a new baseline is a readable diff
     lines = ",\n".join(json.dumps(to_dict(run)) for run in slim)
@@ -110,13 +104,33 @@ def write_baseline(store: Store, path: Path | str, references: Sequence[str]) ->
     return runs
 
 
-def _one(store: Store, reference: str) -> Run:
-    runs = find_runs(store, reference)
-    if len(runs) > 1:
-        names = ", ".join(title(run) for run in runs[:4])
-        hint = "import them with 'eamdeploy history import', then name one by its id"
-        raise UsageError(f"'{reference}' holds {len(runs)} runs", where=names, hint=hint)
-    return runs[0]
+def known_name(name: str) -> str:
+    """``name``, if a check is called so.
+
+    Raises:
+        UsageError: when none is.
+    """
+    if name not in NAMES:
+        raise UsageError(f"no check of the gate is called '{name}'", hint=did_you_mean(name, NAMES))
+    return name
+
+
+def _known(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(known_name(name) for name in names)
+
+
+def _not_asked(comparisons: Sequence[Comparison], made: Sequence[Check], required: frozenset[str]) -> list[Check]:
+    """What was required and no run of an artifact has measured; its accuracy and its instructions may be runs apart."""
+    judged = {(place_of(check.location.path), check.rule) for check in made if check.location is not None}
+    checks = []
+    for place, run in sorted({place_of(found.b.artifact): found.b for found in comparisons}.items()):
+        for question in QUESTIONS:
+            if question.name in required and (place, question.rule) not in judged:
+                why = "not judged: neither run has measured it"
+                checks.append(
+                    Check(question.metric, False, why, title(run), question.rule, True, True, location=Location(place))
+                )
+    return checks
 
 
 class _Repeats:
@@ -143,12 +157,17 @@ def _compare(repeats: _Repeats, a: Run, b: Run) -> Comparison:
 
 
 def _latest_stored(store: Store, baseline: Sequence[Run]) -> list[Run]:
+    """The latest stored runs at the baseline's places; where there is none, those of the same content elsewhere."""
     taken = {run.id for run in baseline}
-    wanted = {key_of(run) for run in baseline}
-    names = {Path(run.artifact).name for run in baseline}
-    stored = [run for name in sorted(names) for run in store.runs(RunFilter(artifact=name), oldest_first=True)]
-    newest = latest(run for run in stored if run.id not in taken and key_of(run) in wanted)
-    return [store.get(run.id) for run in newest.values()]
+    places = {key_of(run) for run in baseline}
+    contents = {(run.artifact_sha256, *settings_of(run)) for run in baseline}
+    named = [*{Path(run.artifact).name for run in baseline}, *{run.artifact_sha256 for run in baseline}]
+    found = (run for name in named for run in store.runs(RunFilter(artifact=name), oldest_first=True))
+    stored = {run.id: run for run in found if run.id not in taken}
+    last = latest(
+        run for run in stored.values() if key_of(run) in places or (run.artifact_sha256, *settings_of(run)) in contents
+    )
+    return [store.get(run.id) for run in last.values()]
 
 
 def _missing(run: Run, allowed: bool) -> Check:

@@ -16,7 +16,8 @@ from eamdeploy.base.results import Run
 from eamdeploy.runs.store import rows
 from eamdeploy.runs.store.connection import reading, writing
 from eamdeploy.runs.store.provenance import complete
-from eamdeploy.runs.store.query import RunFilter, resolve
+from eamdeploy.runs.store.query import RunFilter
+from eamdeploy.runs.store.reference import resolve
 from eamdeploy.runs.store.rescue import rescue
 
 STORE_VARIABLE = "EAMDEPLOY_STORE"
@@ -163,7 +164,7 @@ class Store:
         return self.unreadable
 
     def get(self, reference: str) -> Run:
-        """The one run that ``reference`` names (:func:`eamdeploy.runs.store.query.resolve`), with its samples.
+        """The one run that ``reference`` names (:func:`eamdeploy.runs.store.reference.resolve`), with its samples.
 
         Raises:
             StoreError: when there is no store or it cannot be read.

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import eamdeploy
+from eamdeploy.base.errors import MeasurementError
 from eamdeploy.cli.options.common import JsonOption, StoreOption
 from eamdeploy.cli.options.completion import complete_run
 
@@ -16,7 +17,7 @@ RunArgument = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="An id or its beginning, latest, latest~1, an artifact's file name (its latest run), or a file of runs.",
+        help="An id or its beginning, latest, latest~1, an artifact's path or file name (its latest run), or a file of runs.",
         autocompletion=complete_run,
     ),
 ]
@@ -28,18 +29,32 @@ def register(app: typer.Typer) -> None:
     app.command("compare", no_args_is_help=True, rich_help_panel="Results")(compare_command)
 
 
-def compare_command(a: RunArgument, b: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def compare_command(
+    a: RunArgument,
+    b: RunArgument,
+    allow_skipped: Annotated[
+        list[str] | None,
+        typer.Option("--allow-skipped", metavar="NAME", help="Exit 0 although this figure could not be compared."),
+    ] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Compare run B with run A: every difference with its interval, or "no difference shown".
 
-    Runs that were measured in turns (one 'eamdeploy bench A B') are paired, which sees smaller differences.
+    Runs that were measured in turns (one 'eamdeploy bench A B') are paired, which sees smaller differences. Exit 5 when a
+    figure that both runs have could not be compared; --allow-skipped latency, accuracy, instructions, size, memory or
+    energy lets that pass.
     """
     from eamdeploy.cli.views.output import emit, make_table
     from eamdeploy.cli.views.unreadable import note_unreadable
+    from eamdeploy.runs.compare import known_figure
     from eamdeploy.runs.store import open_store
 
+    allowed = [known_figure(name) for name in allow_skipped or ()]
     opened = open_store(store)
     found = eamdeploy.compare(a, b, store=opened)
     note_unreadable(opened)
+    unjudged = found.unjudged(allowed)
 
     def render(console: Console) -> None:
         for letter, run in (("A", found.a), ("B", found.b)):
@@ -51,14 +66,19 @@ def compare_command(a: RunArgument, b: RunArgument, store: StoreOption = None, a
             table.add_row(change.metric, _value(change.a), _value(change.b), words or escape(change.words))
         if found.changes:
             console.print(table)
-        for metric, why in found.refused:
+        for metric, why in (*found.absent, *found.refused):
             console.print(f"{metric} not compared: {escape(why)}", soft_wrap=True)
         if not found.changes and not found.refused:
             console.print("the two runs have no figure in common")
         for note in found.notes:
             console.print(f"[yellow]note[/yellow] {escape(note)}", soft_wrap=True)
 
+        if unjudged:
+            console.print(f"not judged: {', '.join(unjudged)}", soft_wrap=True)
+
     emit("compare", found.to_dict(), as_json, render)
+    if unjudged:
+        raise typer.Exit(MeasurementError.exit_code)
 
 
 def _value(value: float) -> str:

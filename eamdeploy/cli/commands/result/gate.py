@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from eamdeploy.runs.gate import GateResult
 
 _STYLES = {"passed": "green", "failed": "red", "skipped": "yellow"}
+# a threshold's name to the parameter that sets it
+_LIMITS = {
+    "latency": "max_latency_increase",
+    "instructions": "max_instructions_increase",
+    "accuracy": "max_accuracy_drop",
+    "size": "max_size_increase",
+    "memory": "max_memory_increase",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -26,11 +34,12 @@ def register(app: typer.Typer) -> None:
 
 
 def gate_command(
+    context: typer.Context,
     baseline: Annotated[
         str | None,
         typer.Option(
             "--baseline",
-            help="A file of runs in your repository, commit:PREFIX, or a run of the store.",
+            help="A file of runs in your repository, commit:PREFIX, a run of the store, or an artifact's path.",
             autocompletion=complete_run,
         ),
     ] = None,
@@ -38,7 +47,7 @@ def gate_command(
         list[str] | None,
         typer.Option(
             "--current",
-            help="What to judge: files of runs or runs; left out, the latest stored runs of the same artifacts.",
+            help="What to judge: files of runs, runs or artifacts; left out, the latest stored runs of the same artifacts.",
             autocompletion=complete_run,
         ),
     ] = None,
@@ -53,8 +62,16 @@ def gate_command(
     ] = "1",
     max_size_increase: Annotated[str, typer.Option("--max-size-increase", help="Percent.")] = "off",
     max_memory_increase: Annotated[str, typer.Option("--max-memory-increase", help="Percent.")] = "off",
+    allow_skipped: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-skipped",
+            metavar="NAME",
+            help="Pass although this check could not be judged: latency, instructions, accuracy, size, memory, missing.",
+        ),
+    ] = None,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Baseline runs without a counterpart do not fail the gate.")
+        bool, typer.Option("--allow-missing", help="The same as --allow-skipped missing.")
     ] = False,
     write_baseline: Annotated[
         Path | None,
@@ -68,9 +85,10 @@ def gate_command(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold runs against a baseline; exit 4 for a regression, 5 when nothing valid was there to judge.
+    """Hold runs against a baseline; exit 4 for a regression, 5 when a check could not be judged.
 
-    A check fails only when the whole interval lies beyond its threshold: noise does not fail a build.
+    A check fails only when the whole interval lies beyond its threshold: noise does not fail a build. A check that you ask
+    for by its option has to be judged for every artifact; the others are judged where a run has the figure.
     """
     from eamdeploy.cli.views.output import emit
     from eamdeploy.cli.views.unreadable import note_unreadable
@@ -90,11 +108,13 @@ def gate_command(
     limits = Thresholds(
         latency=_fraction(max_latency_increase, "--max-latency-increase"),
         instructions=_fraction(max_instructions_increase, "--max-instructions-increase"),
-        accuracy_points=_number(max_accuracy_drop, "--max-accuracy-drop"),
+        accuracy=_number(max_accuracy_drop, "--max-accuracy-drop"),
         size=_fraction(max_size_increase, "--max-size-increase"),
         memory=_fraction(max_memory_increase, "--max-memory-increase"),
+        required=frozenset(name for name in _LIMITS if _given(context, _LIMITS[name])),
     )
-    result = eamdeploy.gate(baseline, current or [], thresholds=limits, allow_missing=allow_missing, store=opened)
+    allowed = [*(allow_skipped or ()), *(("missing",) if allow_missing else ())]
+    result = eamdeploy.gate(baseline, current or [], thresholds=limits, allow_skipped=allowed, store=opened)
     note_unreadable(opened)
     _write_files(result, junit, sarif, summary)
     emit("gate", result.to_dict(), as_json, lambda console: _render(result, console))
@@ -126,7 +146,15 @@ def _render(result: GateResult, console: Console) -> None:
         line = f"[{style}]{check.status:7}[/{style}] {check.name}, {escape(check.group)}: {escape(check.message)}"
         console.print(line, soft_wrap=True)
     colour = {"passed": "green", "failed": "red", "not valid": "yellow"}[result.verdict]
-    console.print(f"gate [bold {colour}]{result.verdict}[/]")
+    verdict = result.sentence.removeprefix("gate ")
+    console.print(f"gate [bold {colour}]{result.verdict}[/]{verdict.removeprefix(result.verdict)}", soft_wrap=True)
+
+
+def _given(context: typer.Context, parameter: str) -> bool:
+    """Whether a user set the option, on the command line, in the environment or in a file, and not to 'off'."""
+    source = context.get_parameter_source(parameter)
+    given = source is not None and source.name != "DEFAULT"
+    return given and str(context.params[parameter]).strip().lower() != "off"
 
 
 def _fraction(text: str, flag: str) -> float | None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from eamdeploy.base.intervals import share_interval
 from eamdeploy.base.results import Run
-from eamdeploy.runs.compare import wilson
 from eamdeploy.runs.report.model import Cell
 
 NOTHING = Cell("–", float("inf"))
@@ -61,7 +61,7 @@ def accuracy_interval(run: Run) -> tuple[float, float] | None:
     """Wilson's 95 % interval of top-1, in percent."""
     if run.accuracy is None:
         return None
-    low, high = wilson(run.accuracy.top1 / 100, run.accuracy.n)
+    low, high = share_interval(run.accuracy.top1 / 100, run.accuracy.n)
     return 100 * low, 100 * high
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from eamdeploy.base.results import AccuracyResult, Latency, Provenance, Run, RunVerdict, pack_correct
-from eamdeploy.runs.compare import SessionNoise, compare_accuracy, compare_runs, session_noise, wilson
+from eamdeploy.runs.compare import SessionNoise, compare_accuracy, compare_runs, session_noise
 
 
 def _latency(median: float, seed: int, rounds: int = 20) -> Latency:
@@ -119,7 +119,8 @@ def test_the_same_images_are_paired() -> None:
     unpaired = compare_accuracy(_accuracy(before, keep=False), _accuracy(after, keep=False))
     assert unpaired.low < unpaired.points < 0.0 < unpaired.high
     same = compare_accuracy(_accuracy(before), _accuracy(before))
-    assert (same.points, same.low, same.high) == (0.0, 0.0, 0.0)
+    assert same.points == 0.0
+    assert same.low < -0.1 < 0.1 < same.high, "no number of images makes sure"
 
 
 def test_paired_accuracy_covers_the_truth() -> None:
@@ -153,12 +154,6 @@ def test_images_are_known_by_their_content_where_it_was_kept(make: Callable[...,
     assert "accuracy.top1" in {change.metric for change in moved.changes}
     part = dataclasses.replace(_accuracy(right[:50]), images="3" * 64)
     assert not dict(compare_runs(make("a", accuracy=here), make("b", accuracy=part)).refused).get("accuracy.top1")
-
-
-def test_wilson_at_the_ends() -> None:
-    low, high = wilson(1.0, 100)
-    assert (round(low, 4), high) == (0.9630, pytest.approx(1.0))  # R's binom::binom.wilson(100, 100)
-    assert wilson(0.5, 0) == (0.0, 1.0)
 
 
 def _on_day(make: Callable[..., Run], day: int, p50: float, artifact: str = "a", **changes: Any) -> Run:

@@ -1,0 +1,49 @@
+"""Chance-level accuracy: an accuracy that guessing reaches proves nothing about a model, whatever is compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eamdeploy.base.intervals import share_interval
+from eamdeploy.base.results import AccuracyResult
+
+
+def chance_share(confusion: Sequence[Sequence[int]]) -> float:
+    """The share of right answers if the answers did not depend on the images: each class by how often it is given.
+
+    J. Cohen, "A coefficient of agreement for nominal scales", 1960. A model that always gives one class is at chance by
+    this measure, however many images are of that class.
+    """
+    total = sum(sum(row) for row in confusion)
+    if not total:
+        return 1.0
+    given = [sum(column) for column in zip(*confusion, strict=True)]
+    agreed = sum(sum(row) * column for row, column in zip(confusion, given, strict=True))
+    return float(agreed / total**2)
+
+
+def at_chance(share: float, count: int, classes: int | None = None, *, chance: float | None = None) -> bool:
+    """Whether a share of right answers cannot be told from guessing.
+
+    Args:
+        share: right answers, 0 to 1, of ``count`` images.
+        classes: how many the images have; guessing reaches one in so many.
+        chance: what guessing reaches, where that is known better (:func:`chance_share`).
+    """
+    guessed = max(1.0 / classes if classes else 0.0, chance or 0.0)
+    return share_interval(share, count)[0] <= guessed
+
+
+def chance_warning(result: AccuracyResult, classes: int | None = None) -> str | None:
+    """One sentence where ``result`` cannot be told from guessing, else ``None``."""
+    chance = None if result.confusion is None else chance_share(result.confusion)
+    if classes is None and result.confusion is not None:
+        classes = sum(1 for row in result.confusion if sum(row)) or None
+    if not at_chance(result.top1 / 100, result.n, classes, chance=chance):
+        return None
+    guessed = max(1.0 / classes if classes else 0.0, chance or 0.0)
+    reach = f" ({100 * guessed:.3g} %)" if guessed else ""
+    return (
+        f"{result.top1:.2f} % of {result.n} images is no better than guessing{reach}: check the preprocessing (mean, std, "
+        "size), the order of the classes, or give more images"
+    )
