@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 
 from eamdeploy.base.intervals import share_interval
 from eamdeploy.base.results import AccuracyResult
 
 
-def chance_share(confusion: Sequence[Sequence[int]]) -> float:
+def chance_share(confused: Iterable[tuple[int, int, int]]) -> float:
     """The share of right answers if the answers did not depend on the images: each class by how often it is given.
 
     J. Cohen, "A coefficient of agreement for nominal scales", 1960. A model that always gives one class is at chance by
     this measure, however many images are of that class.
+
+    Args:
+        confused: (true class, class given, images).
     """
-    total = sum(sum(row) for row in confusion)
-    if not total:
-        return 1.0
-    given = [sum(column) for column in zip(*confusion, strict=True)]
-    agreed = sum(sum(row) * column for row, column in zip(confusion, given, strict=True))
-    return float(agreed / total**2)
+    true, given = Counter[int](), Counter[int]()
+    for right, answer, images in confused:
+        true[right] += images
+        given[answer] += images
+    total = true.total()
+    return sum(count * given[right] for right, count in true.items()) / total**2 if total else 1.0
 
 
 def at_chance(share: float, count: int, classes: int | None = None, *, chance: float | None = None) -> bool:
@@ -36,9 +40,9 @@ def at_chance(share: float, count: int, classes: int | None = None, *, chance: f
 
 def chance_warning(result: AccuracyResult, classes: int | None = None) -> str | None:
     """One sentence where ``result`` cannot be told from guessing, else ``None``."""
-    chance = None if result.confusion is None else chance_share(result.confusion)
-    if classes is None and result.confusion is not None:
-        classes = sum(1 for row in result.confusion if sum(row)) or None
+    chance = None if result.confused is None else chance_share(result.confused)
+    if classes is None and result.confused is not None:
+        classes = len({right for right, _, _ in result.confused}) or None
     if not at_chance(result.top1 / 100, result.n, classes, chance=chance):
         return None
     guessed = max(1.0 / classes if classes else 0.0, chance or 0.0)

@@ -82,28 +82,11 @@ def compare_latency(
                 why=f"{len(side.samples)}, and {MIN_SAMPLES} are needed",
                 hint="measure with more runs",
             )
-        _check(side)
     random = np.random.default_rng(seed)
     rounds = _rounds(a, b) if interleaved else []
     if len(rounds) >= MIN_ROUNDS:
         return _paired(rounds, level, random)
     return _unpaired(_blocks(a), _blocks(b), session_noise, level, random)
-
-
-def _check(latency: Latency) -> None:
-    """Refuse samples that are no times, and those of which some are missing.
-
-    Raises:
-        MeasurementError: for either.
-    """
-    samples = np.asarray(latency.samples, np.float64)
-    hint = "measure again"
-    if not (np.isfinite(samples) & (samples > 0.0)).all():
-        raise MeasurementError("a latency sample is not a positive number", hint=hint)
-    if latency.block and len(latency.block) != len(samples):
-        raise MeasurementError(
-            "some latency samples are missing", why=f"{len(samples)} of {len(latency.block)}", hint=hint
-        )
 
 
 def _rounds(a: Latency, b: Latency) -> list[tuple[Floats, Floats]]:

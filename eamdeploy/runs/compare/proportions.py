@@ -8,9 +8,6 @@ from typing import Literal
 from eamdeploy.base.intervals import paired_interval, unpaired_interval
 from eamdeploy.base.results import AccuracyResult
 
-# of a percentage that was rounded to two digits before it was written down
-_ROUNDED = 0.006
-
 
 @dataclass(frozen=True)
 class AccuracyDifference:
@@ -47,22 +44,6 @@ def compare_accuracy(a: AccuracyResult, b: AccuracyResult, *, level: float = 0.9
 def same_images(a: AccuracyResult, b: AccuracyResult) -> bool:
     """Whether both were over the same images; runs of before these had a digest know each other's by name alone."""
     return a.images == b.images if a.images or b.images else a.data == b.data
-
-
-def contradiction(result: AccuracyResult) -> str | None:
-    """What is wrong with an accuracy that does not agree with itself, or ``None``."""
-    if result.n < 1:
-        return "it is over no images"
-    if not isinstance(result.top1, (int, float)) or not 0.0 <= result.top1 <= 100.0:
-        return f"{result.top1} % is no accuracy"
-    bits = _bits(result)
-    if result.correct is not None and bits is None:
-        return "its results per image are damaged"
-    if bits is not None and (bits >> result.n or abs(100 * bits.bit_count() / result.n - result.top1) > _ROUNDED):
-        return f"its results per image do not add up to {result.top1:.2f} % of {result.n}"
-    if result.confusion is not None and sum(map(sum, result.confusion)) != result.n:
-        return f"its confusion matrix does not count {result.n} images"
-    return None
 
 
 def _bits(result: AccuracyResult) -> int | None:

@@ -13,7 +13,7 @@ from eamdeploy.base.results import AccuracyResult, Run
 from eamdeploy.runs.compare.medians import LEVEL, compare_latency
 from eamdeploy.runs.compare.model import ITSELF, Comparison, Direction, MetricChange, percent_words, points_words
 from eamdeploy.runs.compare.noise import SessionNoise
-from eamdeploy.runs.compare.proportions import compare_accuracy, contradiction, same_images
+from eamdeploy.runs.compare.proportions import compare_accuracy, same_images
 from eamdeploy.runs.store.places import moment_of
 
 # file sizes and counts: no noise, so any difference is one
@@ -121,10 +121,6 @@ def _accuracy(a: Run, b: Run, level: float) -> _Step:
     if a.accuracy is None or b.accuracy is None:
         yield from _one_sided(metric, a.accuracy, b.accuracy)
         return
-    for side, result in (("A", a.accuracy), ("B", b.accuracy)):
-        if wrong := contradiction(result):
-            yield metric, f"the accuracy of {side} contradicts itself: {wrong}"
-            return
     if different := _other_images(a.accuracy, b.accuracy):
         yield metric, different
         return
@@ -214,7 +210,7 @@ def _notes(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None
     if before and after and after < before and not interleaved:
         yield "B was measured before A"
     for side, result in (("A", a.accuracy), ("B", b.accuracy)):
-        if result is not None and contradiction(result) is None and (warning := chance_warning(result)):
+        if result is not None and (warning := chance_warning(result)):
             yield f"{side} is at chance level: {warning}"
     if a.verdict == b.verdict and a.verdict.state != "clean":
         yield f"both are {_doubt(a)}"
