@@ -38,7 +38,7 @@ def gate(
     current: str | Iterable[str] = (),
     *,
     thresholds: Thresholds | None = None,
-    allow_skipped: Sequence[str] = (),
+    allow_skipped: Iterable[str] = (),
     store: AnyPath | Store | None = None,
 ) -> GateResult:
     """Hold runs against a baseline; a check fails only when its whole interval lies beyond the threshold.

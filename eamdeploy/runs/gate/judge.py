@@ -18,7 +18,7 @@ class Question:
     """What a threshold asks of two runs.
 
     Attributes:
-        name: the threshold's name, which ``allow_skipped`` takes.
+        name: what ``allow_skipped`` and ``Thresholds.required`` call it.
         metric: what is compared.
         points: the threshold is a drop in percentage points; else an increase as a fraction.
         why_not: why the figures that both runs have cannot be held against each other.
@@ -49,7 +49,7 @@ def judge(comparison: Comparison, thresholds: Thresholds, *, stale: str | None =
     strangers = unjudged.not_two_runs(comparison.a, comparison.b) or stale
     refused = dict(comparison.refused)
     for question in QUESTIONS:
-        allowed = getattr(thresholds, question.name)
+        allowed = getattr(thresholds, "accuracy_points" if question.points else question.name)
         there = has(comparison.a, question), has(comparison.b, question)
         if allowed is None or not any(there):
             continue

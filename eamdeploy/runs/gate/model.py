@@ -26,13 +26,13 @@ class Thresholds:
 
     Attributes:
         latency, instructions, size, memory: increase, as a fraction.
-        accuracy: drop of top-1 in percentage points.
+        accuracy_points: drop of top-1 in percentage points.
         required: names of those that have to be judged for every artifact; the others are judged where a run has the figure.
     """
 
     latency: float | None = 0.05
     instructions: float | None = 0.02
-    accuracy: float | None = 1.0
+    accuracy_points: float | None = 1.0
     size: float | None = None
     memory: float | None = None
     required: frozenset[str] = frozenset()

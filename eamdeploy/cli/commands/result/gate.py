@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from eamdeploy.runs.gate import GateResult
 
 _STYLES = {"passed": "green", "failed": "red", "skipped": "yellow"}
-# a threshold's name to the parameter that sets it
+# a check's name to the parameter that sets its limit
 _LIMITS = {
     "latency": "max_latency_increase",
     "instructions": "max_instructions_increase",
@@ -108,7 +108,7 @@ def gate_command(
     limits = Thresholds(
         latency=_fraction(max_latency_increase, "--max-latency-increase"),
         instructions=_fraction(max_instructions_increase, "--max-instructions-increase"),
-        accuracy=_number(max_accuracy_drop, "--max-accuracy-drop"),
+        accuracy_points=_number(max_accuracy_drop, "--max-accuracy-drop"),
         size=_fraction(max_size_increase, "--max-size-increase"),
         memory=_fraction(max_memory_increase, "--max-memory-increase"),
         required=frozenset(name for name in _LIMITS if _given(context, _LIMITS[name])),

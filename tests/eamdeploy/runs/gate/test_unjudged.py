@@ -15,7 +15,7 @@ from eamdeploy.runs.store import Store
 from tests.eamdeploy.runs.gate.conftest import accuracy, latency
 
 Make = Callable[..., Run]
-ASKED = Thresholds(latency=None, instructions=None, accuracy=1.0, required=frozenset({"accuracy"}))
+ASKED = Thresholds(latency=None, instructions=None, accuracy_points=1.0, required=frozenset({"accuracy"}))
 
 
 def _gate(store: Store, old: Run, new: Run, **options: Any) -> GateResult:
