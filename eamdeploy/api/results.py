@@ -22,7 +22,8 @@ def compare(a: str, b: str, *, store: AnyPath | Store | None = None) -> Comparis
         'host'
 
     Args:
-        a, b: a run's id or its beginning, ``latest``, ``latest~1``, an artifact, or a file of runs.
+        a: a run's id or its beginning, ``latest``, ``latest~1``, an artifact, or a file of runs.
+        b: the run to compare with it.
         store: the user's store by default.
 
     Raises:

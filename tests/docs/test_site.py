@@ -1,0 +1,60 @@
+"""The documentation site builds strictly, and the pages avoid sentences that readers stumbled on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import PAGES, ROOT
+
+# how they began; each has a clearer form now
+STUMBLED_ON = (
+    "A file that is not never gets its name",
+    "Exporters freeze such kernels or refuse them",
+    "beyond the noise, and only then",
+    "is the doctor, `devices setup`",
+    "is outside of what those measured",
+    "machine is called invalid",
+    "A class with a slash in its name is a folder in a folder",
+    "Asked again, on your images",
+    "what does it say of one picture",
+    "so that what slows the machine slows all of them",
+    "The pages go on in the folder that",
+    "A latency of another day is judged",
+    "since 2 % is as likely",
+    "Two hours later on the same machine",
+    "What it does not know it does not fail",
+    "its content policy forbids that it could",
+    "What there is nothing for is left out",
+    "An artifact that is there already, ours or anybody's",
+    "Left out, `--data` means",
+    "it would compute wrongly without a word",
+    "Let the doctor look",
+    "nothing keeps running or lying on a board",
+    "never stands without its interval",
+    "neither says how images become",
+    "A change that is meant to cost something",
+    "what nothing beats",
+    "that nothing beats",
+)
+
+
+@pytest.mark.parametrize("sentence", STUMBLED_ON)
+def test_no_page_holds_a_sentence_that_readers_stumbled_on(sentence: str) -> None:
+    found = [page.name for page in PAGES if sentence in " ".join(page.read_text("utf-8").split())]
+    assert found == []
+
+
+@pytest.mark.slow
+def test_the_site_builds_strictly(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="mkdocs is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "site" / "api" / "index.html").is_file()
