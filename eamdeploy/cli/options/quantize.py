@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from eamdeploy.base.errors import UsageError
 
@@ -86,7 +87,8 @@ def render_quantized(artifact: QuantizedArtifact, console: Console) -> None:
     else:
         accuracy = f"top-1 {outcome.float_top1:.2f} -> {outcome.top1:.2f} % on {outcome.images} images"
     size = f"{artifact.bytes / 1e6:.2f} MB, {report.size_ratio:.3f}x of float"
-    console.print(f"[green]verified[/] {artifact.path}  {artifact.precision}  {size}  {accuracy}", soft_wrap=True)
+    line = f" {artifact.path}  {artifact.precision}  {size}  {accuracy}"
+    console.print(Text.assemble(("verified", "green"), line), soft_wrap=True)
     if report.latency is not None:
         console.print(
             f"  latency on this host {report.latency.ratio:.2f}x of float, {100 * report.written.float_share:.0f} % of the "

@@ -8,8 +8,8 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from eamdeploy.base.results import Run
 from eamdeploy.cli.views.output import emit, err_console, make_table
@@ -52,7 +52,7 @@ class Watch:
     def _table(self) -> Table:
         table = make_table("board", "doing")
         for board, what in self._doing.items():
-            table.add_row(escape(board), escape(what))
+            table.add_row(board, what)
         return table
 
 
@@ -63,7 +63,7 @@ def show(report: BenchReport, *, as_json: bool) -> None:
         return
     for failure in report.failures:
         at = f"{failure.board}, {failure.case}" if failure.case else failure.board
-        err_console().print(f"[red]failed[/red] {escape(at)}: {escape(str(failure.error))}", soft_wrap=True)
+        err_console().print(Text.assemble(("failed", "red"), f" {at}: {failure.error}"), soft_wrap=True)
 
 
 def _render(report: BenchReport, console: Console) -> None:
@@ -74,16 +74,16 @@ def _render(report: BenchReport, console: Console) -> None:
         for run in report.runs:
             for reason in run.verdict.reasons:
                 style = _STATE_STYLE[run.verdict.state]
-                console.print(f"[{style}]{run.verdict.state}[/{style}] {escape(_name(run))}: {escape(reason)}")
+                console.print(Text.assemble((run.verdict.state, style), f" {_name(run)}: {reason}"))
             if run.provenance.note:
-                console.print(f"{escape(_name(run))}: {escape(run.provenance.note)}", soft_wrap=True)
+                console.print(f"{_name(run)}: {run.provenance.note}", soft_wrap=True)
             if run.per_layer:
                 console.print(_operators_table(run))
     for note in report.notes:
-        console.print(escape(note), soft_wrap=True)
+        console.print(note, soft_wrap=True)
     for check in report.self_checks:
         console.print(
-            f"self-check on {escape(check.board)}: A against A differs by {check.difference:+.1%} "
+            f"self-check on {check.board}: A against A differs by {check.difference:+.1%} "
             f"(95 % interval {check.ci95[0]:+.1%} to {check.ci95[1]:+.1%}); differences below {check.floor:.1%} "
             f"are noise here; the two intervals {'overlap' if check.agree else 'do NOT overlap'}",
             soft_wrap=True,
@@ -103,12 +103,12 @@ def _runs_table(runs: Sequence[Run]) -> Table:
     return table
 
 
-def _cells(run: Run) -> dict[str, str]:
+def _cells(run: Run) -> dict[str, str | Text]:
     latency, accuracy, style = run.latency_ms, run.accuracy, _STATE_STYLE[run.verdict.state]
     interval = (latency.ci95 or latency.interval90) if latency else None
     return {
-        "artifact": escape(_name(run)),
-        "device": escape(run.board or run.device),
+        "artifact": _name(run),
+        "device": run.board or run.device,
         "": run.provenance.kind,
         "runtime": f"{run.provenance.runtime} {run.provenance.runtime_version}".strip(),
         ">thr": str(run.threads),
@@ -122,7 +122,7 @@ def _cells(run: Run) -> dict[str, str]:
         ">MB": f"{run.memory_mb:.0f}" if run.memory_mb is not None else "",
         ">mJ": _number(run.energy_mj),
         ">instructions": f"{run.instructions:,}" if run.instructions is not None else "",
-        "verdict": f"[{style}]{run.verdict.state}[/{style}]",
+        "verdict": Text(run.verdict.state, style),
     }
 
 
@@ -131,7 +131,7 @@ def _operators_table(run: Run) -> Table:
     table = make_table("operator", "kind", "runs in", ">ms", ">share", title=f"{_name(run)}, time per operator")
     for row in sorted(run.per_layer, key=lambda row: -row["mean_ms"])[:_MOST_OPERATORS]:
         share = f"{row['mean_ms'] / total:.0%}"
-        table.add_row(escape(row["name"]), escape(row["kind"]), escape(row["where"]), _number(row["mean_ms"]), share)
+        table.add_row(row["name"], row["kind"], row["where"], _number(row["mean_ms"]), share)
     rest = len(run.per_layer) - _MOST_OPERATORS
     if rest > 0:
         table.add_row(f"and {rest} more", "", "", "", "")

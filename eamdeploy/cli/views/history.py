@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from eamdeploy.base.results import Run, to_dict
 from eamdeploy.cli.views.output import emit, make_table
@@ -32,7 +32,7 @@ def show_runs(runs: Sequence[Run], store: Store, *, as_json: bool, samples: bool
             there = (
                 f"no run in {store.path} meets this" if store.path.exists() else f"nothing is stored in {store.path}"
             )
-            console.print(f"{escape(there)} yet" if not store.path.exists() else escape(there), soft_wrap=True)
+            console.print(f"{there} yet" if not store.path.exists() else there, soft_wrap=True)
             return
         console.print(_table(runs, console))
 
@@ -68,20 +68,20 @@ def _table(runs: Sequence[Run], console: Console) -> Table:
     return table
 
 
-def _cells(run: Run) -> dict[str, str]:
+def _cells(run: Run) -> dict[str, str | Text]:
     style = STATE_STYLES[run.verdict.state]
     return {
         "id": run.id,
         "when (UTC)": run.provenance.when[:16].replace("T", " "),
-        "artifact": escape(Path(run.artifact).name),
-        "on": escape(run.board or run.device),
+        "artifact": Path(run.artifact).name,
+        "on": run.board or run.device,
         "runtime": f"{run.runtime} ×{run.threads}",
         "precision": run.precision,
-        ">median \\[interval]": latency_words(run),
+        ">median [interval]": latency_words(run),
         ">top-1 %": f"{run.accuracy.top1:.2f}" if run.accuracy else "",
         ">instructions": f"{run.instructions:,}" if run.instructions else "",
         "provenance": run.provenance.kind,
-        "verdict": f"[{style}]{run.verdict.state}[/{style}]",
+        "verdict": Text(run.verdict.state, style),
         "commit": (run.git_commit or "")[:8],
     }
 
@@ -112,7 +112,7 @@ def _render_one(run: Run, console: Console) -> None:
     }
     for name, value in entries.items():
         if value:
-            table.add_row(f"[bold]{escape(name)}[/bold]", escape(value))
+            table.add_row(Text(name, "bold"), value)
     console.print(table)
 
 

@@ -39,7 +39,8 @@ def _console(file: TextIO) -> Console:
     # a terminal or a pipe that knows no UTF-8 gets a "?" where a character does not exist there, not a failure
     if isinstance(file, io.TextIOWrapper) and file.errors == "strict":
         file.reconfigure(errors="replace")
-    made = Console(file=file, highlight=False, soft_wrap=False)
+    # text is shown as it is: what a user, a file or a board called something is never markup, and nothing of ours needs it
+    made = Console(file=file, highlight=False, soft_wrap=False, markup=False, emoji=False)
     made.push_render_hook(_EscapingHook())
     return made
 
@@ -84,11 +85,11 @@ def progress() -> Progress:
     """A progress bar with the time left, on stderr, only on a terminal."""
     shown = err_console()
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=shown,
         transient=True,
         disable=not shown.is_terminal,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from eamdeploy.cli.views.output import err_console
 from eamdeploy.parity import RULES, ParityReport
@@ -22,30 +22,30 @@ def render(reports: Sequence[ParityReport], console: Console) -> None:
         colour = _STYLES[report.verdict]
         for check in report.checks:
             style = _STYLES[check.status]
-            line = f"[{style}]{check.status:7}[/{style}] {escape(check.name)}: {escape(check.message)}"
+            line = Text.assemble((f"{check.status:7}", style), f" {check.name}: {check.message}")
             console.print(line, soft_wrap=True)
         if report.reference_top1 is not None and report.artifact_top1 is not None:
             console.print(
-                f"        top-1 on {escape(report.data)}: {report.artifact_top1:.2f} %, "
-                f"{'PyTorch' if report.rounding_images else escape(report.checkpoint)} {report.reference_top1:.2f} %"
+                f"        top-1 on {report.data}: {report.artifact_top1:.2f} %, "
+                f"{'PyTorch' if report.rounding_images else report.checkpoint} {report.reference_top1:.2f} %"
             )
         for flip in report.flips[:5]:
             mark = "above" if flip.counts else "within"
             console.print(
-                f"        {escape(flip.image)}: {escape(flip.reference)} became {escape(flip.artifact)}, "
+                f"        {flip.image}: {flip.reference} became {flip.artifact}, "
                 f"margin {flip.margin:.2g}, {mark} rounding",
                 soft_wrap=True,
             )
         if report.skipped:
-            console.print(
-                f"        {len(report.skipped)} images do not decode, the first is {escape(report.skipped[0])}"
-            )
+            console.print(f"        {len(report.skipped)} images do not decode, the first is {report.skipped[0]}")
         if report.first_divergence is not None:
             console.print(
-                f"        first layer to differ: [bold]{escape(str(report.first_divergence))}[/]", soft_wrap=True
+                Text.assemble("        first layer to differ: ", (str(report.first_divergence), "bold")), soft_wrap=True
             )
-        seconds = f"{report.images} images of {escape(report.data)}, {report.runtime}, {report.duration_s:.1f} s"
-        console.print(f"[bold {colour}]{report.verdict}[/] {escape(report.artifact)} ({seconds})", soft_wrap=True)
+        seconds = f"{report.images} images of {report.data}, {report.runtime}, {report.duration_s:.1f} s"
+        console.print(
+            Text.assemble((report.verdict, f"bold {colour}"), f" {report.artifact} ({seconds})"), soft_wrap=True
+        )
 
 
 def write_findings(reports: Sequence[ParityReport], junit: Path | None, sarif: Path | None, summary: bool) -> None:

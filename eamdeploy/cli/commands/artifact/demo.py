@@ -27,8 +27,8 @@ def register(app: typer.Typer) -> None:
 
         def show(step: Step) -> None:
             screen = console()
-            screen.print(f"\n[bold]{step.title}[/bold]")
-            screen.print(f"[dim]$ eamdeploy {' '.join(step.words)}[/dim]", soft_wrap=True)
+            screen.print(f"\n{step.title}", style="bold")
+            screen.print(f"$ eamdeploy {' '.join(step.words)}", style="dim", soft_wrap=True)
 
         result = run_demo(out, show)
         total = sum(seconds for _, seconds in result.seconds)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 import eamdeploy
 from eamdeploy.base.errors import UsageError
@@ -85,8 +84,6 @@ def evaluate_command(
 
     def render(console: Console) -> None:
         five = "" if result.top5 is None else f", top-5 {result.top5:.2f} %"
-        console.print(
-            f"top-1 {result.top1:.2f} %{five} on {result.n} images of {escape(result.data)} ({escape(found.runtime)})"
-        )
+        console.print(f"top-1 {result.top1:.2f} %{five} on {result.n} images of {result.data} ({found.runtime})")
 
     emit("evaluate", document, as_json, render)

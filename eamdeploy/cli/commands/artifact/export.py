@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 import eamdeploy
 from eamdeploy.base.errors import UsageError
@@ -207,7 +208,10 @@ def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: 
         for note in artifact.notes:
             console.print(f"  {note}", style="dim", soft_wrap=True)
         console.print(
-            f"[green]verified[/] {artifact.path}  {artifact.bytes / 1e6:.2f} MB  {artifact.parity.sentence}",
+            Text.assemble(
+                ("verified", "green"),
+                f" {artifact.path}  {artifact.bytes / 1e6:.2f} MB  {artifact.parity.sentence}",
+            ),
             soft_wrap=True,
         )
     console.print(f"manifest {artifacts[-1].manifest}", soft_wrap=True)

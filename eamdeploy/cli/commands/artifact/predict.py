@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 import eamdeploy
 from eamdeploy.cli.options.common import JsonOption
@@ -48,9 +47,9 @@ def predict_command(
         table = make_table("image", "class", ">probability %", ">score")
         for prediction in found:
             for position, row in enumerate(prediction.top):
-                name = escape(prediction.image) if position == 0 else ""
+                name = prediction.image if position == 0 else ""
                 percent = "–" if row.probability is None else f"{100 * row.probability:.2f}"
-                table.add_row(name, escape(row.label), percent, f"{row.score:.3f}")
+                table.add_row(name, row.label, percent, f"{row.score:.3f}")
         console.print(table)
 
     emit("predict", {"artifact": str(artifact), "predictions": [to_dict(row) for row in found]}, as_json, render)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 import eamdeploy
 from eamdeploy.cli.options import quantize as q
@@ -81,6 +82,7 @@ def _render(made: Sequence[QuantizedArtifact | ExportedArtifact], console: Conso
         if isinstance(artifact, QuantizedArtifact):
             q.render_quantized(artifact, console)
         else:
-            console.print(f"[green]verified[/] {artifact.path}  {artifact.bytes / 1e6:.2f} MB", soft_wrap=True)
+            line = f" {artifact.path}  {artifact.bytes / 1e6:.2f} MB"
+            console.print(Text.assemble(("verified", "green"), line), soft_wrap=True)
     if made:
         console.print(f"manifest {made[-1].manifest}", soft_wrap=True)

@@ -66,7 +66,7 @@ def _document(outcome: BoardOutcome[Examination]) -> dict[str, Any]:
 
 def _render(console: Console, outcomes: list[BoardOutcome[Examination]]) -> None:
     for outcome in outcomes:
-        console.print(f"[bold]{outcome.board}[/bold]")
+        console.print(outcome.board, style="bold")
         if outcome.result is None:
             console.print(f"  {outcome.error}", style="red", markup=False)
             continue

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 import eamdeploy
 from eamdeploy.base.errors import MeasurementError
@@ -59,19 +59,20 @@ def compare_command(
     def render(console: Console) -> None:
         for letter, run in (("A", found.a), ("B", found.b)):
             where = f"{run.board or run.device}, {run.runtime} ×{run.threads}, {run.provenance.kind}"
-            console.print(f"[bold]{letter}[/bold]  {escape(run.artifact)}  ({where}, {run.id})", soft_wrap=True)
+            line = Text.assemble((letter, "bold"), f"  {run.artifact}  ({where}, {run.id})")
+            console.print(line, soft_wrap=True)
         table = make_table("figure", ">A", ">B", "B is")
         for change in found.changes:
-            words = f"[{_STYLES[change.direction]}]{escape(change.words)}[/]" if _STYLES[change.direction] else ""
-            table.add_row(change.metric, _value(change.a), _value(change.b), words or escape(change.words))
+            words = Text(change.words, _STYLES[change.direction])
+            table.add_row(change.metric, _value(change.a), _value(change.b), words)
         if found.changes:
             console.print(table)
         for metric, why in (*found.absent, *found.refused):
-            console.print(f"{metric} not compared: {escape(why)}", soft_wrap=True)
+            console.print(f"{metric} not compared: {why}", soft_wrap=True)
         if not found.changes and not found.refused:
             console.print("the two runs have no figure in common")
         for note in found.notes:
-            console.print(f"[yellow]note[/yellow] {escape(note)}", soft_wrap=True)
+            console.print(Text.assemble(("note", "yellow"), f" {note}"), soft_wrap=True)
 
         if unjudged:
             console.print(f"not judged: {', '.join(unjudged)}", soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 import eamdeploy
 from eamdeploy.cli.options.common import JsonOption, StoreOption
@@ -143,11 +143,12 @@ def _write_files(result: GateResult, junit: Path | None, sarif: Path | None, sum
 def _render(result: GateResult, console: Console) -> None:
     for check in sorted(result.checks, key=lambda check: list(_STYLES).index(check.status)):
         style = _STYLES[check.status]
-        line = f"[{style}]{check.status:7}[/{style}] {check.name}, {escape(check.group)}: {escape(check.message)}"
+        line = Text.assemble((f"{check.status:7}", style), f" {check.name}, {check.group}: {check.message}")
         console.print(line, soft_wrap=True)
     colour = {"passed": "green", "failed": "red", "not valid": "yellow"}[result.verdict]
     verdict = result.sentence.removeprefix("gate ")
-    console.print(f"gate [bold {colour}]{result.verdict}[/]{verdict.removeprefix(result.verdict)}", soft_wrap=True)
+    rest = verdict.removeprefix(result.verdict)
+    console.print(Text.assemble("gate ", (result.verdict, f"bold {colour}"), rest), soft_wrap=True)
 
 
 def _given(context: typer.Context, parameter: str) -> bool:
