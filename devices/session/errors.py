@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from eamdeploy.base import errors
-from eamdeploy.base.errors import EamdeployError, InternalError, MeasurementError, MissingDependency
+from msgspec import UNSET
 
+from devices.session.messages import Failed
+from eamdeploy.base.errors import (
+    DataError,
+    EamdeployError,
+    InternalError,
+    MeasurementError,
+    MissingDependency,
+    UsageError,
+)
+
+_FROM_BOARDS: dict[str, type[EamdeployError]] = {
+    "EamdeployError": InternalError,
+    "InternalError": InternalError,
+    "UsageError": UsageError,
+    "DataError": DataError,
+    "MeasurementError": MeasurementError,
+    "MissingDependency": MissingDependency,
+}
 LOCAL = "host"  # what the local transport calls this machine
 _NO_PROGRAM = (126, 127)
 _SIGNALS = {
@@ -26,18 +42,17 @@ _SIGNALS = {
 }
 
 
-def from_answer(message: Mapping[str, Any], board: str, names: Mapping[str, str]) -> EamdeployError:
+def from_answer(message: Failed, board: str, names: Mapping[str, str]) -> EamdeployError:
     """The error that the runner met, as its own class, with the user's file names in place of the board's."""
-    kind = getattr(errors, str(message.get("type")), EamdeployError)
-    if not (isinstance(kind, type) and issubclass(kind, EamdeployError)) or kind is EamdeployError:
-        kind = InternalError
-    parts = {key: _renamed(message.get(key), names) for key in ("what", "where", "why", "hint")}
+    # what a board may say went wrong there; that a check failed or a gate did is not for a board to say
+    kind = _FROM_BOARDS.get(message.type, MeasurementError)
+    parts = {key: _renamed(getattr(message, key), names) for key in ("what", "where", "why", "hint")}
     where = f"on {board}" if not parts["where"] else f"{parts['where']} on {board}"
     if kind is MissingDependency and board != LOCAL and (parts["hint"] or "").startswith("install it with: pip"):
         parts["hint"] = f"'eamdeploy devices setup {board}' installs what is missing there"
     error = kind(parts["what"] or "the runner failed", where=where, why=parts["why"], hint=parts["hint"])
-    if "traceback" in message:
-        error.add_note(str(message["traceback"]))
+    if message.traceback is not UNSET:
+        error.add_note(message.traceback)
     return error
 
 

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import itertools
 import json
 import posixpath
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from devices.runner import wire
 from devices.runner.bundle import NAME, bundle
 from devices.runner.start import installed_runner
+from devices.session.deadlines import Deadlines
 from devices.session.errors import from_answer, runner_ended, worker_ended
+from devices.session.messages import BadMessage, Ended, Failed, Message, Ready, Result, read_answer, read_line
+from devices.session.worker import Worker
 from devices.transports.protocol import Stream, Transport
-from eamdeploy.base.errors import BoardUnreachable, EamdeployError
-from runtimes.protocol import RuntimeOptions
+from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MeasurementError
 from runtimes.readers.artifact_files import artifact_sha256, external_files
 
 PING_EVERY_S = 10.0
 SILENCE_S = 60.0
 _GOODBYE_S = 5.0
 _CLEANUP_S = 15.0
+_NOISE_CHARACTERS = 300
+_INTERRUPTED_S = 1.8  # after Ctrl-C; the board clears up by itself what this side could not in that time
+
+
+@dataclass
+class _Pending:
+    """A request that has no answer yet."""
+
+    operation: str
+    asked: Mapping[str, Any]
+    worker: str | None
+    answer: asyncio.Future[dict[str, Any]]
 
 
 class BoardSession:
@@ -47,8 +59,9 @@ class BoardSession:
         own: float = getattr(transport, "runner_silence_s", SILENCE_S)
         self._silence_s = own if silence_s is None else silence_s
         self._ids = itertools.count(1)
-        self._pending: dict[int, tuple[str | None, asyncio.Future[dict[str, Any]]]] = {}
-        self._ready: asyncio.Future[dict[str, Any]] | None = None
+        self._deadlines = Deadlines.for_silence(self._silence_s)
+        self._pending: dict[int, _Pending] = {}
+        self._ready: asyncio.Future[None] | None = None
         self._failure: EamdeployError | None = None
         self._stream: Stream | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -66,11 +79,13 @@ class BoardSession:
             MissingDependency: there is no Python 3.9 or later.
         """
         await self.transport.connect()
-        self.workdir = await self.transport.workdir()
+        async with self._within(self._deadlines.workdir_s(), "making a folder"):
+            self.workdir = await self.transport.workdir()
         try:
-            await self._start()
-        except BaseException:
-            await self._end(graceful=False)
+            async with self._within(self._deadlines.start_s(), "starting the runner"):
+                await self._start()
+        except BaseException as error:
+            await self._end(graceful=False, interrupted=_is_interruption(error))
             raise
         return self
 
@@ -78,7 +93,7 @@ class BoardSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the runner and everything it started, and remove its folder."""
-        await self._end(graceful=kind is None)
+        await self._end(graceful=kind is None, interrupted=_is_interruption(error))
 
     @property
     def alive(self) -> bool:
@@ -102,11 +117,13 @@ class BoardSession:
             # the model names those files, so they keep their names, in a folder of its own
             name = f"{digest[:16]}{path.suffix}"
             remote = f"{self.workdir}/{digest[:16]}/{name}" if beside else f"{self.workdir}/{name}"
-            for file in beside:
-                there = f"{posixpath.dirname(remote)}/{file.relative_to(path.parent).as_posix()}"
-                await self.transport.run(["mkdir", "-p", "--", posixpath.dirname(there)])
-                await self.transport.push(file, there)
-            await self.transport.push(path, remote)
+            size = sum(file.stat().st_size for file in (path, *beside))
+            async with self._within(self._deadlines.push_s(size), "receiving a file"):
+                for file in beside:
+                    there = f"{posixpath.dirname(remote)}/{file.relative_to(path.parent).as_posix()}"
+                    await self.transport.run(["mkdir", "-p", "--", posixpath.dirname(there)])
+                    await self.transport.push(file, there)
+                await self.transport.push(path, remote)
             self._pushed[digest] = remote
         self.names[self._pushed[digest]] = str(path)
         return self._pushed[digest]
@@ -117,7 +134,8 @@ class BoardSession:
         with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
             local = Path(folder, "content")
             local.write_bytes(content)
-            await self.transport.push(local, remote)
+            async with self._within(self._deadlines.push_s(len(content)), "receiving a file"):
+                await self.transport.push(local, remote)
         return remote
 
     def worker(self) -> Worker:
@@ -138,16 +156,28 @@ class BoardSession:
         Raises:
             EamdeployError: what went wrong on the board, as the error it is.
             BoardUnreachable: the link was lost.
-            MeasurementError: the process on the board was killed or crashed.
+            MeasurementError: the process on the board was killed or crashed, or its answer cannot be true.
         """
         number = next(self._ids)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._pending[number] = (worker, future)
+        self._pending[number] = _Pending(operation, values, worker, future)
         try:
-            await self.tell({"op": operation, "id": number, **({"worker": worker} if worker else {}), **values})
-            return await future
+            async with self._within(self._deadlines.request_s(operation, values), f"'{operation}'"):
+                await self.tell({"op": operation, "id": number, **({"worker": worker} if worker else {}), **values})
+                return await future
         finally:
             self._pending.pop(number, None)
+
+    @contextlib.asynccontextmanager
+    async def _within(self, seconds: float, doing: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            why = f"{doing} took more than {seconds:.0f} s"
+            failure = BoardUnreachable("the board did not answer in time", where=self.transport.name, why=why)
+            self._fail(failure)
+            raise failure from error
 
     async def _start(self) -> None:
         runner = installed_runner() if self._installed else [await self.push_bytes(bundle(), NAME)]
@@ -162,12 +192,7 @@ class BoardSession:
         failure: EamdeployError
         try:
             async for line in stream:
-                self._heard = asyncio.get_running_loop().time()
-                message = wire.decode(line)
-                if message is None:
-                    self._noise = [*self._noise[-4:], line]
-                else:
-                    self._dispatch(message, stream)
+                self._take(line, stream)
             status = await stream.wait()
             failure = runner_ended(self.transport.name, status, stream.stderr_tail, self._noise)
         except EamdeployError as error:
@@ -188,36 +213,54 @@ class BoardSession:
             except EamdeployError as error:
                 self._fail(error)
 
-    def _dispatch(self, message: dict[str, Any], stream: Stream) -> None:
-        event = message.get("event")
-        if event == "ready" and self._ready is not None and not self._ready.done():
-            self._ready.set_result(message)
-        elif event == "ended":
-            failure = worker_ended(self.transport.name, int(message["status"]), stream.stderr_tail)
-            for worker, future in list(self._pending.values()):
-                if worker == message["worker"] and not future.done():
-                    future.set_exception(failure)
-        elif event in ("result", "error"):
-            entry = self._pending.get(message["id"])
-            if entry is None or entry[1].done():
+    def _take(self, line: str, stream: Stream) -> None:
+        try:
+            found = read_line(line, self.transport.name)
+        except BadMessage as bad:
+            # which request it was meant for cannot be known: none of them can be trusted to be answered
+            for pending in self._pending.values():
+                _refuse(pending.answer, bad.error)
+            return
+        if found is None:
+            self._noise = [*self._noise[-4:], line[:_NOISE_CHARACTERS]]
+            return
+        # only what was said by the runner is a sign of its life
+        self._heard = asyncio.get_running_loop().time()
+        self._dispatch(*found, stream)
+
+    def _dispatch(self, message: Message, text: str, stream: Stream) -> None:
+        if isinstance(message, Ready):
+            if self._ready is not None and not self._ready.done():
+                self._ready.set_result(None)
+        elif isinstance(message, Ended):
+            failure = worker_ended(self.transport.name, message.status, stream.stderr_tail)
+            for pending in self._pending.values():
+                if pending.worker == message.worker:
+                    _refuse(pending.answer, failure)
+        elif isinstance(message, (Result, Failed)):
+            asked = self._pending.get(message.id)
+            if asked is None or asked.answer.done():
                 return
-            if event == "result":
-                entry[1].set_result(message)
-            else:
-                entry[1].set_exception(from_answer(message, self.transport.name, self.names))
+            if isinstance(message, Failed):
+                asked.answer.set_exception(from_answer(message, self.transport.name, self.names))
+                return
+            try:
+                asked.answer.set_result(read_answer(asked.operation, asked.asked, text, self.transport.name))
+            except MeasurementError as error:
+                asked.answer.set_exception(error)
 
     def _fail(self, failure: EamdeployError) -> None:
         self._failure = self._failure or failure
-        waiting = [future for _, future in self._pending.values()]
+        for pending in self._pending.values():
+            _refuse(pending.answer, self._failure)
         if self._ready is not None:
-            waiting.append(self._ready)
-        for future in waiting:
-            if not future.done():
-                future.set_exception(self._failure)
+            _refuse(self._ready, self._failure)
 
-    async def _end(self, *, graceful: bool) -> None:
+    async def _end(self, *, graceful: bool, interrupted: bool = False) -> None:
         # shielded: Ctrl-C in the middle of cleaning up must not leave half of it on the board
-        await asyncio.shield(asyncio.wait_for(self._end_now(graceful=graceful), _CLEANUP_S + _GOODBYE_S))
+        limit = _INTERRUPTED_S if interrupted else _CLEANUP_S + _GOODBYE_S
+        with contextlib.suppress(TimeoutError):
+            await asyncio.shield(asyncio.wait_for(self._end_now(graceful=graceful), limit))
 
     async def _end_now(self, *, graceful: bool) -> None:
         stream, lost = self._stream, isinstance(self._failure, BoardUnreachable)
@@ -236,42 +279,10 @@ class BoardSession:
                 await asyncio.wait_for(self.transport.remove(self.workdir), _CLEANUP_S)
 
 
-class Worker:
-    """One process on the board that holds one artifact."""
+def _refuse(future: asyncio.Future[Any], failure: EamdeployError) -> None:
+    if not future.done():
+        future.set_exception(failure)
 
-    def __init__(self, session: BoardSession, name: str) -> None:
-        self._session, self._name = session, name
 
-    async def __aenter__(self) -> Self:
-        """Start the process."""
-        await self._session.tell({"op": "start", "worker": self._name})
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the process."""
-        with contextlib.suppress(EamdeployError):
-            await self._session.tell({"op": "stop", "worker": self._name})
-
-    async def load(self, remote: str, runtime: str, options: RuntimeOptions) -> dict[str, Any]:
-        """Load a file that was pushed; the answer holds versions, load times, inputs and outputs."""
-        return await self._ask("load", artifact=remote, runtime=runtime, options=asdict(options))
-
-    async def measure(self, *, batch: int = 1, **limits: float) -> dict[str, Any]:
-        """Time it; ``limits`` are those of `devices.runner.timing.Limits`."""
-        return await self._ask("measure", batch=batch, limits=limits)
-
-    async def infer(
-        self, pixels: bytes, shape: Sequence[int], scale: list[float], shift: list[float], output: str | None = None
-    ) -> dict[str, Any]:
-        """Run a shard of images, uint8 (N, H, W, C); see `devices.runner.inference`."""
-        encoded = base64.b64encode(pixels).decode()
-        return await self._ask("infer", pixels=encoded, images=list(shape), scale=scale, shift=shift, output=output)
-
-    async def profile(self, inferences: int, *, batch: int = 1) -> list[dict[str, Any]]:
-        """Time per operator; the artifact must have been loaded with ``profile=True``."""
-        return list((await self._ask("profile", inferences=inferences, batch=batch))["operators"])
-
-    async def _ask(self, operation: str, **values: Any) -> dict[str, Any]:
-        return await self._session.request(operation, worker=self._name, **values)
+def _is_interruption(error: BaseException | None) -> bool:
+    return isinstance(error, (asyncio.CancelledError, KeyboardInterrupt))

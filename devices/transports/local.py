@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from devices.transports.lines import TAIL_LINE_CHARACTERS, pieces_of, whole_lines
 from devices.transports.protocol import CompletedCommand
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency, UsageError
 from eamdeploy.base.files import atomic_path
 
 _TAIL_LINES = 40
-_LINE_LIMIT_BYTES = 1 << 26  # one line of the runner may hold many samples
+LOCAL_NAME = "host"
 _NO_PROGRAM = 127
 _KILL_WAIT_S = 3.0  # for each of the two signals
 
@@ -33,14 +34,14 @@ class LocalStream:
 
     async def _read_stderr(self) -> None:
         if self._process.stderr is not None:
-            async for line in self._process.stderr:
-                self._tail.append(line.decode(errors="replace").rstrip("\r\n"))
+            async for piece in pieces_of(self._process.stderr):
+                self._tail.append(piece[:TAIL_LINE_CHARACTERS].decode(errors="replace").rstrip("\r\n"))
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """Lines of standard output."""
         if self._process.stdout is not None:
-            async for line in self._process.stdout:
-                yield line.decode(errors="replace").rstrip("\r\n")
+            async for line in whole_lines(pieces_of(self._process.stdout), board=LOCAL_NAME):
+                yield line
 
     async def send(self, line: str) -> None:
         """Write one line to the command's standard input."""
@@ -77,7 +78,7 @@ class LocalStream:
 class LocalTransport:
     """Runs on this machine, with the Python that runs this process."""
 
-    def __init__(self, name: str = "host", *, python: Sequence[str] = (sys.executable,)) -> None:
+    def __init__(self, name: str = LOCAL_NAME, *, python: Sequence[str] = (sys.executable,)) -> None:
         self.name = name
         self.python = (*python, "-I")
         self.work_root: str | None = None
@@ -152,7 +153,6 @@ class LocalTransport:
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, **env} if env else None,
             start_new_session=True,
-            limit=_LINE_LIMIT_BYTES,
         )
 
 

@@ -88,9 +88,18 @@ def assemble(result: CaseResult, target: Target, facts: Mapping[str, str], group
         memory_mb=timed.peak_mb if timed else None,
         energy_mj=evidence.energy_mj(timed) if timed else None,
         conditions=evidence.conditions(timed, facts) if timed else Conditions(facts=dict(facts)),
-        verdict=evidence.verdict(timed, timed.summary) if timed and timed.summary else RunVerdict("clean"),
+        verdict=_verdict(timed),
         per_layer=tuple(result.operators),
     )
+
+
+def _verdict(timed: Measured | None) -> RunVerdict:
+    if timed is None or timed.summary is None:
+        return RunVerdict("clean")
+    found = evidence.verdict(timed, timed.summary)
+    if timed.failure is None:
+        return found
+    return RunVerdict("invalid", (f"a later block failed: {timed.failure.what}", *found.reasons))
 
 
 def _note(result: CaseResult) -> str | None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from devices.transports.lines import TAIL_LINE_CHARACTERS, whole_lines
 from devices.transports.ssh.failures import lost
 from eamdeploy.base.errors import EamdeployError
 
@@ -47,23 +48,28 @@ class SshStream:
                 if line == self._start:  # what stands before it is the login shell's
                     self._tail.clear()
                 else:
-                    self._tail.append(line.decode(errors="replace").rstrip("\r\n"))
+                    self._tail.append(line[:TAIL_LINE_CHARACTERS].decode(errors="replace").rstrip("\r\n"))
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """Lines of standard output; raises `BoardUnreachable` when the link is lost."""
         import asyncssh
 
         try:
-            async for line in self._process.stdout:
-                if not line:  # the end of the output, seen a moment later than asked for
-                    break
-                yield line.decode(errors="replace").rstrip("\r\n")
+            async for line in whole_lines(self._pieces(), board=self._name):
+                yield line
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
         # a lost link looks like the end of the output: asyncssh reports the loss a moment later
         await asyncio.sleep(0)
         if self._is_lost() and self._process.returncode is None:
             raise self._lost()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        # a line that is longer than the channel's window comes in pieces without an end
+        async for piece in self._process.stdout:
+            if not piece:  # the end of the output, seen a moment later than asked for
+                break
+            yield piece
 
     async def send(self, line: str) -> None:
         """Write one line to the command's standard input."""

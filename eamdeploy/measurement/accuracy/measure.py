@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from devices.session.run import BoardSession, Worker
+from devices.session.run import BoardSession
+from devices.session.worker import Worker
 from eamdeploy.base.errors import MeasurementError
 from eamdeploy.base.results import AccuracyResult, pack_correct
 from eamdeploy.measurement.accuracy.images import Images
@@ -63,6 +64,7 @@ async def run_on_device(
         for index, (start, stop) in enumerate(shards):
             if parts[index] is None:
                 part = await _one_shard(session, worker, images, start, stop)
+                _check_shape(session, part, parts)
                 store.save(index, part)
                 parts[index] = part
             told(f"{case.title}: {stop} of {len(images)} images")
@@ -128,6 +130,10 @@ async def _one_shard(session: BoardSession, worker: Worker, images: Images, star
         what = "the board's inputs are not bit for bit those of this machine"
         raise MeasurementError(what, where=session.transport.name, hint="please report the board and its numpy version")
     outputs = np.frombuffer(base64.b64decode(answer["outputs"]), dtype=np.float32)
+    if np.isnan(outputs).any():
+        what = f"the board's outputs are not numbers: {int(np.isnan(outputs).sum()):,} of {outputs.size:,} are NaN"
+        hint = "'eamdeploy verify' names the layer where they begin"
+        raise MeasurementError(what, where=f"{session.transport.name}, field 'outputs'", hint=hint)
     return outputs.reshape(answer["shape"])
 
 
@@ -135,6 +141,14 @@ def _ranking(outputs: Outputs, images: Images) -> npt.NDArray[np.float64]:
     """Scores whose largest is the answer, (N, classes)."""
     rows = outputs.reshape(len(outputs), -1).astype(np.float64)
     return images.head.ranking(rows, images.classes)
+
+
+def _check_shape(session: BoardSession, part: Outputs, parts: list[Outputs | None]) -> None:
+    known = next((other for other in parts if other is not None), part)
+    if part.shape[1:] != known.shape[1:]:
+        why = f"{list(part.shape[1:])} for some images and {list(known.shape[1:])} for others"
+        where = f"{session.transport.name}, field 'shape'"
+        raise MeasurementError("the board's outputs change their shape", where=where, why=why)
 
 
 def _normalized(images: Images, start: int, stop: int) -> npt.NDArray[np.float32]:
