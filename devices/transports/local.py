@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from devices.transports.lines import TAIL_LINE_CHARACTERS, pieces_of, whole_lines
-from devices.transports.protocol import CompletedCommand
+from devices.transports.protocol import JOB_VARIABLE, CompletedCommand
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency, UsageError
 from eamdeploy.base.files import atomic_path
 
@@ -82,6 +82,7 @@ class LocalTransport:
         self.name = name
         self.python = (*python, "-I")
         self.work_root: str | None = None
+        self.job: str | None = None
 
     async def connect(self) -> None:
         """Nothing to open."""
@@ -120,12 +121,14 @@ class LocalTransport:
         """Copy a file."""
         with atomic_path(Path(remote)) as temporary:
             await asyncio.to_thread(shutil.copyfile, local, temporary)
+            temporary.chmod(0o600)
 
     async def pull(self, remote: str, local: Path) -> None:
         """Copy a file."""
         if not Path(remote).is_file():
             raise UsageError("a file could not be read", where=remote)
-        await self.push(Path(remote), str(local))
+        with atomic_path(local) as temporary:
+            await asyncio.to_thread(shutil.copyfile, remote, temporary)
 
     async def remove(self, remote: str) -> None:
         """Delete a file or a folder tree."""
@@ -151,7 +154,7 @@ class LocalTransport:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **env} if env else None,
+            env={**os.environ, **(env or {}), **({JOB_VARIABLE: self.job} if self.job else {})},
             start_new_session=True,
         )
 

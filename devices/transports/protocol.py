@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+# in the environment of everything that runs for a job: what is left of a dead one is found by it
+JOB_VARIABLE = "EAMDEPLOY_JOB"
+
 
 @dataclass(frozen=True)
 class CompletedCommand:

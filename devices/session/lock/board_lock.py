@@ -7,21 +7,48 @@ import contextlib
 import getpass
 import json
 import platform
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any
+from typing import Annotated
 
-from devices.runner import wire
+import msgspec
+from msgspec import Meta, Struct
+
+from devices.runner.wire import MARK
 from devices.session.errors import runner_ended
 from devices.transports.protocol import Stream, Transport
-from eamdeploy.base.errors import BoardBusy, BoardUnreachable, EamdeployError, MissingDependency
+from eamdeploy.base.errors import BoardBusy, BoardUnreachable, EamdeployError, MeasurementError, MissingDependency
 
 SILENCE_S = 60.0
 _BEATS_PER_SILENCE = 6
 _ANSWER_S = 60.0
 _RETRY_S = 2.0
+_LET_GO_S = 10.0
+_INTERRUPTED_S = 1.5
+_TEXT_CHARACTERS = 200
+_Text = Annotated[str, Meta(max_length=1024)]
+_Folder = Annotated[str, Meta(max_length=1024, pattern=r"^/[^\x00-\x1f\x7f]*/eamdeploy\.[A-Za-z0-9_]+$")]
+
+
+class _Label(Struct):
+    who: _Text = "unknown"
+    job: _Text = "unknown"
+    since: _Text = "unknown"
+
+
+class _Held(Struct, tag_field="event", tag="held"):
+    root: _Folder
+    stale: _Label | None = None
+
+
+class _Busy(Struct, tag_field="event", tag="busy"):
+    holder: _Label | None = None
+
+
+_ANSWER: msgspec.json.Decoder[_Held | _Busy] = msgspec.json.Decoder(_Held | _Busy)
 
 
 @dataclass(frozen=True)
@@ -39,11 +66,11 @@ class Holder:
     since: str
 
     @classmethod
-    def from_label(cls, label: object) -> Holder | None:
-        """Read what a holder wrote about itself; None when nothing usable is there."""
-        if not isinstance(label, Mapping):
+    def from_label(cls, label: _Label | None) -> Holder | None:
+        """What a holder wrote about itself, cut to a readable length; None when nothing usable is there."""
+        if label is None:
             return None
-        return cls(*(str(label.get(key, "unknown")) for key in ("who", "job", "since")))
+        return cls(*(text[:_TEXT_CHARACTERS] for text in (label.who, label.job, label.since)))
 
 
 @dataclass(frozen=True)
@@ -80,22 +107,27 @@ async def board_lock(
         "who": f"{getpass.getuser()}@{platform.node()}",
         "job": job,
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "marker": secrets.token_hex(16),
     }
     stream, answer = await _take(transport, label, wait_s=wait_s, silence_s=silence_s)
     beating = asyncio.create_task(_beat(stream, silence_s / _BEATS_PER_SILENCE))
-    previous = getattr(transport, "work_root", None)
-    _set_work_root(transport, answer["root"])
+    previous = getattr(transport, "work_root", None), getattr(transport, "job", None)
+    _set_job(transport, answer.root, label["marker"])
+    limit_s = _LET_GO_S
     try:
-        yield BoardLock(work_root=answer["root"], stale=Holder.from_label(answer["stale"]))
+        yield BoardLock(work_root=answer.root, stale=Holder.from_label(answer.stale))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        limit_s = _INTERRUPTED_S
+        raise
     finally:
-        _set_work_root(transport, previous)
+        _set_job(transport, *previous)
         beating.cancel()
-        await asyncio.shield(_let_go(stream))
+        await asyncio.shield(_let_go(stream, limit_s))
 
 
 async def _take(
     transport: Transport, label: Mapping[str, str], *, wait_s: float, silence_s: float
-) -> tuple[Stream, dict[str, Any]]:
+) -> tuple[Stream, _Held]:
     source = resources.files("devices.session.lock").joinpath("holder.py").read_text(encoding="utf-8")
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_s
@@ -112,21 +144,26 @@ async def _take(
         except BaseException:
             await stream.kill()
             raise
-        if answer["event"] == "held":
+        if isinstance(answer, _Held):
             return stream, answer
         await stream.kill()
         if loop.time() >= deadline:
-            raise _busy(transport.name, Holder.from_label(answer.get("holder")))
+            raise _busy(transport.name, Holder.from_label(answer.holder))
         await asyncio.sleep(_RETRY_S)
 
 
-async def _answer(transport: Transport, stream: Stream) -> dict[str, Any]:
+async def _answer(transport: Transport, stream: Stream) -> _Held | _Busy:
     noise: list[str] = []
     async for line in stream:
-        message = wire.decode(line)
-        if message is not None and message.get("event") in ("held", "busy"):
-            return message
-        noise = [*noise[-4:], line]
+        at = line.find(MARK)
+        if at < 0:
+            noise = [*noise[-4:], line[:_TEXT_CHARACTERS]]
+            continue
+        try:
+            return _ANSWER.decode(line[at + len(MARK) :])
+        except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError) as error:
+            what = "the board's answer about its lock cannot be used"
+            raise MeasurementError(what, where=transport.name, why=error) from error
     status = await stream.wait()
     said = stream.stderr_tail
     if "folder of the board" in said or "lock file cannot" in said:
@@ -142,17 +179,21 @@ async def _beat(stream: Stream, interval_s: float) -> None:
             await stream.send("alive")
 
 
-def _set_work_root(transport: Transport, root: str | None) -> None:
+def _set_job(transport: Transport, root: str | None, marker: str | None) -> None:
     # a transport without it makes its folders where it likes: they are then its user's to remove
     if hasattr(transport, "work_root"):
         transport.work_root = root
+    if hasattr(transport, "job"):
+        transport.job = marker
 
 
-async def _let_go(stream: Stream) -> None:
+async def _let_go(stream: Stream, limit_s: float) -> None:
     with contextlib.suppress(EamdeployError, TimeoutError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(limit_s):
             await stream.wait()
-    await stream.kill()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            await stream.kill()
 
 
 def _busy(name: str, holder: Holder | None) -> BoardBusy:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devices.transports import remote_shell
-from devices.transports.protocol import CompletedCommand
+from devices.transports.protocol import JOB_VARIABLE, CompletedCommand
 from devices.transports.ssh.client import open_connection
 from devices.transports.ssh.command import SshCommand
 from devices.transports.ssh.connections import Connections
@@ -33,6 +33,7 @@ class SshTransport:
         name: what the user calls the board.
         python: the argument list that starts the board's Python, isolated from the home folder and PYTHONPATH.
         work_root: folder on the board in which `workdir` makes its folders; the board's temporary folder when None.
+        job: marker of the job that the commands belong to, in their environment.
         noise: what the login shell printed around the answers.
     """
 
@@ -51,6 +52,7 @@ class SshTransport:
         self.target = target
         self.python = (*python, "-I")
         self.work_root: str | None = None
+        self.job: str | None = None
         self.noise = Noise()
         self._connect_timeout_s, self._silence_s, self._shell_limit_s = connect_timeout_s, silence_s, shell_limit_s
         self._told = progress
@@ -127,15 +129,16 @@ class SshTransport:
         )
 
     def _command(self, argv: Sequence[str]) -> SshCommand:
+        marked = ["env", f"{JOB_VARIABLE}={self.job}", *argv] if self.job and argv else argv
         return SshCommand(
-            argv, name=self.name, target=self.target, noise=self.noise, told=self._told, limit_s=self._shell_limit_s
+            marked, name=self.name, target=self.target, noise=self.noise, told=self._told, limit_s=self._shell_limit_s
         )
 
     async def _run(
         self, argv: Sequence[str], chunks: Iterable[bytes], *, timeout_s: float | None = None
     ) -> CompletedCommand:
         command = self._command(argv)
-        process, is_lost = await self._connections.start(command.frame.command(argv))
+        process, is_lost = await self._connections.start(command.frame.command(command.argv))
         try:
             async with asyncio.timeout(timeout_s):
                 await command.begin(process, is_lost)

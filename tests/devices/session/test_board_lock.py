@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
 import signal
 import sys
 from pathlib import Path
@@ -100,7 +101,8 @@ def test_the_board_lets_go_of_a_silent_host(tmp_path, run, until):
     async def scenario():
         async with BoardServer(tmp_path) as board:
             transport = _python(board)
-            source = (_holder_source(), json.dumps({"who": "ann@laptop", "job": "bench", "since": "now"}), "1.5")
+            label = {"who": "ann@laptop", "job": "bench", "since": "now", "marker": "m"}
+            source = (_holder_source(), json.dumps(label), "1.5")
             stream = await transport.stream([sys.executable, "-c", *source])
             assert '"held"' in await anext(aiter(stream))
             await until(lambda: not board.running())
@@ -115,9 +117,12 @@ def test_stale_lock_of_a_killed_job_is_taken_and_its_leftovers_are_cleared(tmp_p
         async with BoardServer(tmp_path) as board:
             transport = _python(board)
             label = {"who": "ann@laptop", "job": "bench old.onnx", "since": "2026-11-22T20:00:00+00:00"}
-            stream = await transport.stream([sys.executable, "-c", _holder_source(), json.dumps(label), "60"])
+            marked = json.dumps({**label, "marker": "0123"})
+            stream = await transport.stream([sys.executable, "-c", _holder_source(), marked, "60"])
             root = json.loads((await anext(aiter(stream))).partition(" ")[2])["root"]
-            left = await transport.stream(["sh", "-c", "trap '' HUP TERM; while :; do sleep 0.1; done", root])
+            ignoring = ["sh", "-c", "trap '' HUP TERM; while :; do sleep 0.1; done"]
+            left = await transport.stream(ignoring, env={"EAMDEPLOY_JOB": "0123"})
+            neighbour = await transport.stream([*ignoring, root])  # somebody else's, who only looks at the folder
             os.killpg(board.processes[0].pid, signal.SIGKILL)  # the kernel ran out of memory
             await until(lambda: board.processes[0].returncode is not None)
             assert Path(root).is_dir()
@@ -125,7 +130,9 @@ def test_stale_lock_of_a_killed_job_is_taken_and_its_leftovers_are_cleared(tmp_p
                 assert lock.stale == Holder("ann@laptop", "bench old.onnx", "2026-11-22T20:00:00+00:00")
                 assert not Path(root).exists()
                 await until(lambda: board.processes[1].returncode is not None)
+                assert board.processes[2].returncode is None
             await left.kill()
+            await neighbour.kill()
             await transport.close()
 
     run(scenario())
@@ -149,6 +156,41 @@ def test_a_forged_lock_deletes_nothing_of_the_user_s(tmp_path, run):
                 (board.tmp / LOCK).write_text(garbage)
                 async with board_lock(transport, job="bench") as lock:
                     assert lock.stale is None
+            await transport.close()
+
+    run(scenario())
+
+
+def test_a_forged_label_or_record_deletes_nothing(tmp_path, run):
+    """A label with a folder in it is what older versions believed; a record must be private, and name the very folder."""
+
+    async def scenario():
+        async with BoardServer(tmp_path) as board:
+            precious = board.tmp / "eamdeploy.precious"
+            precious.mkdir()
+            state = board.home / ".local" / "state" / "eamdeploy"
+            state.mkdir(parents=True)
+            made = precious.stat()
+            entry = {"root": str(precious), "marker": "m", "machine": platform.node(), "holder": 1, "started": "x",
+                     "device": made.st_dev, "inode": made.st_ino + 1}  # fmt: skip
+            label = board.tmp / f"eamdeploy-board.{os.getuid()}.json"
+            transport = _python(board)
+            forged = [
+                (json.dumps({"root": str(precious), "who": "x"}), "[]", 0o600),
+                ("{}", json.dumps([entry]), 0o600),  # another folder now has this name
+                ("{}", json.dumps([{**entry, "inode": made.st_ino}]), 0o666),  # everybody may have written this
+                ("[" * 5000, "[" * 100_000, 0o600),
+                ("{}", json.dumps([3, {"root": 3}, {"root": "\0"}]), 0o600),
+            ]
+            for text, record, mode in forged:
+                label.write_text(text)
+                (state / "board-jobs.json").write_text(record)
+                (state / "board-jobs.json").chmod(mode)
+                async with board_lock(transport, job="bench"):
+                    pass
+                assert precious.is_dir(), record
+            assert (board.tmp / LOCK).stat().st_mode & 0o777 == 0o644
+            assert (state / "board-jobs.json").stat().st_mode & 0o777 == 0o600
             await transport.close()
 
     run(scenario())
