@@ -95,7 +95,9 @@ def _spelling(option: Any) -> str:
     names = ", ".join(f"`{name}`" for name in option.opts)
     if option.is_flag:
         return " / ".join([names, *(f"`{name}`" for name in option.secondary_opts)])
-    return f"{names} {_kind(option)}"
+    kind = _kind(option)
+    # brackets would be read as the start of a link
+    return f"{names} {f'`{kind}`' if '[' in kind else kind}"
 
 
 def _kind(option: Any) -> str:
