@@ -44,6 +44,9 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="Show every column of every table, however narrow the window.")
+    ] = False,
     config_file: Annotated[
         str | None, typer.Option("--config", help="Read settings from this file instead of ./eamdeploy.toml.")
     ] = None,
@@ -53,7 +56,7 @@ def _root(
     Exit codes: 0 ok, 1 internal error, 2 usage, 3 parity failed, 4 gate failed, 5 measurement not valid,
     6 board unreachable, 7 missing dependency, 130 interrupted.
     """
-    del version, debug  # --debug is read by eamdeploy.cli.main, which renders what went wrong
+    del version, debug, wide  # --debug and --wide are read by eamdeploy.cli.main, which renders what went wrong
     context.default_map = config.default_map(config_file)
 
 

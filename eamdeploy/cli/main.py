@@ -33,8 +33,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
-    # --debug and --json are understood anywhere; typer would want --debug before the command
-    words = [word for word in words if word != "--debug"]
+    if "--wide" in words:
+        from eamdeploy.cli.views.output import show_wide
+
+        show_wide()
+    # --debug, --wide and --json are understood anywhere; typer would want the first two before the command
+    words = [word for word in words if word not in ("--debug", "--wide")]
     try:
         check_siblings()
         from eamdeploy.cli.app import build_app

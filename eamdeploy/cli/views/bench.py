@@ -8,16 +8,15 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from eamdeploy.base.results import Run
 from eamdeploy.cli.views.output import emit, err_console, make_table
+from eamdeploy.cli.views.table import FittedTable
 from eamdeploy.measurement import BenchReport
 
 _STATE_STYLE = {"clean": "green", "suspect": "yellow", "invalid": "red"}
 _MOST_OPERATORS = 15
-_PIPED_WIDTH = 160
 
 
 class Watch:
@@ -49,7 +48,7 @@ class Watch:
         else:
             self._console.print(f"{board}: {what}", markup=False, soft_wrap=True)
 
-    def _table(self) -> Table:
+    def _table(self) -> FittedTable:
         table = make_table("board", "doing")
         for board, what in self._doing.items():
             table.add_row(board, what)
@@ -67,8 +66,6 @@ def show(report: BenchReport, *, as_json: bool) -> None:
 
 
 def _render(report: BenchReport, console: Console) -> None:
-    if not console.is_terminal:
-        console.width = max(console.width, _PIPED_WIDTH)  # nobody's window: a file or a CI log, where lines may be long
     if report.runs:
         console.print(_runs_table(report.runs))
         for run in report.runs:
@@ -90,14 +87,11 @@ def _render(report: BenchReport, console: Console) -> None:
         )
 
 
-def _runs_table(runs: Sequence[Run]) -> Table:
+def _runs_table(runs: Sequence[Run]) -> FittedTable:
     rows = [_cells(run) for run in runs]
     # a column that nobody has a value for only takes room
     used = [name for name in rows[0] if any(row[name] for row in rows)]
     table = make_table(*used)
-    for column in table.columns:
-        column.no_wrap = column.justify == "right"
-        column.overflow = "fold"
     for row in rows:
         table.add_row(*(row[name] for name in used))
     return table
@@ -108,27 +102,27 @@ def _cells(run: Run) -> dict[str, str | Text]:
     interval = (latency.ci95 or latency.interval90) if latency else None
     return {
         "artifact": _name(run),
-        "device": run.board or run.device,
-        "": run.provenance.kind,
-        "runtime": f"{run.provenance.runtime} {run.provenance.runtime_version}".strip(),
-        ">thr": str(run.threads),
+        "device?": run.board or run.device,
+        "source": run.provenance.kind,
+        "runtime??": f"{run.provenance.runtime} {run.provenance.runtime_version}".strip(),
+        ">threads??": str(run.threads),
         ">p50 ms": _number(latency.p50 if latency else None),
-        ">interval": f"{_number(interval[0])}–{_number(interval[1])}" if interval else "",
-        ">p90": _number(latency.p90 if latency else None),
-        ">p99": _number(latency.p99 if latency else None),
+        ">95 % interval?": f"{_number(interval[0])}–{_number(interval[1])}" if interval else "",
+        ">p90 ms??": _number(latency.p90 if latency else None),
+        ">p99 ms??": _number(latency.p99 if latency else None),
         ">top-1 %": f"{accuracy.top1:.2f}" if accuracy else "",
-        ">flips": str(accuracy.flips) if accuracy and accuracy.flips is not None else "",
-        ">n": str(accuracy.n) if accuracy else "",
-        ">MB": f"{run.memory_mb:.0f}" if run.memory_mb is not None else "",
-        ">mJ": _number(run.energy_mj),
+        ">flips???": str(accuracy.flips) if accuracy and accuracy.flips is not None else "",
+        ">images???": str(accuracy.n) if accuracy else "",
+        ">RAM MB???": f"{run.memory_mb:.0f}" if run.memory_mb is not None else "",
+        ">mJ??": _number(run.energy_mj),
         ">instructions": f"{run.instructions:,}" if run.instructions is not None else "",
         "verdict": Text(run.verdict.state, style),
     }
 
 
-def _operators_table(run: Run) -> Table:
+def _operators_table(run: Run) -> FittedTable:
     total = sum(row["mean_ms"] for row in run.per_layer) or 1.0
-    table = make_table("operator", "kind", "runs in", ">ms", ">share", title=f"{_name(run)}, time per operator")
+    table = make_table("operator", "kind?", "runs in??", ">ms", ">share", title=f"{_name(run)}, time per operator")
     for row in sorted(run.per_layer, key=lambda row: -row["mean_ms"])[:_MOST_OPERATORS]:
         share = f"{row['mean_ms'] / total:.0%}"
         table.add_row(row["name"], row["kind"], row["where"], _number(row["mean_ms"]), share)

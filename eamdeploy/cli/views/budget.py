@@ -13,7 +13,7 @@ from eamdeploy.cli.views.output import make_table
 def render_budget(report: Mapping[str, Any], console: Console) -> None:
     """Draw :func:`eamdeploy.pipeline.budget.budget_report`."""
     title = f"budget of {report['points']:g} points, for the least {report['minimize']}"
-    table = make_table("layer", "becomes", ">saving", ">divergence", ">moves", ">rank", title=title)
+    table = make_table("layer", "becomes", ">saving", ">divergence?", ">moves??", ">rank??", title=title)
     for layer in report["layers"]:
         choice = layer["choice"]
         form = " ".join(str(choice[name]) for name in ("kind", "rank", "storage") if choice.get(name) is not None)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from eamdeploy.base.results import Run, to_dict
-from eamdeploy.cli.views.output import emit, make_table
+from eamdeploy.cli.views.output import emit, make_table, print_facts
+from eamdeploy.cli.views.table import FittedTable
 from eamdeploy.runs.store import Store
 
 STATE_STYLES = {"clean": "green", "suspect": "yellow", "invalid": "red"}
-_PIPED_WIDTH = 200
 
 
 def show_runs(runs: Sequence[Run], store: Store, *, as_json: bool, samples: bool) -> None:
@@ -34,7 +34,7 @@ def show_runs(runs: Sequence[Run], store: Store, *, as_json: bool, samples: bool
             )
             console.print(f"{there} yet" if not store.path.exists() else there, soft_wrap=True)
             return
-        console.print(_table(runs, console))
+        console.print(_table(runs))
 
     unreadable = [{"id": run_id, "why": why} for run_id, why in store.unreadable.items()]
     emit("history", {"runs": documents, "store": str(store.path), "unreadable": unreadable}, as_json, render)
@@ -56,39 +56,52 @@ def latency_words(run: Run) -> str:
     return f"{sign}{_figure(latency.p50)} ms{bounds}"
 
 
-def _table(runs: Sequence[Run], console: Console) -> Table:
-    if not console.is_terminal:
-        console.width = max(console.width, _PIPED_WIDTH)
-    rows = [_cells(run) for run in runs]
+def _table(runs: Sequence[Run]) -> FittedTable:
+    now = datetime.now(UTC)
+    rows = [_cells(run, now) for run in runs]
     used = [name for name in rows[0] if any(row[name] for row in rows)]
     table = make_table(*used)
-    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*(row[name] for name in used))
     return table
 
 
-def _cells(run: Run) -> dict[str, str | Text]:
+def short_id(run_id: str) -> str:
+    """The part of an id that follows the time: short, and every command that takes a run accepts it."""
+    return run_id.rpartition("-")[2] or run_id
+
+
+def relative_time(when: str, now: datetime) -> str:
+    """How long ago a run was made, in one unit; its date where it is over a month ago or no time is known."""
+    try:
+        seconds = (now - datetime.fromisoformat(when)).total_seconds()
+    except (TypeError, ValueError):
+        return when[:10]
+    for unit, length, most in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 86400), ("d", 86400, 31 * 86400)):
+        if 0 <= seconds < most:
+            return f"{int(seconds // length)} {unit} ago"
+    return when[:10]
+
+
+def _cells(run: Run, now: datetime) -> dict[str, str | Text]:
     style = STATE_STYLES[run.verdict.state]
     return {
-        "id": run.id,
-        "when (UTC)": run.provenance.when[:16].replace("T", " "),
         "artifact": Path(run.artifact).name,
-        "on": run.board or run.device,
-        "runtime": f"{run.runtime} ×{run.threads}",
-        "precision": run.precision,
-        ">median [interval]": latency_words(run),
+        "id": short_id(run.id),
+        "when?": relative_time(run.provenance.when, now),
+        "device?": run.board or run.device,
+        "runtime??": f"{run.runtime} ×{run.threads}",
+        "precision????": run.precision,
+        ">median [95 % interval]": latency_words(run),
         ">top-1 %": f"{run.accuracy.top1:.2f}" if run.accuracy else "",
-        ">instructions": f"{run.instructions:,}" if run.instructions else "",
-        "provenance": run.provenance.kind,
+        ">instructions??": f"{run.instructions:,}" if run.instructions else "",
+        "source": run.provenance.kind,
         "verdict": Text(run.verdict.state, style),
-        "commit": (run.git_commit or "")[:8],
+        "commit???": (run.git_commit or "")[:8],
     }
 
 
 def _render_one(run: Run, console: Console) -> None:
-    table = make_table("", "")
-    table.show_header = False
     accuracy, facts = run.accuracy, run.conditions.facts
     temperatures = [s.temperature_c for s in run.conditions.samples if s.temperature_c is not None]
     entries = {
@@ -110,10 +123,7 @@ def _render_one(run: Run, console: Console) -> None:
         "commit": run.git_commit or "",
         **{name: value for name, value in facts.items() if value},
     }
-    for name, value in entries.items():
-        if value:
-            table.add_row(Text(name, "bold"), value)
-    console.print(table)
+    print_facts(console, entries.items())
 
 
 def _figure(value: float | None) -> str:

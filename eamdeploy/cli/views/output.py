@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
 from rich.control import Control
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
-from rich.table import Table
+from rich.text import Text
 
 from eamdeploy.base.errors import printable
+from eamdeploy.cli.views.table import FittedTable
 
 SCHEMA_VERSION = 1
+_WIDE = 4000
+_wide = False
+
+
+def show_wide() -> None:
+    """Show every column of every table in full from now on, whatever the terminal's width."""
+    global _wide
+    _wide = True
 
 
 class _Escaped:
@@ -41,6 +51,8 @@ def _console(file: TextIO) -> Console:
         file.reconfigure(errors="replace")
     # text is shown as it is: what a user, a file or a board called something is never markup, and nothing of ours needs it
     made = Console(file=file, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    if _wide or not (made.is_terminal or "COLUMNS" in os.environ):
+        made.width = _WIDE  # nobody's window: a file, a pipe or a CI log, where lines may be long
     made.push_render_hook(_EscapingHook())
     return made
 
@@ -68,17 +80,17 @@ def emit(schema: str, document: Mapping[str, Any], as_json: bool, render: Callab
     sys.stdout.write(json.dumps(whole, indent=2, allow_nan=False, default=str) + "\n")
 
 
-def make_table(*columns: str, title: str | None = None) -> Table:
-    """A table; columns whose name starts with ``>`` are aligned right. The first names the row and is never broken."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=(0, 1))
-    for index, column in enumerate(columns):
-        table.add_column(
-            column.removeprefix(">"),
-            justify="right" if column.startswith(">") else "left",
-            overflow="fold",
-            no_wrap=index == 0,
-        )
-    return table
+def make_table(*columns: str, title: str | None = None) -> FittedTable:
+    """A table that fits the terminal; see :mod:`eamdeploy.cli.views.table` for the marks of its columns."""
+    return FittedTable(columns, title=title)
+
+
+def print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
+    """One fact a line: its name in bold, its value in full; the terminal wraps what is longer than a line."""
+    rows = [(name, value) for name, value in facts if value]
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        console.print(Text.assemble((name.ljust(width), "bold"), f"  {value}"), soft_wrap=True)
 
 
 def progress() -> Progress:

@@ -11,6 +11,8 @@ from eamdeploy.runs.store.places import content_of, place_of
 from eamdeploy.runs.store.query import literal
 
 LATEST = "latest"
+# what follows the time in an id
+SHORT_ID_LENGTH = 8
 # by when it was stored, whatever date a run gives itself
 LAST_FIRST = "seq DESC"
 _LATEST = f"SELECT id, artifact_name FROM kept ORDER BY {LAST_FIRST}"  # noqa: S608  # literals
@@ -27,8 +29,9 @@ class _Stored(NamedTuple):
 def resolve(connection: sqlite3.Connection, reference: str) -> str:
     """The id of the run that ``reference`` names.
 
-    A reference is an id, a unique prefix of one, ``latest``, ``latest~N`` (N runs before it), an artifact's path (the
-    latest run of the file's content) or an artifact's file name (its latest run).
+    A reference is an id, a unique prefix of one, the short id that lists show (what follows the time), ``latest``,
+    ``latest~N`` (N runs before it), an artifact's path (the latest run of the file's content) or an artifact's file name
+    (its latest run).
 
     Raises:
         MeasurementError: when it is a file that was changed since it was measured.
@@ -75,6 +78,8 @@ def _of_name(connection: sqlite3.Connection, name: str) -> str | None:
 
 def _of_prefix(connection: sqlite3.Connection, reference: str) -> str:
     found = [run.id for run in _stored(connection, "id LIKE ? || '%' ESCAPE '\\'", literal(reference))[:4]]
+    if not found and len(reference) >= SHORT_ID_LENGTH:
+        found = [run.id for run in _stored(connection, "id LIKE '%-' || ? ESCAPE '\\'", literal(reference))[:4]]
     if reference and len(found) == 1:
         return found[0]
     if found and reference:

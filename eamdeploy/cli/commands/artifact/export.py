@@ -189,7 +189,7 @@ def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: 
             q.render_quantized(artifact, console)
             continue
         if artifact.plan.layers:
-            table = make_table("layer", "kind", ">map", "lowering", ">ms", title=f"plan for {artifact.path.name}")
+            table = make_table("layer", "kind?", ">map??", "lowering", ">ms?", title=f"plan for {artifact.path.name}")
             for entry in artifact.plan.layers:
                 cost = entry.measured_ms.get(entry.lowering, entry.predicted_ms)
                 height, width = entry.input_hw

@@ -60,7 +60,7 @@ def register_devices(app: typer.Typer) -> None:
         }
 
         def render(console: Console) -> None:
-            table = make_table("device", "runtime", "precision", ">threads", ">networks", ">runs", ">error")
+            table = make_table("device", "runtime", "precision?", ">threads??", ">networks?", ">runs??", ">error")
             for c in done.calibrations:
                 error = c.tests.get("leave_network_out", {}).get("mean_abs_percent")
                 on = c.conditions

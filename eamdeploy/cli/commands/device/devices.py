@@ -11,7 +11,7 @@ from rich.console import Console
 from eamdeploy.cli.commands.device import calibrate, devices_check, devices_emulate, devices_setup
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion_devices import complete_board, complete_place, complete_profile
-from eamdeploy.cli.views.output import emit, err_console, make_table
+from eamdeploy.cli.views.output import emit, err_console, make_table, print_facts
 
 BoardName = Annotated[str, typer.Argument(metavar="NAME", help="A board of yours.", autocompletion=complete_board)]
 Profile = Annotated[
@@ -52,8 +52,7 @@ def list_devices(as_json: JsonOption = False) -> None:
     ]
 
     def render(console: Console) -> None:
-        table = make_table("device", "CPU", ">MHz", "dot product", "your boards")
-        table.columns[0].no_wrap = True
+        table = make_table("device", "CPU?", ">MHz??", "dot product??", "your boards")
         for entry in entries:
             cpu = entry["cpu"]
             dot = {True: "yes", False: "no", None: ""}[cpu["dot_product"]]
@@ -84,21 +83,20 @@ def show(
     document = {"device": profile.to_dict(), "board": board.to_dict() if board else None}
 
     def render(console: Console) -> None:
-        table = make_table("", "")
+        lines: list[tuple[str, str]] = []
         if board is not None:
             for key, value in board.to_dict().items():
                 if value is not None:
-                    table.add_row(f"board {key.replace('_', ' ')}", str(value))
+                    lines.append((f"board {key.replace('_', ' ')}", str(value)))
         facts = profile.to_dict()
         for key, value in {**facts, **{f"cpu {k}": v for k, v in facts["cpu"].items()}}.items():
             if value not in (None, [], ()) and not isinstance(value, dict | list):
-                table.add_row(key.replace("_", " "), str(value))
+                lines.append((key.replace("_", " "), str(value)))
         if profile.emulation:
             told = f" ({profile.emulation.note})" if profile.emulation.note else ""
-            table.add_row("emulated as", profile.emulation.cpu + told)
-        for source in profile.sources:
-            table.add_row("source", source)
-        console.print(table)
+            lines.append(("emulated as", profile.emulation.cpu + told))
+        lines += [("source", source) for source in profile.sources]
+        print_facts(console, lines)
 
     emit("device", document, as_json, render)
 

@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _render(console: Console, found: list[Any], *, single: bool, layers: bool) -> None:
-    table = make_table("device", "runtime", "precision", ">p50 ms", ">90 % interval", "calibration")
+    table = make_table("device", "runtime?", "precision?", ">p50 ms", ">90 % interval ms", "calibration??")
     for e in found:
         if e.p50_ms is None:
             table.add_row(e.device, e.runtime, e.precision, "-", "-", "no estimate")
@@ -85,7 +85,7 @@ def _render(console: Console, found: list[Any], *, single: bool, layers: bool) -
     console.print()
     console.print(parts)
     if layers:
-        each = make_table("layer", ">ms", ">MACs", ">operators", "largest part")
+        each = make_table("layer", ">ms", ">MACs?", ">operators??", "largest part?")
         for layer in found[0].layers:
             largest = max(layer.parts_ms, key=lambda part: layer.parts_ms[part])
             each.add_row(layer.layer, _ms(layer.ms), f"{layer.macs:,}", str(layer.operators), largest)

@@ -26,7 +26,7 @@ def show_attention(checkpoint: str, data: Path, limit: int | None, as_json: bool
 
 def _render(report: AttentionReport, console: Console) -> None:
     title = f"attention of {report.checkpoint} over {report.images} images of {report.data}"
-    table = make_table("layer", ">moves", ">most", ">rank", ">kernel", ">most", ">bound", ">worst", title=title)
+    table = make_table("layer", ">moves", ">most?", ">rank?", ">kernel", ">most??", ">bound??", ">worst??", title=title)
     for layer in report.layers:
         table.add_row(
             layer.layer,

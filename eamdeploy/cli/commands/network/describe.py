@@ -87,7 +87,7 @@ def _render(console: Console, name: str, counted: Complexity) -> None:
     )
     console.print(f"{macs.total / 1e6:.1f} M multiply-accumulates: {parts}\nPer layer, in millions:")
     # columns that fit a terminal of 80 (what aggregates is dynamic); the JSON has full names, kinds and both shapes
-    table = make_table("layer", "kind", ">output", ">params", ">conv", ">aggr.", ">att.", ">other")
+    table = make_table("layer", "kind?", ">output?", ">params", ">conv", ">aggr.??", ">att.??", ">other??")
     for layer in counted.layers:
         part = layer.macs
         table.add_row(

@@ -1,0 +1,127 @@
+"""Tables that fit: one line a row, columns left out by priority, the middle of long names elided; no word is ever broken.
+
+A column is written as its head, with marks: ``>`` in front aligns it right; each ``?`` behind it makes it more dispensable.
+``"artifact"``, ``">p50 ms"``, ``"runtime?"``, ``">p99 ms??"``: where the terminal is too narrow, ``p99 ms`` goes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.text import Text
+
+_GAP = 2
+_SHORTEST = 8  # a name elided further says nothing
+_NAME = 28  # what a row's name keeps while there are columns to leave out
+
+
+@dataclass(frozen=True)
+class _Column:
+    head: str
+    right: bool
+    dispensable: int
+
+    @classmethod
+    def parse(cls, mark: str) -> _Column:
+        bare = mark.rstrip("?")
+        return cls(bare.removeprefix(">"), bare.startswith(">"), len(mark) - len(bare))
+
+
+class FittedTable:
+    """A table that is fitted to the console when it is printed; ``--wide`` and pipes show every column in full."""
+
+    def __init__(self, columns: Sequence[str], *, title: str | None = None) -> None:
+        self._columns = [_Column.parse(column) for column in columns]
+        self._title = title
+        self._rows: list[list[Text]] = []
+
+    def add_row(self, *cells: str | Text) -> None:
+        """Add a row; missing cells at its end are empty."""
+        row = [cell.copy() if isinstance(cell, Text) else Text(cell) for cell in cells]
+        self._rows.append(row + [Text("")] * (len(self._columns) - len(row)))
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The lines of the table."""
+        del console
+        shown, left_out = self._fit(options.max_width)
+        widths = self._widths(shown)
+        self._shrink(shown, widths, options.max_width)
+        if self._title:
+            yield Text(self._title, style="italic", no_wrap=True, overflow="ellipsis")
+        if any(self._columns[index].head for index in shown):
+            yield from self._line([Text(self._columns[index].head, "bold") for index in shown], shown, widths)
+        for row in self._rows:
+            yield from self._line([row[index] for index in shown], shown, widths)
+        if left_out:
+            names = ", ".join(self._columns[index].head for index in left_out)
+            yield Text(f"not shown: {names} (--wide shows all)", style="dim")
+
+    def _natural(self, index: int) -> int:
+        return max(cell_len(self._columns[index].head), *(cell_len(row[index].plain) for row in self._rows), 0)
+
+    def _widths(self, shown: Sequence[int]) -> dict[int, int]:
+        return {index: self._natural(index) for index in shown}
+
+    def _least(self, index: int) -> int:
+        natural = self._natural(index)
+        # figures are never cut; a head is
+        return (
+            natural if self._columns[index].right else min(natural, max(_SHORTEST, cell_len(self._columns[index].head)))
+        )
+
+    def _fit(self, width: int) -> tuple[list[int], list[int]]:
+        shown = list(range(len(self._columns)))
+        left_out: list[int] = []
+        while True:
+            dispensable = [index for index in shown if self._columns[index].dispensable]
+            # a long name is elided before columns go, but not so far that rows look alike
+            needed = sum(min(self._natural(i), _NAME) if i == 0 else self._natural(i) for i in shown)
+            needed += _GAP * (len(shown) - 1)
+            if needed <= width or not dispensable:
+                return shown, sorted(left_out)
+            last = max(dispensable, key=lambda index: (self._columns[index].dispensable, index))
+            shown.remove(last)
+            left_out.append(last)
+
+    def _shrink(self, shown: Sequence[int], widths: dict[int, int], width: int) -> None:
+        over = sum(widths.values()) + _GAP * (len(shown) - 1) - width
+        while over > 0:
+            able = [index for index in shown if widths[index] > self._least(index)]
+            if not able:
+                return
+            widest = max(able, key=lambda index: widths[index])
+            widths[widest] -= 1
+            over -= 1
+
+    def _line(self, cells: Sequence[Text], shown: Sequence[int], widths: dict[int, int]) -> Iterator[Segment | Text]:
+        line = Text(no_wrap=True, overflow="ignore", end="\n")
+        for position, (index, cell) in enumerate(zip(shown, cells, strict=True)):
+            text = elide(cell, widths[index])
+            space = " " * (widths[index] - cell_len(text.plain))
+            last = position == len(shown) - 1
+            if self._columns[index].right:
+                line.append(space)
+                line.append_text(text)
+            else:
+                line.append_text(text)
+                line.append("" if last else space)
+            line.append("" if last else " " * _GAP)
+        yield line
+
+
+def elide(text: Text, width: int) -> Text:
+    """``text`` with its middle replaced by ``…`` where it is longer than ``width``; names differ at their ends."""
+    plain = text.plain
+    if cell_len(plain) <= width:
+        return text
+    tail = max(1, (width - 1) * 2 // 3)
+    return Text(f"{plain[: width - 1 - tail]}…{plain[-tail:]}", style=text.style)
