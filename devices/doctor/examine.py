@@ -15,6 +15,7 @@ Check = Callable[[BoardFacts], Iterable[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     system.check_system,
+    system.check_login_shell,
     system.check_machine,
     system.check_glibc,
     python.check_python,
@@ -26,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     conditions.check_temperature,
     conditions.check_throttling,
     conditions.check_power,
+    conditions.check_sensors,
     conditions.check_load,
     conditions.check_clock,
     room.check_memory,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import resources
+from types import MappingProxyType
 from typing import Any, Literal
 
 from devices.runner import wire
+from devices.runner.bundle import sensor_modules
 from devices.transports.protocol import Transport
+from eamdeploy.base.errors import MissingDependency
 
 _PROBE_LIMIT_S = 120.0
 _PYTHON_LIMIT_S = 300.0  # importing the runtimes takes a while on a small or emulated board
@@ -24,7 +28,8 @@ class PythonFacts:
     Attributes:
         version: as in ``3.11.2``.
         executable: its path.
-        platform: as in ``linux-aarch64``; tells a 32-bit Python on a 64-bit kernel.
+        platform: as in ``linux-aarch64``; names the kernel's machine.
+        bits: 32 or 64; a 32-bit Python may run on a 64-bit kernel.
         numpy: version of numpy.
         runtimes: version by package name.
         pip: pip can be run.
@@ -34,6 +39,7 @@ class PythonFacts:
     version: str
     executable: str
     platform: str
+    bits: int
     numpy: str | None
     runtimes: dict[str, str | None]
     pip: bool
@@ -55,9 +61,12 @@ class BoardFacts:
         libc: C library and its version, as the board names it.
         glibc: version of a GNU C library.
         features: CPU flags.
-        governors: distinct frequency governors.
-        throttled: bits of ``vcgencmd get_throttled``.
-        power_source: the sensor that can measure energy.
+        readings: what the runner's sensors read (`devices.runner.sensors`), for example ``temperature_c``.
+        settings: governor, power mode and the like (`devices.runner.sensors.settings`).
+        problems: why something that is there cannot be read, by what it would tell.
+        shell_noise: what the login shell prints around answers.
+        noexec: folders in which nothing may be executed.
+        home_type: kind of file system of the home folder.
         clock_offset_s: the board's clock minus this machine's.
         probe_s: how long asking took: the link's and the board's speed.
     """
@@ -77,13 +86,12 @@ class BoardFacts:
     swap_mb: int | None
     swap_used_mb: int | None
     load: float | None
-    governors: tuple[str, ...]
-    clock_mhz: float | None
-    clock_max_mhz: float | None
-    temperature_c: float | None
-    throttled: int | None
-    nvpmodel: str | None
-    power_source: str | None
+    readings: dict[str, Any]
+    settings: dict[str, str]
+    problems: dict[str, str]
+    shell_noise: str | None
+    noexec: tuple[str, ...]
+    home_type: str | None
     work_folder: str | None
     work_free_mb: int | None
     home: str | None
@@ -94,9 +102,25 @@ class BoardFacts:
     python: PythonFacts | None
     python_error: str | None
 
+    @property
+    def temperature_c(self) -> float | None:
+        """Of the hottest zone of the processor."""
+        return self.readings.get("temperature_c")
+
+    @property
+    def throttled(self) -> int | None:
+        """Bits of ``vcgencmd get_throttled``."""
+        return self.readings.get("throttled")
+
+    @property
+    def power_source(self) -> str | None:
+        """The sensor that can measure energy."""
+        return self.readings.get("power_source")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return asdict(self) | {"features": sorted(self.features)}
+        known = {name: self.readings.get(name) for name in ("temperature_c", "throttled", "power_source", "clock_mhz")}
+        return asdict(self) | known | {"features": sorted(self.features), "governor": self.settings.get("governor")}
 
 
 async def read_facts(transport: Transport, *, python: Literal["no", "version", "import"] = "import") -> BoardFacts:
@@ -115,26 +139,46 @@ async def read_facts(transport: Transport, *, python: Literal["no", "version", "
     started = time.monotonic()
     done = await transport.run(["sh", "-c", script], timeout_s=_PROBE_LIMIT_S)
     now, elapsed = datetime.now(UTC).timestamp(), time.monotonic() - started
-    values = dict(line.split("=", 1) for line in done.text.splitlines() if "=" in line)
+    values = _values(done.text)
+    if "machine" not in values and "home" not in values:
+        said = (done.error_text.splitlines() or done.text.splitlines() or [f"exit status {done.exit_status}"])[-1]
+        hint = "the login there must run a POSIX shell: check with: ssh … 'sh -c \"uname -a\"'"
+        raise MissingDependency(
+            "the board ran no probe, so nothing is known of it", where=transport.name, why=said, hint=hint
+        )
+    noise = getattr(transport, "noise", None)
+    values["shell_noise"] = noise.text if noise is not None else ""
     if python == "no":
         return parse_facts(values, python=None, python_error="not asked", probe_s=elapsed, now=now)
     source = folder.joinpath("python_probe.py").read_text(encoding="utf-8")
-    asked = await transport.run([*transport.python, "-c", source, python], timeout_s=_PYTHON_LIMIT_S)
+    asked = await transport.run(
+        [*transport.python, "-c", source, python],
+        stdin=json.dumps(sensor_modules()).encode(),
+        timeout_s=_PYTHON_LIMIT_S,
+    )
     answers = [message for line in asked.text.splitlines() if (message := wire.decode(line))]
-    found = _python_facts(answers[-1]) if answers else None
+    answer: Mapping[str, Any] = answers[-1] if answers else {}
+    found = _python_facts(answer) if answer else None
     error = None if found else (asked.error_text.splitlines() or [f"exit status {asked.exit_status}"])[-1]
-    return parse_facts(values, python=found, python_error=error, probe_s=elapsed, now=now)
+    return parse_facts(values, python=found, python_error=error, probe_s=elapsed, now=now, sensed=answer)
 
 
 def parse_facts(
-    values: Mapping[str, str], *, python: PythonFacts | None, python_error: str | None, probe_s: float, now: float
+    values: Mapping[str, str],
+    *,
+    python: PythonFacts | None,
+    python_error: str | None,
+    probe_s: float,
+    now: float,
+    sensed: Mapping[str, Any] = MappingProxyType({}),
 ) -> BoardFacts:
-    """The facts in the probe's ``name=value`` lines; ``now`` is this machine's clock when they came."""
+    """The facts in the probe's ``name=value`` lines and the sensors' survey; ``now`` is this machine's clock then."""
     glibc = re.search(r"(?:glibc|GLIBC|GNU libc)\D*(\d+)\.(\d+)", values.get("libc", ""))
-    throttled = re.search(r"0x([0-9a-fA-F]+)", values.get("throttled", ""))
     seconds = _number(values, "seconds")
     swap, swap_free = _megabytes(values, "SwapTotal"), _megabytes(values, "SwapFree")
-    heat = _number(values, "temperature")
+    problems = dict(sensed.get("problems", {}))
+    if "sensors_error" in sensed:
+        problems["sensors"] = str(sensed["sensors_error"])
     return BoardFacts(
         machine=values.get("machine"),
         os=values.get("os"),
@@ -151,13 +195,12 @@ def parse_facts(
         swap_mb=swap,
         swap_used_mb=None if swap is None or swap_free is None else swap - swap_free,
         load=_number(values, "load"),
-        governors=tuple(name for name in values.get("governor", "").split(";") if name),
-        clock_mhz=_scaled(values, "clock_khz", 1000),
-        clock_max_mhz=_scaled(values, "clock_max_khz", 1000),
-        temperature_c=None if heat is None else heat / 1000,
-        throttled=int(throttled[1], 16) if throttled else None,
-        nvpmodel=values.get("nvpmodel"),
-        power_source="INA3221" if values.get("power") else "Raspberry Pi PMIC" if values.get("pmic") else None,
+        readings=dict(sensed.get("readings", {})),
+        settings=dict(sensed.get("settings", {})),
+        problems=problems,
+        shell_noise=values.get("shell_noise") or None,
+        noexec=tuple(name for name in values.get("noexec", "").split(";") if name),
+        home_type=values.get("home_type"),
         work_folder=values.get("work_folder"),
         work_free_mb=_megabytes(values, "work_free_kb"),
         home=values.get("home"),
@@ -170,12 +213,22 @@ def parse_facts(
     )
 
 
+def _values(text: str) -> dict[str, str]:
+    """``name=value`` lines; of a name that comes again the values are joined."""
+    values: dict[str, str] = {}
+    for name, found, value in (line.partition("=") for line in text.splitlines()):
+        if found:
+            values[name] = f"{values[name]};{value}" if name in values else value
+    return values
+
+
 def _python_facts(answer: Mapping[str, Any]) -> PythonFacts:
     runtimes = ("onnxruntime", "ai_edge_litert", "tflite_runtime")
     return PythonFacts(
         version=answer["python"],
         executable=answer["executable"],
         platform=answer["platform"],
+        bits=answer["bits"],
         numpy=answer["numpy"],
         runtimes={name.replace("_", "-"): answer[name] for name in runtimes},
         pip=answer["pip"],
@@ -193,11 +246,6 @@ def _number(values: Mapping[str, str], name: str) -> float | None:
 def _integer(values: Mapping[str, str], name: str) -> int | None:
     number = _number(values, name)
     return None if number is None else int(number)
-
-
-def _scaled(values: Mapping[str, str], name: str, divisor: float) -> float | None:
-    number = _number(values, name)
-    return None if number is None else number / divisor
 
 
 def _megabytes(values: Mapping[str, str], name: str) -> int | None:

@@ -30,28 +30,6 @@ if [ -r "$root/proc/meminfo" ]; then
   done < "$root/proc/meminfo"
 fi
 line "$root/proc/loadavg"; say load "${value%% *}"
-governors=; clock=0; fastest=0; hottest=
-for folder in "$root"/sys/devices/system/cpu/cpu[0-9]*/cpufreq; do
-  line "$folder/scaling_governor"
-  case ";$governors;" in *";$value;"*) ;; *) governors="$governors;$value" ;; esac
-  line "$folder/scaling_cur_freq"; [ "${value:-0}" -gt "$clock" ] && clock="$value"
-  line "$folder/cpuinfo_max_freq"; [ "${value:-0}" -gt "$fastest" ] && fastest="$value"
-done
-say governor "$governors"
-[ "$clock" -gt 0 ] && say clock_khz "$clock"
-[ "$fastest" -gt 0 ] && say clock_max_khz "$fastest"
-for file in "$root"/sys/class/thermal/thermal_zone*/temp; do
-  line "$file"; [ -n "$value" ] && [ "$value" -gt "${hottest:--1}" ] && hottest="$value"
-done
-say temperature "$hottest"
-if has vcgencmd; then
-  say throttled "$(vcgencmd get_throttled 2>/dev/null)"
-  say pmic "$(vcgencmd pmic_read_adc 2>/dev/null | head -n 1)"
-fi
-has nvpmodel && say nvpmodel "$(nvpmodel -q 2>/dev/null | head -n 2 | tr '\n' ';')"
-for file in "$root"/sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/in*_label; do
-  line "$file"; [ -n "$value" ] && say power "$value" && break
-done
 free() { df -Pk "$1" 2>/dev/null | { read -r _; read -r _ _ _ kilobytes _; say "$2" "$kilobytes"; }; }
 for base in "${TMPDIR:-/tmp}" /var/tmp "$HOME" /dev/shm; do
   if [ -d "$base" ] && [ -w "$base" ]; then
@@ -60,7 +38,11 @@ for base in "${TMPDIR:-/tmp}" /var/tmp "$HOME" /dev/shm; do
     break
   fi
 done
+for base in /tmp "$HOME"; do
+  case "$(grep " $base " /proc/mounts 2>/dev/null | tail -n 1)" in *noexec*) say noexec "$base" ;; esac
+done
 say home "$HOME"
+say home_type "$(stat -f -c %T "$HOME" 2>/dev/null)"
 [ -w "$HOME" ] && say home_writable yes
 free "$HOME" home_free_kb
 say seconds "$(date +%s)"

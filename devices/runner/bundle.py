@@ -52,6 +52,16 @@ def bundle_sha256() -> str:
     return digest.hexdigest()
 
 
+def sensor_modules() -> dict[str, str]:
+    """Name and source of the sensors' modules, for whoever reads them without the rest of the runner."""
+    modules = dict.fromkeys(("devices", "devices.runner"), "")
+    folder = _folder("devices.runner.sensors")
+    for path in sorted(folder.glob("*.py")):
+        name = "devices.runner.sensors" + ("" if path.stem == "__init__" else f".{path.stem}")
+        modules[name] = path.read_text(encoding="utf-8")
+    return modules
+
+
 def _sources() -> dict[str, bytes]:
     files = {_MAIN_NAME: _MAIN.encode(), **dict.fromkeys(_EMPTY, b"")}
     files["eamdeploy/base/errors.py"] = _source("eamdeploy.base", "errors.py")

@@ -7,6 +7,9 @@ import platform
 import sys
 from pathlib import Path
 
+from devices.runner.sensors import sensor_root
+from devices.runner.sensors.settings import Settings
+
 
 def read() -> dict[str, str]:
     """Facts as strings; loading an artifact tells the versions of numpy and of the runtime."""
@@ -19,8 +22,8 @@ def read() -> dict[str, str]:
         "os": _os_name(),
         "libc": " ".join(platform.libc_ver()).strip(),
         "python": sys.version.split()[0],
-        "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "memory_mb": _memory_total(),
+        **Settings(sensor_root()).read(),
     }
     return {name: value for name, value in found.items() if value}
 

@@ -134,7 +134,13 @@ class SensorSample:
     Attributes:
         t_s: seconds since the run began (monotonic).
         throttled: Raspberry Pi's ``get_throttled`` bits.
+        clock_mhz, governor: of the processors that ran.
         other_cpus: processors' worth of time that other programs used since the reading before.
+        steal_cpus: what of it a hypervisor gave to other machines.
+        quota_periods, quota_throttled: periods of a CPU quota since the reading before, and those in which the kernel
+            stopped the process because the quota was used up.
+        memory_stall: share of time since the reading before in which some program waited for memory.
+        swap_io_mb: moved to and from the swap space since the reading before.
     """
 
     t_s: Reading
@@ -145,6 +151,12 @@ class SensorSample:
     power_mw: Amount | None = None
     other_cpus: Reading | None = None
     swap_used_mb: Amount | None = None
+    governor: Text | None = None
+    steal_cpus: Amount | None = None
+    quota_periods: Count | None = None
+    quota_throttled: Count | None = None
+    memory_stall: Amount | None = None
+    swap_io_mb: Amount | None = None
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def test_a_board_from_adding_to_removing(typed, board):
     assert code == (0 if document["healthy"] else 7)
     assert document["reachable"] is True
     assert document["facts"]["python"]["executable"] == sys.executable
-    assert {"glibc", "features", "governors", "throttled", "temperature_c"} <= document["facts"].keys()
+    assert {"glibc", "features", "governor", "throttled", "temperature_c"} <= document["facts"].keys()
     checks = {check["check"] for check in document["checks"]}
     assert {"C library", "Python", "numpy", "CPU", "governor", "temperature", "swap", "disk", "energy"} <= checks
     assert typed("show", "mypi", "--json")[0] == 0

@@ -16,13 +16,14 @@ _MAX_CLOCK_OFFSET_S = 120.0
 
 def check_governor(facts: BoardFacts) -> Iterator[Finding]:
     """A governor that follows the load makes the first inferences slow."""
-    if not facts.governors:
+    governor = facts.settings.get("governor")
+    if not governor:
         yield Finding("governor", "note", "absent", "clocks cannot be read on this board: runs cannot show them")
         return
-    seen = ", ".join(facts.governors)
-    if facts.clock_max_mhz:
-        seen += f", up to {facts.clock_max_mhz:.0f} MHz"
-    if facts.governors == (_STEADY_GOVERNOR,):
+    seen, top = governor, facts.readings.get("clock_max_mhz")
+    if top:
+        seen += f", up to {top:.0f} MHz"
+    if governor == _STEADY_GOVERNOR:
         yield Finding("governor", "ok", seen)
     else:
         hint = "for steadier figures: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
@@ -63,14 +64,25 @@ def check_throttling(facts: BoardFacts) -> Iterator[Finding]:
 
 def check_power(facts: BoardFacts) -> Iterator[Finding]:
     """Power mode of a Jetson, and whether energy can be measured."""
-    if facts.nvpmodel:
-        yield Finding(
-            "power mode", "ok", facts.nvpmodel, "figures hold for this mode only", "change it with nvpmodel -m"
-        )
+    mode, clocks, fan = (facts.settings.get(name) for name in ("power_mode", "clocks", "fan"))
+    if mode:
+        yield Finding("power mode", "ok", mode, "figures hold for this mode only", "change it with nvpmodel -m")
+    if clocks == "free":
+        yield Finding("clocks", "note", clocks, "they follow the load", "for steadier figures: sudo jetson_clocks")
+    elif clocks:
+        yield Finding("clocks", "ok", clocks)
+    if fan:
+        yield Finding("fan", "ok", fan)
     if facts.power_source:
         yield Finding("energy", "ok", facts.power_source)
     else:
         yield Finding("energy", "note", "no sensor", "energy will be null")
+
+
+def check_sensors(facts: BoardFacts) -> Iterator[Finding]:
+    """What is there and may not be read is no absent sensor."""
+    for name, problem in facts.problems.items():
+        yield Finding(name, "warning", "cannot be read", problem)
 
 
 def check_load(facts: BoardFacts) -> Iterator[Finding]:

@@ -18,12 +18,19 @@ def check_system(facts: BoardFacts) -> Iterator[Finding]:
     yield Finding("system", "ok", seen)
 
 
+def check_login_shell(facts: BoardFacts) -> Iterator[Finding]:
+    """What it prints on every command is left out of answers, and costs the time that printing takes."""
+    if facts.shell_noise:
+        meaning = "it prints this on every command; it is left out of all answers"
+        yield Finding("login shell", "note", facts.shell_noise, meaning, "print only where there is a terminal")
+
+
 def check_machine(facts: BoardFacts) -> Iterator[Finding]:
     """Runtimes have 64-bit wheels only."""
-    python_32 = facts.python is not None and facts.python.platform in ("linux-armv7l", "linux-armv6l", "linux-armv8l")
+    python_32 = facts.python is not None and facts.python.bits == 32
     if facts.machine in ("armv7l", "armv6l") or facts.bits == 32 or python_32:
         yield Finding(
-            "machine", "problem", f"{facts.machine}, {facts.bits or 32}-bit programs",
+            "machine", "problem", f"{facts.machine}, 32-bit programs",
             "the runtimes have no wheels for 32-bit systems",
             "install the 64-bit system (Raspberry Pi OS 64-bit); a Zero 2 W and every later board runs it",
         )  # fmt: skip

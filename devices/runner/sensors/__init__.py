@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,10 +13,17 @@ from devices.runner.sensors.ina3221 import Ina3221
 from devices.runner.sensors.load import Load
 from devices.runner.sensors.others import OtherProcesses
 from devices.runner.sensors.pmic import RaspberryPmic
+from devices.runner.sensors.pressure import MemoryPressure
+from devices.runner.sensors.quota import CpuQuota
 from devices.runner.sensors.temperature import Temperature
 from devices.runner.sensors.throttle import RaspberryThrottle
 
 ROOT_VARIABLE = "EAMDEPLOY_SENSOR_ROOT"
+
+
+def sensor_root() -> Path:
+    """Where /proc and /sys are looked for: the file system's root, or what ``EAMDEPLOY_SENSOR_ROOT`` says."""
+    return Path(os.environ.get(ROOT_VARIABLE) or "/")
 
 
 class Sensor(Protocol):
@@ -30,18 +38,21 @@ class Sensors:
     """All sensors of this machine.
 
     Args:
-        root: where /proc and /sys are looked for; the file system's root, or what ``EAMDEPLOY_SENSOR_ROOT`` says.
+        root: where /proc and /sys are looked for; `sensor_root` when left out.
+        cores: says which processors ran since it was last asked; those of this process's threads when left out.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
-        base = root or Path(os.environ.get(ROOT_VARIABLE, "/"))
+    def __init__(self, root: Path | None = None, *, cores: Callable[[], set[int]] | None = None) -> None:
+        base = root or sensor_root()
         temperature = Temperature(base)
         self._sensors: list[Sensor] = [
             temperature,
-            CpuClock(base),
+            CpuClock(base, cores),
             RaspberryThrottle(with_temperature=not temperature.present),
             Load(base),
             OtherProcesses(base),
+            CpuQuota(base),
+            MemoryPressure(base),
             Ina3221(base),
             RaspberryPmic(),
         ]
@@ -54,3 +65,11 @@ class Sensors:
                 # the first sensor that knows a value wins; the order above is the order of trust
                 values.setdefault(name, value)
         return values
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why something that is there could not be read, by what it would have told; known after `read`."""
+        found: dict[str, str] = {}
+        for sensor in self._sensors:
+            found.update(getattr(sensor, "problems", {}))
+        return found

@@ -1,32 +1,69 @@
-"""Ask a board's own tool, such as ``vcgencmd``, which may not be there."""
+"""Ask a board's own tool, such as ``vcgencmd``, which may not be there, or not for this user."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 
 _TIMEOUT_S = 2.0
+# what a refusal looks like, and the device whose group opens it
+_REFUSED = ("permission denied", "can't open device file", "vchi initialization failed", "operation not permitted")
+_RIGHTS = {
+    "vcgencmd": "the user is not in group 'video': sudo usermod -aG video $USER, then log in again",
+    "nvpmodel": "it needs root there: allow it in sudoers, or run it once as root",
+    "tegrastats": "it needs root there, or a rule for /dev/nvhost*",
+}
+_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin", "/opt/vc/bin")
 
 
 class Tool:
-    """A program that prints a reading; found once."""
+    """A program that prints a reading; found once.
+
+    Attributes:
+        problem: why the last question had no answer, in words; None when it had one.
+    """
 
     def __init__(self, name: str) -> None:
-        self._path = shutil.which(name)
+        # a session without a login has a short path, and some of these stand where only root looks
+        self._path = shutil.which(name) or (
+            None if _only_path() else shutil.which(name, path=os.pathsep.join(_FOLDERS))
+        )
+        self._name = name
+        self.problem: str | None = None
 
     @property
     def present(self) -> bool:
-        """Whether the program is on the path."""
+        """Whether the program is there."""
         return self._path is not None
 
     def ask(self, *arguments: str) -> str | None:
-        """What it prints, or None when it is absent, fails (no right to ask) or hangs."""
+        """What it prints, or None when it is absent, refuses, fails or hangs."""
+        self.problem = None
         if self._path is None:
             return None
+        asked = " ".join((self._name, *arguments))
         try:
             done = subprocess.run(
                 [self._path, *arguments], capture_output=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
             )
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
+            self.problem = f"'{asked}' does not answer"
             return None
-        return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+        except OSError as error:
+            self.problem = f"'{asked}' cannot be run: {error.strerror}"
+            return None
+        said = (done.stdout + b"\n" + done.stderr).decode(errors="replace").strip()
+        if any(words in said.lower() for words in _REFUSED):
+            self.problem = f"'{asked}' is refused: {_RIGHTS.get(self._name, 'this user has no right to ask it')}"
+            return None
+        if done.returncode != 0:
+            last = (said.splitlines() or [f"exit status {done.returncode}"])[-1]
+            self.problem = f"'{asked}' fails: {last[:200]}"
+            return None
+        return done.stdout.decode(errors="replace").strip()
+
+
+def _only_path() -> bool:
+    """Whether the sensors of another machine are looked at, whose tools stand on the path only."""
+    return "EAMDEPLOY_SENSOR_ROOT" in os.environ

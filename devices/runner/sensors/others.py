@@ -18,18 +18,22 @@ class OtherProcesses:
     def __init__(self, root: Path) -> None:
         self._file = root / "proc/stat"
         self._tick = os.sysconf("SC_CLK_TCK")
-        self._before: tuple[float, float, float] | None = self._now()
+        self._before: tuple[float, float, float, float] | None = self._now()
 
     def read(self) -> dict[str, Any]:
-        """``other_cpus``: processors' worth of time that others used, for example 0.5 for half of one."""
+        """``other_cpus``: processors' worth of time that others used, for example 0.5 for half of one.
+
+        ``steal_cpus``: what of it a hypervisor gave to other machines.
+        """
         now, before = self._now(), self._before
         if now is None or before is None or now[0] - before[0] < _SHORTEST_S:
             return {}
         self._before = now
-        elapsed, busy, own = (later - earlier for later, earlier in zip(now, before))
-        return {"other_cpus": round(max(0.0, (busy - own) / elapsed), 3)}
+        elapsed, busy, own, stolen = (later - earlier for later, earlier in zip(now, before))
+        others = round(max(0.0, (busy - own) / elapsed), 3)
+        return {"other_cpus": others, "steal_cpus": round(max(0.0, stolen / elapsed), 3)}
 
-    def _now(self) -> tuple[float, float, float] | None:
+    def _now(self) -> tuple[float, float, float, float] | None:
         line = (text(self._file) or "").partition("\n")[0].split()
         if len(line) < 9 or line[0] != "cpu":
             return None
@@ -37,4 +41,4 @@ class OtherProcesses:
         busy = (user + nice + system + hard + soft + steal) / self._tick
         mine = os.times()
         own = mine.user + mine.system + mine.children_user + mine.children_system
-        return time.monotonic(), busy, own
+        return time.monotonic(), busy, own, steal / self._tick

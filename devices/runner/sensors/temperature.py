@@ -9,6 +9,9 @@ from devices.runner.sensors.files import number, text
 
 # zones that say how hot the processor is; a battery or a wireless chip doesn't slow it down
 _RELEVANT = ("cpu", "soc", "x86_pkg", "gpu", "tj", "package", "acpitz")
+# a Jetson's PMIC-Die always says 100 degrees, its fan estimate is a mix, and Wi-Fi runs hot by itself
+_MISLEADING = ("pmic", "fan", "wifi", "iwl", "batt")
+_COLDEST_C, _HOTTEST_C = -40.0, 150.0  # beyond, a zone is switched off: Orin's then say -256
 
 
 class Temperature:
@@ -16,16 +19,18 @@ class Temperature:
 
     def __init__(self, root: Path) -> None:
         zones = sorted((root / "sys/class/thermal").glob("thermal_zone*"))
-        kinds = [(text(zone / "type") or "").lower() for zone in zones]
-        named = [zone for zone, kind in zip(zones, kinds) if any(word in kind for word in _RELEVANT)]
-        self._files = [zone / "temp" for zone in named or zones]
+        kinds = [(zone, (text(zone / "type") or "").lower()) for zone in zones]
+        usable = [(zone, kind) for zone, kind in kinds if not any(word in kind for word in _MISLEADING)]
+        named = [zone for zone, kind in usable if any(word in kind for word in _RELEVANT)]
+        self._files = [zone / "temp" for zone in named or [zone for zone, _ in usable]]
 
     @property
     def present(self) -> bool:
-        """Whether the kernel has a thermal zone."""
-        return bool(self._files)
+        """Whether the kernel has a thermal zone that can be read."""
+        return bool(self.read())
 
     def read(self) -> dict[str, Any]:
         """``temperature_c``: the hottest zone."""
-        values = [value for value in map(number, self._files) if value is not None and value > 0]
-        return {"temperature_c": max(values) / 1000} if values else {}
+        values = [value / 1000 for value in map(number, self._files) if value is not None and value != 0]
+        sane = [value for value in values if _COLDEST_C < value < _HOTTEST_C]
+        return {"temperature_c": max(sane)} if sane else {}

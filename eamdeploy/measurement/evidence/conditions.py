@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from eamdeploy.base.results import Conditions, RunVerdict, SensorSample
@@ -11,7 +12,7 @@ from eamdeploy.measurement.evidence.statistics import Summary
 from eamdeploy.measurement.evidence.verdict import Evidence, judge
 from eamdeploy.measurement.measuring import Measured
 
-_FIELDS = ("temperature_c", "clock_mhz", "load1", "throttled", "power_mw", "other_cpus", "swap_used_mb")
+_FIELDS = tuple(item.name for item in fields(SensorSample) if item.name != "t_s")
 _CLOCK_JUMP_S = 2.0
 
 

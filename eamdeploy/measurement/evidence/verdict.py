@@ -27,6 +27,11 @@ class Limits:
         invalid_clock: the same, beyond which two different machines were measured.
         other_cpus: processors' worth of time that other programs used, on average.
         swap_mb: growth of the swap space in use.
+        swap_io_mb: moved to and from the swap space.
+        steal_cpus: processors' worth of time that a hypervisor gave to other machines, on average.
+        invalid_quota: share of a CPU quota's periods in which the process was stopped; a single one is suspect.
+        suspect_stall: share of time in which some program waited for memory.
+        invalid_stall: the same, beyond which the memory was measured and not the network.
     """
 
     suspect_width: float = 0.05
@@ -35,6 +40,11 @@ class Limits:
     invalid_clock: float = 0.25
     other_cpus: float = 0.25
     swap_mb: float = 16.0
+    swap_io_mb: float = 4.0
+    steal_cpus: float = 0.1
+    invalid_quota: float = 0.05
+    suspect_stall: float = 0.01
+    invalid_stall: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,40 @@ def _swap(evidence: Evidence, limits: Limits) -> list[Finding]:
     return []
 
 
+def _swap_traffic(evidence: Evidence, limits: Limits) -> list[Finding]:
+    moved = sum(reading.swap_io_mb or 0.0 for reading in evidence.readings)
+    return [("suspect", f"{moved:.0f} MB went to or came from the swap space")] if moved > limits.swap_io_mb else []
+
+
+def _memory(evidence: Evidence, limits: Limits) -> list[Finding]:
+    stalls = [reading.memory_stall for reading in evidence.readings if reading.memory_stall is not None]
+    if not stalls or (mean := sum(stalls) / len(stalls)) <= limits.suspect_stall:
+        return []
+    reason = f"memory ran short: programs waited for it {mean:.0%} of the time"
+    return [("invalid" if mean > limits.invalid_stall else "suspect", reason)]
+
+
+def _quota(evidence: Evidence, limits: Limits) -> list[Finding]:
+    periods = sum(reading.quota_periods or 0 for reading in evidence.readings)
+    stopped = sum(reading.quota_throttled or 0 for reading in evidence.readings)
+    if not stopped:
+        return []
+    reason = f"CPU quota: the kernel stopped the process in {stopped} of {periods} periods"
+    return [("invalid" if stopped > limits.invalid_quota * periods else "suspect", reason)]
+
+
+def _steal(evidence: Evidence, limits: Limits) -> list[Finding]:
+    stolen = [reading.steal_cpus for reading in evidence.readings if reading.steal_cpus is not None]
+    if not stolen or (mean := sum(stolen) / len(stolen)) <= limits.steal_cpus:
+        return []
+    return [("suspect", f"the hypervisor gave {mean:.1f} CPUs of this machine to others during the run")]
+
+
+def _governor(evidence: Evidence, _: Limits) -> list[Finding]:
+    seen = list(dict.fromkeys(reading.governor for reading in evidence.readings if reading.governor))
+    return [("suspect", f"the frequency governor changed during the run: {' to '.join(seen)}")] if len(seen) > 1 else []
+
+
 def _heat(evidence: Evidence, _: Limits) -> list[Finding]:
     return [] if evidence.cooled else [("suspect", "the board did not cool down to the temperature asked for")]
 
@@ -126,5 +170,10 @@ _CHECKS: tuple[Callable[[Evidence, Limits], list[Finding]], ...] = (
     _width,
     _warm_up,
     _swap,
+    _swap_traffic,
+    _memory,
+    _quota,
+    _steal,
+    _governor,
     _heat,
 )

@@ -8,6 +8,10 @@ import pytest
 
 from devices.runner.sensors import Sensors
 from devices.runner.sensors.others import OtherProcesses
+from devices.runner.sensors.quota import CpuQuota
+from devices.runner.sensors.settings import Settings
+from devices.runner.sensors.survey import survey
+from tests.devices.kit import sensor_tree
 
 
 def write(root, files):
@@ -51,7 +55,7 @@ def test_raspberry_pi(tmp_path, vcgencmd):
             "proc/meminfo": "MemAvailable: 2048000 kB\nSwapTotal: 102396 kB\nSwapFree: 51196 kB\n",
         },
     )
-    read = Sensors(tmp_path).read()
+    read = Sensors(tmp_path, cores=lambda: {0, 3}).read()
     assert read["throttled"] == 0x50005
     assert read["temperature_c"] == 61.342  # the kernel's, not the firmware's
     assert read["clock_mhz"] == 1500
@@ -120,3 +124,98 @@ def test_other_programs_are_told_from_this_one(tmp_path):
     used = sensor.read()["other_cpus"]
     assert 0.8 < used <= 0.8 / 0.4
     assert sensor.read() == {}  # too soon to tell
+
+
+def _tools(folder, monkeypatch, **scripts):
+    """Only these programs are on the path."""
+    folder.mkdir(exist_ok=True)
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.parametrize("board", sensor_tree.BOARDS)
+def test_every_board_is_read_as_it_is(board, tmp_path, monkeypatch):
+    files, tools, (temperature, clock, power, mode) = sensor_tree.BOARDS[board]
+    # found where they stand, not with the shell's path: neither doctor nor run has a login's
+    _tools(tmp_path / "bin", monkeypatch, **{name: f"PATH=/bin:/usr/bin\n{text}" for name, text in tools.items()})
+    monkeypatch.setenv("EAMDEPLOY_SENSOR_ROOT", str(sensor_tree.write(tmp_path / "tree", files)))
+    seen = survey()
+    readings, settings = seen["readings"], seen["settings"]
+    assert seen["problems"] == {}
+    assert readings["temperature_c"] == temperature  # not the PMIC's fixed 100, not a zone that is off
+    assert readings["clock_mhz"] == clock
+    assert readings.get("power_mw") == power  # an error text is no reading
+    assert settings.get("power_mode") == mode
+    assert settings["governor"] in ("ondemand", "schedutil")
+    assert settings.get("clocks") == {"jetson-orin-nano": "locked (jetson_clocks)"}.get(
+        board, "free" if board.startswith("jetson") else None
+    )
+
+
+@pytest.mark.parametrize(
+    ("tool", "answer", "name", "words"),
+    [
+        ("vcgencmd", "echo 'VCHI initialization failed'; exit 255", "throttling", "group 'video'"),
+        ("vcgencmd", 'echo "Can\'t open device file: /dev/vcio" >&2; exit 1', "throttling", "group 'video'"),
+        ("vcgencmd", "echo 'error=1 error_msg=\"Command not registered\"'", "throttling", "Command not registered"),
+        (
+            "nvpmodel",
+            "echo 'NVPM ERROR: Error opening /var/lib/nvpmodel/status: 13'; exit 255",
+            "power mode",
+            "NVPM ERROR",
+        ),
+        ("nvpmodel", "echo 'NV Fan Mode:quiet'", "power mode", "names no mode"),
+    ],
+)
+def test_a_tool_that_refuses_is_named_with_what_is_missing(tool, answer, name, words, tmp_path, monkeypatch):
+    _tools(tmp_path / "bin", monkeypatch, **{tool: answer})
+    monkeypatch.setenv("EAMDEPLOY_SENSOR_ROOT", str(tmp_path))
+    seen = survey()
+    assert words in seen["problems"][name]
+    assert not {"throttled", "power_mw"} & seen["readings"].keys()
+    assert "power_mode" not in seen["settings"]
+
+
+def test_the_clock_is_that_of_the_cores_that_ran(tmp_path):
+    """Big and little cores: the little ones are idle at their top speed, the big ones that run are slowed down."""
+    ran = {4, 5}
+    little = sensor_tree.cpus(range(4), khz=1_800_000, top_khz=1_800_000)
+    sensor_tree.write(tmp_path, little | sensor_tree.cpus(range(4, 6), khz=1_512_000, top_khz=2_208_000))
+    sensors = Sensors(tmp_path, cores=lambda: ran)
+    assert sensors.read()["clock_mhz"] == 1512
+    sensor_tree.write(tmp_path, sensor_tree.cpus(range(4, 6), khz=600_000, top_khz=2_208_000))
+    assert sensors.read()["clock_mhz"] == 600
+    ran |= {0, 1}  # both kinds: their mean, in which either's fall shows
+    assert sensors.read()["clock_mhz"] == 1200
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "folder"),
+    [
+        ("0::/system.slice/bench.service", "system.slice"),  # version 2; the limit is the slice's
+        (
+            "9:cpuset:/\n4:cpu,cpuacct:/docker/1234",
+            "cpu,cpuacct",
+        ),  # version 1 in a container that sees its own group as the top
+        ("1:cpu:/bench", "cpu/bench"),
+    ],
+)
+def test_a_quota_is_found_wherever_it_holds(cgroup, folder, tmp_path):
+    stat = f"sys/fs/cgroup/{folder}/cpu.stat"
+    sensor_tree.write(tmp_path, {"proc/self/cgroup": cgroup, stat: "nr_periods 10\nnr_throttled 1"})
+    quota = CpuQuota(tmp_path)
+    sensor_tree.write(tmp_path, {stat: "usage_usec 5\nnr_periods 63\nnr_throttled 53\nthrottled_usec 4"})
+    assert quota.read() == {"quota_periods": 53, "quota_throttled": 52}
+    assert quota.read() == {}
+
+
+def test_settings_name_the_processors_where_governors_differ(tmp_path, monkeypatch):
+    _tools(tmp_path / "bin", monkeypatch)
+    files = sensor_tree.cpus(range(4), khz=1, top_khz=2, governor="powersave")
+    files |= sensor_tree.cpus(range(4, 6), khz=1, top_khz=2, governor="performance")
+    fan = "sys/class/hwmon/hwmon2"
+    files |= {f"{fan}/name": "pwmfan", f"{fan}/pwm1": "128", f"{fan}/pwm1_enable": "1"}
+    found = Settings(sensor_tree.write(tmp_path / "tree", files)).read()
+    assert found == {"governor": "performance (CPU 4-5), powersave (CPU 0-3)", "fan": "fixed at 128 of 255"}

@@ -70,3 +70,27 @@ def test_all_reasons_are_given_the_worst_first():
     assert found.state == "invalid"
     assert len(found.reasons) == 3
     assert "throttled" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("readings", "state", "words"),
+    [
+        (
+            [{"quota_periods": 50, "quota_throttled": 49}, {"quota_periods": 3, "quota_throttled": 3}],
+            "invalid",
+            "52 of 53",
+        ),
+        ([{"quota_periods": 100, "quota_throttled": 1}], "suspect", "1 of 100"),
+        ([{"quota_periods": 100, "quota_throttled": 0}], "clean", ""),
+        ([{"memory_stall": 0.03}, {"memory_stall": 0.05}], "suspect", "4% of the time"),
+        ([{"memory_stall": 0.4}], "invalid", "memory ran short"),
+        ([{"swap_io_mb": 3.0}, {"swap_io_mb": 3.0}], "suspect", "6 MB"),
+        ([{"steal_cpus": 0.3}, {"steal_cpus": 0.2}], "suspect", "hypervisor"),
+        ([{"governor": "performance"}, {"governor": "powersave"}], "suspect", "performance to powersave"),
+        ([{"clock_mhz": 1512.0}, {"clock_mhz": 600.0}], "invalid", "between 600 and 1512 MHz"),
+    ],
+)
+def test_what_slows_a_run_from_outside(readings, state, words):
+    found = verdict(*readings)
+    assert found.state == state
+    assert words in " ".join(found.reasons)
