@@ -10,6 +10,7 @@ from typing import NamedTuple
 from eamdeploy.base.chance import chance_warning
 from eamdeploy.base.errors import MeasurementError
 from eamdeploy.base.results import AccuracyResult, Run
+from eamdeploy.runs.compare.conditions import different_settings
 from eamdeploy.runs.compare.medians import LEVEL, compare_latency
 from eamdeploy.runs.compare.model import ITSELF, Comparison, Direction, MetricChange, percent_words, points_words
 from eamdeploy.runs.compare.noise import SessionNoise
@@ -74,6 +75,13 @@ def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | No
     if invalid:
         yield metric, f"the measurement {' and '.join(invalid)} is not valid"
         return
+    bare = [run.id for run in (a, b) if run.latency_ms is None or not run.latency_ms.samples]
+    if bare:
+        yield metric, f"{' and '.join(bare)} was measured, but its samples are not in it, so there is no interval"
+        return
+    if settings := different_settings(a, b):
+        yield metric, f"not comparable, the machine was set otherwise ({'; '.join(settings)})"
+        return
     try:
         found = compare_latency(
             a.latency_ms, b.latency_ms, interleaved=interleaved, session_noise=session_noise, level=level
@@ -111,7 +119,8 @@ def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | No
 
 def _latency_kind(run: Run) -> str:
     """An emulated run's latency comes from the model: its own samples are what makes it a measurement."""
-    if run.latency_ms is not None and not run.latency_ms.samples:
+    latency = run.latency_ms
+    if latency is not None and not latency.samples and (run.provenance.kind != "measured" or latency.interval90):
         return "estimated"
     return run.provenance.kind
 

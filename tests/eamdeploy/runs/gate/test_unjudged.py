@@ -94,7 +94,7 @@ def test_a_required_figure_of_another_run_of_the_same_artifact(store: Store, mak
         ({"threads": 1}, "other threads"),
         ({"batch": 8}, "other batch"),
         ({"latency_ms": dataclasses.replace(latency(10), p50=10.05)}, "contradicts itself"),
-        ({"latency_ms": Latency(10.0)}, "the other estimated"),
+        ({"latency_ms": Latency(10.0)}, "its samples are not in it"),
         ({"latency_ms": None}, "has no such figure"),
     ],
 )
