@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from devices.boards.profiles import load_profile
+from devices.boards.profiles import load_profile, profile_names
 from devices.boards.registry import Board, BoardRegistry
 from devices.transports.local import LocalTransport
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import UsageError
+
+
+def board_called(registry: BoardRegistry, device: str | None) -> Board | None:
+    """The user's board of that name, where a device is named by its board and not by its profile."""
+    if device is None or device in profile_names():
+        return None
+    return next((board for board in registry.boards() if board.name == device), None)
 
 
 def choose_boards(

@@ -8,7 +8,7 @@ from typing import Literal
 
 from devices.boards.profiles import load_profile
 from devices.boards.registry import Board, BoardRegistry
-from devices.session.opening import choose_boards, open_board, open_emulated, open_host
+from devices.session.opening import board_called, choose_boards, open_board, open_emulated, open_host
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import UsageError
 
@@ -53,14 +53,17 @@ def choose_targets(
 ) -> list[Target]:
     """From ``--device``, ``--board`` and ``--all`` to places.
 
-    A board of the profile is used when there is one; without one the profile's emulated board. No profile and no board
-    mean this machine. With ``estimate`` the same choice is made, and none of them is contacted.
+    The device is a profile or the name of a board. A board of the profile is used when there is one; without one the
+    profile's emulated board. No profile and no board mean this machine. With ``estimate`` the same choice is made, and
+    none of them is contacted.
 
     Raises:
         UsageError: unknown names, or a choice that cannot be made.
         MissingDependency: the profile cannot be emulated.
     """
     known = registry or BoardRegistry()
+    if (called := board_called(known, device)) is not None:
+        device, boards = None, (called.name, *boards)
     if device is not None:
         load_profile(device)
     if instructions and estimate:

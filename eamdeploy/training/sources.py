@@ -7,6 +7,8 @@ from pathlib import Path
 
 from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.data import ImageDataset, open_dataset
+from eamdeploy.data.cifar import CifarDataset
+from eamdeploy.data.idx import IdxDataset
 from eamdeploy.data.preprocessing import Preprocessing
 
 CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -46,6 +48,18 @@ def get_source(name: str) -> Source:
     if name not in SOURCES:
         raise UsageError(f"unknown data '{name}'", hint=did_you_mean(name, SOURCES))
     return SOURCES[name]
+
+
+def kind_of(root: Path) -> str:
+    """The name of the source that a folder looks like: CIFAR's Python files, IDX files, or else a tree of images.
+
+    Raises:
+        DataError: when the folder is missing or holds none of these.
+    """
+    training = open_dataset(root, "train")
+    if isinstance(training, CifarDataset):
+        return "cifar100" if len(training.classes) == 100 else "cifar10"
+    return "fashion-mnist" if isinstance(training, IdxDataset) else "imagefolder"
 
 
 def open_splits(name: str, root: Path) -> tuple[ImageDataset, ImageDataset]:

@@ -11,7 +11,9 @@ from eamdeploy.runs.compare import Comparison
 from eamdeploy.runs.findings import Check, Rule
 
 RULES = (
-    Rule("gate/latency", "Inference became slower", "Compare the two artifacts' operator profiles: 'bench --profile'."),
+    Rule(
+        "gate/latency", "Inference became slower", "Compare the two artifacts' operator profiles: 'bench --operators'."
+    ),
     Rule("gate/instructions", "An inference executes more instructions", "Compare the manifests' lowering plans."),
     Rule("gate/accuracy", "Accuracy fell", "Run 'eamdeploy verify' on the artifact: it names the layer that diverges."),
     Rule("gate/size", "The artifact became larger", "Compare the manifests: precision, experts, constants."),

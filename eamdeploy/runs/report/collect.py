@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eamdeploy.base.errors import UsageError
 from eamdeploy.base.results import Run
 from eamdeploy.runs.report.content.attention import AttentionFile, read_attention
 from eamdeploy.runs.store import RunFilter, Store
@@ -70,11 +71,17 @@ def collect(
     """The latest ``limit`` runs that meet ``where``, their manifests, and the files of attention statistics.
 
     Raises:
+        UsageError: when there is nothing to report: no run meets ``where``, and no attention was given.
         StoreError: when there is no store or it cannot be read.
         DataError: when a file of ``attention`` is something else.
     """
     found = tuple(read_attention(path) for path in attention)
-    return Material(tuple(store.runs(where, limit=limit, samples=True)), store.manifests(), found)
+    selected = store.select(where or RunFilter(), limit=limit, samples=True)
+    if not selected and not found:
+        raise UsageError(
+            "there is nothing to report", where=store.path, hint="measure something with 'eamdeploy bench'"
+        )
+    return Material(tuple(selected), store.manifests(), found)
 
 
 def _entry(manifest: Mapping[str, Any], name: str, sha256: str) -> Mapping[str, Any]:

@@ -36,6 +36,11 @@ def content_of(path: Path | str) -> str:
         raise UsageError("cannot read the artifact", where=path, why=error.strerror) from error
 
 
+def content_or_name(artifact: str | None) -> str | None:
+    """What a selection by artifact looks for: the content of a file that is here, else the name or digest as given."""
+    return content_of(artifact) if artifact is not None and Path(artifact).is_file() else artifact
+
+
 def moment_of(run: Run) -> datetime | None:
     """When a run was measured, or ``None`` where it does not say; without an offset it is UTC."""
     try:

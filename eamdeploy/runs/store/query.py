@@ -9,7 +9,8 @@ from eamdeploy.base.errors import UsageError
 from eamdeploy.runs.store.dates import moment
 
 _COLUMNS = {
-    "device": "device = ?",
+    # the name of a profile, or of one of the user's boards
+    "device": "? IN (device, board)",
     "board": "board = ?",
     "runtime": "runtime = ?",
     "precision": "precision = ?",
@@ -64,6 +65,12 @@ class RunFilter:
     def asks(self) -> bool:
         """Whether anything is asked for at all."""
         return any(getattr(self, item.name) is not None for item in fields(self))
+
+    @property
+    def words(self) -> str:
+        """What is asked for, in words."""
+        asked = {item.name: getattr(self, item.name) for item in fields(self)}
+        return ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
 
     def where(self) -> tuple[str, list[Any]]:
         """The SQL condition and its arguments."""

@@ -163,6 +163,21 @@ class Store:
                 )
         return self.unreadable
 
+    def select(
+        self, where: RunFilter, *, limit: int | None = None, samples: bool = False, oldest_first: bool = False
+    ) -> list[Run]:
+        """As :meth:`runs`, and an empty selection is said to be one: nothing is made from nothing.
+
+        Raises:
+            StoreError: when there is no store or it cannot be read.
+            UsageError: when something is asked for and no run meets it.
+        """
+        found = self.runs(where, limit=limit, samples=samples, oldest_first=oldest_first)
+        if not found and where.asks:
+            hint = "see 'eamdeploy history' without it"
+            raise UsageError("no stored run meets the selection", where=self.path, why=where.words, hint=hint)
+        return found
+
     def get(self, reference: str) -> Run:
         """The one run that ``reference`` names (:func:`eamdeploy.runs.store.reference.resolve`), with its samples.
 

@@ -143,7 +143,7 @@ def test_gate_in_github_actions(eamdeploy: Callable[..., Any], tmp_path: Path, m
         ("gate", "--baseline", "2026-fast", "--max-latency-increase", "-3"),
         ("gate", "--baseline", "2026-fast", "--max-accuracy-drop", "lots"),
         ("gate", "--max-latency-increase", "5"),
-        ("history", "--limit", "0"),
+        ("history", "--last", "0"),
         ("history", "show", "nix"),
         ("history", "import", "none.jsonl"),
     ],

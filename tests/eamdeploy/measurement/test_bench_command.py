@@ -130,7 +130,7 @@ def test_threads_spinning_and_affinity_reach_the_runtime(artifacts):
 
 
 def test_profile_adds_operators(artifacts):
-    done = eamdeploy("bench", artifacts[0] / "slower.onnx", "--profile", "--runs", 20, "--json")
+    done = eamdeploy("bench", artifacts[0] / "slower.onnx", "--operators", "--runs", 20, "--json")
     rows = json.loads(done.stdout)["runs"][0]["per_layer"]
     assert {"name", "kind", "mean_ms", "calls", "where"} <= rows[0].keys()
     assert any(row["kind"] == "Conv" for row in rows)
@@ -147,7 +147,7 @@ def test_profile_adds_operators(artifacts):
         (["{onnx}", "--provider", "cuda"], 7, "CUDAExecutionProvider"),
         (["{onnx}", "--data", "/nowhere"], 2, "no such data folder"),
         (["{onnx}", "--estimate"], 2, "name a profile"),
-        (["{onnx}", "--estimate", "--device", "pi4", "--profile"], 2, "nothing for --profile"),
+        (["{onnx}", "--estimate", "--device", "pi4", "--operators"], 2, "nothing for --operators"),
     ],
 )
 def test_mistakes_end_with_one_sentence_and_their_exit_code(artifacts, arguments, code, words):
@@ -162,7 +162,7 @@ def test_ctrl_c_ends_with_130_and_leaves_no_folder_and_no_process(artifacts, tmp
     environment = os.environ | {"TMPDIR": str(tmp_path / "work")}
     (tmp_path / "work").mkdir()
     command = [sys.executable, "-m", "eamdeploy", "bench", str(artifacts[0] / "slower.onnx"), "--max-seconds", "120"]
-    command += ["--precision", "0.1"]
+    command += ["--within", "0.1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     while "block 2" not in process.stderr.readline():
         pass

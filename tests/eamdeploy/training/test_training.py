@@ -22,12 +22,12 @@ from eamdeploy.training.recipes import RECIPES, get_recipe
 from eamdeploy.training.session import run_training
 from tests.eamdeploy.training.runs import request
 
-FLAGS = ["--data", "imagefolder", "--width", "0.25", "--input", "16", "--epochs", "3", "--batch", "32"]
+FLAGS = ["--width", "0.25", "--input", "16", "--epochs", "3", "--batch", "32"]
 FLAGS += ["--lr", "0.05", "--threads", "1"]
 
 
 def command(tree: Path, out: Path, *extra: str) -> list[str]:
-    return [sys.executable, "-m", "eamdeploy", "train", *FLAGS, "--root", str(tree), "--out", str(out), *extra]
+    return [sys.executable, "-m", "eamdeploy", "train", *FLAGS, "--data", str(tree), "--out", str(out), *extra]
 
 
 def test_it_learns_and_leaves_a_usable_checkpoint(tree: Path, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_command_prints_one_document(tree: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--root", "/nowhere"], "no such data folder"),
+        (["--data", "/nowhere"], "no such data folder"),
         (["--recipe", "paper-cifr"], "did you mean"),
         (["--conv", "eamm"], "did you mean 'eam'"),
     ],

@@ -55,7 +55,8 @@ def export_command(
             "--device",
             envvar="EAMDEPLOY_DEVICE",
             autocompletion=complete_profile,
-            help="Plan for this profile, e.g. pi4. host: for this very machine, the file may run on no other kind. "
+            help="Plan for this profile, e.g. pi4, or one of your boards. host: for this very machine, the file may run on no "
+            "other kind. "
             "Left out: for this kind of machine, in operators that run anywhere.",
         ),
     ] = None,
@@ -115,13 +116,16 @@ def export_command(
     def say(line: str) -> None:
         shown.print(f"{line} …", style="dim")
 
+    from devices.boards.registry import BoardRegistry
+    from devices.session.opening import board_called
+
     if board is not None:
         if not measure:
             hint = "add --measure, or leave it out"
             raise UsageError("a board is only needed to measure on", where="--board", hint=hint)
-        from devices.boards.registry import BoardRegistry
-
         device = device or BoardRegistry().get(board).profile
+    if (called := board_called(BoardRegistry(), device)) is not None:
+        device, board = called.profile, (board or called.name) if measure else None
     if finetune and not budget:
         why = "without a budget nothing is rewritten that could be trained"
         raise UsageError(why, where="--finetune", hint="give --budget")

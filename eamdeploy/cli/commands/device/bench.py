@@ -30,13 +30,15 @@ def bench_command(
         typer.Option(
             "--device",
             envvar="EAMDEPLOY_DEVICE",
-            help="A profile, e.g. pi4; else this host.",
+            help="A profile, e.g. pi4, or one of your boards; else this host.",
             autocompletion=complete_profile,
         ),
     ] = None,
     board: Annotated[
         str | None,
-        typer.Option("--board", help="Your boards by name, separated by commas.", autocompletion=complete_board),
+        typer.Option(
+            "--board", help="Several of your boards by name, separated by commas.", autocompletion=complete_board
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All your boards (of the profile), at once.")] = False,
     runtime: Annotated[
@@ -51,7 +53,7 @@ def bench_command(
     limit: LimitOption = None,
     runs: Annotated[int | None, typer.Option("--runs", min=4, help="Exactly so many samples of each artifact.")] = None,
     precision: Annotated[
-        float, typer.Option("--precision", min=0.1, help="Stop when the median is known to within this many percent.")
+        float, typer.Option("--within", min=0.1, help="Stop when the median is known to within this many percent.")
     ] = 2.0,
     max_seconds: Annotated[
         float, typer.Option("--max-seconds", min=0.1, help="Longest sampling of each artifact, in seconds.")
@@ -70,7 +72,7 @@ def bench_command(
     cooldown: Annotated[
         float | None, typer.Option("--cooldown", help="Start no block above this temperature, in degrees Celsius.")
     ] = None,
-    profile: Annotated[bool, typer.Option("--profile", help="Add the time of each operator.")] = False,
+    profile: Annotated[bool, typer.Option("--operators", help="Add the time of each operator.")] = False,
     self_check: Annotated[
         bool, typer.Option("--self-check", help="Measure one artifact against itself: which differences mean nothing?")
     ] = False,

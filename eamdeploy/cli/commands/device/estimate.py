@@ -33,7 +33,10 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option("--precision", help="fp32, fp16 or int8; the file's own by default.")
         ] = None,
         threads: Annotated[
-            int | None, typer.Option("--threads", min=1, help="Left out: as in the measurements behind the estimate.")
+            int | None,
+            typer.Option(
+                "--threads", min=1, help="Threads of the runtime. Default: as in the measurements behind the estimate."
+            ),
         ] = None,
         layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
         as_json: JsonOption = False,

@@ -25,8 +25,19 @@ def register(app: typer.Typer) -> None:
     @expand_groups
     def train(
         *,
-        data: Annotated[str, typer.Option("--data", help="cifar10, cifar100, fashion-mnist or imagefolder.")],
-        root: Annotated[Path, typer.Option("--root", help="Where the data is.")],
+        data: Annotated[
+            Path,
+            typer.Option(
+                "--data", help="Labelled images: a tree with a folder per class, a cifar-*-py folder, or IDX files."
+            ),
+        ],
+        kind: Annotated[
+            str | None,
+            typer.Option(
+                "--kind",
+                help="What they are: cifar10, cifar100, fashion-mnist or imagefolder. Default: as the folder looks.",
+            ),
+        ] = None,
         out: Annotated[Path, typer.Option("--out", help="Folder for checkpoint, logs and the resumable state.")],
         recipe: Annotated[
             str,
@@ -52,7 +63,9 @@ def register(app: typer.Typer) -> None:
         anneal_to: Annotated[float | None, typer.Option("--anneal-to", help="Anneal the temperature to this.")] = None,
         anneal_epochs: Annotated[int, typer.Option("--anneal-epochs", help="Over this many epochs.")] = 10,
         label_smoothing: Annotated[float, typer.Option("--label-smoothing")] = 0.0,
-        precision: Annotated[str, typer.Option("--precision", help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
+        arithmetic: Annotated[
+            str, typer.Option("--arithmetic", help="Of the training itself: 32-true, bf16-mixed or 16-mixed.")
+        ] = "32-true",
         threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
         tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs too.")] = False,
         resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Continue a run found in --out.")] = True,
@@ -74,16 +87,17 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Train a network; a stopped run continues where it was. Start with torchrun for several processes."""
         from eamdeploy.training.session import TrainingRequest
-        from eamdeploy.training.sources import get_source
+        from eamdeploy.training.sources import get_source, kind_of
 
-        get_source(data)
+        named = kind_of(data) if kind is None else kind
+        get_source(named)
         spec = architecture.spec(classes=1, input_px=32,
         )  # fmt: skip
         request = TrainingRequest(
-            data=data, root=root, out=out, recipe=recipe, spec=spec, start=start, input_px=input_px, epochs=epochs,
+            data=named, root=data, out=out, recipe=recipe, spec=spec, start=start, input_px=input_px, epochs=epochs,
             lr=lr, batch=batch, augment=augment, ema=ema, anneal_to=anneal_to, anneal_epochs=anneal_epochs,
             seed=architecture.seed,
-            label_smoothing=label_smoothing, precision=precision, threads=threads, tensorboard=tensorboard,
+            label_smoothing=label_smoothing, precision=arithmetic, threads=threads, tensorboard=tensorboard,
             resume=resume, note=note, qat=qat, acceleration=acceleration,
         )  # fmt: skip
         with progress() as bar:

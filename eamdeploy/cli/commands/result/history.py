@@ -22,16 +22,21 @@ def _runtimes() -> list[str]:
 
 ArtifactFilter = Annotated[
     str | None,
-    typer.Option("--artifact", help="File name, or a prefix of the SHA-256.", autocompletion=complete_artifact),
+    typer.Option("--artifact", help="Path or file name, or a prefix of the SHA-256.", autocompletion=complete_artifact),
 ]
-DeviceFilter = Annotated[str | None, typer.Option("--device", help="Profile, e.g. pi4.", autocompletion=_devices)]
+DeviceFilter = Annotated[
+    str | None, typer.Option("--device", help="A profile or a board of yours.", autocompletion=_devices)
+]
 BoardFilter = Annotated[str | None, typer.Option("--board", help="One of your boards, by name.")]
 RuntimeFilter = Annotated[str | None, typer.Option("--runtime", autocompletion=_runtimes, help="Runtime.")]
 PrecisionFilter = Annotated[str | None, typer.Option("--precision", help="fp32, fp16 or int8.")]
 ProvenanceFilter = Annotated[str | None, typer.Option("--provenance", help="measured, emulated or estimated.")]
 CommitFilter = Annotated[str | None, typer.Option("--commit", help="Prefix of the git commit.")]
-SinceFilter = Annotated[str | None, typer.Option("--since", help="UTC date or time, e.g. 2026-11-01.")]
-UntilFilter = Annotated[str | None, typer.Option("--until", help="UTC date or time; not included.")]
+SinceFilter = Annotated[
+    str | None,
+    typer.Option("--since", help="From this date or time (UTC) on: 2026-11-01, 27.11.2026, yesterday."),
+]
+UntilFilter = Annotated[str | None, typer.Option("--until", help="Up to this date or time, not included.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +62,7 @@ def list_runs(
     commit: CommitFilter = None,
     since: SinceFilter = None,
     until: UntilFilter = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="List at most this many, the latest.")] = 30,
+    last: Annotated[int, typer.Option("--last", min=1, help="At most this many runs, the latest.")] = 30,
     samples: Annotated[bool, typer.Option("--samples", help="With --json: every latency sample too.")] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -67,20 +72,31 @@ def list_runs(
         return
     from eamdeploy.cli.views.history import show_runs
     from eamdeploy.cli.views.unreadable import note_unreadable
-    from eamdeploy.runs.store import RunFilter, open_store
+    from eamdeploy.runs.store import RunFilter, content_or_name, open_store
 
     where = RunFilter(
-        artifact, device, board, runtime, precision, None, provenance, verdict, commit, None, since, until
+        content_or_name(artifact),
+        device,
+        board,
+        runtime,
+        precision,
+        None,
+        provenance,
+        verdict,
+        commit,
+        None,
+        since,
+        until,
     )
     opened = open_store(store)
     # a store that nothing was put into yet is an empty history, not an error
-    runs = opened.runs(where, limit=limit, samples=samples) if opened.path.exists() else []
+    runs = opened.select(where, limit=last, samples=samples) if opened.path.exists() or where.asks else []
     note_unreadable(opened)
     show_runs(runs, opened, as_json=as_json, samples=samples)
 
 
 def show_run(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="An id or its beginning, latest, latest~1, a file name.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="An id or its beginning, latest, latest~1, an artifact.")],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -104,10 +120,11 @@ def export_history(
     """Write runs with all their samples to a file that another machine can import."""
     from eamdeploy.cli.views.output import emit
     from eamdeploy.cli.views.unreadable import note_unreadable
-    from eamdeploy.runs.store import RunFilter, export_runs, open_store
+    from eamdeploy.runs.store import RunFilter, content_or_name, export_runs, open_store
 
-    where = RunFilter(artifact=artifact, device=device, board=board, since=since, until=until)
+    where = RunFilter(artifact=content_or_name(artifact), device=device, board=board, since=since, until=until)
     opened = open_store(store)
+    opened.select(where, limit=1)
     count = export_runs(opened, file, where)
     note_unreadable(opened)
     document = {"exported": count, "path": str(file)}

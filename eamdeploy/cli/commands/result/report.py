@@ -43,7 +43,7 @@ def report_command(
     commit: CommitFilter = None,
     since: SinceFilter = None,
     until: UntilFilter = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many runs, the latest.")] = 60,
+    last: Annotated[int, typer.Option("--last", min=1, help="At most this many runs, the latest.")] = 60,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,11 +52,13 @@ def report_command(
     from eamdeploy.cli.views.output import console, emit
     from eamdeploy.cli.views.unreadable import note_unreadable
     from eamdeploy.runs.report import collect, render_markdown, write_html
-    from eamdeploy.runs.store import RunFilter, open_store
+    from eamdeploy.runs.store import RunFilter, content_or_name, open_store
 
-    where = RunFilter(artifact, device, board, runtime, precision, None, None, None, commit, None, since, until)
+    where = RunFilter(
+        content_or_name(artifact), device, board, runtime, precision, None, None, None, commit, None, since, until
+    )
     opened = open_store(store)
-    material = collect(opened, where, limit=limit, attention=attention or ())
+    material = collect(opened, where, limit=last, attention=attention or ())
     note_unreadable(opened)
     written: dict[str, str] = {}
     if markdown is not None:

@@ -28,7 +28,7 @@ def layer_costs(rows: Sequence[Mapping[str, Any]], dynamic: Iterable[str] = ()) 
     """Sum up an operator profile.
 
     Args:
-        rows: ``name`` (``LAYER/Operator``), ``kind`` and ``mean_ms`` of each operator, from ``bench --profile``.
+        rows: ``name`` (``LAYER/Operator``), ``kind`` and ``mean_ms`` of each operator, from ``bench --operators``.
         dynamic: paths of the dynamic convolutions, from the manifest's plan; only they mix kernels.
     """
     layers = sorted(dynamic, key=len, reverse=True)

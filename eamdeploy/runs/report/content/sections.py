@@ -125,7 +125,7 @@ def _layers(material: Material, names: Names) -> Section:
         figures.append(layers_figure(names.unique(f"layers {words.label(run)}"), words.label(run), costs))
         tables.append(manifest.layers_table(names, name, costs))
     tables.append(manifest.plan_table(names, list(material.entries())))
-    absent = "" if any(figures) else "No run has an operator profile: run 'eamdeploy bench --profile'."
+    absent = "" if any(figures) else "No run has an operator profile: run 'eamdeploy bench --operators'."
     return Section("layers", "Where the time goes", "", (), _present(figures), _present(tables), absent)
 
 
