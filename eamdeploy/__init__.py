@@ -22,6 +22,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if TYPE_CHECKING:
     from eamdeploy.api.artifacts import evaluate, export, predict, quantize
     from eamdeploy.api.devices import bench, estimate
+    from eamdeploy.api.environment import info
     from eamdeploy.api.networks import describe, load, train
     from eamdeploy.api.results import compare, gate, report
     from eamdeploy.api.verification import verify
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "artifacts": ("evaluate", "export", "predict", "quantize"),
     "devices": ("bench", "estimate"),
+    "environment": ("info",),
     "networks": ("describe", "load", "train"),
     "results": ("compare", "gate", "report"),
     "verification": ("verify",),
@@ -45,6 +47,7 @@ __all__ = [
     "evaluate",
     "export",
     "gate",
+    "info",
     "load",
     "predict",
     "quantize",

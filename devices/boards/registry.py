@@ -71,7 +71,7 @@ class BoardRegistry:
 
     def __init__(self, path: Path | None = None) -> None:
         """Use ``path``, else ``EAMDEPLOY_BOARDS``, else ``boards.toml`` in the user's configuration folder."""
-        self.path = path or _default_path()
+        self.path = path or boards_file()
 
     def boards(self) -> tuple[Board, ...]:
         """All boards, by name.
@@ -160,7 +160,8 @@ class BoardRegistry:
         return filelock.FileLock(self.path.with_suffix(".lock"), timeout=_LOCK_WAIT_S)
 
 
-def _default_path() -> Path:
+def boards_file() -> Path:
+    """``EAMDEPLOY_BOARDS``, else ``boards.toml`` in the user's configuration folder."""
     import platformdirs
 
     chosen = os.environ.get("EAMDEPLOY_BOARDS")

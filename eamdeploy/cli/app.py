@@ -29,7 +29,22 @@ COMMANDS = (
     "result.gate",
     "result.report",
     "artifact.demo",
+    "info",
 )
+
+_MAIN_PATH = """eamdeploy takes a network from a checkpoint to a verified, quantized, measured model on a board.
+
+  eamdeploy demo                                     the whole path, without a network connection
+  eamdeploy models                                   shipped checkpoints
+  eamdeploy export CKPT --out build                  a checkpoint becomes verified artifacts
+  eamdeploy quantize build/NAME.onnx --calibration IMAGES
+  eamdeploy verify build/NAME.onnx --against CKPT    is it the same function?
+  eamdeploy bench build/NAME.onnx --device pi4       latency and accuracy, with the evidence
+  eamdeploy estimate build/NAME.onnx --all-devices   latency without the board
+  eamdeploy gate --baseline baseline.json            fail a build for a regression
+  eamdeploy report --out report.html                 everything that was measured, as one page
+
+'eamdeploy --help' lists all commands; 'eamdeploy COMMAND --help' explains one."""
 
 
 def _version(wanted: bool) -> None:
@@ -58,18 +73,19 @@ def _root(
     """
     del version, debug, wide  # --debug and --wide are read by eamdeploy.cli.main, which renders what went wrong
     context.default_map = config.default_map(config_file)
+    if context.invoked_subcommand is None:
+        typer.echo(_MAIN_PATH)
 
 
 def build_app() -> typer.Typer:
     """The whole command line."""
     app = typer.Typer(
         name="eamdeploy",
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_root)
+    app.callback(invoke_without_command=True)(_root)
     for name in COMMANDS:
         importlib.import_module(f"eamdeploy.cli.commands.{name}").register(app)
     return app

@@ -96,6 +96,9 @@ def export_command(
     images: Annotated[
         int, typer.Option("--limit", min=1, help="Images to verify on, balanced over the classes.")
     ] = 100,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the plan of every layer, its reasons, and what was refused and why.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Export a checkpoint to artifacts that are proven to be the same function, on real images.
@@ -153,7 +156,7 @@ def export_command(
         "export",
         {"artifacts": [artifact.to_dict() for artifact in artifacts]},
         as_json,
-        lambda c: _render(artifacts, c),
+        lambda c: _render(artifacts, c, verbose=verbose),
     )
 
 
@@ -182,7 +185,7 @@ def _lowering(text: str) -> str | dict[str, str]:
     return {layer.strip(): form.strip() for layer, _, form in pairs}
 
 
-def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: Console) -> None:
+def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: Console, *, verbose: bool) -> None:
     from eamdeploy.pipeline.quantize.run import QuantizedArtifact
 
     first = artifacts[0]
@@ -192,23 +195,8 @@ def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: 
         if isinstance(artifact, QuantizedArtifact):
             q.render_quantized(artifact, console)
             continue
-        if artifact.plan.layers:
-            table = make_table("layer", "kind?", ">map??", "lowering", ">ms?", title=f"plan for {artifact.path.name}")
-            for entry in artifact.plan.layers:
-                cost = entry.measured_ms.get(entry.lowering, entry.predicted_ms)
-                height, width = entry.input_hw
-                shown = "" if cost is None else f"{cost:.3f}"
-                table.add_row(entry.layer, entry.kind, f"{height}x{width}", entry.lowering, shown)
-            console.print(table)
-            for form, kind, why in dict.fromkeys((e.lowering, e.kind, e.reason) for e in artifact.plan.layers):
-                console.print(f"  {form} for {kind} layers: {why}", style="dim", soft_wrap=True)
-            refused = {
-                (refusal.lowering, entry.kind): refusal.reason
-                for entry in artifact.plan.layers
-                for refusal in entry.refusals
-            }
-            for (form, kind), reason in refused.items():
-                console.print(f"  {form} does not serve {kind} layers: {reason}", style="dim", soft_wrap=True)
+        if verbose and artifact.plan.layers:
+            _render_plan(artifact, console)
         for note in artifact.notes:
             console.print(f"  {note}", style="dim", soft_wrap=True)
         console.print(
@@ -219,3 +207,20 @@ def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: 
             soft_wrap=True,
         )
     console.print(f"manifest {artifacts[-1].manifest}", soft_wrap=True)
+
+
+def _render_plan(artifact: ExportedArtifact, console: Console) -> None:
+    table = make_table("layer", "kind?", ">map??", "lowering", ">ms?", title=f"plan for {artifact.path.name}")
+    for entry in artifact.plan.layers:
+        cost = entry.measured_ms.get(entry.lowering, entry.predicted_ms)
+        height, width = entry.input_hw
+        shown = "" if cost is None else f"{cost:.3f}"
+        table.add_row(entry.layer, entry.kind, f"{height}x{width}", entry.lowering, shown)
+    console.print(table)
+    for form, kind, why in dict.fromkeys((e.lowering, e.kind, e.reason) for e in artifact.plan.layers):
+        console.print(f"  {form} for {kind} layers: {why}", style="dim", soft_wrap=True)
+    refused = {
+        (refusal.lowering, entry.kind): refusal.reason for entry in artifact.plan.layers for refusal in entry.refusals
+    }
+    for (form, kind), reason in refused.items():
+        console.print(f"  {form} does not serve {kind} layers: {reason}", style="dim", soft_wrap=True)

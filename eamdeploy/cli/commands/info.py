@@ -1,0 +1,43 @@
+"""``eamdeploy info``: what a bug report needs."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+
+import eamdeploy
+from eamdeploy.base.results import to_dict
+from eamdeploy.cli.options import config
+from eamdeploy.cli.options.common import JsonOption
+from eamdeploy.cli.views.output import emit, print_facts
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("info", rich_help_panel="Start here")(info_command)
+
+
+def info_command(as_json: JsonOption = False) -> None:
+    """Show versions, runtimes, CPU features, paths and settings, for a bug report."""
+    found = eamdeploy.info(tuple(str(path) for path, _ in config.sources()))
+
+    def render(console: Console) -> None:
+        installed = ", ".join(f"{name} {version}" for name, version in found.packages.items() if version)
+        absent = ", ".join(name for name, version in found.packages.items() if not version)
+        print_facts(
+            console,
+            [
+                ("eamdeploy", found.version),
+                ("Python", found.python),
+                ("system", found.system),
+                ("CPU", f"{found.cpu or 'unknown'}: {', '.join(found.cpu_features) or 'no known features'}"),
+                *((f"runtime {name}", version or "not installed") for name, version in found.runtimes.items()),
+                ("installed", installed),
+                ("not installed", absent),
+                *((f"path of {name}", path) for name, path in found.paths.items()),
+                *((name, value) for name, value in found.variables.items()),
+                ("settings from", ", ".join(found.settings_files) or "no settings file"),
+            ],
+        )
+
+    emit("info", to_dict(found), as_json, render)
