@@ -68,7 +68,7 @@ def _sources() -> dict[str, bytes]:
     for package in ("runtimes", "runtimes.readers", "runtimes.support", "devices.runner", "devices.runner.sensors"):
         folder = _folder(package)
         for path in sorted(folder.glob("*.py")):
-            if not path.name.startswith(("torch_", "bundle")):  # the host's own
+            if not path.name.startswith(("torch_", "bundle", "trial")):  # the host's own
                 files[f"{package.replace('.', '/')}/{path.name}"] = path.read_bytes()
     return files
 

@@ -149,7 +149,7 @@ class LocalTransport:
         """Nothing to close."""
 
     async def _start(self, argv: Sequence[str], *, env: Mapping[str, str] | None) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(  # noqa: TID251 - commands of a board, whose Python is isolated
             *argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -19,6 +19,7 @@ from eamdeploy.data.stream import chunks
 from eamdeploy.inference.model_card import ModelCard, read_card
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime, runtime_for
+from runtimes.trial import load_untrusted
 
 TOP = 5
 CHUNK = 32
@@ -78,7 +79,7 @@ def evaluate(
     data = take(dataset if dataset is not None else sample_for(card.classes), limit)
     targets = np.asarray(output_indices(data.classes, card.classes, class_map, where=data.name))
     chosen = get_runtime(runtime) if runtime else runtime_for(card.path)
-    session = chosen.load(card.path, RuntimeOptions(threads=threads))
+    session = load_untrusted(chosen, card.path, RuntimeOptions(threads=threads))
     names = [tensor.name for tensor in session.outputs]
     skipped: list[str] = []
     counted: _Count = _Count(len(card.classes))

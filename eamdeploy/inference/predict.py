@@ -15,6 +15,7 @@ from eamdeploy.inference.head import Scores
 from eamdeploy.inference.model_card import ModelCard, is_artifact, read_card
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime, runtime_for
+from runtimes.trial import load_untrusted
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def predict(
         raise UsageError("predict takes an artifact", where=artifact, hint=hint)
     card = card or read_card(artifact)
     chosen = get_runtime(runtime) if runtime else runtime_for(card.path)
-    session = chosen.load(card.path, RuntimeOptions(threads=threads))
+    session = load_untrusted(chosen, card.path, RuntimeOptions(threads=threads))
     names = [tensor.name for tensor in session.outputs]
     try:
         for name in images:

@@ -34,6 +34,7 @@ from runtimes.protocol import RuntimeOptions
 from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
+from runtimes.trial import load_untrusted
 
 Progress = Callable[[str, int, int], None]
 
@@ -82,9 +83,9 @@ def _compare(
     metadata, runtime = read_metadata(path), runtime_for(path)
     options = RuntimeOptions(threads=threads)
     with contextlib.ExitStack() as stack:
-        theirs = runtime_for(reference.path).load(reference.path, options)
+        theirs = load_untrusted(runtime_for(reference.path), reference.path, options)
         stack.callback(theirs.close)
-        ours = runtime.load(path, options)
+        ours = load_untrusted(runtime, path, options)
         stack.callback(ours.close)
         pairs = pair_outputs(ours.outputs, theirs.outputs)
         classes = reference.head.output or theirs.outputs[0].name

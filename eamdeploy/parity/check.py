@@ -36,6 +36,7 @@ from runtimes.protocol import RuntimeOptions
 from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import get_runtime, runtime_for
+from runtimes.trial import load_untrusted
 
 DEFAULT_IMAGES = 100
 
@@ -109,7 +110,7 @@ def check_parity(
     )
     note: str | None = None
     with contextlib.ExitStack() as stack:
-        session = chosen.load(path, RuntimeOptions(threads=threads))
+        session = load_untrusted(chosen, path, RuntimeOptions(threads=threads))
         stack.callback(session.close)
         # a file made from other weights is not compared: that its numbers differ says nothing new
         if not mismatch:

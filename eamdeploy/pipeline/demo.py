@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eamdeploy.base import processes
 from eamdeploy.base.errors import EamdeployError, MeasurementError, MissingDependency
 from eamdeploy.networks.zoo.shipped import shipped_names
 
@@ -115,4 +114,4 @@ def run_demo(out: Path, say: Callable[[Step], None]) -> DemoResult:
 
 def _run(words: Sequence[str]) -> int:
     sys.stdout.flush()
-    return subprocess.run([sys.executable, "-m", "eamdeploy", *words], check=False, env=dict(os.environ)).returncode
+    return processes.run_attached(processes.eamdeploy_command(*words))

@@ -10,13 +10,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from eamdeploy.base import processes
 from export.exporter.request import ExportRequest
 
 TOLERANCE = 1e-4  # of the largest score
@@ -34,9 +34,9 @@ def simplify(path: Path, request: ExportRequest, *, required: Sequence[str]) -> 
         return "onnxsim: not installed, not used"
     with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
         result = Path(folder) / "simplified.onnx"
-        command = [sys.executable, "-c", _WORKER, str(path.resolve()), str(result)]
+        command = processes.python_code(_WORKER, str(path.resolve()), str(result))
         try:
-            run = subprocess.run(command, capture_output=True, timeout=request.simplify_timeout_s, check=False)
+            run = processes.run(command, timeout_s=request.simplify_timeout_s)
         except subprocess.TimeoutExpired:
             return f"onnxsim: dropped, it took over {request.simplify_timeout_s:g} s"
         if run.returncode != 0 or not result.is_file():

@@ -144,7 +144,7 @@ class Machine:
         self._folder = Path(tempfile.mkdtemp(prefix="eamdeploy-board-"))
         write_known_hosts(self._folder / "known_hosts", self.image.host_public, port=self._port)
         ready = asyncio.Event()
-        self._process = await asyncio.create_subprocess_exec(
+        self._process = await asyncio.create_subprocess_exec(  # noqa: TID251 - the emulator
             *self._command(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from eamdeploy.base import processes
 from eamdeploy.base.errors import MissingDependency
 
 QEMU = "qemu-system-aarch64"
@@ -61,17 +61,16 @@ def run_tool(argv: Sequence[str], *, doing: str, env: dict[str, str] | None = No
     Raises:
         MissingDependency: it failed; the message carries its last lines.
     """
-    result = subprocess.run(
-        list(argv), input=stdin, capture_output=True, text=True, errors="replace", env=env, check=False
-    )
+    result = processes.run(argv, stdin=None if stdin is None else stdin.encode(), env=env)
+    stdout, stderr = (text.decode(errors="replace") for text in (result.stdout, result.stderr))
     if result.returncode != 0:
-        said = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()]
+        said = [line for line in (stderr + stdout).splitlines() if line.strip()]
         # the first error names the cause; without any, the end of what was said is the best there is
         errors = [line for line in said if line.startswith(("E:", "ERROR", "mke2fs:"))][:_LINES] or said[-_LINES:]
         raise MissingDependency(
             f"{doing} failed", where=Path(argv[0]).name, why=" / ".join(errors) or "it said nothing"
         )
-    return result.stdout
+    return stdout
 
 
 def _which(name: str) -> str | None:

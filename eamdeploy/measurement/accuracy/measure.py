@@ -22,6 +22,7 @@ from eamdeploy.measurement.accuracy.progress_store import ShardStore
 from eamdeploy.measurement.request import Case
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
+from runtimes.trial import load_untrusted
 
 SHARD_BYTES = 2 << 20  # of pixels; small enough to lose, large enough that the round trip doesn't matter
 _MOST_IMAGES = 100  # in a shard
@@ -82,7 +83,7 @@ def run_on_host(case: Case, images: Images, *, stopped: Callable[[], bool] = lam
     runtime = get_runtime(case.runtime)
     if not runtime.available():
         return None
-    session = runtime.load(case.artifact, RuntimeOptions(threads=1, xnnpack=case.options.xnnpack))
+    session = load_untrusted(runtime, case.artifact, RuntimeOptions(threads=1, xnnpack=case.options.xnnpack))
     names = [tensor.name for tensor in session.outputs]
     try:
         outputs = []

@@ -29,6 +29,8 @@ from export.quantize.observers import DEFAULT_METHOD, check_method
 from export.quantize.quantizer import PRECISIONS, Quantizer, Written
 from export.quantize.search import Attempt, Sensitivity, fewest_float_layers, rank
 from runtimes.readers.metadata import read_metadata
+from runtimes.registry import runtime_for
+from runtimes.trial import try_artifact
 
 Say = Callable[[str], None]
 MOST_OF_FLOAT = 0.9  # a file larger than this part of its float form was not quantized in any useful sense
@@ -156,6 +158,7 @@ def quantize_artifact(
     check_precisions((options.precision,))
     check_method(options.method)
     tell = say or (lambda _: None)
+    try_artifact(runtime_for(source).name, source)
     quantizer = open_quantizer(source)
     _check_layers(quantizer, options)
     _check_fit(quantizer, card, source)

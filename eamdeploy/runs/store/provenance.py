@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from eamdeploy.base import processes
 from eamdeploy.base.decoding import decode_manifest
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.results import Run
@@ -44,13 +45,12 @@ def git_commit(folder: Path | str = ".") -> str | None:
 def _run_git(folder: Path | str, words: list[str]) -> str | None:
     # optional locks: only looked at, the repository's index is not written
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    git = processes.tool("git", "-C", str(folder), *words)
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, timeout=10, check=False, env=environment
-        )
+        done = None if git is None else processes.run(git, timeout_s=10, env=environment)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.decode(errors="replace").strip() or None if done.returncode == 0 else None
+    return done.stdout.decode(errors="replace").strip() or None if done and done.returncode == 0 else None
 
 
 def find_manifest(artifact: str) -> str | None:

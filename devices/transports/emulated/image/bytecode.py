@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from eamdeploy.base.processes import run, tool
 
 
 def compile_for_board(root: Path, folders: list[str], *, python_version: str) -> bool:
@@ -20,14 +20,15 @@ def compile_for_board(root: Path, folders: list[str], *, python_version: str) ->
     python = _matching_python(python_version)
     if python is None:
         return False
-    argv = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    argv = [python, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     argv += ["-s", str(root), "-p", "/"]
     # a file that does not compile (a template, a test of syntax errors) is nobody's problem until it is imported
-    subprocess.run([*argv, *(str(root / folder) for folder in folders)], capture_output=True, check=False)
+    run([*argv, *(str(root / folder) for folder in folders)])
     return True
 
 
 def _matching_python(version: str) -> str | None:
     if f"{sys.version_info.major}.{sys.version_info.minor}" == version:
         return sys.executable
-    return shutil.which(f"python{version}")
+    found = tool(f"python{version}")
+    return None if found is None else found[0]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
+
+from eamdeploy.base.processes import run, tool
 
 _APT = Path("/etc/apt")
 _DEBIAN_SUITES = ("bullseye", "bookworm", "trixie", "forky", "stable", "testing", "unstable", "sid")
@@ -34,12 +35,12 @@ def mirror(apt_folder: Path = _APT) -> str | None:
 
 def apt_options() -> str:
     """The host's settings for fetching (proxies, certificates, date checks) as an apt.conf text."""
-    try:
-        result = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+    command = tool("apt-config", "dump", "Acquire")
+    if command is None:
         return ""
+    told = run(command).stdout.decode(errors="replace")
     # other lists than Packages are not wanted, and hooks of the host have no business here
-    kept = [line for line in result.stdout.splitlines() if "::" in line and "IndexTargets" not in line]
+    kept = [line for line in told.splitlines() if "::" in line and "IndexTargets" not in line]
     return "\n".join(kept) + "\n"
 
 

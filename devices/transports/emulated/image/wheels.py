@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from devices.transports.emulated.tools import run_tool
 from devices.wheel_tags import manylinux_platforms
 from eamdeploy.base.errors import MissingDependency
+from eamdeploy.base.processes import python_module
 
 
 def install_for_board(
@@ -19,7 +19,7 @@ def install_for_board(
     Raises:
         MissingDependency: no wheel fits, or the index cannot be reached.
     """
-    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    argv = python_module("pip", "install", "--quiet", "--no-input", "--disable-pip-version-check")
     argv += ["--target", str(target), "--only-binary=:all:", "--no-compile", "--implementation", "cp"]
     argv += ["--python-version", python_version, "--no-warn-conflicts", "--root-user-action=ignore"]
     for platform in manylinux_platforms(machine, glibc):

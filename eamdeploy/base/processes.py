@@ -1,0 +1,100 @@
+"""Every process of ours is started here: our own Python isolated, other programs from absolute folders, none by a shell.
+
+A Python that is started the usual way takes modules from the folder it stands in, from PYTHONPATH and from the user's own
+site folder: a ``numpy.py`` in a downloads folder would be run. ``-I`` leaves all of that out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+Child = subprocess.Popen[bytes]  # noqa: TID251 - its type
+_ROOT = str(Path(__file__).resolve().parents[2])
+# our own folder after the standard library; and whatever happens to the parent, the child does not stay behind
+_PREPARE = """
+import sys
+root = sys.argv.pop(1)
+if root not in sys.path:
+    sys.path.insert(next((i for i, p in enumerate(sys.path) if p.endswith("-packages")), len(sys.path)), root)
+def _die_with_parent():
+    import contextlib, ctypes, os, signal
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+_die_with_parent()
+"""
+
+
+def python_code(code: str, *arguments: str) -> list[str]:
+    """The command that runs ``code`` in an isolated Python that finds eamdeploy; ``arguments`` are its ``sys.argv[1:]``."""
+    return [sys.executable, "-I", "-c", _PREPARE + code, _ROOT, *arguments]
+
+
+def python_module(module: str, *arguments: str) -> list[str]:
+    """The command that runs an installed ``module``, such as pip, in an isolated Python."""
+    return [sys.executable, "-I", "-m", module, *arguments]
+
+
+def eamdeploy_command(*words: str) -> list[str]:
+    """The command that runs eamdeploy itself in an isolated Python."""
+    return python_code("from eamdeploy.cli.main import main\nmain(sys.argv[1:])", *words)
+
+
+def tool(name: str, *arguments: str) -> list[str] | None:
+    """The command of another program, by its absolute path; None where no absolute folder of PATH has it."""
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(folder)]  # noqa: PTH117
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    return None if found is None else [found, *arguments]
+
+
+def run(
+    command: Sequence[str],
+    *,
+    stdin: bytes | None = None,
+    timeout_s: float | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end and return what it wrote; it and what it started are ended on a timeout or an interruption.
+
+    Raises:
+        OSError: it cannot be started.
+        subprocess.TimeoutExpired: it ran for longer than ``timeout_s``.
+    """
+    process = subprocess.Popen(  # noqa: TID251 - the one place
+        list(command),
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=None if env is None else dict(env),
+        start_new_session=True,
+    )
+    with process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=timeout_s)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(list(command), process.returncode, stdout, stderr)
+
+
+def start(command: Sequence[str]) -> Child:
+    """Start a command that is talked to through its pipes, in a session of its own: Ctrl-C is for this process."""
+    return subprocess.Popen(  # noqa: TID251 - the one place
+        list(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def run_attached(command: Sequence[str]) -> int:
+    """Run a command that shares this one's terminal, Ctrl-C included; returns its exit status."""
+    return subprocess.run(list(command), check=False).returncode  # noqa: TID251 - the one place
