@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from eamdeploy.base.errors import UsageError, did_you_mean
+from eamdeploy.networks.layout import Layout
 
 ARCHITECTURES = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
 CONVOLUTIONS = ("static", "dynet", "eam")
@@ -44,6 +45,7 @@ class ArchSpec:
             replace V1's and V2's, for imported weights.
         padding: of 3x3 and larger kernels: ``symmetric`` as in PyTorch, or ``tf-same`` (bottom and right first) for
             weights that were trained in TensorFlow.
+        layout: the blocks, where they are not those of the architecture's table at this width.
     """
 
     arch: str = "mobilenet_v1"
@@ -61,6 +63,7 @@ class ArchSpec:
     seed: int = 0
     activation: str = "own"
     padding: str = "symmetric"
+    layout: Layout | None = None
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -110,8 +113,11 @@ class ArchSpec:
         return min(count, available)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON-ready values."""
-        return asdict(self)
+        """The fields as JSON-ready values; the layout only where there is one."""
+        values = asdict(self)
+        if self.layout is None:
+            del values["layout"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ArchSpec:
@@ -126,4 +132,5 @@ class ArchSpec:
             raise UsageError(
                 f"unknown architecture field '{min(unknown)}'", hint="was it written by a newer eamdeploy?"
             )
-        return cls(**values)
+        layout = values.get("layout")
+        return cls(**{**values, "layout": None if layout is None else Layout.from_dict(layout)})

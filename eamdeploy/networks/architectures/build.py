@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from eamdeploy.networks.architectures.from_layout import from_layout
 from eamdeploy.networks.architectures.mobilenet_v1 import mobilenet_v1
 from eamdeploy.networks.architectures.mobilenet_v2 import mobilenet_v2
 from eamdeploy.networks.architectures.mobilenet_v3 import mobilenet_v3
@@ -24,4 +25,5 @@ def build(spec: ArchSpec) -> Network:
     """The network of ``spec`` with seeded random weights, in evaluation mode. The caller's random state is untouched."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        return BUILDERS[spec.arch](spec).eval()
+        network = BUILDERS[spec.arch](spec) if spec.layout is None else from_layout(spec, spec.layout)
+        return network.eval()

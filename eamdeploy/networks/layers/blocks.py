@@ -47,12 +47,12 @@ class ConvBnAct(nn.Module):
 class SqueezeExcite(nn.Module):
     """MobileNetV3's channel gate (Howard et al. 2019, section 5.3): static, it is no convolution of the backbone.
 
-    ``(B, C, H, W) -> (B, C, H, W)``.
+    ``(B, C, H, W) -> (B, C, H, W)``. ``hidden`` of 0 is the paper's: a quarter of the channels.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, hidden: int = 0) -> None:
         super().__init__()
-        hidden = make_divisible(channels / 4)
+        hidden = hidden or make_divisible(channels / 4)
         self.fc1, self.fc2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
         self.relu, self.gate = nn.ReLU(), nn.Hardsigmoid()
 

@@ -14,13 +14,23 @@ class InvertedResidual(nn.Module):
     """
 
     def __init__(
-        self, conv: ConvMaker, channels: int, expanded: int, out: int, *, kernel: int, stride: int, act: str, gate: bool
+        self,
+        conv: ConvMaker,
+        channels: int,
+        expanded: int,
+        out: int,
+        *,
+        kernel: int,
+        stride: int,
+        act: str,
+        gate: bool,
+        hidden: int = 0,
     ) -> None:
         super().__init__()
         self.residual = stride == 1 and channels == out
         self.expand = conv(channels, expanded, act=act) if expanded != channels else nn.Identity()
         self.depthwise = conv(expanded, expanded, kernel=kernel, stride=stride, groups=expanded, act=act)
-        self.gate = SqueezeExcite(expanded) if gate else nn.Identity()
+        self.gate = SqueezeExcite(expanded, hidden) if gate else nn.Identity()
         self.project = conv(expanded, out, act="none")
 
     def forward(self, x: Tensor) -> Tensor:

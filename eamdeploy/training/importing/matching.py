@@ -1,12 +1,12 @@
-"""Put foreign tensors into a network of ours.
+"""Put foreign tensors into a network of ours, each only where its shape says that it belongs.
 
-Names differ between libraries, the order of a MobileNet's layers does not: tensors are matched by name where the names are
-ours, else in order, each to the next of the same kind and shape (1x1 convolutions and linear layers are the same thing).
+Names of a known library say which tensor is which (:mod:`eamdeploy.training.importing.recognise`). Else tensors are matched by our own
+names, or in the order of the layers, which does not differ between libraries.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -14,50 +14,120 @@ from torch import Tensor, nn
 from eamdeploy.base.errors import DataError
 from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.layers.blocks import ConvBnAct
+from eamdeploy.training.importing.function import OWN_EPSILON
+from eamdeploy.training.importing.names.walk import ConvNames
+from eamdeploy.training.importing.recognise import Recognised
+from eamdeploy.training.importing.shapes import Layouts, shown
+from eamdeploy.training.importing.states import without_counters
 from eamdeploy.training.importing.weights import Weights
+
+_NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 @dataclass(frozen=True)
 class Match:
-    """Names of the network's tensors that were filled, and of those that kept their initial values."""
+    """Names of the network's tensors that were filled, and of those that kept their initial values.
+
+    Attributes:
+        unused: tensors of the file that no layer took.
+        transposed: tensors that came in TensorFlow's layout and were turned.
+    """
 
     matched: list[str]
     missing: list[str]
+    unused: list[str] = field(default_factory=list)
+    transposed: int = 0
 
 
-def fill(network: Network, weights: Weights, *, source: str) -> Match:
+def fill(network: Network, weights: Weights, *, source: str, found: Recognised | None = None) -> Match:
     """Fill a static ``network`` in place.
+
+    Args:
+        source: the file, for messages.
+        found: the names of the library that the file comes from.
 
     Raises:
         DataError: when the weights are of another architecture, naming the first tensor that does not fit.
     """
-    given = {name: value for name, value in weights.tensors.items() if not name.endswith("num_batches_tracked")}
-    own = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+    own = without_counters(network.state_dict())
+    if found is not None:
+        return _load(network, own, _by_library(found, source), source, used=set(found.tensors))
+    given = without_counters(weights.tensors)
     if weights.folded:
         return _fill_folded(network, list(given.items()), source)
-    pairs = _by_name(own, given) or _in_order(own, given, source)
-    filled = {}
-    for name, value in pairs.items():
-        if value.numel() != own[name].numel():
-            if name.startswith("classifier."):
-                continue
-            raise _misfit(source, name, own[name], value)
-        filled[name] = value.reshape(own[name].shape).to(own[name].dtype)
-    network.load_state_dict(filled, strict=False)
-    return Match(sorted(filled), sorted(set(own) - set(filled)))
+    pairs = {name: (name, given[name]) for name in own if name in given}
+    if len(pairs) <= len(own) // 2:
+        pairs = _in_order(own, given, weights.ordered, source)
+    return _load(network, own, pairs, source, used=set(given))
 
 
-def _by_name(own: dict[str, Tensor], given: dict[str, Tensor]) -> dict[str, Tensor]:
-    common = {name: given[name] for name in own if name in given}
-    return common if len(common) > len(own) // 2 else {}
+@torch.no_grad()
+def widen_variances(network: nn.Module, epsilon: float) -> None:
+    """Make every batch norm compute as with ``epsilon``: the variances take up the difference to this project's own."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.running_var is not None:
+            module.running_var += epsilon - OWN_EPSILON
 
 
-def _in_order(own: dict[str, Tensor], given: dict[str, Tensor], source: str) -> dict[str, Tensor]:
+def _by_library(found: Recognised, source: str) -> dict[str, tuple[str, Tensor]]:
+    """Our name to the file's name and tensor."""
+    pairs: dict[str, tuple[str, Tensor]] = {}
+    for name in found.names:
+        if isinstance(name, ConvNames):
+            wanted = {f"{name.own}.conv.weight": f"{name.conv}.weight"}
+            wanted |= {f"{name.own}.bn.{leaf}": f"{name.norm}.{leaf}" for leaf in _NORM}
+        else:
+            wanted = {f"{name.own}.{leaf}": f"{name.name}.{leaf}" for leaf in ("weight", "bias")}
+        for own, key in wanted.items():
+            if key in found.tensors:
+                pairs[own] = (key, found.tensors[key])
+            elif not own.startswith("classifier.") and own != "head.0.bias":
+                raise DataError("the weights are incomplete", where=source, why=f"there is no {found.prefix}{key}")
+        if isinstance(name, ConvNames) and (bias := found.tensors.get(f"{name.conv}.bias")) is not None:
+            # a batch norm subtracts its mean from whatever bias came before it
+            key, mean = pairs[f"{name.own}.bn.running_mean"]
+            pairs[f"{name.own}.bn.running_mean"] = (key, mean - bias)
+    return pairs
+
+
+def _in_order(
+    own: dict[str, Tensor], given: dict[str, Tensor], ordered: bool, source: str
+) -> dict[str, tuple[str, Tensor]]:
+    if not ordered:
+        why = "its names are of no library that is known here, and it keeps its tensors in alphabetical order, not the layers'"
+        hint = "save the state dict with torch.save, or give the source"
+        raise DataError("the tensors cannot be told apart", where=source, why=why, hint=hint)
     if len(own) != len(given):
         why = f"it has {len(given)} tensors, the network {len(own)}"
-        hint = "check --arch and --width"
-        raise DataError("the weights are of another architecture", where=source, why=why, hint=hint)
-    return dict(zip(own, given.values(), strict=True))
+        raise DataError(
+            "the weights are of another architecture",
+            where=source,
+            why=why,
+            hint="check the architecture and the width",
+        )
+    return dict(zip(own, given.items(), strict=True))
+
+
+def _load(
+    network: Network, own: dict[str, Tensor], pairs: dict[str, tuple[str, Tensor]], source: str, *, used: set[str]
+) -> Match:
+    layouts, filled = Layouts(), {}
+    # kernels first: they show the layout that a square matrix does not
+    for name in sorted(pairs, key=lambda key: own[key].ndim != 4):
+        key, value = pairs[name]
+        fitted = layouts.fit(value, tuple(own[name].shape))
+        if fitted is None:
+            if name.startswith("classifier."):
+                continue
+            raise _misfit(source, key, name, own[name], value)
+        filled[name] = fitted.to(own[name].dtype)
+    if "head.0.weight" in filled and "head.0.bias" not in filled:
+        filled["head.0.bias"] = torch.zeros_like(own["head.0.bias"])
+    if not {"classifier.weight", "classifier.bias"} <= set(filled):
+        filled = {name: value for name, value in filled.items() if not name.startswith("classifier.")}
+    network.load_state_dict(filled, strict=False)
+    taken = {key for name, (key, _) in pairs.items() if name in filled}
+    return Match(sorted(filled), sorted(set(own) - set(filled)), sorted(used - taken), layouts.transposed)
 
 
 @torch.no_grad()
@@ -67,15 +137,18 @@ def _fill_folded(network: Network, given: list[tuple[str, Tensor]], source: str)
     if len(given) != 2 * (len(units) + 1):
         why = f"it has {len(given) // 2} layers, the network {len(units) + 1}"
         raise DataError(
-            "the weights are of another architecture", where=source, why=why, hint="check --arch and --width"
+            "the weights are of another architecture",
+            where=source,
+            why=why,
+            hint="check the architecture and the width",
         )
     names = {module: name for name, module in network.named_modules()}
     matched: list[str] = []
     for index, unit in enumerate(units):
         (weight_name, weight), (_, bias) = given[2 * index : 2 * index + 2]
-        conv = unit.conv
+        conv, name = unit.conv, f"{names[unit]}.conv.weight"
         if not isinstance(conv, nn.Conv2d) or conv.weight.shape != weight.shape:
-            raise _misfit(source, weight_name, conv.weight if isinstance(conv, nn.Conv2d) else weight, weight)
+            raise _misfit(source, weight_name, name, conv.weight if isinstance(conv, nn.Conv2d) else weight, weight)
         conv.weight.copy_(weight)
         unit.bn.weight.fill_(1)
         unit.bn.bias.copy_(bias)
@@ -85,13 +158,15 @@ def _fill_folded(network: Network, given: list[tuple[str, Tensor]], source: str)
         matched += [f"{names[unit]}.conv.weight", f"{names[unit]}.bn.bias"]
     weight, bias = given[-2][1], given[-1][1]
     missing = ["classifier.bias", "classifier.weight"]
-    if weight.numel() == network.classifier.weight.numel():
-        network.classifier.weight.copy_(weight.flatten(1))
+    fitted = Layouts().fit(weight, tuple(network.classifier.weight.shape))
+    if fitted is not None and bias.shape == network.classifier.bias.shape:
+        network.classifier.weight.copy_(fitted)
         network.classifier.bias.copy_(bias)
         matched, missing = matched + missing, []
     return Match(matched, missing)
 
 
-def _misfit(source: str, name: str, own: Tensor, given: Tensor) -> DataError:
-    why = f"{name} is {tuple(given.shape)} where the network has {tuple(own.shape)}"
-    return DataError("the weights do not fit the architecture", where=source, why=why, hint="check --arch and --width")
+def _misfit(source: str, key: str, name: str, own: Tensor, given: Tensor) -> DataError:
+    why = f"{key} is {shown(given.shape)} where the network has {shown(own.shape)} ({name})"
+    hint = "check the architecture and the width"
+    return DataError("the weights do not fit the architecture", where=source, why=why, hint=hint)

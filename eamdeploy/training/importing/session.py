@@ -1,26 +1,86 @@
-"""From a foreign file to a checkpoint."""
+"""From a foreign file to a checkpoint, with every assumption about its function said."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from eamdeploy.base.errors import UsageError
+from eamdeploy.data.dataset import ImageDataset
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.foreign import class_names
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.checkpoint import save_checkpoint
 from eamdeploy.networks.spec import ArchSpec
-from eamdeploy.training.importing.matching import Match, fill
+from eamdeploy.training.importing.check import ImportCheck, check_import
+from eamdeploy.training.importing.function import Function
+from eamdeploy.training.importing.matching import Match, fill, widen_variances
+from eamdeploy.training.importing.recognise import Recognised, check_complete, classifier_size, recognise
+from eamdeploy.training.importing.sources import FOLDED, UNKNOWN, get_source
+from eamdeploy.training.importing.states import without_counters
 from eamdeploy.training.importing.warm_start import warm_start
-from eamdeploy.training.importing.weights import read_weights
+from eamdeploy.training.importing.weights import Weights, read_weights
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the user says of a file; whatever is ``None`` is found or assumed.
+
+    Attributes:
+        source: the library, a key of :data:`eamdeploy.training.importing.sources.SOURCES`.
+        state: which of several state dicts in the file.
+        activation, epsilon, padding: of the function.
+        preprocessing: how images become the input.
+        resize: short side before the centre crop.
+        classes: how many; left out, as many as the file's classifier has.
+    """
+
+    source: str | None = None
+    state: str | None = None
+    activation: str | None = None
+    epsilon: float | None = None
+    padding: str | None = None
+    preprocessing: Preprocessing | None = None
+    resize: int | None = None
+    classes: int | None = None
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """The checkpoint written, and which of the static network's tensors the file filled."""
+    """The checkpoint written, and how the file was understood.
+
+    Attributes:
+        match: which of the static network's tensors the file filled.
+        source: the library it comes from, or ``None`` where its names are of none that is known.
+        function: what the tensors do not say.
+        preprocessing: how images become the input.
+        notes: sentences for the user.
+        check: top-1 on the user's images, where they were given.
+    """
 
     checkpoint: Path
     match: Match
+    source: str | None
+    function: Function
+    preprocessing: Preprocessing
+    notes: tuple[str, ...] = field(default=())
+    check: ImportCheck | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable JSON of the command ``import``."""
+        return {
+            "checkpoint": str(self.checkpoint),
+            "matched": self.match.matched,
+            "missing": self.match.missing,
+            "unused": self.match.unused,
+            "transposed": self.match.transposed,
+            "source": self.source,
+            "assumptions": {**self.function.to_dict(), "preprocessing": self.preprocessing.to_dict()},
+            "notes": list(self.notes),
+            "check": None if self.check is None else vars(self.check),
+        }
 
 
 def import_weights(
@@ -29,31 +89,125 @@ def import_weights(
     out: Path,
     *,
     labels: Path | None = None,
-    resize: int | None = None,
     noise: float = 0.002,
+    said: Said | None = None,
+    check: ImageDataset | None = None,
+    class_map: Mapping[str, int | str] | None = None,
 ) -> ImportResult:
     """Write a checkpoint of ``spec`` that starts from the static weights in ``source``.
 
-    A ``.npz`` is taken as exported from TensorFlow: its padding, ReLU6, and pixels scaled to [-1, 1]; other files as
-    PyTorch's, with ImageNet's statistics.
+    Args:
+        source: a ``.npz``, ``.safetensors``, ``.pt`` or ``.pth`` file.
+        spec: the network to write.
+        out: where the checkpoint goes.
+        labels: file of class names, one a line.
+        noise: between the kernels of a bank.
+        said: what the user says of the file.
+        check: labelled images to measure the static network on.
+        class_map: from the images' classes to the network's, where the names differ.
 
     Raises:
         DataError: when the file cannot be read or does not fit the architecture.
-        UsageError: when the checkpoint cannot be written.
+        UsageError: when the checkpoint cannot be written, or something that is said does not fit.
     """
-    names = class_names(labels, spec.classes)
-    weights = read_weights(source)
-    if weights.folded:
-        spec = replace(spec, padding="tf-same", activation="relu6" if "v3" not in spec.arch else "own")
-    static = build(replace(spec, conv="static"))
-    match = fill(static, weights, source=str(source))
-    network = static if spec.conv == "static" else warm_start(static, spec, noise)
-    size = spec.input_px
-    wanted = resize or (round(size * 8 / 7) if size > 64 else None)
-    half = (0.5,) * spec.in_channels
-    imagenet = Preprocessing(size, wanted) if spec.in_channels == 3 else Preprocessing(size, wanted, half, half, 1)
-    preprocessing = Preprocessing(size, wanted, half, half, spec.in_channels) if weights.folded else imagenet
+    told = said or Said()
+    weights = read_weights(source, told.state)
+    plain = replace(spec, conv="static")
+    tensors = without_counters(weights.tensors)
+    known = set(plain_state(plain)) <= set(tensors)
+    found = None if weights.folded or known else recognise(tensors, plain, said=told.source, file_name=source.name)
+    if told.source is not None and found is None:
+        get_source(told.source)
+        raise UsageError(f"the names of the tensors are not {told.source}'s", where=source)
+    if found is not None:
+        check_complete(found, str(source))
+    function = _function(weights, found, spec.arch).changed(
+        {"activation": told.activation, "epsilon": told.epsilon, "padding": told.padding}
+    )
+    size = classifier_size(found) if found is not None else _own_classes(tensors)
+    plain = replace(found.network.spec if found else plain, classes=told.classes or size or spec.classes)
+    names = class_names(labels, plain.classes)
+    preprocessing = told.preprocessing or function.preprocessing(spec.input_px, told.resize, spec.in_channels)
+    _check_size(preprocessing, plain)
     path = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
     meta = {"data": "imported", "source": source.name}
-    save_checkpoint(path, network, preprocessing=preprocessing.to_dict(), classes=names, meta=meta)
-    return ImportResult(path, match)
+    matches: list[Match] = []
+
+    def write(assumed: Function, target: Path, dynamic: bool = False) -> None:
+        static = build(replace(plain, padding=assumed.padding, activation=assumed.activation))
+        matches.append(fill(static, weights, source=str(source), found=found))
+        if not weights.folded:
+            widen_variances(static, assumed.epsilon)
+        wanted = replace(spec, classes=plain.classes, layout=plain.layout)
+        network = warm_start(static, wanted, noise) if dynamic else static
+        own = told.preprocessing or assumed.preprocessing(spec.input_px, told.resize, spec.in_channels)
+        save_checkpoint(target, network, preprocessing=own.to_dict(), classes=names, meta=meta)
+
+    measured = None
+    if check is not None:
+        measured = check_import(write, function, spec.arch, check, class_map=class_map)
+    write(function, path, dynamic=spec.conv != "static")
+    notes = [*((weights.note,) if weights.note else ()), *(found.notes if found else ())]
+    notes += _notes(matches[-1], function, plain, unknown=found is None and not weights.folded and not known)
+    return ImportResult(
+        path, matches[-1], found.source.name if found else None, function, preprocessing, tuple(notes), measured
+    )
+
+
+def plain_state(spec: ArchSpec) -> list[str]:
+    """Names of a static network's own tensors, without the classifier's."""
+    return [name for name in without_counters(build(spec).state_dict()) if not name.startswith("classifier.")]
+
+
+def _function(weights: Weights, found: Recognised | None, arch: str) -> Function:
+    if weights.folded:
+        return FOLDED[arch]
+    return UNKNOWN if found is None else found.source.functions[arch]
+
+
+def _own_classes(tensors: Mapping[str, Any]) -> int | None:
+    bias = tensors.get("classifier.bias")
+    return None if bias is None else int(bias.numel())
+
+
+def _check_size(preprocessing: Preprocessing, spec: ArchSpec) -> None:
+    if preprocessing.size != spec.input_px or preprocessing.channels != spec.in_channels:
+        why = (
+            f"it makes {preprocessing.channels}x{preprocessing.size}x{preprocessing.size}, "
+            f"the network takes {spec.in_channels}x{spec.input_px}x{spec.input_px}"
+        )
+        raise UsageError("the preprocessing does not fit the network", why=why)
+
+
+def _notes(match: Match, function: Function, spec: ArchSpec, *, unknown: bool) -> list[str]:
+    notes = []
+    if unknown:
+        notes.append(
+            "the names are of no known library: tensors were matched in order, and the function is the paper's"
+        )
+    if match.transposed:
+        notes.append(f"{match.transposed} tensors came in TensorFlow's layout and were turned")
+    if match.missing:
+        notes.append(f"not in the file, left at random: {', '.join(match.missing[:4])}")
+    if match.unused:
+        some = ", ".join(match.unused[:3]) + (", …" if len(match.unused) > 3 else "")
+        notes.append(f"{len(match.unused)} tensors of the file were not used: {some}")
+    if spec.input_px <= 64:
+        notes.append(
+            "at 64 px and less the strides are those for small images, not those that the weights had at 224 px"
+        )
+    if function.padding == "tf-same" and _odd_map(spec):
+        notes.append(
+            f"at {spec.input_px} px a stride meets an odd map, where TensorFlow pads evenly and this network does not"
+        )
+    return notes
+
+
+def _odd_map(spec: ArchSpec) -> bool:
+    """Whether one of the first five halvings meets an odd size."""
+    size = spec.input_px
+    for _ in range(5):
+        if size % 2:
+            return True
+        size //= 2
+    return False

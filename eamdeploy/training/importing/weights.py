@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,67 +13,94 @@ import torch
 from torch import Tensor
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.training.importing.states import choose_state, state_dicts
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Tensors in file order.
+    """Tensors of a file.
 
     Attributes:
         tensors: by their name in the file.
         folded: batch norm is folded into weights and biases (TensorFlow Lite exports).
+        ordered: whether they lie in the order of the network's layers; a safetensors file sorts them by name.
+        note: what else the file holds.
     """
 
     tensors: dict[str, Tensor]
     folded: bool
+    ordered: bool = True
+    note: str | None = None
 
 
-def read_weights(path: Path) -> Weights:
-    """A ``.npz`` in TFLite layouts, a ``.safetensors``, or a PyTorch state dict; no code in the file is run.
+def read_weights(path: Path, state: str | None = None) -> Weights:
+    """A ``.npz``, a ``.safetensors``, or a PyTorch state dict, wrapped or not; no code in the file is run.
+
+    Args:
+        path: the file.
+        state: which of several state dicts, by the keys that lead to it.
 
     Raises:
-        DataError: when the file is missing, damaged, or holds anything but tensors.
+        DataError: when the file is missing, damaged, or holds anything but tensors of finite numbers.
     """
     if not path.is_file():
         raise DataError("no such weights file", where=path)
     if path.suffix == ".npz":
-        return Weights(_read_npz(path), folded=True)
-    if path.suffix == ".safetensors":
+        weights = _read_npz(path)
+    elif path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
-            return Weights(load_file(path), folded=False)
+            weights = Weights(load_file(path), folded=False, ordered=False)
         except (SafetensorError, OSError) as error:
             raise DataError("cannot read the weights", where=path, why=error) from error
-    return Weights(_read_state_dict(path), folded=False)
+    else:
+        tensors, note = choose_state(state_dicts(_unpickled(path)), state, str(path))
+        weights = Weights(tensors, folded=False, note=note)
+    return replace(weights, tensors=_finite(weights.tensors, path))
 
 
-def _read_npz(path: Path) -> dict[str, Tensor]:
-    """Convolutions OHWI become OIHW, depthwise 1HWC become C1HW."""
+def _finite(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """As float32, where they are numbers that a layer computes with."""
+    made = {}
+    for name, value in tensors.items():
+        if value.is_floating_point():
+            value = value.detach().float()
+            if not bool(torch.isfinite(value).all()):
+                raise DataError(
+                    "the weights hold a NaN or an infinity", where=path, why=name, hint="train or save it again"
+                )
+            if name.endswith(("running_var", "moving_variance")) and bool((value < 0).any()):
+                raise DataError("the weights hold a negative variance", where=path, why=name)
+        elif value.ndim > 1:
+            why = f"{name} holds {str(value.dtype).removeprefix('torch.')}"
+            raise DataError("the weights are not floating point", where=path, why=why, hint="give the float weights")
+        made[name] = value
+    return made
+
+
+def _read_npz(path: Path) -> Weights:
+    """With biases and no batch norms: TFLite's layouts, where OHWI becomes OIHW and depthwise 1HWC becomes C1HW; else as it is."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: np.asarray(archive[name], dtype=np.float32) for name in archive.files}
+            arrays = {name: np.asarray(archive[name]) for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise DataError("cannot read the weights", where=path, why=error) from error
+    # any batch norm has a mean, in every library's names
+    folded = not any("mean" in name.lower() for name in arrays)
     tensors = {}
     for name, array in arrays.items():
-        if array.ndim == 4:
+        if array.ndim == 4 and folded:
             array = array.transpose(3, 0, 1, 2) if "depthwise" in name else array.transpose(0, 3, 1, 2)
         tensors[name] = torch.from_numpy(np.ascontiguousarray(array))
-    return tensors
+    return Weights(tensors, folded)
 
 
-def _read_state_dict(path: Path) -> dict[str, Tensor]:
+def _unpickled(path: Path) -> Any:
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         why = "it holds Python objects, not only weights" if "weights_only" in str(error).lower() else "it is damaged"
         hint = "save it anew with torch.save(model.state_dict(), ...)"
         raise DataError("cannot read the weights", where=path, why=why, hint=hint) from error
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
-            loaded = loaded[key]
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise DataError("the file is not a state dict", where=path, hint="save model.state_dict()")
-    return loaded

@@ -1,0 +1,156 @@
+"""Which library a file of weights comes from, by the names of its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from eamdeploy.base.errors import DataError
+from eamdeploy.networks.architectures.build import build
+from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.training.importing.layouts import block_places, timm_layout
+from eamdeploy.training.importing.names.keras import plain_key
+from eamdeploy.training.importing.names.walk import ConvNames, LayerNames, LinearNames
+from eamdeploy.training.importing.sources import SOURCES, Source, get_source, guess_twin
+from eamdeploy.training.importing.states import is_average
+
+_STEMS = {
+    "torchvision": ("features.0.0.weight",),
+    "timm": ("conv_stem.weight",),
+    "timm-tf": ("conv_stem.weight",),
+    "transformers": ("conv_stem.convolution.weight", "conv_stem.first_conv.convolution.weight"),
+    "keras": ("conv1.weight",),
+    "tf-slim": ("conv2d_0.weight", "conv.weight"),
+}
+ENOUGH = 0.6  # of a source's names, for a file to be called its
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A file that speaks a known library's names.
+
+    Attributes:
+        source: the library.
+        network: to be filled, with random weights.
+        names: of its layers, in order.
+        tensors: of the file, by the library's names alone.
+        prefix: what stands before those names in the file.
+        notes: what a user should know.
+    """
+
+    source: Source
+    network: Network
+    names: tuple[LayerNames, ...]
+    tensors: Mapping[str, Tensor]
+    prefix: str
+    notes: tuple[str, ...]
+
+
+def recognise(tensors: Mapping[str, Tensor], spec: ArchSpec, *, said: str | None, file_name: str) -> Recognised | None:
+    """The source of ``tensors`` for a static network of ``spec``; ``None`` where their names are of no known library.
+
+    Args:
+        said: the source that the user names.
+        file_name: tells two sources with the same names apart, where it can.
+
+    Raises:
+        DataError: when the names are a library's and the architecture is another.
+    """
+    plain = {plain_key(name): value for name, value in tensors.items()}
+    found: list[tuple[float, Recognised]] = []
+    for source in SOURCES.values() if said is None else [get_source(said)]:
+        given = plain if source.name in ("keras", "tf-slim") else tensors
+        for prefix, inner in _prefixed(given, source).items():
+            candidate = _candidate(source, inner, spec, prefix)
+            if candidate is not None:
+                found.append((_coverage(candidate), candidate))
+    if not found:
+        return None
+    best = max(share for share, _ in found)
+    if best < ENOUGH and said is None:
+        return None
+    equal = [candidate for share, candidate in found if share == best]
+    return _settled(equal, said, file_name)
+
+
+def _settled(equal: list[Recognised], said: str | None, file_name: str) -> Recognised:
+    """Of candidates that explain the names equally well, one, with a note on the others."""
+    chosen = next((one for one in equal if not is_average(one.prefix)), equal[0])
+    notes = list(chosen.notes)
+    others = [repr(one.prefix) for one in equal if one.source is chosen.source and one is not chosen]
+    if others:
+        taken = f"those that begin with '{chosen.prefix}'" if chosen.prefix else "those without a prefix"
+        notes.append(f"{taken} are taken; the file has the same names behind {', '.join(others)} too")
+    source = chosen.source if said is not None else guess_twin(chosen.source, file_name)
+    if source.same_names is not None and said is None and chosen.network.spec.arch in SOURCES["timm-tf"].functions:
+        notes.append(
+            f"weights of {source.same_names} have the same names and another function: say which is the source"
+        )
+    return replace(chosen, source=source, notes=tuple(notes))
+
+
+def _prefixed(tensors: Mapping[str, Tensor], source: Source) -> dict[str, dict[str, Tensor]]:
+    """The tensors below each prefix under which the source's first convolution may lie."""
+    prefixes = {name[: -len(one)] for one in _STEMS[source.name] for name in tensors if name.endswith(one)}
+    found = {}
+    for prefix in sorted(prefixes):
+        if prefix and prefix[-1] not in "._":
+            continue
+        inner = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+        # some keep the classifier beside the body, not in it
+        outer = {name: value for name, value in tensors.items() if name.startswith(("classifier.", "logits."))}
+        found[prefix] = {**outer, **inner} if prefix else inner
+    return found
+
+
+def _candidate(source: Source, tensors: dict[str, Tensor], spec: ArchSpec, prefix: str) -> Recognised | None:
+    if spec.arch not in source.functions:
+        return None
+    network, notes = build(spec), []
+    places: Sequence[str] = ()
+    if source.names is SOURCES["timm"].names:
+        places = block_places(tensors)
+        layout = timm_layout(tensors, spec.arch)
+        if layout is not None:
+            other = build(replace(spec, layout=layout))
+            if _shapes(other) != _shapes(network):
+                network = other
+                notes.append("its blocks are not those of the architecture's table: they are taken from the file")
+    return Recognised(source, network, tuple(source.names(network, places)), tensors, prefix, tuple(notes))
+
+
+def _shapes(network: Network) -> list[tuple[int, ...]]:
+    return [tuple(value.shape) for name, value in network.state_dict().items() if not name.startswith("classifier.")]
+
+
+def _coverage(candidate: Recognised) -> float:
+    """The share of the layers' weights that the file has by name."""
+    wanted = [name.conv for name in candidate.names if isinstance(name, ConvNames)]
+    return sum(f"{name}.weight" in candidate.tensors for name in wanted) / len(wanted)
+
+
+def classifier_size(found: Recognised) -> int | None:
+    """How many classes the file's classifier has; ``None`` without one."""
+    for name in found.names:
+        if isinstance(name, LinearNames) and name.own == "classifier":
+            bias = found.tensors.get(f"{name.name}.bias")
+            return None if bias is None else int(bias.numel())
+    return None
+
+
+def check_complete(found: Recognised, source: str) -> None:
+    """Check that every layer but the classifier is in the file.
+
+    Raises:
+        DataError: naming the first that is not.
+    """
+    for name in found.names:
+        key = f"{name.conv if isinstance(name, ConvNames) else name.name}.weight"
+        if key not in found.tensors and name.own != "classifier":
+            spec = found.network.spec
+            why = f"its names are {found.source.name}'s, and it has no {key}, which {spec.arch} at width {spec.width:g} has"
+            hint = "check the architecture and the width"
+            raise DataError("the weights are of another architecture", where=source, why=why, hint=hint)

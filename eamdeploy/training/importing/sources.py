@@ -1,0 +1,81 @@
+"""The libraries whose weights are recognised by the names of their tensors, and the function that each computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from eamdeploy.base.errors import UsageError, did_you_mean
+from eamdeploy.networks.architectures.network import Network
+from eamdeploy.training.importing.function import HALF, Function
+from eamdeploy.training.importing.names.keras import keras_names, slim_names
+from eamdeploy.training.importing.names.timm import timm_names
+from eamdeploy.training.importing.names.torchvision import torchvision_names
+from eamdeploy.training.importing.names.transformers import transformers_names
+from eamdeploy.training.importing.names.walk import LayerNames
+
+V1, V2, SMALL, LARGE = "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"
+_TF = Function(1e-3, "tf-same", "own", *HALF)
+_TF_RELU6 = Function(1e-3, "tf-same", "relu6", *HALF)
+_TIMM = Function(interpolation="bicubic")
+_WIDE = Function(1e-3)
+_TENSORFLOW = {V1: _TF_RELU6, V2: _TF, SMALL: _TF, LARGE: _TF}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One library.
+
+    Attributes:
+        name: in messages and options.
+        names: what it calls the layers of a network; takes the prefixes of the blocks in the file as well.
+        functions: by architecture; those that the library has.
+        same_names: another source whose files cannot be told from this one's.
+    """
+
+    name: str
+    names: Callable[[Network, Sequence[str]], Iterator[LayerNames]]
+    functions: Mapping[str, Function]
+    same_names: str | None = None
+
+
+SOURCES = {
+    source.name: source
+    for source in (
+        Source(
+            "torchvision", lambda network, _: torchvision_names(network), {V2: Function(), SMALL: _WIDE, LARGE: _WIDE}
+        ),
+        Source(
+            "timm",
+            timm_names,
+            {V1: Function(1e-5, "symmetric", "relu6", *HALF, "bicubic"), V2: _TIMM, SMALL: _TIMM, LARGE: _TIMM},
+            "timm-tf",
+        ),
+        Source("timm-tf", timm_names, {SMALL: _TF, LARGE: _TF}, "timm"),
+        Source("transformers", lambda network, _: transformers_names(network), {V1: _TF_RELU6, V2: _TF}),
+        Source("keras", lambda network, _: keras_names(network), {V1: _TF_RELU6, V2: _TF}),
+        Source("tf-slim", lambda network, _: slim_names(network), _TENSORFLOW),
+    )
+}
+# a file whose names say nothing: the paper's function, as PyTorch trains it
+UNKNOWN = Function()
+FOLDED = _TENSORFLOW
+
+
+def get_source(name: str) -> Source:
+    """The source called ``name``.
+
+    Raises:
+        UsageError: when there is none.
+    """
+    if name not in SOURCES:
+        raise UsageError(f"unknown source of weights '{name}'", hint=did_you_mean(name, SOURCES))
+    return SOURCES[name]
+
+
+def guess_twin(source: Source, file_name: str) -> Source:
+    """Of two sources with the same names, the one that the file's name speaks for."""
+    twin = source.same_names
+    if source.name == "timm" and twin is not None and file_name.lower().startswith("tf_"):
+        return SOURCES[twin]
+    return source
