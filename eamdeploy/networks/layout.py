@@ -25,6 +25,7 @@ class BlockLayout:
         act: activation, ``relu``, ``relu6`` or ``hswish``.
         stride: of the depthwise convolution, for inputs above 64 px.
         skip: whether input and output are added where their shapes agree.
+        gate_act: activation between the gate's two layers.
     """
 
     kernel: int
@@ -34,6 +35,7 @@ class BlockLayout:
     act: str
     stride: int
     skip: bool = True
+    gate_act: str = "relu"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Layout:
         last: channels of the 1x1 convolution behind the blocks; 0 without one.
         hidden: of V3's layer between the pooled features and the classifier; 0 without one.
         act: activation of the stem, of ``last`` and of ``hidden``.
+        lasts: how many convolutions of ``last`` channels follow one another.
     """
 
     stem: int
@@ -53,6 +56,7 @@ class Layout:
     last: int
     hidden: int
     act: str
+    lasts: int = 1
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Layout:

@@ -34,11 +34,12 @@ def from_layout(spec: ArchSpec, layout: Layout) -> Network:
                 act=row.act,
                 gate=row.gate > 0,
                 hidden=row.gate,
+                gate_act=row.gate_act,
             )
             block.residual = block.residual and row.skip
             blocks.append(block)
         channels = row.out
-    if layout.last:
+    for _ in range(layout.lasts if layout.last else 0):
         blocks.append(conv(channels, layout.last, act=layout.act))
         channels = layout.last
     head: nn.Module = nn.Identity()

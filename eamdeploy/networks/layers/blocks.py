@@ -50,11 +50,11 @@ class SqueezeExcite(nn.Module):
     ``(B, C, H, W) -> (B, C, H, W)``. ``hidden`` of 0 is the paper's: a quarter of the channels.
     """
 
-    def __init__(self, channels: int, hidden: int = 0) -> None:
+    def __init__(self, channels: int, hidden: int = 0, act: str = "relu") -> None:
         super().__init__()
         hidden = hidden or make_divisible(channels / 4)
         self.fc1, self.fc2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
-        self.relu, self.gate = nn.ReLU(), nn.Hardsigmoid()
+        self.relu, self.gate = make_activation(act), nn.Hardsigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale each channel by its gate."""

@@ -25,12 +25,13 @@ class InvertedResidual(nn.Module):
         act: str,
         gate: bool,
         hidden: int = 0,
+        gate_act: str = "relu",
     ) -> None:
         super().__init__()
         self.residual = stride == 1 and channels == out
         self.expand = conv(channels, expanded, act=act) if expanded != channels else nn.Identity()
         self.depthwise = conv(expanded, expanded, kernel=kernel, stride=stride, groups=expanded, act=act)
-        self.gate = SqueezeExcite(expanded, hidden) if gate else nn.Identity()
+        self.gate = SqueezeExcite(expanded, hidden, gate_act) if gate else nn.Identity()
         self.project = conv(expanded, out, act="none")
 
     def forward(self, x: Tensor) -> Tensor:

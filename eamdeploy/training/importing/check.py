@@ -66,7 +66,7 @@ def check_import(
             return evaluate(path, images, class_map=class_map).result.top1
 
     own = top1(function)
-    others = {}
+    others: dict[str, Function] = {}
     for name, source in SOURCES.items():
         other = source.functions.get(arch)
         if other is not None and other != function and other not in others.values():

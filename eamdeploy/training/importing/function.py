@@ -56,7 +56,8 @@ class Function:
         """How images become the input; of grey networks with the mean of the three channels."""
         short = resize or (round(size / CROP) if size > 64 else None)
         mean, std = (
-            values if channels == 3 else (sum(values) / len(values),) * channels for values in (self.mean, self.std)
+            values if len(values) == channels else (sum(values) / len(values),) * channels
+            for values in (self.mean, self.std)
         )
         return Preprocessing(size, short, mean, std, channels, self.interpolation)
 

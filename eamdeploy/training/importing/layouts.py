@@ -35,11 +35,12 @@ def timm_layout(tensors: Mapping[str, Tensor], arch: str) -> Layout | None:
     gated = any(".se.conv_reduce.weight" in name for name in tensors)
     v3 = arch in _RELU_STAGES
     act = ("hswish" if gated else "relu") if v3 else "relu6"
-    blocks, last = [], 0
+    rw = v3 and gated and "conv_head.bias" not in tensors
+    blocks, last, lasts = [], 0, 0
     for position, (place, stage) in enumerate(zip(places, stages, strict=True)):
         plain = tensors.get(f"{place}.conv.weight")
         if plain is not None:
-            last = int(plain.shape[0])
+            last, lasts = int(plain.shape[0]), lasts + 1
             continue
         row = _block(tensors, place)
         if row is None or stage >= len(_STRIDES[arch]):
@@ -47,16 +48,18 @@ def timm_layout(tensors: Mapping[str, Tensor], arch: str) -> Layout | None:
         stride = _STRIDES[arch][stage] if position == 0 or stage != stages[position - 1] else 1
         kernel, expanded, out, gate = row
         own = "relu" if v3 and stage < _RELU_STAGES[arch] else act
-        # timm's first port of V3 ("rw") adds nothing around its first block, and its head has no bias
-        skip = not (v3 and position == 0 and gated and "conv_head.bias" not in tensors)
-        blocks.append(BlockLayout(kernel, expanded, out, gate, own, stride, skip))
+        # timm's first port of V3 ("rw", whose head has no bias) adds nothing around its first block, and its gates have
+        # the block's own activation
+        blocks.append(
+            BlockLayout(kernel, expanded, out, gate, own, stride, not rw or position > 0, own if rw else "relu")
+        )
     head = tensors.get("conv_head.weight")
     hidden = 0
     if head is not None and "bn2.weight" in tensors:
         last = int(head.shape[0])
     elif head is not None:
         hidden = int(head.shape[0])
-    return Layout(int(tensors["conv_stem.weight"].shape[0]), tuple(blocks), last, hidden, act)
+    return Layout(int(tensors["conv_stem.weight"].shape[0]), tuple(blocks), last, hidden, act, max(1, lasts))
 
 
 def _block(tensors: Mapping[str, Tensor], place: str) -> tuple[int, int, int, int] | None:

@@ -1,7 +1,7 @@
 """Put foreign tensors into a network of ours, each only where its shape says that it belongs.
 
-Names of a known library say which tensor is which (:mod:`eamdeploy.training.importing.recognise`). Else tensors are matched by our own
-names, or in the order of the layers, which does not differ between libraries.
+Names of a known library say which tensor is which (:mod:`eamdeploy.training.importing.recognise`). Else tensors are matched
+by our own names, or in the order of the layers, which does not differ between libraries.
 """
 
 from __future__ import annotations

@@ -118,7 +118,9 @@ def _candidate(source: Source, tensors: dict[str, Tensor], spec: ArchSpec, prefi
             other = build(replace(spec, layout=layout))
             if _shapes(other) != _shapes(network):
                 network = other
-                notes.append("its blocks are not those of the architecture's table: they are taken from the file")
+                notes.append(
+                    f"its blocks are not those of {spec.arch} at width {spec.width:g}: they are taken from the file"
+                )
     return Recognised(source, network, tuple(source.names(network, places)), tensors, prefix, tuple(notes))
 
 

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.base.errors import UsageError
+from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.data.dataset import ImageDataset
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.foreign import class_names
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.checkpoint import save_checkpoint
+from eamdeploy.networks.checkpoint_header import read_document
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.importing.check import ImportCheck, check_import
 from eamdeploy.training.importing.function import Function
 from eamdeploy.training.importing.matching import Match, fill, widen_variances
 from eamdeploy.training.importing.recognise import Recognised, check_complete, classifier_size, recognise
-from eamdeploy.training.importing.sources import FOLDED, UNKNOWN, get_source
+from eamdeploy.training.importing.sources import FOLDED, UNKNOWN, function_of, get_source
 from eamdeploy.training.importing.states import without_counters
 from eamdeploy.training.importing.warm_start import warm_start
 from eamdeploy.training.importing.weights import Weights, read_weights
@@ -112,6 +113,7 @@ def import_weights(
     """
     told = said or Said()
     weights = read_weights(source, told.state)
+    own = _own_document(source)
     plain = replace(spec, conv="static")
     tensors = without_counters(weights.tensors)
     known = set(plain_state(plain)) <= set(tensors)
@@ -121,11 +123,13 @@ def import_weights(
         raise UsageError(f"the names of the tensors are not {told.source}'s", where=source)
     if found is not None:
         check_complete(found, str(source))
-    function = _function(weights, found, spec.arch).changed(
-        {"activation": told.activation, "epsilon": told.epsilon, "padding": told.padding}
-    )
+    assumed = _function(weights, found, spec.arch) if own is None else _as_trained(own)
+    function = assumed.changed({"activation": told.activation, "epsilon": told.epsilon, "padding": told.padding})
     size = classifier_size(found) if found is not None else _own_classes(tensors)
-    plain = replace(found.network.spec if found else plain, classes=told.classes or size or spec.classes)
+    plain = replace(
+        found.network.spec if found else plain,
+        classes=told.classes or (size if said is not None else None) or spec.classes,
+    )
     names = class_names(labels, plain.classes)
     preprocessing = told.preprocessing or function.preprocessing(spec.input_px, told.resize, spec.in_channels)
     _check_size(preprocessing, plain)
@@ -154,6 +158,29 @@ def import_weights(
     )
 
 
+def _own_document(source: Path) -> dict[str, Any] | None:
+    """What a checkpoint of this project says of itself; ``None`` for any other file."""
+    if source.suffix != ".safetensors":
+        return None
+    try:
+        return read_document(source)
+    except DataError:
+        return None  # weights of somebody else
+
+
+def _as_trained(document: Mapping[str, Any]) -> Function:
+    """The function of one of our own checkpoints."""
+    spec = ArchSpec.from_dict(document["architecture"])
+    preprocessing = Preprocessing.from_dict(document["preprocessing"])
+    return Function(
+        padding=spec.padding,
+        activation=spec.activation,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+        interpolation=preprocessing.interpolation,
+    )
+
+
 def plain_state(spec: ArchSpec) -> list[str]:
     """Names of a static network's own tensors, without the classifier's."""
     return [name for name in without_counters(build(spec).state_dict()) if not name.startswith("classifier.")]
@@ -162,7 +189,7 @@ def plain_state(spec: ArchSpec) -> list[str]:
 def _function(weights: Weights, found: Recognised | None, arch: str) -> Function:
     if weights.folded:
         return FOLDED[arch]
-    return UNKNOWN if found is None else found.source.functions[arch]
+    return UNKNOWN if found is None else function_of(found.source, arch, found.tensors)
 
 
 def _own_classes(tensors: Mapping[str, Any]) -> int | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.networks.architectures.network import Network
@@ -71,6 +71,17 @@ def get_source(name: str) -> Source:
     if name not in SOURCES:
         raise UsageError(f"unknown source of weights '{name}'", hint=did_you_mean(name, SOURCES))
     return SOURCES[name]
+
+
+def function_of(source: Source, arch: str, names: Collection[str]) -> Function:
+    """The function of one network of a source; two of timm's V3 differ from the others, which their tensors show."""
+    function = source.functions[arch]
+    if source.name == "timm" and arch == LARGE:
+        if "conv_head.bias" not in names:  # mobilenetv3_rw
+            return replace(function, epsilon=1e-3)
+        if "blocks.6.1.conv.weight" in names:  # mobilenetv3_large_150d
+            return replace(function, mean=HALF[0], std=HALF[1])
+    return function
 
 
 def guess_twin(source: Source, file_name: str) -> Source:

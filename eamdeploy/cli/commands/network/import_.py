@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
 from eamdeploy.cli.options.arch import Architecture
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, err_console
+
+if TYPE_CHECKING:
+    from eamdeploy.training.importing.session import ImportResult
+
+_ASSUMED = "What the file does not say"
 
 
 def register(app: typer.Typer) -> None:
@@ -22,30 +29,114 @@ def register(app: typer.Typer) -> None:
         source: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A .npz, .safetensors, .pt or .pth file.")],
         out: Annotated[Path, typer.Option("--out", help="The checkpoint to write (.safetensors).")],
         architecture: Architecture,
-        classes: Annotated[int, typer.Option("--classes", help="Outputs of the classifier.")] = 1000,
+        classes: Annotated[
+            int | None, typer.Option("--classes", help="Outputs of the classifier. Default: as many as in the file.")
+        ] = None,
         input_px: Annotated[int, typer.Option("--input", help="Side of the input image, in pixels.")] = 224,
         labels: Annotated[Path | None, typer.Option("--labels", help="Class names, one a line.")] = None,
+        library: Annotated[
+            str | None,
+            typer.Option(
+                "--source",
+                help="Library the weights come from: torchvision, timm, timm-tf, transformers, keras or tf-slim. Default: by the "
+                "names of the tensors.",
+                rich_help_panel=_ASSUMED,
+            ),
+        ] = None,
+        state: Annotated[
+            str | None,
+            typer.Option("--state", help="Which of several state dicts, such as model_ema.", rich_help_panel=_ASSUMED),
+        ] = None,
+        activation: Annotated[
+            str | None,
+            typer.Option("--activation", help="own, relu or relu6 (V1 and V2).", rich_help_panel=_ASSUMED),
+        ] = None,
+        epsilon: Annotated[
+            float | None, typer.Option("--epsilon", help="Of the batch norms.", rich_help_panel=_ASSUMED)
+        ] = None,
+        padding: Annotated[
+            str | None, typer.Option("--padding", help="symmetric or tf-same.", rich_help_panel=_ASSUMED)
+        ] = None,
+        preprocessing: Annotated[
+            str | None,
+            typer.Option("--preprocessing", help="JSON or a file with it.", rich_help_panel=_ASSUMED),
+        ] = None,
         resize: Annotated[
             int | None, typer.Option("--resize", help="Short side before the centre crop. Default: 8/7 of the input.")
         ] = None,
         noise: Annotated[
             float, typer.Option("--noise", min=0.0, help="Relative spread of each bank's kernels.")
         ] = 0.002,
+        check: Annotated[
+            Path | None,
+            typer.Option("--check", help="Measure top-1 on these labelled images, under other assumptions too."),
+        ] = None,
+        class_map: Annotated[
+            Path | None,
+            typer.Option("--class-map", help="JSON from the images' folder names to the network's classes."),
+        ] = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Bring in a static MobileNet's weights, as they are (--conv static) or as the start of a dynamic network."""
-        from eamdeploy.training.importing.session import import_weights
+        """Bring in a static MobileNet's weights, as they are (--conv static) or as the start of a dynamic network.
 
-        spec = architecture.spec(classes=classes, input_px=input_px,
-        )  # fmt: skip
-        result = import_weights(source, spec, out, labels=labels, resize=resize, noise=noise)
-        match = result.match
-        if match.missing:
-            err_console().print(f"note: not in the file, left at random: {', '.join(match.missing[:4])}")
-        document = {"checkpoint": str(result.checkpoint), "matched": match.matched, "missing": match.missing}
-        emit(
-            "import",
-            document,
-            as_json,
-            lambda console: console.print(f"wrote {result.checkpoint}: {len(match.matched)} tensors matched"),
+        A file of weights says neither activation nor padding, epsilon or preprocessing: those of the library that it comes from are
+        assumed, and printed.
+        """
+        from eamdeploy.data import open_dataset
+        from eamdeploy.data.class_map import read_class_map
+        from eamdeploy.inference.foreign import read_preprocessing
+        from eamdeploy.training.importing.session import Said, import_weights
+
+        spec = architecture.spec(classes=classes or 1000, input_px=input_px)
+        said = Said(
+            source=library,
+            state=state,
+            activation=activation,
+            epsilon=epsilon,
+            padding=padding,
+            preprocessing=None if preprocessing is None else read_preprocessing(preprocessing),
+            resize=resize,
+            classes=classes,
+        )
+        result = import_weights(
+            source,
+            spec,
+            out,
+            labels=labels,
+            noise=noise,
+            said=said,
+            check=None if check is None else open_dataset(check, "test"),
+            class_map=None if class_map is None else read_class_map(class_map),
+        )
+        for note in result.notes:
+            err_console().print(f"note: {note}", markup=False)
+        emit("import", result.to_dict(), as_json, lambda console: _render(result, console))
+
+
+def _render(result: ImportResult, console: Console) -> None:
+    function, preprocessing = result.function, result.preprocessing
+    place = escape(str(result.checkpoint))
+    console.print(f"wrote {place}: {len(result.match.matched)} tensors matched", soft_wrap=True)
+    known = f"as {result.source} has it" if result.source else "assumed"
+    mean, std = (", ".join(f"{value:g}" for value in values) for values in (preprocessing.mean, preprocessing.std))
+    resized = "resized" if preprocessing.resize is None else f"short side {preprocessing.resize}, centre"
+    console.print(
+        f"  {known}: activation {function.activation}, padding {function.padding}, batch norm epsilon {function.epsilon:g}; "
+        f"{resized} {preprocessing.size} px, {preprocessing.interpolation}, mean {mean}, std {std}",
+        soft_wrap=True,
+    )
+    check = result.check
+    if check is None:
+        console.print("  give --check IMAGES to measure it under these assumptions", style="dim", soft_wrap=True)
+        return
+    console.print(f"  top-1 {check.top1:.2f} % on {check.images} images (chance is {check.chance:.2f} %)")
+    if check.better is not None:
+        console.print(
+            f"  [yellow]with --source {check.better}'s assumptions the same weights score {check.better_top1:.2f} %: these are "
+            "probably not the right ones[/]",
+            soft_wrap=True,
+        )
+    elif check.at_chance:
+        console.print(
+            "  [yellow]that is no better than chance: an assumption or a class name is wrong[/]", soft_wrap=True
         )
