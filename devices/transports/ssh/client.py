@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devices.transports.ssh.failures import OfferedKey, connect_failure
+from devices.transports.ssh.login import Login, read_login
 from devices.transports.ssh.target import SshTarget
-from eamdeploy.base.errors import MissingDependency, UsageError
+from eamdeploy.base.errors import MissingDependency
 
 if TYPE_CHECKING:
     import asyncssh
@@ -34,9 +36,42 @@ async def open_connection(
         MissingDependency: asyncssh is not installed.
     """
     try:
-        import asyncssh
+        import asyncssh  # noqa: F401 - said here in words, before anything uses it
     except ImportError as error:
         raise MissingDependency.extra("asyncssh", extra="boards") from error
+
+    login = read_login(target)
+    try:
+        async with asyncio.timeout(timeout_s), contextlib.AsyncExitStack() as opened:
+            tunnel: asyncssh.SSHClientConnection | None = None
+            for hop in login.jumps:
+                tunnel = await _one(
+                    hop, read_login(hop), name=f"jump host {hop.host}", tunnel=tunnel, timeout_s=timeout_s
+                )
+                opened.callback(tunnel.abort)
+            connection = await _one(
+                target, login, name=name, tunnel=tunnel, timeout_s=timeout_s, silence_s=silence_s, on_lost=on_lost
+            )
+            if tunnel is not None:
+                connection.set_tunnel(tunnel)
+            opened.pop_all()
+            return connection
+    except TimeoutError as error:
+        raise connect_failure(error, name=name, target=target, key=OfferedKey(), limit_s=timeout_s) from error
+
+
+async def _one(
+    target: SshTarget,
+    login: Login,
+    *,
+    name: str,
+    tunnel: asyncssh.SSHClientConnection | None,
+    timeout_s: float,
+    silence_s: float | None = None,
+    on_lost: Callable[[], None] = lambda: None,
+) -> asyncssh.SSHClientConnection:
+    """One hop, or the board behind the last of them."""
+    import asyncssh
 
     key = OfferedKey()
 
@@ -52,32 +87,25 @@ async def open_connection(
             del exc
             on_lost()
 
-    options: dict[str, Any] = {
-        "keepalive_interval": silence_s / KEEPALIVE_COUNT,
-        "keepalive_count_max": KEEPALIVE_COUNT,
-    }
-    if target.user is not None:
-        options["username"] = target.user
-    if target.port is not None:
-        options["port"] = target.port
-    if target.identity is not None:
-        if not target.identity.is_file():
-            raise UsageError("the key file is not there", where=target.identity)
-        options |= {"client_keys": [str(target.identity)], "agent_path": None}
+    options: dict[str, Any] = {**login.options, "username": login.user, "port": login.address[1], "tunnel": tunnel}
+    if silence_s is not None:
+        options |= {"keepalive_interval": silence_s / KEEPALIVE_COUNT, "keepalive_count_max": KEEPALIVE_COUNT}
     if target.host_key is not None:
         options["known_hosts"] = f"* {target.host_key}\n".encode()
     elif target.known_hosts is not None:
         options["known_hosts"] = str(target.known_hosts)
-    if target.jump is not None:
-        options["tunnel"] = target.jump
     config = str(target.config) if isinstance(target.config, Path) else target.config
     try:
-        async with asyncio.timeout(timeout_s):
-            return await asyncssh.connect(
-                target.host, config=config, client_factory=Client, login_timeout=timeout_s, **options
-            )
+        return await asyncssh.connect(
+            target.host, config=config, client_factory=Client, login_timeout=timeout_s, **options
+        )
+    except TimeoutError:
+        raise
     except Exception as error:
-        failure = connect_failure(error, name=name, target=target, key=key, limit_s=timeout_s)
+        behind = str(tunnel.get_extra_info("peername")[0]) if tunnel is not None else None
+        failure = connect_failure(
+            error, name=name, target=target, key=key, limit_s=timeout_s, login=login, behind=behind
+        )
         if failure is error:
             raise
         raise failure from error

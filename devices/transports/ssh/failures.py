@@ -7,6 +7,7 @@ import os
 import socket
 from dataclasses import dataclass
 
+from devices.transports.ssh.login import Login
 from devices.transports.ssh.target import SshTarget
 from eamdeploy.base.errors import BoardUnreachable
 
@@ -24,44 +25,73 @@ class OfferedKey:
     known: bool = False
 
 
-def connect_failure(error: Exception, *, name: str, target: SshTarget, key: OfferedKey, limit_s: float) -> Exception:
-    """The `BoardUnreachable` for a failed connection, or ``error`` itself where it is not about the connection."""
+def connect_failure(
+    error: Exception,
+    *,
+    name: str,
+    target: SshTarget,
+    key: OfferedKey,
+    limit_s: float,
+    login: Login | None = None,
+    behind: str | None = None,
+) -> Exception:
+    """The `BoardUnreachable` for a failed connection, or ``error`` itself where it is not about the connection.
+
+    Args:
+        error: what happened.
+        name: the board, or the jump host: whatever is to blame.
+        target: its address.
+        key: what it showed.
+        limit_s: how long was waited.
+        login: what the configuration said of it.
+        behind: the last jump host, where there is one.
+    """
     import asyncssh
 
     where = f"{name}, {target}"
+    subject = f"the {name}" if name.startswith("jump host") else "the board"
+    if isinstance(error, asyncssh.ChannelOpenError) and behind is not None:
+        return BoardUnreachable(
+            "the jump host does not get through to the board",
+            where=where,
+            why=f"{behind} says: {error.reason or 'no reason'}",
+            hint="check the board's address as seen from there, and AllowTcpForwarding in that host's sshd_config",
+        )
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return _host_key_failure(error, name=name, where=where, key=key)
     if isinstance(error, asyncssh.PermissionDenied):
+        user = login.user if login is not None else target.user or "your own name"
+        doubts = f"; {'; '.join(login.doubts)}" if login is not None and login.doubts else ""
         return BoardUnreachable(
-            "the board refuses the login",
+            f"{subject} refuses the login",
             where=where,
-            why=f"no key or password of yours is accepted for user '{target.user or 'your own name'}'",
+            why=f"no key or password of yours is accepted for user '{user}'{doubts}",
             hint="check the user name, and copy your key with: ssh-copy-id",
         )
     if isinstance(error, ConnectionRefusedError):
         return BoardUnreachable(
-            "the board refuses the connection",
+            f"{subject} refuses the connection",
             where=where,
             why="nothing listens on that port",
             hint="check the port and that the SSH server runs (on a Raspberry Pi: sudo systemctl enable --now ssh)",
         )
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return BoardUnreachable(
-            "the board does not answer",
+            f"{subject} does not answer",
             where=where,
             why=f"nothing came back within {limit_s:g} s",
             hint="check that it is switched on and on this network",
         )
     if isinstance(error, socket.gaierror):
         return BoardUnreachable(
-            "the board's name is not known",
+            f"{subject}'s name is not known",
             where=where,
             why=error.strerror,
             hint="check the spelling, or use its address",
         )
     if isinstance(error, asyncssh.Error | OSError):
         hint = "check its address, and that it is switched on and on this network"
-        return BoardUnreachable("cannot connect to the board", where=where, why=_reason(error), hint=hint)
+        return BoardUnreachable(f"cannot connect to {subject}", where=where, why=_reason(error), hint=hint)
     return error
 
 

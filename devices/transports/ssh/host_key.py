@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from devices.transports.ssh.failures import OfferedKey, connect_failure
+from devices.transports.ssh.login import read_login
 from devices.transports.ssh.target import SshTarget
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency, UsageError
 
@@ -34,6 +35,7 @@ async def fetch_host_key(target: SshTarget, fingerprint: str, *, name: str, time
         raise UsageError(
             f"'{fingerprint}' is no fingerprint", hint="it begins with SHA256:, as ssh-keygen -l prints it on the board"
         )
+    read_login(target)  # a configuration that cannot be read is said as that
     seen: list[str] = []
     lost: asyncssh.ConnectionLost | None = None
     for kind in _KINDS:

@@ -9,6 +9,7 @@ from pathlib import Path
 from eamdeploy.base.errors import UsageError
 
 _HOST = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[\w.\-]+)(?::(?P<port>\d+))?")
+_BARE_IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\w+)?")
 _MAX_PORT = 65535
 
 
@@ -38,12 +39,16 @@ class SshTarget:
 
     @classmethod
     def parse(cls, text: str) -> SshTarget:
-        """Read ``[user@]host[:port]``; an IPv6 address with a port stands in brackets.
+        """Read ``[ssh://][user@]host[:port]``; an IPv6 address with a port stands in brackets.
 
         Raises:
             UsageError: the text is not of this form.
         """
-        match = _HOST.fullmatch(text)
+        plain = text.removeprefix("ssh://").rstrip("/") if text.startswith("ssh://") else text
+        user, found, host = plain.rpartition("@")
+        if _BARE_IPV6.fullmatch(host):
+            return cls(host=host, user=user if found else None)
+        match = _HOST.fullmatch(plain)
         if match is None or text.startswith("-"):
             raise UsageError(f"'{text}' is not a board's address", hint="write it as user@host or user@host:port")
         port = int(match["port"]) if match["port"] else None
