@@ -30,6 +30,8 @@ class RuntimeOptions:
         xnnpack: whether LiteRT applies its XNNPACK delegate.
         provider: execution provider of onnxruntime: ``"cpu"``, ``"cuda"``, ``"tensorrt"``, or None for cpu.
         profile: collect the time of each operator; slows the run down, so such a run is no latency measurement.
+        arithmetic: ``"fp32"``, or ``"fp16"`` for half precision where the CPU computes in it: ncnn and MNN. Outputs then
+            differ by what float16 rounds.
     """
 
     threads: int = 1
@@ -38,6 +40,7 @@ class RuntimeOptions:
     xnnpack: bool = True
     provider: str | None = None
     profile: bool = False
+    arithmetic: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class Runtime(Protocol):
 
     Attributes:
         name: its name in the registry.
-        suffixes: endings of the files it loads, for example ``(".onnx",)``.
+        suffixes: endings of the files it loads, for example ``(".onnx",)``; the first of an artifact's files.
     """
 
     name: str

@@ -16,6 +16,8 @@ GROUP = "eamdeploy.runtimes"
 _BUILTIN = {
     "onnxruntime": "runtimes.ort:OnnxRuntime",
     "litert": "runtimes.litert:LiteRt",
+    "ncnn": "runtimes.ncnn:Ncnn",
+    "mnn": "runtimes.mnn:Mnn",
     "torch": "runtimes.torch_eager:TorchEager",
     "torch-compile": "runtimes.torch_compile:TorchCompile",
 }

@@ -114,8 +114,8 @@ class BoardSession:
         digest = await asyncio.to_thread(artifact_sha256, path)
         if digest not in self._pushed:
             beside = external_files(path)
-            # the model names those files, so they keep their names, in a folder of its own
-            name = f"{digest[:16]}{path.suffix}"
+            # the model names those files, or is named like them, so they keep their names, in a folder of its own
+            name = path.name if beside else f"{digest[:16]}{path.suffix}"
             remote = f"{self.workdir}/{digest[:16]}/{name}" if beside else f"{self.workdir}/{name}"
             size = sum(file.stat().st_size for file in (path, *beside))
             async with self._within(self._deadlines.push_s(size), "receiving a file"):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path | str) -> Iterator[Path]:
+def atomic_path(path: Path | str, *, companions: Sequence[str] = ()) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it replaces ``path``, on any error it is removed.
+
+    ``companions`` are suffixes of files that are written beside it, in the place of its last suffix; they move with it.
 
     Raises:
         UsageError: when the folder cannot be made or written.
@@ -24,14 +26,22 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        for suffix in companions:
+            if temporary.with_suffix(suffix).exists():
+                os.replace(temporary.with_suffix(suffix), target.with_suffix(suffix))
         os.replace(temporary, target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary, companions)
         hint = "free some space or choose another folder"
         raise UsageError("cannot write the file", where=target, why=error.strerror or error, hint=hint) from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary, companions)
         raise
+
+
+def _remove(path: Path, companions: Sequence[str]) -> None:
+    for file in (path, *(path.with_suffix(suffix) for suffix in companions)):
+        file.unlink(missing_ok=True)
 
 
 def atomic_write_bytes(path: Path | str, content: bytes) -> None:

@@ -18,6 +18,8 @@ _EXTRAS = {
     "onnxsim": "export",
     "litert_torch": "tflite",
     "ai_edge_quantizer": "tflite",
+    "ncnn": "ncnn",
+    "MNN": "mnn",
     "asyncssh": "boards",
     "jinja2": "report",
     "matplotlib": "report",

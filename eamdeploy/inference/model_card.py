@@ -8,9 +8,10 @@ from pathlib import Path
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.head import Head
+from runtimes.readers.formats import SUFFIXES
 from runtimes.readers.metadata import ArtifactMetadata, read_metadata
 
-ARTIFACT_SUFFIXES = (".onnx", ".tflite")
+ARTIFACT_SUFFIXES = SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from eamdeploy.inference.evaluate import check_scores
 from eamdeploy.inference.head import Scores
 from eamdeploy.inference.model_card import ModelCard, is_artifact, read_card
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.formats import ARTIFACT_KINDS
 from runtimes.registry import get_runtime, runtime_for
 from runtimes.trial import load_untrusted
 
@@ -72,7 +73,7 @@ def predict(
         MissingDependency: when its runtime is not installed.
     """
     if not is_artifact(artifact):
-        hint = "give an .onnx or .tflite file; `eamdeploy export` makes one of a checkpoint"
+        hint = f"give {ARTIFACT_KINDS}; `eamdeploy export` makes one of a checkpoint"
         raise UsageError("predict takes an artifact", where=artifact, hint=hint)
     card = card or read_card(artifact)
     chosen = get_runtime(runtime) if runtime else runtime_for(card.path)

@@ -15,6 +15,7 @@ from eamdeploy.measurement.evidence import conditions as evidence
 from eamdeploy.measurement.measuring import Measured
 from eamdeploy.measurement.request import Case
 from eamdeploy.measurement.targets import Target
+from runtimes.readers.artifact_files import artifact_bytes
 
 
 @dataclass
@@ -62,7 +63,7 @@ def assemble(result: CaseResult, target: Target, facts: Mapping[str, str], group
         board=target.board,
         artifact=str(case.artifact),
         artifact_sha256=case.sha256,
-        bytes=case.artifact.stat().st_size,
+        bytes=artifact_bytes(case.artifact),
         format=case.metadata.format,
         precision=case.metadata.precision or "",
         batch=case.batch,

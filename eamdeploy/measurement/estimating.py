@@ -13,6 +13,7 @@ from eamdeploy.measurement.assembling import new_id
 from eamdeploy.measurement.board_job import Outcome
 from eamdeploy.measurement.report import Failure
 from eamdeploy.measurement.request import Case
+from runtimes.readers.artifact_files import artifact_bytes
 
 
 def add_estimate(outcome: Outcome, case: Case, on_run: Callable[[Run], None]) -> None:
@@ -40,7 +41,7 @@ def add_estimate(outcome: Outcome, case: Case, on_run: Callable[[Run], None]) ->
         device=device,
         artifact=str(case.artifact),
         artifact_sha256=case.sha256,
-        bytes=case.artifact.stat().st_size,
+        bytes=artifact_bytes(case.artifact),
         format=case.metadata.format,
         precision=case.metadata.precision or found.precision,
         runtime=case.runtime,

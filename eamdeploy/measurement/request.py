@@ -10,6 +10,7 @@ from pathlib import Path
 from eamdeploy.base.errors import UsageError
 from runtimes.protocol import RuntimeOptions
 from runtimes.readers.artifact_files import artifact_sha256
+from runtimes.readers.formats import ARTIFACT_KINDS, format_of
 from runtimes.readers.metadata import ArtifactMetadata, read_metadata
 from runtimes.registry import get_runtime, runtime_for
 
@@ -59,7 +60,7 @@ class Case:
     @cached_property
     def metadata(self) -> ArtifactMetadata:
         """What the exporter wrote into it; a checkpoint has none of that."""
-        if self.artifact.suffix.lower() in (".onnx", ".tflite"):
+        if format_of(self.artifact) is not None:
             return read_metadata(self.artifact)
         return ArtifactMetadata(format="pytorch")
 
@@ -121,12 +122,12 @@ def expand(
         UsageError: no such file, an unknown runtime, or none that takes an artifact.
     """
     if not artifacts:
-        raise UsageError("nothing to measure", hint="give at least one .onnx or .tflite file")
+        raise UsageError("nothing to measure", hint=f"give at least one artifact: {ARTIFACT_KINDS}")
     base = options or RuntimeOptions()
     cases = []
     for artifact in artifacts:
         if not artifact.is_file():
-            raise UsageError("no such artifact", where=artifact, hint="give the path of an .onnx or .tflite file")
+            raise UsageError("no such artifact", where=artifact, hint=f"give the path of {ARTIFACT_KINDS}")
         wanted = [get_runtime(name) for name in runtimes] or [runtime_for(artifact)]
         fitting = [runtime for runtime in wanted if artifact.suffix.lower() in runtime.suffixes]
         if not fitting:

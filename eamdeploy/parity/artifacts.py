@@ -52,7 +52,7 @@ def verify_against_artifact(
     """Run every artifact and the ``reference`` on the same images, each in its own runtime.
 
     Args:
-        artifacts: .onnx and .tflite files.
+        artifacts: files of any format.
         reference: the artifact to compare with, its classes and its preprocessing, which all of them get.
         dataset: real images; the embedded sample by default.
         limits: ``min_snr_db`` and ``min_agreement`` count.

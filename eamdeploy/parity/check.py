@@ -57,7 +57,7 @@ def check_parity(
     """Verify that ``artifact`` computes what ``checkpoint``'s network computes.
 
     Args:
-        artifact: an .onnx or .tflite file.
+        artifact: an artifact of any format.
         checkpoint: what it should be the same function as. Where it was rewritten from this one within an accuracy budget,
             it is compared with the rewritten checkpoint beside it, and its answers with this one's.
         dataset: real images; their labels do not matter. The embedded sample by default.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from eamdeploy.base.errors import UsageError, did_you_mean
 from export.exporter.request import Exporter
+from export.mnn.exporter import MnnExporter
+from export.ncnn.exporter import NcnnExporter
 from export.onnx.exporter import OnnxExporter
 from export.tflite.exporter import TfliteExporter
 
@@ -14,7 +16,8 @@ def get_exporter(name: str) -> Exporter:
     Raises:
         UsageError: for an unknown name.
     """
-    exporters: dict[str, Exporter] = {"onnx": OnnxExporter(), "tflite": TfliteExporter()}
+    known: tuple[Exporter, ...] = (OnnxExporter(), TfliteExporter(), NcnnExporter(), MnnExporter())
+    exporters = {exporter.format: exporter for exporter in known}
     if name not in exporters:
         raise UsageError(f"unknown format '{name}'", hint=did_you_mean(name, exporters))
     return exporters[name]

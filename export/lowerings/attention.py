@@ -58,7 +58,7 @@ class LoweredAttention(nn.Module):
             # the transposed form leaves (B, C', s_w, s_h): the linear layer's columns follow it
             weight = weight.transpose(2, 3) if self.channels_last else weight
         else:
-            self.pool = MaxCells(height, width, size)
+            self.pool = MaxCells(height, width, size, windows=target.runtime == "ncnn")
         self.fc1 = _linear(weight.flatten(1), fc1.bias)
         self.fc2 = _linear(fc2.weight.detach() / attention.temperature, fc2.bias.detach() / attention.temperature)
 
@@ -83,7 +83,7 @@ def _lower_selection(attention: Attention, input_hw: tuple[int, int], target: Ta
         indices = [int(index) for index in selection.indices]
         return SelectLast(indices, attention.channels, input_hw) if target.channels_last else GatherChannels(indices)
     if isinstance(selection, CgrMaxSelection):
-        return ChooseLargest(selection, target)
+        return PickLargest(selection) if target.runtime == "ncnn" else ChooseLargest(selection, target)
     return copy.deepcopy(selection)
 
 
@@ -169,6 +169,40 @@ class ChooseLargest(nn.Module):
         return x.flatten(0, 1).index_select(0, (index + first).flatten()).unflatten(0, (-1, self.count))
 
 
+class PickLargest(nn.Module):
+    """CGR-max by a product with a one-hot matrix that is made from the image: ``(1, C, H, W) -> (1, C', H, W)``.
+
+    For a runtime without a gather by computed indices. A channel's entry is 1 where its mean equals the largest of its
+    block, and no earlier one does; 1 times a value and 0 times finite ones add up to the value itself.
+    """
+
+    # above any difference of two different means, and its product with one still finite
+    STEEP = 1e30
+
+    block: Tensor
+
+    def __init__(self, selection: CgrMaxSelection) -> None:
+        super().__init__()
+        self.bounds, self.channels, self.count = list(selection.bounds), selection.channels, selection.count
+        block = torch.zeros(self.count, self.channels)
+        for row, (low, high) in enumerate(zip(self.bounds[:-1], self.bounds[1:], strict=True)):
+            block[row, low:high] = 1.0
+        self.register_buffer("block", block)
+
+    def first_largest(self, means: Tensor) -> Tensor:
+        """One block's ``(1, n)`` means to zeros with a 1 at the first largest."""
+        equal = ((means - means.amax(dim=1, keepdim=True)) * self.STEEP + 1.0).clamp(0.0, 1.0)
+        return equal * (2.0 - equal.cumsum(dim=1)).clamp(0.0, 1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The chosen channels."""
+        means = x.mean(dim=(2, 3))
+        blocks = zip(self.bounds[:-1], self.bounds[1:], strict=True)
+        chosen = torch.cat([self.first_largest(means[:, low:high]) for low, high in blocks], dim=1)
+        picked = (chosen * self.block.to(x)).unsqueeze(0) @ x.flatten(2)
+        return picked.unflatten(2, (x.shape[2], x.shape[3]))
+
+
 class GlobalAverage(nn.Module):
     """``(B, C', H, W) -> (B, C')``."""
 
@@ -228,15 +262,16 @@ class MaxCells(nn.Module):
     """Adaptive max pooling: ``(B, C', H, W) -> (B, C', s, s)``.
 
     Cells of one size are an ordinary max pooling. Uneven ones are gathered with some rows named twice, which a maximum
-    does not notice, so that all cells have the same length.
+    does not notice, so that all cells have the same length; their maximum is taken along rows and columns, or with
+    ``windows`` as a max pooling.
     """
 
     rows: Tensor
     columns: Tensor
 
-    def __init__(self, height: int, width: int, size: int) -> None:
+    def __init__(self, height: int, width: int, size: int, *, windows: bool = False) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.windows = size, windows
         self.window = (height // size, width // size) if height % size == 0 == width % size else None
         self.register_buffer("rows", _cell_indices(height, size))
         self.register_buffer("columns", _cell_indices(width, size))
@@ -245,6 +280,10 @@ class MaxCells(nn.Module):
         """The pooled maps."""
         if self.window:
             return F.max_pool2d(z, self.window, self.window)
+        if self.windows:
+            cells = z.index_select(2, self.rows).index_select(3, self.columns)
+            step = (len(self.rows) // self.size, len(self.columns) // self.size)
+            return F.max_pool2d(cells, step, step)
         tall = z.index_select(2, self.rows).unflatten(2, (self.size, -1)).amax(dim=3)
         return tall.index_select(3, self.columns).unflatten(3, (self.size, -1)).amax(dim=4)
 

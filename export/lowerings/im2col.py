@@ -22,7 +22,8 @@ class Im2Col:
 
     def applies(self, site: LayerSite, target: Target) -> Refusal | None:
         """Serves kernels larger than 1x1."""
-        del target
+        if target.runtime == "ncnn":
+            return Refusal(self.name, "ncnn has no slices with steps, and takes a computed kernel as it is")
         if site.layer.kernel_size == (1, 1) and site.layer.padding == (0, 0):
             return Refusal(self.name, "a 1x1 kernel has no columns to gather: it is the matmul form")
         return None

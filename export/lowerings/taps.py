@@ -18,7 +18,8 @@ class Taps:
 
     def applies(self, site: LayerSite, target: Target) -> Refusal | None:
         """Serves depthwise kernels."""
-        del target
+        if target.runtime == "ncnn":
+            return Refusal(self.name, "every tap would be several slices, and ncnn takes a computed kernel as it is")
         if site.kind != "depthwise":
             return Refusal(self.name, f"the layer is {site.kind}, not depthwise: each tap would be a matrix")
         return None

@@ -6,7 +6,6 @@ name in a folder: exporting another format later adds to it, exporting another c
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import eamdeploy
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.files import atomic_write_text
 from export.planning.plan import Plan
+from runtimes.readers.artifact_files import artifact_bytes, artifact_sha256
 
 SCHEMA_VERSION = 1
 
@@ -60,13 +60,12 @@ def artifact_entry(
     opset: int | None = None,
 ) -> dict[str, Any]:
     """The manifest's entry of one finished artifact; hashes the file."""
-    content = path.read_bytes()
     return {
         "file": path.name,
         "format": format,
         "precision": precision,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": artifact_bytes(path),
+        "sha256": artifact_sha256(path),
         "input_layout": input_layout,
         "opset": opset,
         "target": plan.target.to_dict(),
@@ -130,4 +129,4 @@ def _earlier(path: Path, source: ManifestSource) -> list[dict[str, Any]]:
 
 def _unchanged(folder: Path, entry: Mapping[str, Any]) -> bool:
     file = folder / str(entry.get("file", ""))
-    return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == entry.get("sha256")
+    return file.is_file() and artifact_sha256(file) == entry.get("sha256")

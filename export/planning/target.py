@@ -10,7 +10,7 @@ from typing import Any, Literal
 from eamdeploy.base.errors import UsageError, did_you_mean
 
 Batch = int | Literal["dynamic"]
-RUNTIME_FORMATS = {"onnxruntime": "onnx", "litert": "tflite"}
+RUNTIME_FORMATS = {"onnxruntime": "onnx", "litert": "tflite", "ncnn": "ncnn", "mnn": "mnn"}
 PRECISIONS = ("fp32", "fp16", "int8")
 
 
@@ -25,7 +25,7 @@ class Target:
     """Where a lowered network will run.
 
     Attributes:
-        runtime: ``onnxruntime`` or ``litert``.
+        runtime: ``onnxruntime``, ``litert``, ``ncnn`` or ``mnn``.
         precision: ``fp32``, ``fp16`` or ``int8``.
         batch: images per call, or ``dynamic`` (ONNX alone).
         threads: the runtime's threads.
@@ -54,10 +54,12 @@ class Target:
             raise UsageError(f"unknown precision '{self.precision}'", hint=did_you_mean(self.precision, PRECISIONS))
         if self.batch != "dynamic" and (not isinstance(self.batch, int) or self.batch < 1):
             raise UsageError(f"batch must be a positive integer or 'dynamic', got {self.batch!r}")
-        if self.batch == "dynamic" and self.runtime == "litert":
+        if self.batch == "dynamic" and self.runtime != "onnxruntime":
             raise UsageError(
-                "a TFLite file has a fixed batch", where="--batch dynamic", hint="export to ONNX, or give a number"
+                f"a file for {self.runtime} has a fixed batch", where="batch", hint="export to ONNX, or give a number"
             )
+        if self.runtime == "ncnn" and self.batch != 1:
+            raise UsageError("ncnn computes one image at a time", where="batch", hint="leave the batch at 1 for ncnn")
 
     @property
     def channels_last(self) -> bool:

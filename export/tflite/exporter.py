@@ -58,15 +58,20 @@ class TfliteExporter:
 
     def attach_metadata(self, path: Path, metadata: Mapping[str, Any]) -> None:
         """Append ``metadata`` as ``eamdeploy.json`` in a zip behind the flatbuffer (TFLite's associated files)."""
-        content = flatbuffer_bytes(path)
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
-            entry = zipfile.ZipInfo(METADATA_MEMBER, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            opened.writestr(entry, json.dumps(metadata, ensure_ascii=False))
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            file.write(content)
-            file.write(archive.getvalue())
+        append_metadata(path, metadata)
+
+
+def append_metadata(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Append ``metadata`` in a zip behind a flatbuffer, replacing what was appended before."""
+    content = flatbuffer_bytes(path)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        entry = zipfile.ZipInfo(METADATA_MEMBER, date_time=(1980, 1, 1, 0, 0, 0))
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        opened.writestr(entry, json.dumps(metadata, ensure_ascii=False))
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.write(archive.getvalue())
 
 
 def _raise_unless_it_loads(path: Path) -> None:

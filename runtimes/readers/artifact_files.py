@@ -2,6 +2,7 @@
 
 An .onnx file may keep its weights in other files beside it ("external data",
 https://onnx.ai/onnx/repo-docs/ExternalData.html): they are found by walking the protobuf, without the package onnx.
+An ncnn network is always two files.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
+from runtimes.readers.formats import companions_of
 from runtimes.readers.metadata import protobuf_fields
 
 _GRAPH = 7  # ModelProto.graph
@@ -23,12 +25,20 @@ _BLOCK = 1 << 20
 
 
 def external_files(path: Path | str) -> tuple[Path, ...]:
-    """Files beside an .onnx file that hold its weights, sorted by name; none for other artifacts.
+    """Files beside an artifact that hold its weights: an .onnx file's external data, sorted by name, and ncnn's .bin file.
 
     Raises:
         UsageError: when one of them is missing or lies outside the artifact's folder.
     """
     file = Path(path)
+    for companion in companions_of(file):
+        if not companion.is_file():
+            why = f"{file.name} has its weights in {companion.name}"
+            raise UsageError(
+                "the artifact's weights are missing", where=companion, why=why, hint="copy that file there"
+            )
+    if companions := companions_of(file):
+        return companions
     if file.suffix.lower() != ".onnx" or not file.is_file() or not file.stat().st_size:
         return ()
     with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -2,7 +2,8 @@
 
 ONNX: the entry ``eamdeploy`` of ``metadata_props`` (https://onnx.ai/onnx/repo-docs/IR.html#metadata), found by walking
 the protobuf's top-level fields. TFLite: ``eamdeploy.json`` in a zip appended to the flatbuffer, the convention of
-TFLite's associated files (https://ai.google.dev/edge/litert/models/metadata).
+TFLite's associated files (https://ai.google.dev/edge/litert/models/metadata); MNN, whose files are flatbuffers too, the
+same. ncnn: a line behind the layers of the ``.param`` file.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.errors import UsageError
+from runtimes.readers.formats import ARTIFACT_KINDS, format_of
+from runtimes.readers.ncnn_file import read_param
 
 KEY = "eamdeploy"
 TFLITE_MEMBER = "eamdeploy.json"
@@ -29,7 +32,7 @@ class ArtifactMetadata:
     """What is known about an artifact; a foreign artifact has only its format.
 
     Attributes:
-        format: ``"onnx"`` or ``"tflite"``.
+        format: ``"onnx"``, ``"tflite"``, ``"ncnn"`` or ``"mnn"``.
         name: the model's name.
         precision: ``"fp32"``, ``"fp16"`` or ``"int8"``, if known.
         architecture: the network's spec.
@@ -70,21 +73,21 @@ def read_metadata(path: Path | str) -> ArtifactMetadata:
     """
     file = Path(path)
     if not file.is_file():
-        raise UsageError("no such artifact", where=file, hint="give the path of an .onnx or .tflite file")
-    suffix = file.suffix.lower()
-    if suffix == ".onnx":
-        text = _from_onnx(file)
-    elif suffix == ".tflite":
-        text = _from_tflite(file)
-    else:
-        raise UsageError("not an artifact", where=file, hint="an artifact ends in .onnx or .tflite")
+        raise UsageError("no such artifact", where=file, hint=f"give the path of {ARTIFACT_KINDS}")
+    known = format_of(file)
+    if known is None:
+        raise UsageError("not an artifact", where=file, hint=f"an artifact is {ARTIFACT_KINDS}")
+    if known.name == "ncnn":
+        document = read_param(file).metadata
+        return ArtifactMetadata(format="ncnn") if document is None else _from_document(document, "ncnn")
+    text = _from_onnx(file) if known.name == "onnx" else _from_appended(file)
     if text is None:
-        return ArtifactMetadata(format=suffix[1:])
+        return ArtifactMetadata(format=known.name)
     try:
         document = json.loads(text)
     except ValueError as error:
         raise UsageError("the artifact's metadata is damaged", where=file, why=error, hint="export it again") from error
-    return _from_document(document, suffix[1:])
+    return _from_document(document, known.name)
 
 
 def _from_document(document: Mapping[str, Any], default_format: str) -> ArtifactMetadata:
@@ -104,7 +107,7 @@ def _from_document(document: Mapping[str, Any], default_format: str) -> Artifact
     )
 
 
-def _from_tflite(file: Path) -> str | None:
+def _from_appended(file: Path) -> str | None:
     if not zipfile.is_zipfile(file):
         # a zip is found by its end: one that was cut off leaves its first header behind
         if _LOCAL_HEADER in file.read_bytes()[-_TAIL_BYTES:]:

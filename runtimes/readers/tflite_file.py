@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
+from runtimes.readers.flatbuffer import FlatbufferTable, root_table
 
 FLOAT32, INT8 = 0, 9  # TensorType
 FULLY_CONNECTED = 9  # BuiltinOperator
@@ -44,12 +45,12 @@ def read_operators(path: Path) -> list[TfliteOperator]:
     try:
         if data[4:8] != b"TFL3":
             raise ValueError("it does not start like a .tflite file")
-        return list(_operators(_Table(data, struct.unpack_from("<I", data)[0])))
+        return list(_operators(root_table(data)))
     except (struct.error, ValueError, IndexError) as error:
         raise UsageError("not a TFLite file", where=path, why=error) from error
 
 
-def _operators(model: _Table) -> list[TfliteOperator]:
+def _operators(model: FlatbufferTable) -> list[TfliteOperator]:
     codes = [
         # older files keep the code in a byte, newer ones in an integer beside it: the larger one holds
         (max(code.number(0, "b"), code.number(3, "i")), code.number(2, "i", 1))
@@ -65,56 +66,6 @@ def _operators(model: _Table) -> list[TfliteOperator]:
     return found
 
 
-def _tensor(table: _Table) -> TfliteTensor:
+def _tensor(table: FlatbufferTable) -> TfliteTensor:
     quantization = table.table(4)
     return TfliteTensor(table.number(1, "b"), quantization.length(2) if quantization else 0)
-
-
-class _Table:
-    """A FlatBuffers table at a position."""
-
-    def __init__(self, data: bytes, position: int) -> None:
-        self._data, self._position = data, position
-        self._vtable = position - struct.unpack_from("<i", data, position)[0]
-        self._size = struct.unpack_from("<H", data, self._vtable)[0]
-
-    def number(self, field: int, kind: str, default: int = 0) -> int:
-        """A scalar field."""
-        at = self._at(field)
-        return default if at is None else int(struct.unpack_from("<" + kind, self._data, at)[0])
-
-    def table(self, field: int) -> _Table | None:
-        """A table field."""
-        at = self._at(field)
-        return None if at is None else _Table(self._data, self._follow(at))
-
-    def tables(self, field: int) -> list[_Table]:
-        """A vector of tables."""
-        start, count = self._vector(field)
-        return [_Table(self._data, self._follow(start + 4 * index)) for index in range(count)]
-
-    def integers(self, field: int) -> tuple[int, ...]:
-        """A vector of 32-bit integers."""
-        start, count = self._vector(field)
-        return struct.unpack_from(f"<{count}i", self._data, start)
-
-    def length(self, field: int) -> int:
-        """The length of a vector."""
-        return self._vector(field)[1]
-
-    def _at(self, field: int) -> int | None:
-        entry = 4 + 2 * field
-        if entry >= self._size:
-            return None
-        offset = struct.unpack_from("<H", self._data, self._vtable + entry)[0]
-        return self._position + offset if offset else None
-
-    def _follow(self, at: int) -> int:
-        return at + int(struct.unpack_from("<I", self._data, at)[0])
-
-    def _vector(self, field: int) -> tuple[int, int]:
-        at = self._at(field)
-        if at is None:
-            return 0, 0
-        start = self._follow(at)
-        return start + 4, int(struct.unpack_from("<I", self._data, start)[0])

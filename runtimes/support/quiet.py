@@ -1,17 +1,22 @@
-"""Keeps LiteRT's greeting off the user's standard error; everything else that is written there passes."""
+"""Keeps LiteRT's and MNN's greetings off the user's standard error; everything else that is written there passes."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 
-# LiteRT has no way to set the level of its log, in Python or in C. These are said of every file that is loaded.
+# Neither has a way to set the level of its log. These are the beginnings of what is said of every file that is loaded.
 _GREETINGS = (
     b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
     b"INFO: Initialized TensorFlow Lite runtime.",
+    b"The device supports: i8sdot:",
+    b"MNN use high precision",
+    b"MNN use low precision",
 )
 _STDERR = 2
 _lock = threading.Lock()
@@ -25,32 +30,52 @@ def pass_everything() -> None:
 
 
 @contextlib.contextmanager
-def greetings_dropped() -> Iterator[None]:
+def greetings_dropped(descriptors: tuple[int, ...] = (_STDERR,)) -> Iterator[None]:
     """Hold back what this process writes to file descriptor 2, and let it out at the end without the greetings.
 
-    A file rather than a pipe: LiteRT holds the interpreter's lock while it writes, so nobody here could empty a pipe.
+    Files rather than pipes: LiteRT holds the interpreter's lock while it writes, so nobody here could empty a pipe. MNN
+    writes to descriptor 1 as well, through C's buffer.
     """
     if _passing:
         yield
         return
-    with _lock, tempfile.TemporaryFile(prefix="eamdeploy-") as held:
+    with _lock, contextlib.ExitStack() as stack:
+        for descriptor in descriptors:
+            stack.enter_context(_held(descriptor))
+        yield
+
+
+@contextlib.contextmanager
+def _held(descriptor: int) -> Iterator[None]:
+    with tempfile.TemporaryFile(prefix="eamdeploy-") as held:
         try:
-            before = os.dup(_STDERR)
+            before = os.dup(descriptor)
         except OSError:  # it is closed: nobody reads it
             yield
             return
-        os.dup2(held.fileno(), _STDERR)
+        _flush(descriptor)
+        os.dup2(held.fileno(), descriptor)
         try:
             yield
         finally:
-            os.dup2(before, _STDERR)
+            _flush(descriptor)
+            os.dup2(before, descriptor)
             os.close(before)
             held.seek(0)
-            _let_out(held.read())
+            _let_out(descriptor, held.read())
 
 
-def _let_out(said: bytes) -> None:
-    rest = b"".join(line for line in said.splitlines(keepends=True) if line.strip() not in _GREETINGS)
+def _flush(descriptor: int) -> None:
+    """Empty the buffers of Python and of C, so that what was written before goes where it was meant to go."""
+    if descriptor != _STDERR:
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            sys.stdout.flush()
+        with contextlib.suppress(AttributeError, OSError):
+            ctypes.CDLL(None).fflush(None)
+
+
+def _let_out(descriptor: int, said: bytes) -> None:
+    rest = b"".join(line for line in said.splitlines(keepends=True) if not line.strip().startswith(_GREETINGS))
     with contextlib.suppress(OSError):
         while rest:
-            rest = rest[os.write(_STDERR, rest) :]
+            rest = rest[os.write(descriptor, rest) :]

@@ -23,7 +23,7 @@ def test_each_kind_of_file_has_its_runtime(file, name):
 
 
 def test_a_file_of_no_known_kind_lists_the_known():
-    with pytest.raises(UsageError, match=r"\.onnx, \.safetensors, \.tflite"):
+    with pytest.raises(UsageError, match=r"\.mnn, \.onnx, \.param, \.safetensors, \.tflite"):
         registry.runtime_for("a.engine")
 
 

@@ -6,8 +6,9 @@ import contextlib
 from pathlib import Path
 
 from eamdeploy.base.errors import EamdeployError
+from runtimes.readers.formats import SUFFIXES
 
-ARTIFACT_SUFFIXES = (".onnx", ".tflite")
+ARTIFACT_SUFFIXES = SUFFIXES
 _MOST = 50
 
 

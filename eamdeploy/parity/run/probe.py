@@ -48,7 +48,7 @@ def open_graph(path: Path) -> Graph:
     """Read an artifact's graph.
 
     Raises:
-        UsageError: when it is no .onnx or .tflite file.
+        UsageError: when it is no artifact.
         MissingDependency: when the package that reads the format is not there.
     """
     if path.suffix.lower() == ".onnx":
@@ -59,6 +59,14 @@ def open_graph(path: Path) -> Graph:
         from eamdeploy.parity.run.probe_tflite import TfliteGraph
 
         return TfliteGraph(path)
+    if path.suffix.lower() == ".param":
+        from eamdeploy.parity.run.probe_ncnn import NcnnGraph
+
+        return NcnnGraph(path)
+    if path.suffix.lower() == ".mnn":
+        from eamdeploy.parity.run.probe_mnn import MnnGraph
+
+        return MnnGraph(path)
     raise UsageError("cannot look inside a file of this kind", where=path)
 
 

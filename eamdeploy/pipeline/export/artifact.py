@@ -22,6 +22,8 @@ from export.manifest.metadata import artifact_metadata
 from export.planning.lower import lower
 from export.planning.plan import Plan, plan_network
 from export.planning.target import Target
+from runtimes.readers.artifact_files import artifact_bytes
+from runtimes.readers.formats import FORMATS, companions_of, model_name
 
 Say = Callable[[str], None]
 
@@ -51,7 +53,7 @@ def export_one(
     """
     spec = checkpoint.spec
     shape = (spec.in_channels, spec.input_px, spec.input_px)
-    path = folder / f"{name}.{exporter.format}"
+    path = folder / FORMATS[exporter.format].file_name(name)
     clock = _Clock()
     say(f"planning {path.name}")
     plan = plan_network(checkpoint.network, target, shape, lowering=options.lowering, costs=options.costs)
@@ -64,7 +66,7 @@ def export_one(
         opset=options.opset,
         simplify=options.simplify,
     )
-    with atomic_path(path) as temporary:
+    with atomic_path(path, companions=FORMATS[exporter.format].companions) as temporary:
         say(f"converting to {path.name}")
         exported = exporter(lowered, temporary, request)
         del lowered
@@ -101,7 +103,7 @@ def export_one(
         manifest=manifest,
         format=exporter.format,
         precision=target.precision,
-        bytes=path.stat().st_size,
+        bytes=artifact_bytes(path),
         plan=plan,
         parity=report,
         notes=exported.notes,
@@ -127,10 +129,13 @@ def _entry(
 
 
 def _rejected(temporary: Path, path: Path, report: ParityReport) -> ParityError:
-    rejected = path.with_name(f"{path.stem}.rejected{path.suffix}")
+    known = FORMATS[report.format]
+    rejected = path.with_name(f"{model_name(path)}.rejected{known.ending}")
+    for file, kept in zip(companions_of(temporary), companions_of(rejected), strict=True):
+        os.replace(file, kept)
     os.replace(temporary, rejected)
     return ParityError(
-        f"the exported {path.suffix[1:]} file is {report.sentence}",
+        f"the exported {report.format} file is {report.sentence}",
         where=path,
         hint=f"it is kept as {rejected} to be looked at",
     )

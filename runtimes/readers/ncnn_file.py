@@ -1,0 +1,194 @@
+"""Read and write ncnn's text form of a network, ``.param``, with the standard library alone.
+
+A line is a layer: kind, name, number of inputs and outputs, their blobs, then ``id=value`` parameters
+(https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure). ncnn reads as many lines as the second line
+announces and nothing behind them, so what eamdeploy knows about an artifact stands there, in lines that begin with ``#``:
+``# eamdeploy {...}`` is the metadata, ``# outputs [...]`` the blobs to hand out where they are not simply those that no
+layer reads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Union
+
+from eamdeploy.base.errors import UsageError
+
+MAGIC = "7767517"
+METADATA_LINE = "# eamdeploy "
+OUTPUTS_LINE = "# outputs "
+_ARRAY_BASE = 23300
+# evaluated when the module loads, on boards with Python 3.9 too
+Number = Union[int, float]  # noqa: UP007
+Parameter = Union[int, float, "tuple[Number, ...]"]
+
+
+@dataclass(frozen=True)
+class NcnnLayer:
+    """One layer.
+
+    Attributes:
+        kind: ncnn's name of the operator, such as ``Convolution``.
+        name: of the layer.
+        inputs: blobs it reads.
+        outputs: blobs it writes.
+        parameters: by id; arrays as tuples.
+    """
+
+    kind: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parameters: Mapping[int, Parameter] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The layer as its line of the file."""
+        fields = [self.kind, self.name, str(len(self.inputs)), str(len(self.outputs)), *self.inputs, *self.outputs]
+        return " ".join((*fields, *(_write(key, value) for key, value in self.parameters.items())))
+
+
+@dataclass(frozen=True)
+class NcnnParam:
+    """A ``.param`` file.
+
+    Attributes:
+        layers: in order of execution.
+        metadata: what eamdeploy wrote about the artifact, ``None`` for a foreign one.
+        shown: blobs to hand out, or ``None`` for those that no layer reads.
+    """
+
+    layers: tuple[NcnnLayer, ...]
+    metadata: Mapping[str, Any] | None = None
+    shown: tuple[str, ...] | None = None
+
+    @property
+    def inputs(self) -> tuple[NcnnLayer, ...]:
+        """The input layers."""
+        return tuple(layer for layer in self.layers if layer.kind == "Input")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The blobs to hand out."""
+        if self.shown is not None:
+            return self.shown
+        read = {blob for layer in self.layers for blob in layer.inputs}
+        return tuple(blob for layer in self.layers for blob in layer.outputs if blob not in read)
+
+    def text(self) -> str:
+        """The file's text."""
+        blobs = sum(len(layer.outputs) for layer in self.layers)
+        lines = [MAGIC, f"{len(self.layers)} {blobs}", *(layer.line() for layer in self.layers)]
+        if self.shown is not None:
+            lines.append(OUTPUTS_LINE + json.dumps(list(self.shown)))
+        if self.metadata is not None:
+            lines.append(METADATA_LINE + json.dumps(self.metadata, ensure_ascii=False))
+        return "\n".join(lines) + "\n"
+
+
+def weights_path(param: Path) -> Path:
+    """The ``.bin`` file that belongs to a ``.param`` file."""
+    return param.with_suffix(".bin")
+
+
+def read_param(path: Path) -> NcnnParam:
+    """Read a ``.param`` file.
+
+    Raises:
+        UsageError: it is none, or it is cut off.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if not lines or lines[0].strip() != MAGIC:
+            raise ValueError(f"its first line is not {MAGIC}")
+        count = int(lines[1].split()[0])
+        layers = tuple(_layer(line) for line in lines[2 : 2 + count])
+        if len(layers) != count:
+            raise ValueError(f"it announces {count} layers and has {len(layers)}")
+        behind = lines[2 + count :]
+        metadata = _behind(behind, METADATA_LINE)
+        shown = _behind(behind, OUTPUTS_LINE)
+        if metadata is not None and not isinstance(metadata, dict):
+            raise ValueError("its metadata is no JSON object")
+    except (OSError, ValueError, IndexError) as error:
+        raise UsageError("not an ncnn network", where=path, why=error, hint="export it again") from error
+    return NcnnParam(layers, metadata, None if shown is None else tuple(map(str, shown)))
+
+
+def split_shared(layers: Sequence[NcnnLayer], shown: Sequence[str]) -> list[NcnnLayer]:
+    """ncnn hands a blob to one reader only: one that several read, or that is shown and read, goes through a ``Split``.
+
+    A shown blob keeps its name; its readers get branches.
+    """
+    readers: dict[str, int] = {}
+    for layer in layers:
+        for blob in layer.inputs:
+            readers[blob] = readers.get(blob, 0) + 1
+    wanted = set(shown)
+    used: dict[str, int] = {}
+    branches: dict[str, list[str]] = {}
+    result: list[NcnnLayer] = []
+    for layer in layers:
+        inputs = []
+        for blob in layer.inputs:
+            if blob in branches:
+                position = used.get(blob, 0)
+                used[blob] = position + 1
+                inputs.append(branches[blob][position])
+            else:
+                inputs.append(blob)
+        renamed = {}
+        for blob in layer.outputs:
+            count = readers.get(blob, 0)
+            if count > 1 or (count and blob in wanted):
+                branches[blob] = [f"{blob}/split{number}" for number in range(count)]
+                renamed[blob] = f"{blob}/whole" if blob in wanted else blob
+        outputs = tuple(renamed.get(blob, blob) for blob in layer.outputs)
+        result.append(dataclasses.replace(layer, inputs=tuple(inputs), outputs=outputs))
+        for blob, whole in renamed.items():
+            kept = (blob,) if blob in wanted else ()
+            result.append(NcnnLayer("Split", f"{blob}/split", (whole,), (*branches[blob], *kept)))
+    return result
+
+
+def _behind(lines: Sequence[str], start: str) -> Any:
+    for line in lines:
+        if line.startswith(start):
+            return json.loads(line[len(start) :])
+    return None
+
+
+def _layer(line: str) -> NcnnLayer:
+    kind, name, inputs, outputs, *rest = line.split()
+    first, last = int(inputs), int(inputs) + int(outputs)
+    if len(rest) < last:
+        raise ValueError(f"layer {name} lacks a blob")
+    parameters = dict(_read(text) for text in rest[last:])
+    return NcnnLayer(kind, name, tuple(rest[:first]), tuple(rest[first:last]), parameters)
+
+
+def _read(text: str) -> tuple[int, Parameter]:
+    key, _, value = text.partition("=")
+    number = int(key)
+    if number <= -_ARRAY_BASE:
+        # ncnn writes arrays as -23300 - id = length, values
+        return -number - _ARRAY_BASE, tuple(_number(part) for part in value.split(",")[1:])
+    return number, _number(value)
+
+
+def _number(text: str) -> Number:
+    return float(text) if any(mark in text for mark in ".eEn") else int(text)
+
+
+def _write(key: int, value: Parameter) -> str:
+    if isinstance(value, tuple):
+        return f"{-_ARRAY_BASE - key}=" + ",".join((str(len(value)), *(_text(part) for part in value)))
+    return f"{key}={_text(value)}"
+
+
+def _text(value: Number) -> str:
+    # ncnn tells the two apart by the point or the exponent
+    return f"{value:.9e}" if isinstance(value, float) else str(int(value))
