@@ -105,10 +105,9 @@ class NcnnSession:
 
     def _once(self, feeds: Mapping[str, Array]) -> list[Array]:
         extractor = self._net.create_extractor()
-        # the wrappers are kept until the end: ncnn does not copy what they point to
-        wrapped = {name: self._ncnn.Mat(value[0]) for name, value in feeds.items()}
-        for name, value in wrapped.items():
-            extractor.input(name, value)
+        for name, value in feeds.items():
+            # a copy of ncnn's own: a layer that works in place would write into the array, whose memory is not aligned
+            extractor.input(name, self._ncnn.Mat(value[0]).clone())
         outputs = []
         for name in self._names:
             status, value = extractor.extract(name)

@@ -25,6 +25,7 @@ class ExportRequest:
         opset: of ONNX.
         simplify: whether onnxsim may try.
         simplify_timeout_s: how long it may.
+        machine: CPU family that the file is for, as in :class:`~export.planning.target.Target`; any other runs it too.
     """
 
     input_shape: tuple[int, int, int]
@@ -33,6 +34,7 @@ class ExportRequest:
     opset: int = DEFAULT_OPSET
     simplify: bool = True
     simplify_timeout_s: float = 60.0
+    machine: str = "x86-64"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Exporter(Protocol):
 
     @property
     def format(self) -> str:
-        """``onnx`` or ``tflite``: also the file's suffix."""
+        """``onnx``, ``tflite``, ``ncnn`` or ``mnn``."""
 
     @property
     def runtime(self) -> str:

@@ -210,7 +210,7 @@ class KernelBank(nn.Module):
 
     def forward(self, alpha: Tensor) -> Tensor:
         """Mix: ``(B, k) -> (B, N)``."""
-        if self.differences:
+        if self.last is not None:
             if not self.transposed:
                 return torch.matmul(alpha[:, :-1], self.weight) + self.last
             return nn.functional.linear(alpha[:, :-1], self.weight, self.last)

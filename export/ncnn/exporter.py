@@ -20,8 +20,8 @@ from export.ncnn.conversion import Conversion
 from export.onnx.exporter import OnnxExporter
 from runtimes.readers.ncnn_file import NcnnParam, read_param, weights_path
 
-# the most channels that ncnn keeps side by side: 16 with AVX-512, 8 with AVX or half precision on ARM, 4 with NEON
-CHANNEL_WINDOW = 16
+# the most channels that ncnn keeps side by side in float32
+CHANNEL_WINDOWS = {"aarch64": 4, "x86-64": 16}
 
 
 class NcnnExporter:
@@ -53,7 +53,7 @@ class NcnnExporter:
             source = OnnxExporter()(network, traced, dataclasses.replace(request, simplify=False))
             model = onnx.load(str(traced))
         outputs = [output.name for output in model.graph.output]
-        Conversion(model, channel_window=CHANNEL_WINDOW).run().write(path, shown=outputs)
+        Conversion(model, channel_window=CHANNEL_WINDOWS.get(request.machine, 16)).run().write(path, shown=outputs)
         _raise_unless_it_loads(path)
         versions = {name: found for name, found in source.versions.items() if name != "onnxsim"}
         return ExportedFile(path, _present(path, source.tensors), (), {**versions, "ncnn": version("ncnn")})

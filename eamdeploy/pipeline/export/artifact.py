@@ -65,6 +65,7 @@ def export_one(
         layers=convolution_layers(lowered),
         opset=options.opset,
         simplify=options.simplify,
+        machine=target.machine,
     )
     with atomic_path(path, companions=FORMATS[exporter.format].companions) as temporary:
         say(f"converting to {path.name}")
