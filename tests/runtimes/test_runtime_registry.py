@@ -28,27 +28,27 @@ def test_a_file_of_no_known_kind_lists_the_known():
 
 
 def _third_party(monkeypatch, load):
-    point = types.SimpleNamespace(name="mnn", load=load)
+    point = types.SimpleNamespace(name="tnn", load=load)
     monkeypatch.setattr(registry, "entry_points", lambda: types.SimpleNamespace(select=lambda group: [point]))
 
 
 def test_another_packages_runtime_is_found_by_name_and_by_file(monkeypatch):
-    class Mnn:
-        name, suffixes = "mnn", (".mnn",)
+    class Tnn:
+        name, suffixes = "tnn", (".tnn",)
 
-    _third_party(monkeypatch, lambda: Mnn)
-    assert isinstance(registry.get_runtime("mnn"), Mnn)
-    assert registry.runtime_for("x.mnn").name == "mnn"
-    assert registry.runtime_names()[-1] == "mnn"
+    _third_party(monkeypatch, lambda: Tnn)
+    assert isinstance(registry.get_runtime("tnn"), Tnn)
+    assert registry.runtime_for("x.tnn").name == "tnn"
+    assert registry.runtime_names()[-1] == "tnn"
 
 
 def test_another_packages_broken_runtime_is_reported_and_does_not_hide_ours(monkeypatch):
     def broken():
-        raise ImportError("libmnn.so: not found")
+        raise ImportError("libtnn.so: not found")
 
     _third_party(monkeypatch, broken)
-    with pytest.raises(MissingDependency, match=r"mnn.*libmnn\.so: not found"):
-        registry.get_runtime("mnn")
+    with pytest.raises(MissingDependency, match=r"tnn.*libtnn\.so: not found"):
+        registry.get_runtime("tnn")
     assert registry.runtime_for("a.onnx").name == "onnxruntime"
 
 
