@@ -7,14 +7,14 @@ under it converts and does nothing else. It runs in a process of its own: it pri
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from eamdeploy.base import processes
 from eamdeploy.base.errors import InternalError
 
 LIMIT_S = 600.0
-_WORKER = "import sys, _tools; _tools.mnnconvert(['mnnconvert', *sys.argv[1:]])"
+_WORKER = "import _tools\n_tools.mnnconvert(['mnnconvert', *sys.argv[1:]])"
 
 
 def convert(source: Path, target: Path, options: Sequence[str] = (), *, framework: str = "ONNX") -> None:
@@ -23,13 +23,22 @@ def convert(source: Path, target: Path, options: Sequence[str] = (), *, framewor
     Raises:
         InternalError: the converter failed.
     """
-    files = ["-f", framework, "--modelFile", str(source), "--MNNModel", str(target), "--bizCode", "eamdeploy"]
-    command = [sys.executable, "-c", _WORKER, *files, *options]
+    files = [
+        "-f",
+        framework,
+        "--modelFile",
+        str(source.resolve()),
+        "--MNNModel",
+        str(target.resolve()),
+        "--bizCode",
+        "eamdeploy",
+    ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=LIMIT_S, check=False)
+        done = processes.run(processes.python_code(_WORKER, *files, *options), timeout_s=LIMIT_S)
     except subprocess.TimeoutExpired as error:
         raise InternalError("MNN's converter did not end", where=target, why=f"it took over {LIMIT_S:g} s") from error
     if done.returncode != 0 or not target.is_file():
-        said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        output = (done.stdout + done.stderr).decode(errors="replace")
+        said = [line.strip() for line in output.splitlines() if line.strip()]
         hint = "run again with --debug"
         raise InternalError("MNN's converter failed", where=target, why=" | ".join(said[-3:]), hint=hint)
