@@ -18,6 +18,7 @@ from eamdeploy.measurement.evidence.selfcheck import doubled, self_check
 from eamdeploy.measurement.report import BenchReport, Failure
 from eamdeploy.measurement.request import Request
 from eamdeploy.measurement.targets import Target
+from eamdeploy.runs.card import renew_cards
 from eamdeploy.runs.store import Store
 
 Told = Callable[[str, str], None]
@@ -55,12 +56,23 @@ def bench(
     if check_itself:
         found = [self_check(outcome.target.name, outcome.runs) for outcome in outcomes]
         checks = [check for check in found if check is not None]
+    finished = tuple(run for outcome in outcomes for run in outcome.runs)
+    notes = _renewed(request, finished) if store is not None else ()
     return BenchReport(
-        runs=tuple(run for outcome in outcomes for run in outcome.runs),
+        runs=finished,
         failures=tuple(failure for outcome in outcomes for failure in outcome.failures),
         self_checks=tuple(checks),
-        notes=tuple(note for outcome in outcomes for note in outcome.notes),
+        notes=(*(note for outcome in outcomes for note in outcome.notes), *notes),
     )
+
+
+def _renewed(request: Request, runs: Sequence[Run]) -> tuple[str, ...]:
+    """Put the runs into the model cards beside their artifacts; a card that cannot be written is said, and costs no run."""
+    try:
+        renew_cards(dict.fromkeys(case.artifact for case in request.cases), runs)
+    except EamdeployError as error:
+        return (f"the model card was not renewed: {error}",)
+    return ()
 
 
 async def _all(

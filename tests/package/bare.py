@@ -71,7 +71,8 @@ def install(root: Path, extras: str) -> Installed:
         assert done.returncode == 0, done.stderr
 
     without_constraint = [word for word in options if word not in ("--constraint", str(set_up.CONSTRAINTS))]
-    run("build", "--quiet", "--wheel", "--out-dir", root / "dist", *_indexes(without_constraint), ROOT)
+    # the wheel is built from the sdist, so both must hold every file, and nothing stale in the checkout gets in
+    run("build", "--quiet", "--out-dir", root / "dist", *_indexes(without_constraint), ROOT)
     (wheel,) = (root / "dist").glob("*.whl")
     run("venv", "--quiet", "--python", sys.executable, root / "venv")
     python = root / "venv" / "bin" / "python"

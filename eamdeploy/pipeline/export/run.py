@@ -17,6 +17,7 @@ from eamdeploy.pipeline.budget import spend_budget
 from eamdeploy.pipeline.export.artifact import export_one
 from eamdeploy.pipeline.export.options import ExportedArtifact, ExportOptions
 from eamdeploy.pipeline.quantize.run import QuantizedArtifact, checked_request, quantize_artifact
+from eamdeploy.runs.card import write_card
 from export.exporter.registry import get_exporter
 from export.exporter.request import Exporter
 from export.planning.target import Target, host_machine
@@ -74,6 +75,7 @@ def export_checkpoint(
             return export_one(checkpoint, to, name, through, wanted, options, dataset, report, say)
 
         made += _in_every_precision(export, folder, name, exporter, target, options, checkpoint, say)
+    write_card(folder, name)
     return made
 
 
