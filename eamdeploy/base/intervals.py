@@ -11,6 +11,8 @@ import math
 from statistics import NormalDist
 
 LEVEL = 0.95
+# no clock, no machine and no number of samples makes a latency known to less than a ten-thousandth
+LEAST_RELATIVE = 1e-4
 
 
 def share_interval(share: float, count: int, level: float = LEVEL) -> tuple[float, float]:
@@ -57,6 +59,11 @@ def unpaired_interval(
     low = difference - math.hypot(share_b - low_b, high_a - share_a)
     high = difference + math.hypot(high_b - share_b, share_a - low_a)
     return max(-1.0, low), min(1.0, high)
+
+
+def at_least(low: float, point: float, high: float, least: float = LEAST_RELATIVE) -> tuple[float, float]:
+    """An interval around ``point``, no narrower than ``least`` on either side: equal samples are no certainty."""
+    return min(low, point - least), max(high, point + least)
 
 
 def _reach(level: float) -> float:

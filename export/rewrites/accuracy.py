@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+
+from eamdeploy.base.intervals import paired_interval
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class Change:
 
     @property
     def error95_points(self) -> float:
-        """Half the width of a 95 % interval of the drop, for images drawn from the same source."""
-        net, both = self.lost - self.gained, self.lost + self.gained
-        variance = max(0.0, both - net * net / self.images) / self.images**2
-        return 100 * 1.96 * math.sqrt(variance)
+        """The farther bound of the drop's 95 % interval, as a distance from it; never zero, whatever the images say."""
+        low, high = paired_interval(self.gained, self.lost, self.images)
+        observed = (self.gained - self.lost) / self.images
+        return 100 * max(high - observed, observed - low)
 
     def within(self, budget_points: float) -> bool:
         """Whether neither the drop nor its expectation is more than the budget."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from eamdeploy.base.intervals import at_least
+
 Samples = npt.NDArray[np.float64]
 RESAMPLES = 1000
 _CONFIDENCE = 0.95
@@ -44,8 +46,10 @@ def summarize(blocks: Sequence[Sequence[float]], *, seed: int = 0) -> Summary:
     arrays = [np.asarray(block, dtype=np.float64) for block in blocks if len(block)]
     pooled = np.concatenate(arrays)
     p50, p90, p99 = (float(value) for value in np.percentile(pooled, [50, 90, 99]))
-    ci95 = _interval(bootstrap_medians(arrays, seed=seed), p50, len(arrays))
-    return Summary(p50, p90, p99, float(pooled.mean()), ci95)
+    if len(pooled) < 2:  # nobody knows how it would come out again
+        return Summary(p50, p90, p99, p50, (p50 / 2, 2 * p50))
+    low, high = _interval(np.log(bootstrap_medians(arrays, seed=seed)), math.log(p50), _pieces(arrays))
+    return Summary(p50, p90, p99, float(pooled.mean()), (math.exp(low), math.exp(high)))
 
 
 def relative_difference(
@@ -54,9 +58,10 @@ def relative_difference(
     """How much slower the second is, as a share of the first's median, and its 95 % interval."""
     ones = [np.asarray(block, dtype=np.float64) for block in first if len(block)]
     twos = [np.asarray(block, dtype=np.float64) for block in second if len(block)]
-    point = float(np.median(np.concatenate(twos)) / np.median(np.concatenate(ones)) - 1)
-    ratios = bootstrap_medians(twos, seed=seed + 1) / bootstrap_medians(ones, seed=seed) - 1
-    return point, _interval(ratios, point, min(len(ones), len(twos)))
+    point = math.log(float(np.median(np.concatenate(twos)) / np.median(np.concatenate(ones))))
+    ratios = np.log(bootstrap_medians(twos, seed=seed + 1) / bootstrap_medians(ones, seed=seed))
+    low, high = _interval(ratios, point, min(_pieces(ones), _pieces(twos)))
+    return math.expm1(point), (math.expm1(low), math.expm1(high))
 
 
 def bootstrap_medians(blocks: Sequence[Samples], *, seed: int, resamples: int = RESAMPLES) -> Samples:
@@ -80,20 +85,29 @@ def bootstrap_medians(blocks: Sequence[Samples], *, seed: int, resamples: int = 
     return medians
 
 
-def _interval(draws: Samples, point: float, blocks: int) -> tuple[float, float]:
-    """Percentile interval around ``point``, widened for few blocks.
+def _interval(draws: Samples, point: float, pieces: float) -> tuple[float, float]:
+    """Percentile interval around ``point``, all of them logarithms, so that no bound of a latency is negative.
 
-    A bootstrap over k blocks knows k - 1 differences between processes only, and its spread is too small by
+    A bootstrap over k independent pieces knows k - 1 differences between them only, and its spread is too small by
     sqrt((k - 1) / k): the distances are stretched by that and by Student's t over the normal quantile.
     """
     tail = (1 - _CONFIDENCE) / 2 * 100
     low, high = np.percentile(draws, [tail, 100 - tail])
-    stretch = _stretch(blocks)
-    return point - max(0.0, point - float(low)) * stretch, point + max(0.0, float(high) - point) * stretch
+    stretch = _stretch(pieces)
+    below, above = max(0.0, point - float(low)) * stretch, max(0.0, float(high) - point) * stretch
+    return at_least(point - below, point, point + above)
 
 
-def _stretch(blocks: int) -> float:
-    if blocks < 2:
-        return 1.0
-    quantile = _T975[min(blocks - 1, len(_T975)) - 1]
-    return quantile / _T975[-1] * math.sqrt(blocks / (blocks - 1))
+def _pieces(blocks: Sequence[Samples]) -> float:
+    """Independent pieces that were drawn from: processes, or in a single one its runs of consecutive samples."""
+    if len(blocks) > 1:
+        return float(len(blocks))
+    count = len(blocks[0])
+    return max(1.0, count / max(1, math.isqrt(count)))
+
+
+def _stretch(pieces: float) -> float:
+    whole = max(2.0, pieces)
+    freedom = int(whole - 1)
+    quantile = _T975[min(freedom, len(_T975)) - 1]
+    return quantile / _T975[-1] * math.sqrt(whole / (whole - 1))

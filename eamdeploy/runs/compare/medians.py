@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from eamdeploy.base.errors import MeasurementError
+from eamdeploy.base.intervals import at_least
 from eamdeploy.base.results import Latency
 from eamdeploy.runs.compare.noise import SessionNoise
 from eamdeploy.runs.compare.resampling import Floats, block_indices, block_length, percentile_interval, t_quantile
@@ -111,8 +112,8 @@ def _paired(rounds: Sequence[tuple[Floats, Floats]], level: float, random: np.ra
         return _few_rounds(ratios, float(np.median(medians[:, 0])), level)
     length = block_length(ratios)
     draws = np.concatenate([_middle_mean(ratios[chosen]) for chosen in block_indices(count, length, RESAMPLES, random)])
-    low, high = percentile_interval(draws, level, count / length)
     estimate = float(_middle_mean(ratios[None, :])[0])
+    low, high = at_least(*_around(percentile_interval(draws, level, count / length), estimate))
     return MedianDifference(
         math.expm1(estimate),
         math.expm1(low),
@@ -128,8 +129,9 @@ def _few_rounds(ratios: Floats, median_a: float, level: float) -> MedianDifferen
     count = len(ratios)
     middle = float(ratios.mean())
     half = t_quantile(0.5 + level / 2.0, count - 1.0) * float(ratios.std(ddof=1)) / math.sqrt(count)
-    change, low, high = (math.expm1(value) for value in (middle, middle - half, middle + half))
-    return MedianDifference(change, low, high, change * median_a, level, "paired", count)
+    low, high = at_least(middle - half, middle, middle + half)
+    change = math.expm1(middle)
+    return MedianDifference(change, math.expm1(low), math.expm1(high), change * median_a, level, "paired", count)
 
 
 def _unpaired(
@@ -145,9 +147,9 @@ def _unpaired(
     if session_noise:
         draws = draws + math.sqrt(2.0) * session_noise.relative * _standard(session_noise.freedom, len(draws), random)
     pieces = min(pieces_a, pieces_b)
-    low, high = percentile_interval(draws, level, pieces)
     middle_a, middle_b = (float(np.median(np.concatenate(blocks))) for blocks in (blocks_a, blocks_b))
     relative = middle_b / middle_a - 1.0
+    low, high = at_least(*_around(percentile_interval(draws, level, pieces), math.log1p(relative)))
     return MedianDifference(
         relative,
         math.expm1(low),
@@ -158,6 +160,12 @@ def _unpaired(
         int(pieces),
         session_noise,
     )
+
+
+def _around(interval: tuple[float, float], estimate: float) -> tuple[float, float, float]:
+    """The interval with its estimate, which a percentile of coarse draws may miss by a little."""
+    low, high = interval
+    return min(low, estimate), estimate, max(high, estimate)
 
 
 def _standard(freedom: float, count: int, random: np.random.Generator) -> Floats:

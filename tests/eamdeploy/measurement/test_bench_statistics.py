@@ -27,10 +27,29 @@ def test_percentiles_are_of_all_samples():
     assert summary.ci95[0] <= summary.p50 <= summary.ci95[1]
 
 
-def test_a_single_sample_is_no_error():
+def test_a_single_sample_is_no_error_and_says_nothing():
     summary = summarize([[2.0]])
-    assert (summary.p50, summary.p99, summary.ci95) == (2.0, 2.0, (2.0, 2.0))
-    assert summary.relative_width == 0
+    assert (summary.p50, summary.p99, summary.ci95) == (2.0, 2.0, (1.0, 4.0))
+
+
+@pytest.mark.parametrize("samples", [[[2.0] * 50], [[2.0] * 10, [2.0] * 10], [[0.1, 50.0], [0.1, 60.0], [0.2, 40.0]]])
+def test_no_interval_is_of_width_zero_or_reaches_below_zero(samples):
+    summary = summarize(samples)
+    assert 0 < summary.ci95[0] < summary.p50 < summary.ci95[1]
+    difference, (low, high) = relative_difference(samples, samples)
+    assert -1 < low < difference < high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("processes", "each"), [(1, 10), (1, 20), (5, 20), (20, 50)])
+def test_the_interval_of_a_median_covers_it(processes, each):
+    generator = np.random.default_rng(processes)
+    rounds, covered = 300, 0
+    for _ in range(rounds):
+        low, high = summarize(np.exp(0.1 * generator.standard_normal((processes, each))).tolist()).ci95
+        covered += low <= 1.0 <= high
+    # 95 % less two and a half standard deviations of 300 rounds
+    assert covered / rounds >= 0.92
 
 
 def test_intervals_of_the_same_thing_overlap_and_of_different_things_do_not():

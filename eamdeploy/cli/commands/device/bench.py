@@ -52,7 +52,7 @@ def bench_command(
     ] = None,
     limit: LimitOption = None,
     runs: Annotated[int | None, typer.Option("--runs", min=4, help="Exactly so many samples of each artifact.")] = None,
-    precision: Annotated[
+    within: Annotated[
         float, typer.Option("--within", min=0.1, help="Stop when the median is known to within this many percent.")
     ] = 2.0,
     max_seconds: Annotated[
@@ -72,7 +72,7 @@ def bench_command(
     cooldown: Annotated[
         float | None, typer.Option("--cooldown", help="Start no block above this temperature, in degrees Celsius.")
     ] = None,
-    profile: Annotated[bool, typer.Option("--operators", help="Add the time of each operator.")] = False,
+    operators: Annotated[bool, typer.Option("--operators", help="Add the time of each operator.")] = False,
     self_check: Annotated[
         bool, typer.Option("--self-check", help="Measure one artifact against itself: which differences mean nothing?")
     ] = False,
@@ -100,7 +100,9 @@ def bench_command(
     from runtimes.protocol import RuntimeOptions
 
     if estimate:
-        _refuse_with_estimate(data=data is not None, accuracy=bool(accuracy), profile=profile, self_check=self_check)
+        _refuse_with_estimate(
+            data=data is not None, accuracy=bool(accuracy), operators=operators, self_check=self_check
+        )
     with Watch() as watch:
         report = eamdeploy.bench(
             artifacts,
@@ -113,14 +115,14 @@ def bench_command(
             data=data,
             accuracy=accuracy,
             limit=limit,
-            effort=Effort(runs=runs, precision=precision / 100, max_seconds=max_seconds, cooldown_c=cooldown),
+            effort=Effort(runs=runs, precision=within / 100, max_seconds=max_seconds, cooldown_c=cooldown),
             options=RuntimeOptions(
                 affinity=_numbers(affinity, "--affinity") if affinity else None,
                 spinning=spinning,
                 xnnpack=xnnpack,
                 provider=provider,
             ),
-            profile=profile,
+            profile=operators,
             self_check=self_check,
             instructions=instructions,
             estimate=estimate,

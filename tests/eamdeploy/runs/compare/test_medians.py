@@ -104,8 +104,8 @@ def test_blocks_are_paired_in_their_order() -> None:
     )
     found = compare_latency(a, b, interleaved=True)
     assert found.method == "paired"
-    assert found.low == pytest.approx(0.2)
-    assert found.high == pytest.approx(0.2)
+    assert found.low == pytest.approx(0.2, abs=0.0002)
+    assert found.high == pytest.approx(0.2, abs=0.0002)
 
 
 def test_the_same_input_gives_the_same_interval() -> None:
@@ -119,10 +119,10 @@ def test_too_few_samples_is_said() -> None:
         compare_latency(few, few, interleaved=False)
 
 
-def test_constant_samples_have_a_point_for_an_interval() -> None:
+def test_constant_samples_are_no_certainty() -> None:
     same = Latency(5.0, samples=(5.0,) * 50)
     found = compare_latency(same, Latency(6.0, samples=(6.0,) * 50), interleaved=False)
-    assert (found.low, found.high) == (pytest.approx(0.2), pytest.approx(0.2))
+    assert 0.1998 < found.low < 0.19995 < 0.20005 < found.high < 0.2002
 
 
 def test_block_lengths_grow_with_autocorrelation() -> None:
