@@ -37,13 +37,13 @@ def main() -> None:
     parser.add_argument("--replicas", type=int, default=12 if on_gpu else 1, help="networks trained side by side")
     parser.add_argument("--epochs", type=int, help="instead of as many as fit")
     parser.add_argument("--seeds", type=int, help="at most so many")
-    parser.add_argument("--precision", default="bf16-mixed" if on_gpu else "32-true")
+    parser.add_argument("--arithmetic", default="bf16-mixed" if on_gpu else "32-true")
     parser.add_argument("--acceleration", choices=NAMES, default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each network")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     setting = Setting(
-        given.out, started + 60 * given.minutes, given.precision, given.acceleration, threads=given.threads
+        given.out, started + 60 * given.minutes, given.arithmetic, given.acceleration, threads=given.threads
     )
     decode(given.root, setting.images)
     scope = SCOPES["cuda" if on_gpu else "cpu"]

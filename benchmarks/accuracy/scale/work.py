@@ -114,10 +114,11 @@ def _train(job: Job, setting: Setting, folder: Path, on_step: OnStep) -> None:
 def _row(job: Job, setting: Setting, folder: Path) -> Row:
     checkpoint = load_checkpoint(folder / "model.safetensors")
     test = DecodedImages(setting.images / "test.npz")
-    correct = list(answers(checkpoint.network, Batches(test, PREPROCESSING, None)))
     movement = {}
     if checkpoint.network.dynamic_layers():
         movement = {layer.layer: layer.movement for layer in attention_report(checkpoint, test).layers}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    correct = list(answers(checkpoint.network.to(device), Batches(test, PREPROCESSING, None, device=device)))
     return Row(
         variant=job.kind.variant, width=job.kind.width, seed=job.seed, epochs=job.epochs, copy=test.copy,
         parameters=sum(parameter.numel() for parameter in checkpoint.network.parameters()),
