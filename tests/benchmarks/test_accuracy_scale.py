@@ -13,7 +13,7 @@ from PIL import Image
 pytest.importorskip("torch")
 from benchmarks.accuracy.scale import __main__ as command
 from benchmarks.accuracy.scale.paired import paired
-from benchmarks.accuracy.scale.plan import SCOPES, Job, Kind, epochs_that_fit, jobs_of
+from benchmarks.accuracy.scale.plan import SCOPES, Job, Kind, Scope, epochs_that_fit, jobs_of
 from benchmarks.accuracy.scale.rows import Row
 from eamdeploy.base.results import pack_correct
 from eamdeploy.training.recipes import get_recipe
@@ -134,6 +134,21 @@ def test_a_stopped_comparison_goes_on_and_ends_with_the_same_table(
     assert table in alone
     again = run(tmp_path / "a", "0")  # what is done is read, not trained anew
     assert table in again
+
+
+@pytest.mark.slow
+def test_epochs_that_are_not_given_are_timed_and_kept(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = ((Kind("static", 0.25), 0), (Kind("eam rcr", 0.25), 0))
+    monkeypatch.setitem(SCOPES, "cpu", Scope(5, 7, 2, jobs))
+    words = ["--root", str(pictures), "--out", str(tmp_path / "out"), "--minutes", "60"]
+    monkeypatch.setattr(sys, "argv", ["scale", *words])
+    command.main()
+    assert "2 jobs of 7 epochs" in capsys.readouterr().out
+    (tmp_path / "out" / "epochs.json").write_text("6")
+    command.main()
+    assert "2 jobs of 6 epochs" in capsys.readouterr().out
 
 
 def test_a_job_names_its_files_and_its_network() -> None:

@@ -82,14 +82,14 @@ def run(job: Job, setting: Setting) -> Row | None:
 
 
 def seconds_per_epoch(job: Job, setting: Setting) -> float:
-    """From some steps in mid-epoch, after a warm-up; nothing is kept."""
+    """Training time alone, from some steps after a warm-up; nothing is kept."""
     readings: list[tuple[float, int]] = []
     steps_in_all = 0
 
     def read(step: TrainingStep) -> None:
         nonlocal steps_in_all
         steps_in_all = step.steps
-        readings.append((time.monotonic(), step.step))
+        readings.append((time.monotonic(), (step.epoch - 1) * step.steps + step.step))
         if len(readings) == 2 + TIMED_READINGS:
             raise TimingDone
 
