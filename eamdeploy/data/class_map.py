@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.data.class_list import position_of
 
 
 def read_class_map(path: Path | str) -> dict[str, int | str]:
@@ -20,7 +21,7 @@ def read_class_map(path: Path | str) -> dict[str, int | str]:
         DataError: when the file is missing, no JSON object, or maps to something else.
     """
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except OSError as error:
         raise DataError("cannot read the class map", where=path, why=error.strerror) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -31,6 +32,20 @@ def read_class_map(path: Path | str) -> dict[str, int | str]:
         if isinstance(value, bool) or not isinstance(value, (int, str)):
             raise DataError(f"the class map gives '{name}' neither an index nor a name", where=path)
     return document
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object whose names are different.
+
+    Raises:
+        DataError: for a name that occurs twice: JSON would keep the last and say nothing.
+    """
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise DataError(f"the class map names '{name}' twice", why=f"as {found[name]!r} and as {value!r}")
+        found[name] = value
+    return found
 
 
 def output_indices(
@@ -53,32 +68,35 @@ def output_indices(
     Raises:
         DataError: in one sentence, when they do not match.
     """
-    positions = {name: index for index, name in enumerate(network)}
     if class_map is not None:
-        return tuple(_mapped(name, class_map, positions, len(network), where) for name in data)
+        return tuple(_mapped(name, class_map, network, where) for name in data)
+    if tuple(data) == tuple(network):
+        return tuple(range(len(network)))
     hint = "give other data, or say which is which with --class-map FILE"
     if len(data) != len(network):
         why = f"the data has {len(data)} ({_some(data)}) and the network {len(network)} ({_some(network)})"
         raise DataError("the data's classes are not the network's", where=where, why=why, hint=hint)
-    missing = [name for name in data if name not in positions]
-    if missing:
-        why = f"the network has no class '{missing[0]}'; it has {_some(network)}"
-        raise DataError("the data's classes are not the network's", where=where, why=why, hint=hint)
-    return tuple(positions[name] for name in data)
+    found = []
+    for name in data:
+        position = position_of(name, network, where)
+        if position is None:
+            why = f"the network has no class '{name}'; it has {_some(network)}"
+            raise DataError("the data's classes are not the network's", where=where, why=why, hint=hint)
+        found.append(position)
+    return tuple(found)
 
 
-def _mapped(
-    name: str, class_map: Mapping[str, int | str], positions: Mapping[str, int], count: int, where: object
-) -> int:
+def _mapped(name: str, class_map: Mapping[str, int | str], network: Sequence[str], where: object) -> int:
     if name not in class_map:
         raise DataError(f"the class map has no entry for the data's class '{name}'", where=where)
     value = class_map[name]
     if isinstance(value, str):
-        if value not in positions:
+        position = position_of(value, network, f"class map, '{name}'")
+        if position is None:
             raise DataError(f"the class map gives '{name}' the class '{value}', which the network does not have")
-        return positions[value]
-    if not 0 <= value < count:
-        raise DataError(f"the class map gives '{name}' the index {value}, and the network has {count} classes")
+        return position
+    if not 0 <= value < len(network):
+        raise DataError(f"the class map gives '{name}' the index {value}, and the network has {len(network)} classes")
     return value
 
 

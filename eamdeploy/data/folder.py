@@ -1,49 +1,46 @@
-"""A tree of images, one folder a class (torchvision's ImageFolder layout)."""
+"""A tree of images with one folder a class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.data.class_list import position_of
+from eamdeploy.data.picture import is_turned, picture_suffixes, read_image
 
-EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
-
-
-def read_image(path: Path) -> Image.Image:
-    """Decode a picture fully.
-
-    Raises:
-        DataError: naming the file, when it is missing or no image.
-    """
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return image.copy()
-    except FileNotFoundError as error:
-        raise DataError("no such image", where=path) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise DataError("cannot read the image", where=path, why=reason, hint="remove or replace it") from error
+# what systems and archivers put beside people's files
+_LITTER = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
 
 
 class FolderDataset:
     """``root/CLASS/*.jpg``: classes are the sorted names of the folders that hold images, at any depth below them.
 
-    A class with a slash in its name (Fashion-MNIST has one) is a folder in a folder.
+    A class with a slash in its name (Fashion-MNIST has one) is a folder in a folder. Hidden files and folders, and what
+    systems leave behind (``__MACOSX``, ``Thumbs.db``), are not looked at.
+
+    Attributes:
+        left_out: visible files in the classes' folders whose ending is of no picture, as paths below the root.
+        turned: positions of pictures read so far that EXIF says are to be turned.
+        read: positions of all pictures read so far.
     """
 
     def __init__(self, root: Path, classes: tuple[str, ...] | None = None) -> None:
         self.root, self.name = root, root.name
-        folders = [folder.name for folder in sorted(root.iterdir()) if folder.is_dir()]
+        folders = [folder.name for folder in sorted(root.iterdir()) if folder.is_dir() and not is_litter(folder.name)]
         names = folders if classes is None else classes
-        found = {name: _images(root / name) for name in names if name in folders or (root / name).is_dir()}
+        left_out: list[Path] = []
+        found = {name: _images(root / name, left_out) for name in names if name in folders or (root / name).is_dir()}
         self.classes = classes if classes is not None else tuple(name for name, files in found.items() if files)
-        self.files = [(file, self.classes.index(name)) for name in self.classes for file in found.get(name, [])]
+        places = {name: position_of(name, self.classes, root) for name, files in found.items() if files}
+        self.files = [(file, place) for name, place in places.items() if place is not None for file in found[name]]
+        self.left_out = tuple(path.relative_to(root).as_posix() for path in left_out)
+        self.turned: set[int] = set()
+        self.read: set[int] = set()
         if not self.files:
-            raise _nothing(root, folders, classes or ())
+            raise _nothing(root, folders, classes or (), self.left_out)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -51,7 +48,11 @@ class FolderDataset:
 
     def image(self, index: int) -> Image.Image:
         """The decoded picture."""
-        return read_image(self.files[index][0])
+        picture = read_image(self.files[index][0])
+        self.read.add(index)
+        if is_turned(picture):
+            self.turned.add(index)
+        return picture
 
     def label(self, index: int) -> int:
         """Its class."""
@@ -62,10 +63,17 @@ class FolderDataset:
         return self.files[index][0].relative_to(self.root).as_posix()
 
 
-def _nothing(root: Path, folders: Sequence[str], classes: Sequence[str]) -> DataError:
-    holding = next((name for name in folders if _images(root / name)), None)
+def is_litter(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or left there by a system."""
+    return name.startswith(".") or name.lower() in _LITTER
+
+
+def _nothing(root: Path, folders: Sequence[str], classes: Sequence[str], left_out: Sequence[str]) -> DataError:
+    holding = next((name for name in folders if _images(root / name, [])), None)
     if holding is None or not classes:
-        return DataError("no images in the folder", where=root, hint="it should hold one folder of images per class")
+        why = f"{len(left_out)} files have endings of no picture, such as {left_out[0]}" if left_out else None
+        hint = "it should hold one folder of images per class"
+        return DataError("no images in the folder", where=root, why=why, hint=hint)
     return DataError(
         "no folder of images is named after a class",
         where=root,
@@ -74,5 +82,11 @@ def _nothing(root: Path, folders: Sequence[str], classes: Sequence[str]) -> Data
     )
 
 
-def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+def _images(folder: Path, left_out: list[Path]) -> list[Path]:
+    suffixes = picture_suffixes()
+    found: list[Path] = []
+    for path in sorted(folder.rglob("*")):
+        if any(is_litter(part) for part in path.relative_to(folder).parts) or not path.is_file():
+            continue
+        (found if path.suffix.lower() in suffixes else left_out).append(path)
+    return found

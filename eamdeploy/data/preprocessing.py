@@ -6,15 +6,18 @@ top-1 by up to 2.6 points).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
-from eamdeploy.base.errors import UsageError
+from eamdeploy.base.decoding.decoder import convert
+from eamdeploy.base.errors import UsageError, did_you_mean
+from eamdeploy.data.picture import eight_bits
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -35,6 +38,7 @@ class Preprocessing:
         mean, std: per channel, of values in [0, 1].
         channels: 3 for RGB, 1 for grey.
         interpolation: Pillow's filter.
+        exif: whether a picture is first turned as its EXIF orientation says.
     """
 
     size: int
@@ -43,6 +47,7 @@ class Preprocessing:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     channels: int = 3
     interpolation: str = "bilinear"
+    exif: bool = False
 
     def __post_init__(self) -> None:
         """Check the fields.
@@ -56,14 +61,22 @@ class Preprocessing:
             raise UsageError(f"preprocessing is for 1 or 3 channels, not {self.channels}")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise UsageError(f"mean and std need {self.channels} values each, got {self.mean} and {self.std}")
+        if not all(math.isfinite(value) for value in (*self.mean, *self.std)):
+            raise UsageError(f"mean and std must be finite numbers, got {self.mean} and {self.std}")
         if min(self.std) <= 0:
             raise UsageError(f"std must be positive, got {self.std}")
         if self.size < 1 or (self.resize is not None and self.resize < self.size):
             raise UsageError(f"resize ({self.resize}) must not be smaller than size ({self.size})")
 
+    def colours(self, image: Image.Image) -> Image.Image:
+        """The picture upright, where ``exif`` asks for that, in 8 bits and as many channels as the network sees."""
+        if self.exif:
+            image = ImageOps.exif_transpose(image)
+        return eight_bits(image).convert("RGB" if self.channels == 3 else "L")
+
     def geometry(self, image: Image.Image) -> Image.Image:
         """Colour conversion, resize and centre crop: the picture the network sees, as 8-bit pixels."""
-        image = image.convert("RGB" if self.channels == 3 else "L")
+        image = self.colours(image)
         resample = FILTERS[self.interpolation]
         if self.resize is None:
             return image if image.size == (self.size, self.size) else image.resize((self.size, self.size), resample)
@@ -97,26 +110,25 @@ class Preprocessing:
         return np.stack([self.apply(image) for image in images])
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON-ready values."""
-        values = asdict(self)
-        return values | {"mean": list(self.mean), "std": list(self.std)}
+        """The fields as JSON-ready values; ``exif`` only where it is applied."""
+        values = asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+        if not self.exif:
+            del values["exif"]
+        return values
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
-        """The inverse of :meth:`to_dict`.
+    def from_dict(cls, values: Mapping[str, Any], *, where: object = "the preprocessing") -> Preprocessing:
+        """The inverse of :meth:`to_dict`; see ``preprocessing.schema.json``.
 
         Raises:
-            UsageError: for an unknown or missing field.
+            UsageError: for a field that is unknown, missing, or of another type.
         """
-        known = {field.name for field in fields(cls)}
-        if unknown := set(values) - known:
-            raise UsageError(
-                f"unknown preprocessing field '{min(unknown)}'", hint="was it written by a newer eamdeploy?"
-            )
+        known = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise UsageError(
+                    f"unknown preprocessing field '{name}'", where=where, hint=did_you_mean(str(name), known)
+                )
         if "size" not in values:
-            raise UsageError("the preprocessing has no size")
-        converted = dict(values)
-        for name in ("mean", "std"):
-            if name in converted:
-                converted[name] = tuple(float(value) for value in converted[name])
-        return cls(**converted)
+            raise UsageError("the preprocessing has no size", where=where, hint='such as {"size": 224, "resize": 256}')
+        return convert(cls, dict(values), where=where, what="the preprocessing cannot be used")

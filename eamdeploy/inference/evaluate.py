@@ -15,6 +15,7 @@ from eamdeploy.data import ImageDataset
 from eamdeploy.data.class_map import output_indices
 from eamdeploy.data.dataset import take
 from eamdeploy.data.open import in_order_of
+from eamdeploy.data.remarks import remarks_on
 from eamdeploy.data.stream import chunks
 from eamdeploy.inference.model_card import ModelCard, read_card
 from runtimes.protocol import RuntimeOptions
@@ -33,6 +34,7 @@ class Evaluation:
         skipped: names of the images that do not decode; they are not counted in ``result.n``.
         runtime: that ran the model, with its version.
         covered: classes of the network that the data has.
+        notes: what a user should know of the data.
     """
 
     model: str
@@ -41,6 +43,7 @@ class Evaluation:
     runtime: str
     classes: int
     covered: int
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -94,7 +97,8 @@ def evaluate(
         session.close()
     result = counted.result(data.name, with_top5=card.head.kind != "ids")
     covered = len(np.unique(targets))
-    return Evaluation(str(model), result, tuple(skipped), chosen.version(), len(card.classes), covered)
+    notes = tuple(remarks_on(data, exif=card.preprocessing.exif))
+    return Evaluation(str(model), result, tuple(skipped), chosen.version(), len(card.classes), covered, notes)
 
 
 class _Count:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from eamdeploy.base.errors import DataError, UsageError
+from eamdeploy.data.class_list import read_class_list
 from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.data.preprocessing_said import read_said
 from eamdeploy.inference.head import Head, parse_head
 from eamdeploy.inference.head_finding import find_head
 from eamdeploy.inference.model_card import ModelCard, is_artifact, read_card
@@ -58,7 +59,7 @@ def artifact_card(
         why = "it does not say how images become its input"
         hint = 'say it with --preprocessing \'{"size": 224, "resize": 256}\''
         raise UsageError("the artifact was not made by eamdeploy", where=path, why=why, hint=hint)
-    names = None if labels is None else read_labels(labels)
+    names = None if labels is None else read_class_list(labels)
     return foreign_card(path, read_preprocessing(preprocessing), names, head)
 
 
@@ -89,32 +90,9 @@ def read_preprocessing(text: str) -> Preprocessing:
     """A preprocessing from JSON, given as text or as the path of a file.
 
     Raises:
-        UsageError: when it is neither.
+        UsageError: when it is neither, or a field does not fit.
     """
-    try:
-        content = text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8")
-        document = json.loads(content)
-    except (OSError, ValueError) as error:
-        hint = 'give JSON or a file with it, such as {"size": 224, "resize": 256}'
-        raise UsageError("cannot read the preprocessing", where=text[:80], why=error, hint=hint) from error
-    if not isinstance(document, dict):
-        raise UsageError("the preprocessing must be a JSON object", where=text[:80])
-    return Preprocessing.from_dict(document)
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Class names, one a line.
-
-    Raises:
-        DataError: when the file cannot be read or holds none.
-    """
-    try:
-        names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError("cannot read the labels", where=path, why=error) from error
-    if not names:
-        raise DataError("there are no labels in the file", where=path)
-    return names
+    return read_said(text).preprocessing
 
 
 def class_names(path: Path | None, classes: int) -> tuple[str, ...]:
@@ -125,7 +103,7 @@ def class_names(path: Path | None, classes: int) -> tuple[str, ...]:
     """
     if path is None:
         return _numbered(classes)
-    names = read_labels(path)
+    names = read_class_list(path)
     if len(names) != classes:
         raise DataError(f"{len(names)} class names for {classes} classes", where=path)
     return names

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eamdeploy.base.errors import UsageError
-from eamdeploy.data.folder import read_image
+from eamdeploy.data.picture import read_image
 from eamdeploy.inference.evaluate import check_scores
 from eamdeploy.inference.head import Scores
 from eamdeploy.inference.model_card import ModelCard, is_artifact, read_card

@@ -18,6 +18,7 @@ import numpy as np
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
+from eamdeploy.data.remarks import remarks_on
 from eamdeploy.inference.model_card import ModelCard, head_of
 from eamdeploy.parity.compare.heads import common_form
 from eamdeploy.parity.compare.measure import top1_percent
@@ -138,6 +139,7 @@ def _compare(
         reference_top1=top1_percent(expected, images, runs.indices, reference.classes, head),
         artifact_top1=top1_percent(value, images, runs.indices, reference.classes, head),
         skipped=tuple(runs.skipped),
+        notes=tuple(remarks_on(images, exif=reference.preprocessing.exif)),
         duration_s=time.perf_counter() - started,
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
+from eamdeploy.data.remarks import remarks_on
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.budget import budget_check, find_rewritten, spent_on
 from eamdeploy.parity.compare.locate import locate
@@ -126,7 +127,8 @@ def check_parity(
             if any(check.failed for check in report.checks[1:]):
                 found = locate(path, chosen, metadata, checkpoint, images, measured, threads)
                 report = _fill(replace(report, first_divergence=found), measured, shown, note)
-    return replace(report, duration_s=time.perf_counter() - started)
+    notes = tuple(remarks_on(source, exif=bool(checkpoint.preprocessing.get("exif"))))
+    return replace(report, notes=notes, duration_s=time.perf_counter() - started)
 
 
 def verify(

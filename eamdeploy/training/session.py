@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class TrainingRequest:
     note: str | None = None
     qat: str | None = None
     acceleration: str = DEFAULT
+    class_map: Mapping[str, int | str] | None = None
+    exif: bool = False
 
 
 def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], None] | None = None) -> TrainingResult:
@@ -73,14 +75,16 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
     check_augmentation(recipe.augment)
     if request.threads is not None:
         torch.set_num_threads(request.threads)
-    training, test = open_splits(request.data, request.root)
-    preprocessing = source.preprocessing(request.input_px)
-    if request.start is not None:
-        checkpoint = load_checkpoint(request.start)
+    checkpoint = None if request.start is None else load_checkpoint(request.start)
+    own_classes = None if checkpoint is None else checkpoint.classes
+    training, test = open_splits(request.data, request.root, own_classes, request.class_map)
+    preprocessing = replace(source.preprocessing(request.input_px), exif=request.exif)
+    if checkpoint is not None:
         network = checkpoint.network
         from eamdeploy.data.preprocessing import Preprocessing
 
         preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
+        preprocessing = replace(preprocessing, exif=preprocessing.exif or request.exif)
     else:
         spec = replace(
             request.spec,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.data import ImageDataset, open_dataset
 from eamdeploy.data.cifar import CifarDataset
+from eamdeploy.data.class_map import output_indices
+from eamdeploy.data.dataset import Relabelled
 from eamdeploy.data.idx import IdxDataset
+from eamdeploy.data.open import in_order_of
 from eamdeploy.data.preprocessing import Preprocessing
 
 CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -50,6 +54,17 @@ def get_source(name: str) -> Source:
     return SOURCES[name]
 
 
+def _as_classes(
+    data: ImageDataset, classes: tuple[str, ...], class_map: Mapping[str, int | str] | None
+) -> ImageDataset:
+    found = data if class_map is not None else in_order_of(data, classes)
+    if tuple(found.classes) == classes and class_map is None:
+        return found
+    made = Relabelled(found, output_indices(found.classes, classes, class_map, where=data.name), classes)
+    made.name = data.name
+    return made
+
+
 def kind_of(root: Path) -> str:
     """The name of the source that a folder looks like: CIFAR's Python files, IDX files, or else a tree of images.
 
@@ -62,15 +77,28 @@ def kind_of(root: Path) -> str:
     return "fashion-mnist" if isinstance(training, IdxDataset) else "imagefolder"
 
 
-def open_splits(name: str, root: Path) -> tuple[ImageDataset, ImageDataset]:
+def open_splits(
+    name: str,
+    root: Path,
+    classes: tuple[str, ...] | None = None,
+    class_map: Mapping[str, int | str] | None = None,
+) -> tuple[ImageDataset, ImageDataset]:
     """The training and test images; the test images get the training images' classes.
 
+    Args:
+        name: of the source.
+        root: the folder.
+        classes: of the network that training goes on from: labels are its outputs then, whatever the folders' order.
+        class_map: from the folders' names to those classes, where they differ.
+
     Raises:
-        DataError: when a split is missing, or is not of ``name``'s kind.
+        DataError: when a split is missing, is not of ``name``'s kind, or its classes are not the network's.
     """
     get_source(name)
     training = open_dataset(root, "train")
     test = open_dataset(root, "test", classes=training.classes)
+    if classes is not None:
+        training, test = (_as_classes(data, classes, class_map) for data in (training, test))
     for data in (training, test):
         # a copy of CIFAR kept as an image tree is still CIFAR
         if data.name in {"train", "test", "val", root.name}:

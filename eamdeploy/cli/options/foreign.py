@@ -10,7 +10,8 @@ import typer
 PreprocessingOption = Annotated[
     str | None,
     typer.Option(
-        "--preprocessing", help='Of a foreign artifact: JSON or a file with it: {"size": 224, "resize": 256}.'
+        "--preprocessing",
+        help='Of a foreign artifact: JSON or a file with it: {"size": 224, "resize": 256, "normalize": "imagenet"}.',
     ),
 ]
 LabelsOption = Annotated[
@@ -25,3 +26,18 @@ HeadOption = Annotated[
         "multi-label-logits or ids. Default: found from its answers to sample images.",
     ),
 ]
+
+
+def tell_defaults(preprocessing: str | None) -> None:
+    """Say on stderr which fields of a preprocessing were not given and what is taken for them.
+
+    Raises:
+        UsageError: when it cannot be read.
+    """
+    if preprocessing is None:
+        return
+    from eamdeploy.cli.views.output import err_console
+    from eamdeploy.data.preprocessing_said import read_said
+
+    for note in read_said(preprocessing).defaults:
+        err_console().print(f"note: {note}", markup=False)

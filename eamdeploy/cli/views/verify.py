@@ -36,6 +36,8 @@ def render(reports: Sequence[ParityReport], console: Console) -> None:
                 f"margin {flip.margin:.2g}, {mark} rounding",
                 soft_wrap=True,
             )
+        for note in report.notes:
+            console.print(f"        {note}", soft_wrap=True)
         if report.skipped:
             console.print(f"        {len(report.skipped)} images do not decode, the first is {report.skipped[0]}")
         if report.first_divergence is not None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.data import ImageDataset, open_dataset, sample_for
+from eamdeploy.data.class_list import position_of
 from eamdeploy.data.dataset import content_hash, take
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.head import Head
@@ -105,8 +106,13 @@ def _numbering(dataset: ImageDataset, classes: Sequence[str], artifact: Path) ->
     """For each class of the data, its number in the artifact."""
     if not classes:
         return list(range(len(dataset.classes)))
-    unknown = [name for name in dataset.classes if name not in classes]
-    if unknown:
-        why = f"the data has '{unknown[0]}', which the artifact does not know"
-        raise DataError("the data's classes are not the artifact's", where=artifact, why=why)
-    return [list(classes).index(name) for name in dataset.classes]
+    if tuple(dataset.classes) == tuple(classes):
+        return list(range(len(classes)))
+    numbers = []
+    for name in dataset.classes:
+        number = position_of(name, classes, artifact)
+        if number is None:
+            why = f"the data has '{name}', which the artifact does not know"
+            raise DataError("the data's classes are not the artifact's", where=artifact, why=why)
+        numbers.append(number)
+    return numbers

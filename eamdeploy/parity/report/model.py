@@ -141,6 +141,7 @@ class ParityReport:
         checkpoint: path or name; ``checkpoint_sha256`` identifies it.
         exact: judged by rounding; else by SNR and agreement.
         data: name of the images, ``images`` how many, ``skipped`` the names of those that do not decode.
+        notes: what a user should know of the images.
         rounding_images: images that also ran in float64; ``ill_conditioned`` of those judged by their own rounding, which is
             larger than that of the others.
         reference_top1, artifact_top1: percent, where the data's classes are the checkpoint's.
@@ -168,6 +169,7 @@ class ParityReport:
     reference_top1: float | None = None
     artifact_top1: float | None = None
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     ill_conditioned: int = 0
     duration_s: float = 0.0
     schema_version: int = SCHEMA_VERSION

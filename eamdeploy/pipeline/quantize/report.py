@@ -31,6 +31,7 @@ class QuantizationReport:
         attempts: what was tried.
         demanded: layers that the user wanted in float.
         multi_label: whether the answers are sets of labels, which have no top-1.
+        data_notes: what a user should know of the images.
         planned_for: precision whose operators the float artifact's plan chose; None without dynamic layers.
     """
 
@@ -53,6 +54,7 @@ class QuantizationReport:
     latency: LatencyPair | None
     planned_for: str | None = None
     multi_label: bool = False
+    data_notes: tuple[str, ...] = ()
 
     @property
     def size_ratio(self) -> float:
@@ -135,6 +137,7 @@ class QuantizationReport:
             )
         if self.same_images:
             notes.append("the accuracy was checked on the images of the calibration; give others with --data")
+        notes += self.data_notes
         notes += [f"{layer} stays float: {self.reason(layer)}" for layer in self.written.float_layers]
         return notes
 

@@ -20,6 +20,7 @@ from eamdeploy.base.errors import DataError, EamdeployError, ParityError, UsageE
 from eamdeploy.base.files import atomic_path
 from eamdeploy.data import ImageDataset, sample_for
 from eamdeploy.data.dataset import take
+from eamdeploy.data.remarks import remarks_on
 from eamdeploy.inference.model_card import ModelCard
 from eamdeploy.pipeline.quantize.check import Judge, interleaved_latency
 from eamdeploy.pipeline.quantize.report import QuantizationReport, quantized_metadata, write_entry
@@ -201,6 +202,7 @@ def quantize_artifact(
             latency=latency,
             planned_for=_planned_for(carried),
             multi_label=card.head.multi_label,
+            data_notes=_data_notes(seen, judge.dataset, card),
         )
         exporter = get_exporter(target.suffix.lower()[1:])
         metadata = quantized_metadata(carried, card, report, target, exporter.input_layout)
@@ -214,6 +216,11 @@ def quantize_artifact(
     return QuantizedArtifact(
         target, manifest, exporter.format, options.precision, target.stat().st_size, report, lowerings
     )
+
+
+def _data_notes(seen: ImageDataset, checked: ImageDataset, card: ModelCard) -> tuple[str, ...]:
+    exif = card.preprocessing.exif
+    return tuple(dict.fromkeys([*remarks_on(seen, exif=exif), *remarks_on(checked, exif=exif)]))
 
 
 def _planned_for(carried: Mapping[str, Any]) -> str | None:

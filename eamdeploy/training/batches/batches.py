@@ -115,8 +115,7 @@ class Batches:
 
     def _jittered(self, share: Tensor, key: Key) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng(key)
-        mode = "RGB" if self.preprocessing.channels == 3 else "L"
-        images = [self.dataset.image(self.indices[index]).convert(mode) for index in share.tolist()]
+        images = [self.preprocessing.colours(self.dataset.image(self.indices[index])) for index in share.tolist()]
         arrays = [np.asarray(resized_crop_jitter(image, self.preprocessing.size, rng)) for image in images]
         return self._normalize(self._stacked(arrays)), self.labels[share.to(self.device)]
 

@@ -173,4 +173,4 @@ def test_the_quantized_file_is_verified_against_the_float_one(
     assert code == 0
     assert "equal to the bit" in out
     code, _, err = verify(other, "--against", source, "--random", 3)
-    assert (code, "--random needs a checkpoint" in err) == (2, True)
+    assert (code, "needs a checkpoint to compare with" in err) == (2, True)

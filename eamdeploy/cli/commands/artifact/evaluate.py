@@ -11,7 +11,7 @@ from rich.console import Console
 import eamdeploy
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +51,7 @@ def evaluate_command(
     if split not in ("test", "train"):
         raise UsageError(f"--split is test or train, not '{split}'")
     mapping = None if class_map is None else read_class_map(class_map)
+    tell_defaults(preprocessing)
     with progress() as bars:
         task = bars.add_task("evaluating", total=None, note="")
         found = eamdeploy.evaluate(
@@ -69,6 +70,8 @@ def evaluate_command(
     if found.skipped:
         some = ", ".join(found.skipped[:3]) + (", …" if len(found.skipped) > 3 else "")
         err_console().print(f"note: {len(found.skipped)} images do not decode and are left out: {some}", markup=False)
+    for note in found.notes:
+        err_console().print(f"note: {note}", markup=False)
     result = found.result
     document = {
         "model": found.model,
@@ -76,6 +79,7 @@ def evaluate_command(
         "top5": result.top5,
         "n": result.n,
         "skipped": list(found.skipped),
+        "notes": list(found.notes),
         "data": result.data,
         "runtime": found.runtime,
         "classes": found.classes,

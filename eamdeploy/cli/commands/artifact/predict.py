@@ -11,7 +11,7 @@ from rich.console import Console
 import eamdeploy
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion import complete_artifact
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +38,7 @@ def predict_command(
     from eamdeploy.base.results import to_dict
     from eamdeploy.cli.views.output import emit, make_table
 
+    tell_defaults(preprocessing)
     found = eamdeploy.predict(
         artifact, images, top=top, runtime=runtime, threads=threads,
         preprocessing=preprocessing, labels=labels, head=head,

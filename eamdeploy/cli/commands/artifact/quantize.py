@@ -13,7 +13,7 @@ from rich.text import Text
 import eamdeploy
 from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import DataOption, JsonOption
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
 from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, err_console
 
@@ -58,6 +58,7 @@ def quantize_command(
     float. Writes NAME-PRECISION beside the artifact (or in --out) and an entry in the manifest.
     """
     shown = err_console()
+    tell_defaults(preprocessing)
     made = eamdeploy.quantize(
         model,
         out,

@@ -11,7 +11,7 @@ import eamdeploy
 from eamdeploy.base.errors import ParityError
 from eamdeploy.cli.options.common import DataOption, JsonOption
 from eamdeploy.cli.options.completion import complete_artifact
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption
+from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
 
 
 def register(app: typer.Typer) -> None:
@@ -68,6 +68,7 @@ def verify_command(
     from eamdeploy.cli.views.verify import render, write_findings
     from eamdeploy.parity import ParityLimits
 
+    tell_defaults(preprocessing)
     with progress() as bars:
         task = bars.add_task("verifying", total=None, note="")
 

@@ -75,6 +75,16 @@ def register(app: typer.Typer) -> None:
         qat: Annotated[
             str | None, typer.Option("--qat", help="Train in the arithmetic of this export, int8; needs --from.")
         ] = None,
+        class_map: Annotated[
+            Path | None,
+            typer.Option(
+                "--class-map", help="With --from: JSON from the data's folder names to the checkpoint's classes."
+            ),
+        ] = None,
+        exif: Annotated[
+            bool,
+            typer.Option("--exif", help="Turn pictures as their EXIF orientation says; the checkpoint keeps that."),
+        ] = False,
         acceleration: Annotated[
             str,
             typer.Option(
@@ -86,6 +96,7 @@ def register(app: typer.Typer) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Train a network; a stopped run continues where it was. Start with torchrun for several processes."""
+        from eamdeploy.data.class_map import read_class_map
         from eamdeploy.training.session import TrainingRequest
         from eamdeploy.training.sources import get_source, kind_of
 
@@ -99,6 +110,7 @@ def register(app: typer.Typer) -> None:
             seed=architecture.seed,
             label_smoothing=label_smoothing, precision=arithmetic, threads=threads, tensorboard=tensorboard,
             resume=resume, note=note, qat=qat, acceleration=acceleration,
+            class_map=None if class_map is None else read_class_map(class_map), exif=exif,
         )  # fmt: skip
         with progress() as bar:
             task = bar.add_task("reading the data", total=None, note="")
