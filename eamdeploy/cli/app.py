@@ -72,7 +72,7 @@ def _root(
     6 board unreachable, 7 missing dependency, 130 interrupted.
     """
     del version, debug, wide  # --debug and --wide are read by eamdeploy.cli.main, which renders what went wrong
-    context.default_map = config.default_map(config_file)
+    context.default_map = config.default_map(context.command, config_file)
     if context.invoked_subcommand is None:
         typer.echo(_MAIN_PATH)
 
