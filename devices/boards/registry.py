@@ -13,7 +13,7 @@ from typing import Any
 from devices.boards.profiles import load_profile
 from devices.transports.ssh.target import SshTarget
 from eamdeploy.base.errors import UsageError, did_you_mean
-from eamdeploy.base.files import atomic_write_text
+from eamdeploy.base.files import atomic_write_text, private_folder
 
 EMULATED_HOST = "emulated"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -151,12 +151,12 @@ class BoardRegistry:
             values = {key: value for key, value in board.to_dict().items() if key != "name" and value is not None}
             # a JSON string without \u escapes for letters is a TOML string
             lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
-        atomic_write_text(self.path, "".join(lines))
+        atomic_write_text(self.path, "".join(lines), private=True)
 
     def _locked(self) -> Any:
         import filelock
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         return filelock.FileLock(self.path.with_suffix(".lock"), timeout=_LOCK_WAIT_S)
 
 

@@ -22,12 +22,17 @@ import re
 from collections.abc import Iterable
 
 # what moves a terminal's cursor, colours it or turns the direction of writing
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
     """A text from elsewhere (a board, a file) as a terminal may show it: control characters become ``\\x1b``."""
     return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """As :func:`printable`, of a name: its line ends and tabs are written out as well."""
+    return printable(text).replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
 
 
 class EamdeployError(Exception):
@@ -54,7 +59,7 @@ class EamdeployError(Exception):
     def __str__(self) -> str:
         text = self.what
         if self.where:
-            text += f" ({self.where})"
+            text += f" ({one_line(self.where)})"
         if self.why:
             text += f": {self.why}"
         return printable(f"{text}; {self.hint}" if self.hint else text)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from eamdeploy.base.errors import UsageError
 
@@ -39,19 +41,51 @@ def atomic_path(path: Path | str, *, companions: Sequence[str] = ()) -> Iterator
         raise
 
 
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold the folder for oneself while a file in it is read, changed and written; the folder is made if need be.
+
+    The lock is the kernel's, on the folder itself: no file is left behind, and it ends with the process.
+
+    Raises:
+        UsageError: when the folder cannot be made or opened.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise UsageError("cannot use the folder", where=folder, why=error.strerror) from error
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks, such as some network ones
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made if need be so that only its user reads it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
 def _remove(path: Path, companions: Sequence[str]) -> None:
     for file in (path, *(path.with_suffix(suffix) for suffix in companions)):
         file.unlink(missing_ok=True)
 
 
-def atomic_write_bytes(path: Path | str, content: bytes) -> None:
-    """Write ``content`` to ``path``, whole or not at all."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+def atomic_write_bytes(path: Path | str, content: bytes, *, private: bool = False) -> None:
+    """Write ``content`` to ``path``, whole or not at all; a ``private`` file is read by its user alone."""
+    with atomic_path(path) as temporary, _created(temporary, private=private) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
-def atomic_write_text(path: Path | str, text: str) -> None:
-    """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
-    atomic_write_bytes(path, text.encode("utf-8"))
+def atomic_write_text(path: Path | str, text: str, *, private: bool = False) -> None:
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all; a ``private`` file is read by its user alone."""
+    atomic_write_bytes(path, text.encode("utf-8"), private=private)
+
+
+def _created(path: Path, *, private: bool) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666), "wb")

@@ -28,7 +28,9 @@ _EXTRAS = {
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(message + "\n")
+    from eamdeploy.cli.views.actions_log import harmless, in_actions
+
+    sys.stderr.write((harmless(message) if in_actions() else message) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> None:

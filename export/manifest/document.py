@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import eamdeploy
+from eamdeploy.base.decoding import MANIFEST_LIMIT_BYTES, decode_manifest, read_limited
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.files import atomic_write_text
+from eamdeploy.base.files import atomic_write_text, locked_folder
 from export.planning.plan import Plan
 from runtimes.readers.artifact_files import artifact_bytes, artifact_sha256
 
@@ -84,17 +85,19 @@ def write_manifest(folder: Path, source: ManifestSource, entries: Sequence[Mappi
     """
     path = manifest_path(folder, source.name)
     new = {entry["file"] for entry in entries}
-    kept = [entry for entry in _earlier(path, source) if entry["file"] not in new and _unchanged(folder, entry)]
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "name": source.name,
-        "checkpoint": {"name": source.checkpoint, "sha256": source.checkpoint_sha256},
-        "architecture": dict(source.architecture),
-        "classes": list(source.classes),
-        "preprocessing": dict(source.preprocessing),
-        "artifacts": [*kept, *(dict(entry) for entry in entries)],
-    }
-    atomic_write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    # two exports into one folder: the second sees what the first wrote
+    with locked_folder(folder):
+        kept = [entry for entry in _earlier(path, source) if entry["file"] not in new and _unchanged(folder, entry)]
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "name": source.name,
+            "checkpoint": {"name": source.checkpoint, "sha256": source.checkpoint_sha256},
+            "architecture": dict(source.architecture),
+            "classes": list(source.classes),
+            "preprocessing": dict(source.preprocessing),
+            "artifacts": [*kept, *(dict(entry) for entry in entries)],
+        }
+        atomic_write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return path
 
 
@@ -104,13 +107,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: when the file is missing, damaged, or of a newer version.
     """
-    try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = document["schema_version"]
-    except OSError as error:
-        raise UsageError("cannot read the manifest", where=path, why=error.strerror) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError("the manifest is damaged", where=path, why=error, hint="export again") from error
+    document = decode_manifest(read_limited(path, MANIFEST_LIMIT_BYTES, what="cannot read the manifest"), where=path)
+    version: int = document["schema_version"]
     if version > SCHEMA_VERSION:
         raise UsageError("the manifest was written by a newer eamdeploy", where=path, hint="upgrade eamdeploy")
     return document

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from eamdeploy.base.decoding.decoder import JSON_LIMIT_BYTES, convert, decode, read_limited, refused
-from eamdeploy.base.decoding.manifest import decode_manifest
+from eamdeploy.base.decoding.manifest import MANIFEST_LIMIT_BYTES, decode_manifest
 from eamdeploy.base.decoding.run import check_run, decode_run
 
 __all__ = [
     "JSON_LIMIT_BYTES",
+    "MANIFEST_LIMIT_BYTES",
     "check_run",
     "convert",
     "decode",

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.segment import Segment
 from rich.text import Text
 
-from eamdeploy.base.errors import printable
+from eamdeploy.base.errors import one_line, printable
+from eamdeploy.cli.views.actions_log import ActionsLog, harmless_json, in_actions
 from eamdeploy.cli.views.table import FittedTable
 
 SCHEMA_VERSION = 1
@@ -50,7 +51,8 @@ def _console(file: TextIO) -> Console:
     if isinstance(file, io.TextIOWrapper) and file.errors == "strict":
         file.reconfigure(errors="replace")
     # text is shown as it is: what a user, a file or a board called something is never markup, and nothing of ours needs it
-    made = Console(file=file, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    shown: Any = ActionsLog(file) if in_actions() else file
+    made = Console(file=shown, highlight=False, soft_wrap=False, markup=False, emoji=False)
     if _wide or not (made.is_terminal or "COLUMNS" in os.environ):
         made.width = _WIDE  # nobody's window: a file, a pipe or a CI log, where lines may be long
     made.push_render_hook(_EscapingHook())
@@ -77,7 +79,8 @@ def emit(schema: str, document: Mapping[str, Any], as_json: bool, render: Callab
         render(console())
         return
     whole = {"schema": f"eamdeploy/{schema}", "schema_version": SCHEMA_VERSION, **document}
-    sys.stdout.write(json.dumps(whole, indent=2, allow_nan=False, default=str) + "\n")
+    text = json.dumps(whole, indent=2, allow_nan=False, default=str) + "\n"
+    sys.stdout.write(harmless_json(text) if in_actions() else text)
 
 
 def make_table(*columns: str, title: str | None = None) -> FittedTable:
@@ -90,7 +93,7 @@ def print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
     rows = [(name, value) for name, value in facts if value]
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
-        console.print(Text.assemble((name.ljust(width), "bold"), f"  {value}"), soft_wrap=True)
+        console.print(Text.assemble((name.ljust(width), "bold"), f"  {one_line(value)}"), soft_wrap=True)
 
 
 def progress() -> Progress:

@@ -14,6 +14,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
+from eamdeploy.base.errors import one_line
+
 _GAP = 2
 _SHORTEST = 8  # a name elided further says nothing
 _NAME = 28  # what a row's name keeps while there are columns to leave out
@@ -41,7 +43,7 @@ class FittedTable:
 
     def add_row(self, *cells: str | Text) -> None:
         """Add a row; missing cells at its end are empty."""
-        row = [cell.copy() if isinstance(cell, Text) else Text(cell) for cell in cells]
+        row = [cell.copy() if isinstance(cell, Text) else Text(one_line(cell)) for cell in cells]
         self._rows.append(row + [Text("")] * (len(self._columns) - len(row)))
 
     @property

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from eamdeploy.cli.views.output import err_console
 from eamdeploy.parity import RULES, ParityReport
 from eamdeploy.runs import findings
 
@@ -61,7 +59,5 @@ def write_findings(reports: Sequence[ParityReport], junit: Path | None, sarif: P
     if summary:
         verdict = "passed" if all(report.passed for report in reports) else "failed"
         findings.append_step_summary(findings.checks_table(f"eamdeploy verify {verdict}", checks))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        # a runner reads workflow commands on stderr too, where they leave --json alone
-        for line in findings.annotation_lines(found):
-            err_console().print(line, markup=False, soft_wrap=True)
+    if in_actions():
+        write_commands(findings.annotation_lines(found))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eamdeploy.base.files import atomic_path
+from eamdeploy.base.files import atomic_path, private_folder
 
 Outputs = npt.NDArray[np.float32]
 
@@ -36,6 +36,8 @@ class ShardStore:
 
     def save(self, index: int, outputs: Outputs) -> None:
         """Keep a finished shard; it is there whole or not at all."""
+        private_folder(self._folder.parent)
+        private_folder(self._folder)
         with atomic_path(self._file(index)) as temporary, temporary.open("wb") as file:
             np.save(file, outputs, allow_pickle=False)
 

@@ -15,6 +15,7 @@ from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
 from eamdeploy.base.errors import StoreError
+from eamdeploy.base.files import private_folder
 from eamdeploy.runs.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrate, version_of
 
 # a hundred writers queue for one lock; a bench that took minutes can wait for its turn
@@ -40,12 +41,15 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """
     with _explained(path, "cannot write to the store"):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
         except OSError as error:
             hint = "name another with --store"
             raise StoreError(
                 "cannot make the store's folder", where=path.parent, why=error.strerror, hint=hint
             ) from error
+        # what was measured, where and by whom is its user's; SQLite gives the files beside it the same rights
+        with contextlib.suppress(OSError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with contextlib.closing(_connect(path)) as connection:
             _prepare(connection, path)
             connection.execute("BEGIN IMMEDIATE")

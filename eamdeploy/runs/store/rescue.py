@@ -24,7 +24,7 @@ def rescue(error: EamdeployError, entries: Sequence[tuple[Run, str | None]]) -> 
     for folder in (Path.cwd(), Path(tempfile.gettempdir())):
         target = folder / f"eamdeploy-run-{_plain(entries[0][0].id)}.jsonl"
         try:
-            atomic_write_text(target, text)
+            atomic_write_text(target, text, private=True)
         except UsageError:
             continue
         kept = f"the run is kept in {target}, add it with: eamdeploy history import {target}"

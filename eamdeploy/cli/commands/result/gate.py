@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,7 +122,7 @@ def gate_command(
 
 
 def _write_files(result: GateResult, junit: Path | None, sarif: Path | None, summary: bool) -> None:
-    from eamdeploy.cli.views.output import err_console
+    from eamdeploy.cli.views.actions_log import in_actions, write_commands
     from eamdeploy.runs import findings
     from eamdeploy.runs.gate import RULES
 
@@ -134,10 +133,8 @@ def _write_files(result: GateResult, junit: Path | None, sarif: Path | None, sum
         findings.write_sarif(sarif, RULES, found)
     if summary:
         findings.append_step_summary(findings.checks_table(f"eamdeploy gate {result.verdict}", result.checks))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        # a runner reads workflow commands on stderr too, where they leave --json alone
-        for line in findings.annotation_lines(found):
-            err_console().print(line, markup=False, soft_wrap=True)
+    if in_actions():
+        write_commands(findings.annotation_lines(found))
 
 
 def _render(result: GateResult, console: Console) -> None:
