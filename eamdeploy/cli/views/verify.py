@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from eamdeploy.cli.views.actions_log import in_actions, write_commands
 from eamdeploy.parity import RULES, ParityReport
 from eamdeploy.runs import findings
 

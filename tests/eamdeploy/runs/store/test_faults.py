@@ -92,7 +92,7 @@ def test_a_full_disk_loses_nothing(filled: Path, tmp_path: Path, make_run: Calla
         path = disk / "runs.db"
         shutil.copyfile(filled, path)
         store = open_store(path)
-        big = Latency(1.0, samples=tuple(float(value) for value in range(60_000)))
+        big = Latency(1.0, samples=tuple(float(value) for value in range(1, 60_001)))
         stored = 30
         error = None
         while error is None and stored < 130:
@@ -146,6 +146,7 @@ def open_to_all(filled: Path) -> Iterator[Path]:
     closed = [(folder, folder.stat().st_mode) for folder in filled.parents if folder.stat().st_mode & 0o005 != 0o005]
     for folder, mode in closed:
         folder.chmod((mode & 0o7777) | 0o055)
+    filled.chmod(0o644)  # a store is made private; its user may share it
     yield filled
     for folder, mode in closed:
         folder.chmod(mode & 0o7777)
