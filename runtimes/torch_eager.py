@@ -62,7 +62,7 @@ class TorchSession:
         network = checkpoint.network.eval().to(self._device)
         self._network = torch.compile(network) if compiled else network
         self._profile = options.profile
-        self.inputs = (TensorInfo("input", (None, spec.in_channels, spec.input_px, spec.input_px), "float32"),)
+        self.inputs = (TensorInfo("input", (None, *spec.input_shape), "float32"),)
         self.outputs = (TensorInfo("logits", (None, spec.classes), "float32"),)
 
     def run(self, batch: Float32) -> list[Array]:

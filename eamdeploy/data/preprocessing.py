@@ -33,15 +33,15 @@ class Preprocessing:
     """How a picture becomes the input of a network.
 
     Attributes:
-        size: side of the square input, in pixels.
-        resize: length the short side is resized to before the centre crop; ``None`` resizes straight to ``size`` square.
+        size: side of the square input, in pixels; or its (height, width).
+        resize: length the short side is resized to before the centre crop; ``None`` resizes straight to ``size``.
         mean, std: per channel, of values in [0, 1].
-        channels: 3 for RGB, 1 for grey.
+        channels: 3 for RGB, 1 for grey; any other number repeats the grey picture, for checks of networks that take no images.
         interpolation: Pillow's filter.
         exif: whether a picture is first turned as its EXIF orientation says.
     """
 
-    size: int
+    size: int | tuple[int, int]
     resize: int | None = None
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
@@ -57,16 +57,33 @@ class Preprocessing:
         """
         if self.interpolation not in FILTERS:
             raise UsageError(f"unknown interpolation '{self.interpolation}'", hint=f"known: {', '.join(FILTERS)}")
-        if self.channels not in (1, 3):
-            raise UsageError(f"preprocessing is for 1 or 3 channels, not {self.channels}")
+        if self.channels < 1:
+            raise UsageError(f"preprocessing needs at least 1 channel, not {self.channels}")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise UsageError(f"mean and std need {self.channels} values each, got {self.mean} and {self.std}")
         if not all(math.isfinite(value) for value in (*self.mean, *self.std)):
             raise UsageError(f"mean and std must be finite numbers, got {self.mean} and {self.std}")
         if min(self.std) <= 0:
             raise UsageError(f"std must be positive, got {self.std}")
-        if self.size < 1 or (self.resize is not None and self.resize < self.size):
+        if min(self.size_hw) < 1 or (self.resize is not None and self.resize < min(self.size_hw)):
             raise UsageError(f"resize ({self.resize}) must not be smaller than size ({self.size})")
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width of the input, in pixels."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    @property
+    def side(self) -> int:
+        """The side of a square input, in pixels.
+
+        Raises:
+            UsageError: when it is not square.
+        """
+        height, width = self.size_hw
+        if height != width:
+            raise UsageError(f"the input is {height}x{width}", why="this step takes square images")
+        return height
 
     def colours(self, image: Image.Image) -> Image.Image:
         """The picture upright, where ``exif`` asks for that, in 8 bits and as many channels as the network sees."""
@@ -78,16 +95,22 @@ class Preprocessing:
         """Colour conversion, resize and centre crop: the picture the network sees, as 8-bit pixels."""
         image = self.colours(image)
         resample = FILTERS[self.interpolation]
+        rows, columns = self.size_hw
         if self.resize is None:
-            return image if image.size == (self.size, self.size) else image.resize((self.size, self.size), resample)
+            return image if image.size == (columns, rows) else image.resize((columns, rows), resample)
         width, height = image.size
         short = min(width, height)
         if short != self.resize:
             scale = self.resize / short
-            width, height = max(self.size, round(width * scale)), max(self.size, round(height * scale))
+            width, height = max(columns, round(width * scale)), max(rows, round(height * scale))
             image = image.resize((width, height), resample)
-        left, top = (width - self.size) // 2, (height - self.size) // 2
-        return image.crop((left, top, left + self.size, top + self.size))
+        left, top = (width - columns) // 2, (height - rows) // 2
+        return image.crop((left, top, left + columns, top + rows))
+
+    def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+        """The picture the network sees as 8-bit pixels ``(H, W, C)``."""
+        found = np.asarray(self.geometry(image), dtype=np.uint8).reshape(*self.size_hw, -1)
+        return found if found.shape[2] == self.channels else np.repeat(found, self.channels, axis=2)
 
     def normalize(self, pixels: npt.NDArray[np.uint8]) -> Images:
         """8-bit pixels ``(..., H, W, C)`` to normalised float32 of the same layout."""
@@ -102,7 +125,7 @@ class Preprocessing:
 
     def apply(self, image: Image.Image) -> Images:
         """One picture as float32 ``(C, H, W)``."""
-        pixels = np.asarray(self.geometry(image), dtype=np.uint8).reshape(self.size, self.size, self.channels)
+        pixels = self.pixels(image)
         return np.ascontiguousarray(self.normalize(pixels).transpose(2, 0, 1))
 
     def apply_batch(self, images: Iterable[Image.Image]) -> Images:
@@ -111,7 +134,8 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values; ``exif`` only where it is applied."""
-        values = asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+        size = self.size if isinstance(self.size, int) else list(self.size)
+        values = asdict(self) | {"size": size, "mean": list(self.mean), "std": list(self.std)}
         if not self.exif:
             del values["exif"]
         return values

@@ -14,12 +14,14 @@ from typing import Any
 
 from torch import Tensor
 
-from eamdeploy.base.errors import DataError
+from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.base.files import atomic_write_bytes
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.checkpoint_header import KEY, SCHEMA_VERSION, read_document
 from eamdeploy.networks.layers.rewritten import apply_rewrites
+from eamdeploy.networks.program.network import ProgramNetwork, build_program
+from eamdeploy.networks.program.spec import IMPORTED, ImportedSpec
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.networks.zoo.shipped import resolve_checkpoint
 
@@ -38,13 +40,28 @@ class Checkpoint:
         path: where it was read from.
     """
 
-    network: Network
-    spec: ArchSpec
+    network: Network | ProgramNetwork
+    spec: ArchSpec | ImportedSpec
     preprocessing: dict[str, Any]
     classes: tuple[str, ...]
     meta: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
     path: Path | None = None
+
+    def built(self, step: str) -> Network:
+        """The network, for a step that works on networks built here alone.
+
+        Raises:
+            UsageError: when it was imported.
+        """
+        if isinstance(self.network, ProgramNetwork):
+            raise UsageError(
+                f"{step} does not work on an imported network",
+                where=self.path,
+                why="it is a fixed program of layers",
+                hint="train it with the code it comes from, and import it again",
+            )
+        return self.network
 
     @property
     def name(self) -> str:
@@ -56,7 +73,7 @@ class Checkpoint:
 
 def save_checkpoint(
     path: Path | str,
-    network: Network,
+    network: Network | ProgramNetwork,
     *,
     preprocessing: Mapping[str, Any],
     classes: Sequence[str],
@@ -85,10 +102,20 @@ def save_checkpoint(
     }
     if network.rewrites:
         document["rewrites"] = network.rewrites
+    if isinstance(network, ProgramNetwork):
+        document["program"] = network.to_document()
     tensors = {key: value.detach().contiguous().cpu() for key, value in (state or network.state_dict()).items()}
     content = save(tensors, metadata={KEY: json.dumps(document)})
     atomic_write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _build(document: dict[str, Any], path: Path) -> Network | ProgramNetwork:
+    if document["architecture"].get("arch") != IMPORTED:
+        return build(ArchSpec.from_dict(document["architecture"]))
+    if not isinstance(document.get("program"), dict):
+        raise DataError("the checkpoint is of an imported network and lacks its program", where=path)
+    return build_program(document["program"], ImportedSpec.from_dict(document["architecture"]))
 
 
 def load_checkpoint(path_or_name: Path | str) -> Checkpoint:
@@ -102,8 +129,8 @@ def load_checkpoint(path_or_name: Path | str) -> Checkpoint:
     path = resolve_checkpoint(path_or_name)
     document = read_document(path)
     content = path.read_bytes()
-    spec = ArchSpec.from_dict(document["architecture"])
-    network = build(spec)
+    network = _build(document, path)
+    spec = network.spec
     apply_rewrites(network, document.get("rewrites", {}))
     network.rewrites = document.get("rewrites", {})
     try:

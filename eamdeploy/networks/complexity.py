@@ -21,6 +21,8 @@ from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.layers.attention import Attention
 from eamdeploy.networks.layers.blocks import SqueezeExcite
 from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
+from eamdeploy.networks.program.network import ProgramNetwork
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,12 @@ def _attention_macs(attention: Attention, height: int, width: int) -> int:
 def _layer(name: str, module: nn.Module, x: Tensor, y: Tensor) -> LayerComplexity:
     parameters = sum(parameter.numel() for parameter in module.parameters())
     shapes = (tuple(x.shape[1:]), tuple(y.shape[1:]))
-    if isinstance(module, DynamicConv2d):
+    if isinstance(module, MixedConv2d):
+        own = module.attention if isinstance(module, DynamicConv2d) else None
         macs = Macs(
             convolution=module.bank[0].numel() * math.prod(y.shape[2:]),
             aggregation=module.bank.numel(),
-            attention=_attention_macs(module.attention, x.shape[2], x.shape[3]),
+            attention=0 if own is None else _attention_macs(own, x.shape[2], x.shape[3]),
         )
         kind = _conv_kind(module.kernel_size, module.groups)
         return LayerComplexity(name, f"dynamic {kind}", *shapes, module.kernel_size, module.stride[0], parameters, macs)
@@ -118,11 +121,11 @@ def _conv_kind(kernel: tuple[int, int], groups: int) -> str:
 
 
 @contextmanager
-def _recorded(network: Network, found: list[LayerComplexity]) -> Iterator[None]:
+def _recorded(network: Network | ProgramNetwork, found: list[LayerComplexity]) -> Iterator[None]:
     handles = []
     inner: set[nn.Module] = set()
     for name, module in network.named_modules():
-        if module in inner or not isinstance(module, (DynamicConv2d, nn.Conv2d, SqueezeExcite, nn.Linear)):
+        if module in inner or not isinstance(module, (MixedConv2d, nn.Conv2d, SqueezeExcite, nn.Linear)):
             continue
         # a dynamic layer's or a gate's own linear layers are part of it
         inner.update(module.modules())
@@ -139,10 +142,10 @@ def _recorded(network: Network, found: list[LayerComplexity]) -> Iterator[None]:
 
 
 @torch.no_grad()
-def measure_complexity(network: Network) -> Complexity:
+def measure_complexity(network: Network | ProgramNetwork) -> Complexity:
     """Count ``network`` at its spec's input size."""
     spec, layers = network.spec, list[LayerComplexity]()
     with _recorded(network, layers):
-        network(torch.zeros(1, spec.in_channels, spec.input_px, spec.input_px))
+        network(torch.zeros(1, *spec.input_shape))
     total = sum((layer.macs for layer in layers), Macs())
     return Complexity(sum(parameter.numel() for parameter in network.parameters()), total, tuple(layers))

@@ -106,6 +106,11 @@ class ArchSpec:
         tail = f"-{self.select}" if self.conv == "eam" else ""
         return f"{SHORT_NAMES[self.arch]}x{self.width:g}-{self.conv}{tail}"
 
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """One image, (C, H, W)."""
+        return self.in_channels, self.input_px, self.input_px
+
     def chosen_channels(self, available: int) -> int:
         """C' for a layer with ``available`` input channels: never more than there are (equation 8)."""
         wanted = self.kernels if self.channels is None else self.channels

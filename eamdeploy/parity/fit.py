@@ -21,7 +21,7 @@ def check_fit(path: Path, session: Session, metadata: ArtifactMetadata, checkpoi
     tensor = image_input(session.inputs, path)
     spec = checkpoint.spec
     layout = input_layout(tensor, metadata.input_layout, "NHWC" if metadata.format == "tflite" else "NCHW")
-    image = (spec.in_channels, spec.input_px, spec.input_px)
+    image = spec.input_shape
     wanted = image if layout == "NCHW" else (*image[1:], image[0])
     foreign = "; it was not made by eamdeploy" if metadata.foreign else ""
     if any(size is not None and size != other for size, other in zip(tensor.shape[1:], wanted, strict=True)):

@@ -102,10 +102,10 @@ def spend_budget(
         DataError: for images that cannot be used.
     """
     say = say or _silent
-    spec = checkpoint.spec
+    spec, network = checkpoint.spec, checkpoint.built("an accuracy budget")
     preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
-    shape = (spec.in_channels, spec.input_px, spec.input_px)
-    limit = request.limit or _limit(checkpoint.network)
+    shape = spec.input_shape
+    limit = request.limit or _limit(network)
     validation = request.validation
     if validation is None and request.finetune_epochs:
         validation = request.calibration  # whose test split was not trained on
@@ -116,7 +116,7 @@ def spend_budget(
         hint = "give others with --data, or a --calibration folder with a test split"
         raise UsageError("fine-tuning would train on the images that confirm it", where="--finetune", hint=hint)
     spending = spend(
-        checkpoint.network,
+        network,
         images,
         targets,
         shape,

@@ -76,9 +76,9 @@ def _finetune(
         trained = train(
             copy.deepcopy(spending.network), data, held_out, preprocessing, recipe, Path(folder), resume=False
         )
-        network = load_checkpoint(trained.checkpoint).network
+        network = load_checkpoint(trained.checkpoint).built("fine-tuning")
     calibration, validation = (
-        _compare(checkpoint.network, network, part) for part in (images.calibration, images.validation)
+        _compare(checkpoint.built("fine-tuning"), network, part) for part in (images.calibration, images.validation)
     )
     return Finetuned(spending, network, calibration, validation)
 

@@ -72,7 +72,7 @@ def render_card(manifest: Mapping[str, Any], runs: Sequence[Run]) -> str:
     kind = {"eam": "EAM-DyNet", "dynet": "DyNet", "static": "static"}.get(str(architecture.get("conv")), "")
     what = (
         f"{kind} {architecture['arch']} x{architecture['width']}".strip()
-        if "arch" in architecture
+        if {"arch", "width"} <= set(architecture)
         else "an image classifier"
     )
     parts = [

@@ -100,8 +100,9 @@ class FakeQuantDynamicConv2d(DynamicConv2d):
         made.bank, made.bias = layer.bank, layer.bias
         return made
 
-    def mix(self, x: Tensor, alpha: Tensor) -> Tensor:
-        """The convolution under given weights ``alpha: (B, k)``."""
+    def mix(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
+        """The convolution under given weights ``alpha: (B, k)``; no layer with an attention of its own is gated."""
+        del taps
         scale = (self.bank.detach().abs().amax(dim=(0, 2, 3, 4)) / 127).clamp(min=SMALLEST)
         bank = _per_channel(self.bank, scale, axis=1)
         rounded = torch.fake_quantize_per_tensor_affine(alpha, 1 / 255, 0, 0, 255)

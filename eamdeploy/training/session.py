@@ -80,7 +80,7 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
     training, test = open_splits(request.data, request.root, own_classes, request.class_map)
     preprocessing = replace(source.preprocessing(request.input_px), exif=request.exif)
     if checkpoint is not None:
-        network = checkpoint.network
+        network = checkpoint.built("training")
         from eamdeploy.data.preprocessing import Preprocessing
 
         preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
@@ -89,7 +89,7 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
         spec = replace(
             request.spec,
             classes=len(training.classes),
-            input_px=preprocessing.size,
+            input_px=preprocessing.side,
             in_channels=preprocessing.channels,
         )
         network = build(spec)

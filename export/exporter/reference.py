@@ -9,24 +9,46 @@ import torch
 from torch import Tensor, nn
 
 from eamdeploy.networks.layers.blocks import ConvBnAct
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import LowRankConv2d
+from eamdeploy.networks.program.network import ProgramNetwork
 from export.lowerings.base import LoweredConv
+from export.lowerings.fold_program import norm_pairs
 
 
 def convolution_layers(network: nn.Module) -> tuple[str, ...]:
     """Paths of every backbone convolution, static, dynamic or lowered, and of the linear layers outside attentions."""
-    kinds = (DynamicConv2d, LowRankConv2d, LoweredConv, nn.Conv2d)
+    kinds = (MixedConv2d, LowRankConv2d, LoweredConv, nn.Conv2d)
     inside = tuple(
         f"{name}."
         for name, module in network.named_modules()
-        if isinstance(module, (DynamicConv2d, LowRankConv2d, LoweredConv))
+        if isinstance(module, (MixedConv2d, LowRankConv2d, LoweredConv))
     )
     return tuple(
         name
         for name, module in network.named_modules()
         if isinstance(module, (*kinds, nn.Linear)) and not name.startswith(inside)
     )
+
+
+def attention_layers(network: nn.Module) -> dict[str, nn.Module]:
+    """By dynamic layer, the module whose output its mixing weights are: its own attention, or one that several share."""
+    if isinstance(network, ProgramNetwork):
+        return {path: network.get_submodule(source) for path, source in network.attentions.items()}
+    found = {}
+    for path, module in network.named_modules():
+        attention = getattr(module, "attention", None)
+        if isinstance(attention, nn.Module):
+            found[path] = attention
+    return found
+
+
+def convolution_outputs(network: ProgramNetwork) -> dict[str, tuple[str, ...]]:
+    """By convolution of an imported network, the modules at whose outputs a graph may show it: the norm behind it, or itself."""
+    pairs = norm_pairs(network)
+    kinds = (nn.Conv2d, MixedConv2d, LowRankConv2d)
+    convolutions = [name for name, module in network.named_modules() if isinstance(module, kinds)]
+    return {name: (pairs.get(name, name),) for name in convolutions}
 
 
 def layer_values(network: nn.Module, images: Tensor) -> dict[str, dict[str, Tensor]]:
@@ -54,8 +76,12 @@ def layer_values(network: nn.Module, images: Tensor) -> dict[str, dict[str, Tens
             hooks.append(module.bn.register_forward_hook(keep("output", f"{prefix}conv")))
             hooks.append(module.register_forward_hook(keep("block", name)))
             followed.add(f"{prefix}conv")
-        if isinstance(module, (DynamicConv2d, LowRankConv2d, LoweredConv)):
-            hooks.append(module.attention.register_forward_hook(keep("alpha", name)))
+    for layer, attention in attention_layers(network).items():
+        hooks.append(attention.register_forward_hook(keep("alpha", layer)))
+    if isinstance(network, ProgramNetwork):
+        for convolution, norm in norm_pairs(network).items():
+            hooks.append(network.get_submodule(norm).register_forward_hook(keep("output", convolution)))
+            followed.add(convolution)
     hooks.extend(
         network.get_submodule(name).register_forward_hook(keep("output", name))
         for name in convolution_layers(network)

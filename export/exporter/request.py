@@ -22,6 +22,7 @@ class ExportRequest:
         input_shape: of one image, (C, H, W).
         batch: images per call, or ``dynamic`` (ONNX alone).
         layers: the layers whose tensors are to be named, in order of execution: dynamic ones also by their alpha.
+        attentions: for layers whose mixing weights are given to them, the path of the module that gives them.
         opset: of ONNX.
         simplify: whether onnxsim may try.
         simplify_timeout_s: how long it may.
@@ -31,6 +32,7 @@ class ExportRequest:
     input_shape: tuple[int, int, int]
     batch: Batch = 1
     layers: tuple[str, ...] = ()
+    attentions: Mapping[str, str] = field(default_factory=dict)
     opset: int = DEFAULT_OPSET
     simplify: bool = True
     simplify_timeout_s: float = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Refusal
+from export.lowerings.base import LayerSite, LoweredConv, Refusal
 from export.planning.target import Target
 
 
@@ -43,11 +43,16 @@ class AggregatedConv(LoweredConv):
         stored = kernels.permute(0, *(axis + 1 for axis in self.order))
         self.stored_shape = tuple(stored.shape[1:])
         self.inverse = tuple(self.order.index(axis) for axis in range(4))
-        self.bank = KernelBank(stored, target)
+        self.bank = self.mixed(stored, target)
 
-    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
         """``x: (1, C, H, W) -> (1, O, H', W')``."""
-        weight = self.bank(alpha).view(self.stored_shape).permute(self.inverse)
+        weight = self.bank(alpha).view(self.stored_shape)
+        if taps is not None:
+            # the gate in the order that the kernel is stored in, 1 along the channels
+            gate = taps.view(1, 1, *self.kernel_size).permute(self.order)
+            weight = weight * gate
+        weight = weight.permute(self.inverse)
         bias = self.bias(alpha)
         bias = bias if bias is None else bias.reshape(self.out_channels)
         return F.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)

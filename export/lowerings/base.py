@@ -12,8 +12,9 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.layers.attention import Attention
 from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import CONVEX, MixedConv2d, MixingBounds
+from eamdeploy.networks.layers.rewritten import LowRankConv2d
 from export.lowerings.attention import LoweredAttention
 from export.planning.target import Target
 
@@ -21,7 +22,6 @@ from export.planning.target import Target
 class ConvolutionLayer(Protocol):
     """What every form of a dynamic convolution has; fields as in ``DynamicConv2d``."""
 
-    attention: Attention
     bias: nn.Parameter | None
     kernels: int
     in_channels: int
@@ -84,7 +84,7 @@ class LayerSite:
     """
 
     path: str
-    layer: DynamicConv2d
+    layer: MixedConv2d
     input_hw: tuple[int, int]
 
     @property
@@ -104,6 +104,22 @@ class Refusal:
 
     lowering: str
     reason: str
+
+
+def refuse_gate(name: str, site: LayerSite) -> Refusal | None:
+    """A refusal by lowerings that have no place for a gate on the taps of the kernel."""
+    if site.layer.gated:
+        return Refusal(name, "the taps of its kernel have a gate of their own, which constant kernels cannot hold")
+    return None
+
+
+def refuse_unless_own(name: str, site: LayerSite) -> Refusal | None:
+    """A refusal by rewrites of layers that bring their attention, whose weights sum to 1."""
+    if not isinstance(site.layer, DynamicConv2d):
+        return Refusal(name, "its mixing weights come from elsewhere in the network")
+    if not site.layer.bounds.convex:
+        return Refusal(name, "its mixing weights do not sum to 1")
+    return None
 
 
 class Lowering(Protocol):
@@ -127,9 +143,11 @@ class Lowering(Protocol):
 class LoweredConv(nn.Module):
     """A dynamic convolution in some lowered form: attention, then :meth:`convolve` under its weights.
 
+    A layer whose mixing weights are given to it has no attention of its own: :meth:`forward` takes them.
+
     Attributes:
-        attention: ``x -> alpha: (B, k)``.
-        static_bias: ``(O,)`` where all kernels share one bias (a folded batch norm), else ``None``.
+        attention: ``x -> alpha: (B, k)``, or ``None``.
+        static_bias: ``(O,)`` where all kernels share one bias (a folded batch norm) or one is not mixed, else ``None``.
         dynamic_bias: ``(k, O)`` where they do not, else ``None``.
     """
 
@@ -139,7 +157,9 @@ class LoweredConv(nn.Module):
     def __init__(self, site: ConvolutionSite, target: Target) -> None:
         super().__init__()
         layer = site.layer
-        self.attention = LoweredAttention(layer.attention, site.input_hw, target)
+        own = layer.attention if isinstance(layer, (DynamicConv2d, LowRankConv2d)) else None
+        self.attention = None if own is None else LoweredAttention(own, site.input_hw, target)
+        self.bounds: MixingBounds = layer.bounds if isinstance(layer, MixedConv2d) else CONVEX
         self.kernels, self.out_channels, self.groups = layer.kernels, layer.out_channels, layer.groups
         self.kernel_size, self.stride, self.padding, self.dilation = (
             layer.kernel_size,
@@ -150,18 +170,28 @@ class LoweredConv(nn.Module):
         self.channels_last = target.channels_last
         self.output_hw = site.output_hw
         bias = None if layer.bias is None else layer.bias.detach()
-        shared = bias is not None and bool((bias == bias[:1]).all())
-        self.register_buffer("static_bias", cast(Tensor, bias)[0].clone() if shared else None)
+        shift = layer.shift.detach() if isinstance(layer, MixedConv2d) and layer.shift is not None else None
+        # weights that sum to 1 leave a bias that all kernels share as it is
+        shared = bias is not None and self.bounds.convex and bool((bias == bias[:1]).all())
+        static = cast(Tensor, bias)[0] if shared else None
+        if shift is not None:
+            static = shift if static is None else static + shift
+        self.register_buffer("static_bias", None if static is None else static.clone())
         self.register_buffer("dynamic_bias", bias.clone() if bias is not None and not shared else None)
 
-    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
-        """The convolution under ``alpha: (B, k)``."""
+    def mixed(self, kernels: Tensor, target: Target) -> KernelBank:
+        """``kernels: (k, ...)`` as a bank that this layer's weights mix."""
+        return KernelBank(kernels, target, convex=self.bounds.convex)
+
+    def convolve(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
+        """The convolution under ``alpha: (B, k)``; a lowering without a place for ``taps`` refuses gated layers."""
         raise NotImplementedError
 
     def bias(self, alpha: Tensor) -> Tensor | None:
         """The bias of each image, ``(O,)`` or ``(B, O)``, or ``None``."""
         if self.dynamic_bias is not None:
-            return alpha @ self.dynamic_bias
+            mixed = alpha @ self.dynamic_bias
+            return mixed if self.static_bias is None else mixed + self.static_bias
         return self.static_bias
 
     def add_bias(self, y: Tensor, alpha: Tensor) -> Tensor:
@@ -171,9 +201,13 @@ class LoweredConv(nn.Module):
             return y
         return y + (bias[:, :, None, None] if bias.ndim == 2 else bias[:, None, None])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, alpha: Tensor | None = None, taps: Tensor | None = None) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
-        return self.convolve(x, self.attention(x))
+        if alpha is None:
+            if self.attention is None:
+                raise TypeError("a layer without an attention is called with its mixing weights")
+            alpha = self.attention(x)
+        return self.convolve(x, alpha) if taps is None else self.convolve(x, alpha, taps)
 
 
 class KernelBank(nn.Module):
@@ -194,12 +228,13 @@ class KernelBank(nn.Module):
     weight: Tensor
     last: Tensor | None
 
-    def __init__(self, kernels: Tensor, target: Target) -> None:
+    def __init__(self, kernels: Tensor, target: Target, *, convex: bool = True) -> None:
         super().__init__()
         flat = kernels.detach().flatten(1)
         self.transposed = target.channels_last
         self.differences = (
             (self.transposed or target.runtime == "ncnn")
+            and convex
             and target.precision == "fp32"
             and len(flat) > 1
             and flat.shape[1] >= DIFFERENCES_FROM_ELEMENTS

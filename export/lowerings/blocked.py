@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from export.lowerings.aggregate import AggregatedConv
 from export.lowerings.base import LayerSite, Refusal
 from export.planning.target import Target, host_machine
@@ -38,6 +39,8 @@ class Blocked:
         if target.precision != "fp32":
             return Refusal(self.name, f"the blocked operators are float32, not {target.precision}")
         layer = site.layer
+        if not isinstance(layer, DynamicConv2d):
+            return Refusal(self.name, "its mixing weights come from elsewhere in the network")
         if site.kind == "grouped" or layer.out_channels % WIDEST_BLOCK:
             return Refusal(
                 self.name, f"{layer.out_channels} channels in {layer.groups} groups do not fill whole blocks of 16"

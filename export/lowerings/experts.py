@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.lowerings.base import LayerSite, LoweredConv, Refusal
+from export.lowerings.base import LayerSite, LoweredConv, Refusal, refuse_gate
 from export.planning.target import Target
 
 
@@ -17,9 +17,9 @@ class Experts:
     summary = "k static convolutions, outputs mixed: constant weights, k times the multiplications (any batch)"
 
     def applies(self, site: LayerSite, target: Target) -> Refusal | None:
-        """Serves every layer."""
-        del site, target
-        return None
+        """Serves every layer whose taps have no gate."""
+        del target
+        return refuse_gate(self.name, site)
 
     def __call__(self, site: LayerSite, target: Target) -> nn.Module:
         """The equivalent module."""
@@ -42,8 +42,9 @@ class ExpertsConv(LoweredConv):
         else:
             self.experts = nn.ParameterList([nn.Parameter(kernels.flatten(0, 1).clone(), requires_grad=False)])
 
-    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
+        del taps
         outputs = [
             F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups) for weight in self.experts
         ]

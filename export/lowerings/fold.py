@@ -14,7 +14,10 @@ from torch import Tensor, nn
 
 from eamdeploy.networks.layers.blocks import ConvBnAct
 from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import LowRankConv2d
+from eamdeploy.networks.program.network import ProgramNetwork
+from export.lowerings.fold_program import drop_norms, norm_pairs
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -22,6 +25,9 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 def fold_batchnorm(network: NetworkT) -> NetworkT:
     """An equal copy in evaluation mode whose batch norms behind convolutions are folded away. Computed in float64."""
     folded = copy.deepcopy(network).eval()
+    if isinstance(folded, ProgramNetwork):
+        _fold_program(folded)
+        return folded
     for block in folded.modules():
         if not (isinstance(block, ConvBnAct) and isinstance(block.bn, nn.BatchNorm2d)):
             continue
@@ -36,6 +42,39 @@ def fold_batchnorm(network: NetworkT) -> NetworkT:
             continue
         block.bn = nn.Identity()  # type: ignore[assignment]
     return folded
+
+
+def _fold_program(network: ProgramNetwork) -> None:
+    pairs = norm_pairs(network)
+    done = {}
+    for path, norm in pairs.items():
+        layer, bn = network.get_submodule(path), network.get_submodule(norm)
+        if not isinstance(bn, nn.BatchNorm2d):
+            continue
+        scale, shift = _scale_and_shift(bn)
+        if isinstance(layer, MixedConv2d):
+            _fold_mixed(layer, scale, shift)
+        elif isinstance(layer, LowRankConv2d):
+            _fold_low_rank(layer, scale, shift)
+        elif isinstance(layer, nn.Conv2d):
+            _fold_static(layer, scale, shift)
+        else:
+            continue
+        done[path] = norm
+    drop_norms(network, done)
+
+
+def _fold_mixed(conv: MixedConv2d, scale: Tensor, shift: Tensor) -> None:
+    """The weights need not sum to 1: what the batch norm adds is not mixed."""
+    dtype = conv.bank.dtype
+    conv.bank = nn.Parameter(
+        (conv.bank.detach().double() * scale[None, :, None, None, None]).to(dtype), requires_grad=False
+    )
+    if conv.bias is not None:
+        conv.bias = nn.Parameter((conv.bias.detach().double() * scale).to(dtype), requires_grad=False)
+    if conv.shift is not None:
+        shift = shift + conv.shift.detach().double() * scale
+    conv.shift = nn.Parameter(shift.to(dtype), requires_grad=False)
 
 
 def _scale_and_shift(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Refusal
+from export.lowerings.base import LayerSite, LoweredConv, Refusal
 from export.lowerings.taps import shifted
 from export.planning.target import Target
 
@@ -45,16 +45,20 @@ class SlicedColumns(LoweredConv):
         kernels = site.layer.bank.detach().unflatten(1, (self.groups, -1))  # (k, g, O/g, C/g, kh, kw)
         self.taps = self.kernel_size[0] * self.kernel_size[1]
         self.inputs = kernels.shape[3]
-        self.bank = KernelBank(kernels.flatten(4).transpose(3, 4), target)  # (k, g, O/g, kh kw, C/g)
+        self.bank = self.mixed(kernels.flatten(4).transpose(3, 4), target)  # (k, g, O/g, kh kw, C/g)
 
-    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
+        maps = shifted(x, self)
+        if taps is not None:
+            # a gate on a tap is as well one on what the tap sees
+            maps = [part * taps[:, index, None, None, None] for index, part in enumerate(maps)]
         if self.groups == 1:
-            columns = torch.cat(shifted(x, self), dim=1).flatten(2)  # (B, kh kw C, H' W')
+            columns = torch.cat(maps, dim=1).flatten(2)  # (B, kh kw C, H' W')
             y = self.bank(alpha).view(-1, self.out_channels, self.taps * self.inputs) @ columns
             return self.add_bias(y.unflatten(2, self.output_hw), alpha)
-        maps = [part.flatten(2).unflatten(1, (self.groups, self.inputs)) for part in shifted(x, self)]
-        columns = torch.cat(maps, dim=2)  # (B, g, kh kw C/g, H' W')
+        parts = [part.flatten(2).unflatten(1, (self.groups, self.inputs)) for part in maps]
+        columns = torch.cat(parts, dim=2)  # (B, g, kh kw C/g, H' W')
         weight = self.bank(alpha).view(-1, self.groups, self.out_channels // self.groups, self.taps * self.inputs)
         y = (weight @ columns).flatten(1, 2)
         return self.add_bias(y.unflatten(2, self.output_hw), alpha)
@@ -75,12 +79,15 @@ class ConvolvedColumns(LoweredConv):
         self.columns = kernels[0, 0].numel()
         one_hot = torch.eye(self.columns, dtype=kernels.dtype)
         self.register_buffer("pick", one_hot.view(self.columns, *kernels.shape[2:]))
-        self.bank = KernelBank(kernels.flatten(2).transpose(1, 2), target)  # (k, columns, O)
+        self.bank = self.mixed(kernels.flatten(2).transpose(1, 2), target)  # (k, columns, O)
 
-    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
         columns = F.conv2d(x, self.pick, None, self.stride, self.padding, self.dilation).permute(0, 2, 3, 1)
-        y = columns @ self.bank(alpha).view(-1, 1, self.columns, self.out_channels)
+        weight = self.bank(alpha).view(-1, 1, self.columns, self.out_channels)
+        if taps is not None:
+            weight = weight * taps.repeat(1, self.columns // taps.shape[1])[:, None, :, None]
+        y = columns @ weight
         bias = self.bias(alpha)
         if bias is not None:
             y = y + (bias[:, None, None] if bias.ndim == 2 else bias)

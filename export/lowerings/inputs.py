@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.lowerings.base import LayerSite, LoweredConv, Refusal
+from export.lowerings.base import LayerSite, LoweredConv, Refusal, refuse_gate
 from export.lowerings.experts import per_kernel
 from export.planning.target import Target
 
@@ -21,9 +21,9 @@ class Inputs:
     summary = "k static convolutions of scaled inputs, added up: constant weights (any batch)"
 
     def applies(self, site: LayerSite, target: Target) -> Refusal | None:
-        """Serves every layer."""
-        del site, target
-        return None
+        """Serves every layer whose taps have no gate."""
+        del target
+        return refuse_gate(self.name, site)
 
     def __call__(self, site: LayerSite, target: Target) -> nn.Module:
         """The equivalent module."""
@@ -38,8 +38,9 @@ class ScaledInputsConv(LoweredConv):
         kernels = site.layer.bank.detach()  # (k, O, C/g, kh, kw)
         self.experts = nn.ParameterList([nn.Parameter(kernel.clone(), requires_grad=False) for kernel in kernels])
 
-    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
+        del taps
         weights = per_kernel(alpha)
         bias = self.static_bias
         parts = [

@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor, nn
 
-from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Refusal
+from export.lowerings.base import LayerSite, LoweredConv, Refusal
 from export.planning.target import Target
 
 # channels last: up to this many positions the map is the cheaper operand to pack
@@ -55,10 +55,12 @@ class MatMulConv(LoweredConv):
         self.kernel_left = positions <= KERNEL_LEFT_UP_TO_POSITIONS and target.precision != "int8"
         self.rows_apart = positions >= ROWS_APART_FROM_POSITIONS and target.precision != "int8"
         right = self.last and not self.kernel_left
-        self.bank = KernelBank(kernels.transpose(2, 3) if right else kernels, target)
+        self.bank = self.mixed(kernels.transpose(2, 3) if right else kernels, target)
 
-    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
+        if taps is not None:
+            alpha = alpha * taps  # the one tap of a 1x1 kernel
         if self.stride != (1, 1):
             x = x[:, :, :: self.stride[0], :: self.stride[1]]
         if self.last:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.lowerings.base import KernelBank, LayerSite, LoweredConv, Refusal
+from export.lowerings.base import LayerSite, LoweredConv, Refusal
 from export.planning.target import Target
 
 
@@ -49,12 +49,14 @@ class TapsConv(LoweredConv):
     def __init__(self, site: LayerSite, target: Target) -> None:
         super().__init__(site, target)
         kernels = site.layer.bank.detach()  # (k, C, 1, kh, kw)
-        self.bank = KernelBank(kernels.flatten(2).transpose(1, 2), target)  # (k, kh kw, C)
+        self.bank = self.mixed(kernels.flatten(2).transpose(1, 2), target)  # (k, kh kw, C)
 
-    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
         """``x: (B, C, H, W) -> (B, C, H', W')``."""
         maps = shifted(x, self)
         weight = self.bank(alpha).view(-1, len(maps), self.out_channels, 1, 1)
+        if taps is not None:
+            weight = weight * taps[:, :, None, None, None]
         y: Tensor = maps[0] * weight[:, 0]
         for tap in range(1, len(maps)):
             y = torch.add(y, maps[tap] * weight[:, tap])

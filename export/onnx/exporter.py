@@ -55,7 +55,7 @@ class OnnxExporter:
                 why=f"the exporter gave {delivered}",
                 hint="18 to 24 can be, 20 is the default",
             )
-        tensors = rename(model, request.layers)
+        tensors = rename(model, request.layers, request.attentions)
         _raise_if_too_large(model.ByteSize())
         onnx.save(model, str(path))
         notes: tuple[str, ...] = ()

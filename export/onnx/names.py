@@ -8,23 +8,26 @@ hold stack traces with the paths of this machine, are dropped.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
-def rename(model: Any, layers: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Rename in place; returns the ``tensors`` of :class:`~export.exporter.request.ExportedFile` for ``layers``."""
+def rename(model: Any, layers: Sequence[str], attentions: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Rename in place; returns the ``tensors`` of :class:`~export.request.ExportedFile` for ``layers``.
+
+    ``attentions`` names the module that gives a layer's mixing weights where that is not the layer's own.
+    """
     graph = model.graph
     scopes = _node_scopes(graph)
     fixed = {value.name for value in (*graph.input, *graph.output)} | {tensor.name for tensor in graph.initializer}
-    tensors = _layer_tensors(graph, scopes, layers)
+    tensors = _layer_tensors(graph, scopes, layers, attentions)
     names: dict[str, str] = {}
     used = set(fixed)
     for kind in ("alpha", "output"):
         for layer, tensor in tensors[kind].items():
-            if tensor not in fixed:
+            if tensor not in fixed and tensor not in names:
                 names[tensor] = _unique(f"{layer}/{kind}", used)
     for block, tensor in tensors["block"].items():
         if tensor not in fixed and tensor not in names:
@@ -62,10 +65,15 @@ def _node_scopes(graph: Any) -> list[tuple[str, str]]:
     return scopes
 
 
-def _layer_tensors(graph: Any, scopes: list[tuple[str, str]], layers: Sequence[str]) -> dict[str, dict[str, str]]:
+def _layer_tensors(
+    graph: Any, scopes: list[tuple[str, str]], layers: Sequence[str], attentions: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
     """Today's names of each layer's alpha and output, and of each block's output."""
     tensors: dict[str, dict[str, str]] = {"alpha": {}, "output": {}, "block": {}}
     known = set(layers)
+    given: dict[str, list[str]] = {}
+    for layer, source in attentions.items():
+        given.setdefault(source, []).append(layer)
     blocks = {layer.rpartition(".")[0] for layer in layers if layer.endswith(".conv")}
     for node, (path, _) in zip(graph.node, scopes, strict=True):
         parts = path.split(".")
@@ -78,6 +86,8 @@ def _layer_tensors(graph: Any, scopes: list[tuple[str, str]], layers: Sequence[s
         block = next((p for end in range(len(parts), 0, -1) if (p := ".".join(parts[:end])) in blocks), None)
         if block is not None and not path.startswith(f"{block}.conv.attention"):
             tensors["block"][block] = node.output[0]
+        for layer in given.get(path, ()):
+            tensors["alpha"][layer] = node.output[0]
     return tensors
 
 

@@ -10,15 +10,19 @@ it, and so do later exports, through a file in the user's cache folder.
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.files import atomic_write_text
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from export.exporter.registry import get_exporter
 from export.exporter.request import ExportRequest
 from export.lowerings.base import LayerSite
@@ -109,10 +113,16 @@ def layer_key(site: LayerSite, target: Target, identity: Mapping[str, str]) -> s
         "bank": list(layer.bank.shape),
         "input": list(site.input_hw),
         "geometry": [*layer.stride, *layer.padding, *layer.dilation, layer.groups],
-        "selected": layer.attention.selected,
-        "pooled": layer.attention.pool_size,
+        **_attention_key(layer),
     }
     return json.dumps(parts, sort_keys=True)
+
+
+def _attention_key(layer: MixedConv2d) -> dict[str, int]:
+    """What is measured with the layer: its own attention, or none where the weights are given to it."""
+    if not isinstance(layer, DynamicConv2d):
+        return {"given": layer.kernels}
+    return {"selected": layer.attention.selected, "pooled": layer.attention.pool_size}
 
 
 def measure_layer(
@@ -124,18 +134,26 @@ def measure_layer(
     with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
         paths = {name: Path(folder) / f"{name}.{exporter.format}" for name in serving}
         for name, path in paths.items():
-            module = _Alone(get_lowering(name)(site, target)).eval().requires_grad_(False)
+            module = _Alone(get_lowering(name)(site, target), site.layer).eval().requires_grad_(False)
             exporter(module, path, ExportRequest(shape, batch=target.batch, simplify=False))
         return (timer or HostTimer()).time(paths, target, rounds)
 
 
 class _Alone(nn.Module):
-    """One lowered layer and the activation that usually follows."""
+    """One lowered layer and the activation that usually follows; weights that it is given come from the map's mean."""
 
-    def __init__(self, conv: nn.Module) -> None:
+    def __init__(self, conv: nn.Module, layer: MixedConv2d) -> None:
         super().__init__()
         self.conv, self.act = conv, nn.ReLU()
+        given = not isinstance(layer, DynamicConv2d)
+        self.route = nn.Linear(layer.in_channels, layer.kernels) if given else None
+        self.gate = nn.Linear(layer.in_channels, math.prod(layer.kernel_size)) if layer.gated else None
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.act(self.conv(x))
+        given = []
+        if self.route is not None:
+            z = x.mean(dim=(2, 3))
+            given = [torch.softmax(self.route(z), dim=1)]
+            given += [] if self.gate is None else [torch.sigmoid(self.gate(z))]
+        y: Tensor = self.act(self.conv(x, *given))
         return y

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import LowRankConv2d
 from export.lowerings.base import LayerSite
 from export.lowerings.fold import fold_batchnorm
@@ -36,7 +36,7 @@ def lower(network: NetworkT, plan: Plan) -> NetworkT:
         layer = lowered.get_submodule(entry.layer)
         if isinstance(layer, LowRankConv2d):
             module: nn.Module = LoweredLowRank(FactoredSite(entry.layer, layer, entry.input_hw), plan.target)
-        elif isinstance(layer, DynamicConv2d):
+        elif isinstance(layer, MixedConv2d):
             module = get_lowering(entry.lowering)(LayerSite(entry.layer, layer, entry.input_hw), plan.target)
         else:
             raise TypeError(f"{entry.layer} is a {type(layer).__name__}, not a dynamic convolution")

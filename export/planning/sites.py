@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import LowRankConv2d
 from export.lowerings.base import LayerSite
 from export.rewrites.low_rank import FactoredSite
@@ -18,13 +18,13 @@ def find_sites(network: nn.Module, input_shape: tuple[int, int, int]) -> list[La
 
 def find_all_sites(network: nn.Module, input_shape: tuple[int, int, int]) -> list[LayerSite | FactoredSite]:
     """The same, and the layers that a rewrite has factored."""
-    kinds = (DynamicConv2d, LowRankConv2d)
+    kinds = (MixedConv2d, LowRankConv2d)
     names = {module: name for name, module in network.named_modules() if isinstance(module, kinds)}
     sites: list[LayerSite | FactoredSite] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         input_hw = (int(inputs[0].shape[2]), int(inputs[0].shape[3]))
-        if isinstance(module, DynamicConv2d):
+        if isinstance(module, MixedConv2d):
             sites.append(LayerSite(names[module], module, input_hw))
         elif isinstance(module, LowRankConv2d):
             sites.append(FactoredSite(names[module], module, input_hw))

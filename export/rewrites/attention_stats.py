@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
-from eamdeploy.networks.layers.rewritten import LowRankConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
+from eamdeploy.networks.program.network import ProgramNetwork
+from export.exporter.reference import attention_layers
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,14 @@ def collect_alpha(network: nn.Module, batches: Iterable[Tensor]) -> dict[str, Te
 
         return hook
 
-    hooks = [
-        module.attention.register_forward_hook(keep(path))
-        for path, module in network.named_modules()
-        if isinstance(module, (DynamicConv2d, LowRankConv2d))
-    ]
+    hooks = [module.register_forward_hook(keep(path)) for path, module in attention_layers(network).items()]
     training = network.training
     try:
         network.eval()
         for images in batches:
-            network(images)
+            # a network that runs images one by one calls its attentions once for each
+            for part in images.split(1) if isinstance(network, ProgramNetwork) and network.one_by_one else (images,):
+                network(part)
     finally:
         for hook in hooks:
             hook.remove()
@@ -149,7 +148,7 @@ def attention_statistics(network: nn.Module, batches: Iterable[Tensor]) -> dict[
     for path, alpha in collect_alpha(network, batches).items():
         layer = network.get_submodule(path)
         # a layer that was made low-rank already has no bank: its distance from the mean is not asked for again
-        if isinstance(layer, DynamicConv2d):
+        if isinstance(layer, MixedConv2d):
             statistics[path] = layer_attention(path, layer.bank, alpha)
     return statistics
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, collapsed_conv
 from export.lowerings.base import LayerSite, Refusal
 from export.planning.target import Target
@@ -27,7 +27,7 @@ class Collapse:
             return Refusal(self.name, "it needs the attention's mean over calibration images: ask with a budget")
         return None
 
-    def rewrite(self, layer: DynamicConv2d, alpha_mean: Tensor, covariance: Tensor | None = None) -> nn.Module:
+    def rewrite(self, layer: MixedConv2d, alpha_mean: Tensor, covariance: Tensor | None = None) -> nn.Module:
         """The static convolution under ``alpha_mean: (k,)``."""
         del covariance
         conv = collapsed_conv(layer)

@@ -130,14 +130,13 @@ def decode(data: ImageDataset, preprocessing: Preprocessing) -> LabelledImages:
     Raises:
         DataError: when none can.
     """
-    pixels = np.empty((len(data), preprocessing.size, preprocessing.size, preprocessing.channels), dtype=np.uint8)
+    pixels = np.empty((len(data), *preprocessing.size_hw, preprocessing.channels), dtype=np.uint8)
     kept: list[int] = []
     for index in range(len(data)):
         try:
-            image = preprocessing.geometry(data.image(index))
+            pixels[len(kept)] = preprocessing.pixels(data.image(index))
         except DataError:
             continue
-        pixels[len(kept)] = np.asarray(image, dtype=np.uint8).reshape(pixels.shape[1:])
         kept.append(index)
     if not kept:
         raise DataError("none of the images could be read", where=data.name)

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import LOW_RANK, LowRankConv2d
-from export.lowerings.base import LayerSite, LoweredConv, Refusal, output_size
+from export.lowerings.base import LayerSite, LoweredConv, Refusal, output_size, refuse_gate, refuse_unless_own
 from export.planning.target import Target
 from export.rewrites.factors import directions, full_rank, ranked_factors
 
@@ -40,14 +41,16 @@ class LowRank:
         self.rank = rank
 
     def applies(self, site: LayerSite, target: Target) -> Refusal | None:
-        """Serves every layer of at least two kernels."""
+        """Serves every layer of at least two kernels whose weights sum to 1."""
         del target
         if site.layer.kernels < 2:
             return Refusal(self.name, "one kernel does not move")
-        return None
+        return refuse_gate(self.name, site) or refuse_unless_own(self.name, site)
 
-    def rewrite(self, layer: DynamicConv2d, alpha_mean: Tensor, covariance: Tensor | None = None) -> LowRankConv2d:
+    def rewrite(self, layer: MixedConv2d, alpha_mean: Tensor, covariance: Tensor | None = None) -> LowRankConv2d:
         """The layer at this rank (full where none was given) around ``alpha_mean: (k,)``."""
+        if not isinstance(layer, DynamicConv2d):
+            raise TypeError("a layer whose mixing weights are given to it is not factored")
         whole = full_rank(tuple(layer.bank.shape), layer.groups)
         rank = whole if self.rank is None else min(self.rank, whole)
         parts = directions(layer.bank, alpha_mean, covariance)
@@ -91,8 +94,9 @@ class LoweredLowRank(LoweredConv):
         if layer.up is not None:
             self.up = nn.Parameter(layer.up.detach()[:, :, None, None].clone(), requires_grad=False)
 
-    def convolve(self, x: Tensor, alpha: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``."""
+        del taps
         scale = self.coefficients(alpha)[:, :, None, None]
         y = self._static(x, self.mean, self.static_bias)
         if self.up is not None:

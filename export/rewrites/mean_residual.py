@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import MEAN_RESIDUAL, MeanResidualConv2d
 from export.lowerings.aggregate import Aggregate
-from export.lowerings.base import LayerSite, LoweredConv, Lowering, Refusal
+from export.lowerings.base import LayerSite, LoweredConv, Lowering, Refusal, refuse_gate, refuse_unless_own
 from export.lowerings.im2col import Im2Col
 from export.lowerings.matmul import MatMul
 from export.lowerings.taps import Taps
@@ -42,15 +43,15 @@ class MeanResidual:
         self.storage, self.rank = storage, rank
 
     def applies(self, site: LayerSite, target: Target) -> Refusal | None:
-        """Serves every layer of at least two kernels."""
+        """Serves every layer of at least two kernels whose weights sum to 1."""
         del target
         if site.layer.kernels < 2:
             return Refusal(self.name, "one kernel has no differences")
-        return None
+        return refuse_gate(self.name, site) or refuse_unless_own(self.name, site)
 
     def rewrite(
         self,
-        layer: DynamicConv2d,
+        layer: MixedConv2d,
         alpha_mean: Tensor,
         covariance: Tensor | None = None,
         *,
@@ -62,6 +63,8 @@ class MeanResidual:
             output_scale: ``(O,)``, what a batch norm behind the layer will be folded in by: the directions' kernels are
                 rounded after that, as the artifact stores them.
         """
+        if not isinstance(layer, DynamicConv2d):
+            raise TypeError("a layer whose mixing weights are given to it is not rewritten")
         parts = directions(layer.bank, alpha_mean, covariance)
         rank = len(parts.vectors) if self.rank is None else min(self.rank, len(parts.vectors))
         scale = torch.ones(layer.out_channels, dtype=torch.float64) if output_scale is None else output_scale.double()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass
 
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
 from export.lowerings.base import LayerSite
 from export.planning.target import Target
@@ -63,9 +64,10 @@ def layer_work(site: LayerSite, choice: Choice, lowering: str) -> Work:
     static = Work(0 if grouped else macs, macs if grouped else 0, operators=1, stored=4 * kernel)
     if choice.kind == COLLAPSE:
         return static
-    attention = layer.attention
-    weights = sum(parameter.numel() for parameter in attention.parameters())
-    inputs = attention.selected * math.prod(site.input_hw)
+    weights = inputs = 0
+    if isinstance(layer, DynamicConv2d):
+        weights = sum(parameter.numel() for parameter in layer.attention.parameters())
+        inputs = layer.attention.selected * math.prod(site.input_hw)
     shared = Work(dense=weights, elements=inputs, operators=ATTENTION_OPERATORS, stored=4 * weights)
     if choice.kind == LOW_RANK:
         return _sum(static, shared, _low_rank(site, choice.rank or 1, macs, positions))

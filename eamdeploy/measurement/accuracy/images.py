@@ -88,12 +88,11 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
     dataset = sample_for(metadata.classes) if data is None else open_dataset(data, "test", metadata.classes or None)
     chosen = take(dataset, limit)
     numbers = _numbering(chosen, metadata.classes, artifact)
-    shape = (preprocessing.size, preprocessing.size, preprocessing.channels)
     prepared: list[Pixels] = []
     keys: list[tuple[str, str]] = []
     for index in range(len(chosen)):
         picture = chosen.image(index)
-        prepared.append(np.asarray(preprocessing.geometry(picture), dtype=np.uint8).reshape(shape))
+        prepared.append(preprocessing.pixels(picture))
         keys.append((content_hash(picture), chosen.classes[chosen.label(index)]))
     order = sorted(range(len(chosen)), key=keys.__getitem__)
     labels = np.asarray([numbers[chosen.label(index)] for index in order], dtype=np.int64)

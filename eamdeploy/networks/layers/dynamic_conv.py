@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from eamdeploy.networks.layers.attention import Attention
-from eamdeploy.networks.layers.mixing import Geometry, choose
+from eamdeploy.networks.layers.mixed_conv import CONVEX, MixedConv2d
 
 
-class DynamicConv2d(nn.Module):
-    """``y = W(x) * x + b(x)``, ``W(x) = sum_i alpha_i(x) K_i``, ``b(x) = sum_i alpha_i(x) b_i``, ``sum_i alpha_i = 1``.
+class DynamicConv2d(MixedConv2d):
+    """A mixed convolution that brings its attention along: ``y = W(x) * x + b(x)``, ``sum_i alpha_i = 1``.
 
     ``x: (B, C, H, W) -> (B, O, H', W')``.
 
     Attributes:
-        bank: the kernels K, ``(k, O, C/g, kh, kw)``.
-        bias: ``(k, O)``, or ``None`` where a batch norm follows.
         attention: ``x -> alpha: (B, k)``.
     """
 
@@ -39,37 +36,24 @@ class DynamicConv2d(nn.Module):
         groups: int = 1,
         bias: bool = False,
     ) -> None:
-        super().__init__()
-        self.in_channels, self.out_channels, self.kernels, self.groups = in_channels, out_channels, kernels, groups
-        self.kernel_size = _pair(kernel_size)
-        self.stride, self.padding, self.dilation = _pair(stride), _pair(padding), _pair(dilation)
+        height, width = _pair(kernel_size)
+        super().__init__(
+            (kernels, out_channels, in_channels // groups, height, width),
+            stride=_pair(stride),
+            padding=_pair(padding),
+            dilation=_pair(dilation),
+            groups=groups,
+            bias=bias,
+            bounds=CONVEX,
+        )
         self.attention = attention
-        self.bank = nn.Parameter(torch.empty(kernels, out_channels, in_channels // groups, *self.kernel_size))
-        self.bias = nn.Parameter(torch.zeros(kernels, out_channels)) if bias else None
         # as torchvision's MobileNets start their convolutions (He et al. 2015, fan-out)
-        fan_out = out_channels // groups * math.prod(self.kernel_size)
+        fan_out = out_channels // groups * height * width
         nn.init.normal_(self.bank, std=math.sqrt(2 / fan_out))
 
-    @property
-    def geometry(self) -> Geometry:
-        """Stride, padding, dilation and groups together."""
-        return Geometry(self.stride, self.padding, self.dilation, self.groups)
-
-    def mix(self, x: Tensor, alpha: Tensor) -> Tensor:
-        """The convolution under given weights ``alpha: (B, k)``."""
-        y = choose(x, self.bank, self.geometry)(x, alpha, self.bank, self.geometry)
-        return y if self.bias is None else y + (alpha @ self.bias)[:, :, None, None]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``x: (B, C, H, W) -> (B, O, H', W')``."""
-        return self.mix(x, self.attention(x))
-
-    def extra_repr(self) -> str:
-        """The line ``print(network)`` shows."""
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, kernels={self.kernels}, "
-            f"stride={self.stride}, padding={self.padding}, groups={self.groups}"
-        )
+    def forward(self, x: Tensor, alpha: Tensor | None = None, taps: Tensor | None = None) -> Tensor:
+        """``x: (B, C, H, W) -> (B, O, H', W')``; the attention gives ``alpha`` where it is left out."""
+        return self.mix(x, self.attention(x) if alpha is None else alpha, taps)
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from eamdeploy.base.errors import DataError
 from eamdeploy.networks.layers.attention import Attention
 from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 
 COLLAPSE, LOW_RANK, MEAN_RESIDUAL = "collapse", "low-rank", "mean-residual"
 
@@ -134,7 +135,7 @@ class MeanResidualConv2d(DynamicConv2d):
         self.register_buffer("vectors", torch.zeros(rank, layer.kernels, dtype=torch.float64))
 
 
-def collapsed_conv(layer: DynamicConv2d) -> nn.Conv2d:
+def collapsed_conv(layer: MixedConv2d) -> nn.Conv2d:
     """A static convolution of the layer's geometry, its weights yet to be set."""
     return nn.Conv2d(
         layer.in_channels,

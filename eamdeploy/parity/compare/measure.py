@@ -129,7 +129,7 @@ def _random(session: Session, checkpoint: Checkpoint, judge: Judge, count: int) 
     if not count:
         return None
     spec = checkpoint.spec
-    shape = (count, spec.in_channels, spec.input_px, spec.input_px)
+    shape = (count, *spec.input_shape)
     noise = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     reference = run_reference(checkpoint.network, noise)
     # noise is judged by the rounding of the pictures as a whole: none of them is this image

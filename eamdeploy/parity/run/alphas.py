@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from eamdeploy.parity.compare.metrics import Array
 from eamdeploy.parity.run.probe import Graph
@@ -22,16 +22,19 @@ def named_alphas(graph: Graph, metadata: ArtifactMetadata) -> dict[str, str]:
 
 
 def assign_alphas(
-    graph: Graph, metadata: ArtifactMetadata, layers: Iterable[str], kernels: int, values: Mapping[str, Array]
+    graph: Graph, metadata: ArtifactMetadata, layers: Mapping[str, int], values: Mapping[str, Array]
 ) -> dict[str, str]:
-    """Layer to the tensor of its mixing weights; empty where that cannot be told.
+    """Layer to the tensor of its mixing weights; empty where that cannot be told. ``layers`` has each one's kernels.
 
     Without names in the metadata the softmaxes of the graph, in order, are the dynamic layers of the network, in order:
     each layer's weights depend on the layer before it.
     """
     named = named_alphas(graph, metadata)
     if named:
-        return {layer: key for layer, key in named.items() if key in values and values[key].shape[1] == kernels}
-    found = [key for key in graph.softmaxes if key in values and values[key].shape[1] == kernels]
+        return {
+            layer: key for layer, key in named.items() if key in values and values[key].shape[1] == layers.get(layer)
+        }
+    kernels = set(layers.values())
+    found = [key for key in graph.softmaxes if key in values and values[key].shape[1] in kernels]
     order = list(layers)
     return dict(zip(order, found, strict=True)) if len(order) == len(found) else {}

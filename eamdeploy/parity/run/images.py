@@ -98,7 +98,7 @@ def run_both(
     alphas: dict[str, tuple[str, Array]] = {}
     if graph is not None:
         values_of = {key: np.concatenate(parts) for key, parts in inner.items()}
-        keys = assign_alphas(graph, metadata, reference.alphas, checkpoint.spec.kernels, values_of)
+        keys = assign_alphas(graph, metadata, {layer: a.shape[1] for layer, a in reference.alphas.items()}, values_of)
         alphas = {layer: (key, values_of[key]) for layer, key in keys.items()}
         if not alphas:
             unseen = "the artifact does not show which of its tensors are the mixing weights"

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from eamdeploy.networks.layers.attention import Attention
 from eamdeploy.networks.layers.selection import CgrMaxSelection
+from eamdeploy.networks.program.network import ProgramNetwork
+from export.exporter.reference import attention_layers
 
 Array = npt.NDArray[np.float64]
 Images = npt.NDArray[np.float32]
@@ -55,6 +57,8 @@ def join_runs(runs: list[ReferenceRun]) -> ReferenceRun:
 
 def run_reference(network: nn.Module, images: Images, *, batch: int = 8) -> ReferenceRun:
     """Run ``images`` (n, C, H, W) through a network in evaluation mode, in its own precision."""
+    if one_by_one(network):
+        batch = 1
     return join_runs([_run(network, images[start : start + batch]) for start in range(0, len(images), batch)])
 
 
@@ -78,14 +82,18 @@ def _run(network: nn.Module, images: Images) -> ReferenceRun:
 
     with contextlib.ExitStack() as stack:
         for path, module in network.named_modules():
-            if isinstance(module, Attention):
-                layer = path.removesuffix(".attention")
-                stack.enter_context(hooked(module.register_forward_hook(note_alpha(layer))))
-                if isinstance(module.selection, CgrMaxSelection):
-                    hook = note_means(layer, tuple(module.selection.bounds))
-                    stack.enter_context(hooked(module.selection.register_forward_pre_hook(hook)))
+            if isinstance(module, Attention) and isinstance(module.selection, CgrMaxSelection):
+                hook = note_means(path.removesuffix(".attention"), tuple(module.selection.bounds))
+                stack.enter_context(hooked(module.selection.register_forward_pre_hook(hook)))
+        for layer, attention in attention_layers(network).items():
+            stack.enter_context(hooked(attention.register_forward_hook(note_alpha(layer))))
         output = forward(network, images)
     return ReferenceRun(output, alphas, means)
+
+
+def one_by_one(network: nn.Module) -> bool:
+    """Whether a network runs its batches image by image, so that its layers are called once for each image."""
+    return isinstance(network, ProgramNetwork) and network.one_by_one
 
 
 def forward(network: nn.Module, images: Images) -> Array:

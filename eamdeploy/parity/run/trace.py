@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
-from eamdeploy.networks.layers.attention import Attention
 from eamdeploy.networks.layers.blocks import ConvBnAct, SqueezeExcite
-from eamdeploy.parity.run.reference import Array, Images, forward, hooked
+from eamdeploy.networks.program.network import ProgramNetwork
+from eamdeploy.parity.run.reference import Array, Images, forward, hooked, one_by_one
+from export.exporter.reference import attention_layers, convolution_outputs
 
 
 @dataclass
@@ -34,6 +36,8 @@ class LayerTrace:
 
 def trace(network: nn.Module, images: Images) -> dict[str, LayerTrace]:
     """Run ``images`` and keep each layer's tensors; layer path to trace, in order of execution."""
+    if one_by_one(network) and len(images) > 1:
+        return _joined([trace(network, images[index : index + 1]) for index in range(len(images))])
     traces: dict[str, LayerTrace] = {}
 
     def entry(layer: str) -> LayerTrace:
@@ -58,16 +62,32 @@ def trace(network: nn.Module, images: Images) -> dict[str, LayerTrace]:
 
     with contextlib.ExitStack() as stack:
         for path, module in network.named_modules():
-            if isinstance(module, Attention):
-                stack.enter_context(hooked(module.register_forward_hook(note_alpha(path.removesuffix(".attention")))))
-            elif isinstance(module, ConvBnAct):
+            if isinstance(module, ConvBnAct):
                 for part in ("bn", "act"):
                     hook = note_form(f"{path}.conv" if path else "conv")
                     stack.enter_context(hooked(module.get_submodule(part).register_forward_hook(hook)))
             elif isinstance(module, SqueezeExcite) or (isinstance(module, nn.Linear) and not _inside(path)):
                 stack.enter_context(hooked(module.register_forward_hook(note_form(path))))
+        for layer, attention in attention_layers(network).items():
+            stack.enter_context(hooked(attention.register_forward_hook(note_alpha(layer))))
+        if isinstance(network, ProgramNetwork):
+            for layer, parts in convolution_outputs(network).items():
+                for part in parts:
+                    hook = note_form(layer)
+                    stack.enter_context(hooked(network.get_submodule(part).register_forward_hook(hook)))
         forward(network, images)
     return traces
+
+
+def _joined(parts: list[dict[str, LayerTrace]]) -> dict[str, LayerTrace]:
+    """The traces of single images as one."""
+    joined = {}
+    for layer, first in parts[0].items():
+        traces = [part[layer] for part in parts]
+        alphas = [found.alpha for found in traces if found.alpha is not None]
+        forms = [np.concatenate(group) for group in zip(*(found.forms for found in traces), strict=True)]
+        joined[layer] = LayerTrace(layer, np.concatenate(alphas) if alphas else None, forms, first.channels)
+    return joined
 
 
 def _inside(path: str) -> bool:

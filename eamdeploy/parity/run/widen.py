@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 
 
 def widen(network: nn.Module) -> nn.Module:
@@ -29,7 +30,7 @@ def round_to_half(network: nn.Module) -> nn.Module:
     for parameter in rounded.parameters():
         parameter.copy_(parameter.half().float())
     for module in rounded.modules():
-        if isinstance(module, DynamicConv2d) or not any(True for _ in module.children()):
+        if isinstance(module, MixedConv2d) or not any(True for _ in module.children()):
             module.register_forward_hook(_round_output)
     return rounded
 
@@ -50,7 +51,7 @@ def perturb(network: nn.Module, unit: float, seed: int = 0) -> nn.Module:
         return output * (1 + unit * torch.randn(output.shape, generator=generator, dtype=output.dtype))
 
     for module in wide.modules():
-        if isinstance(module, (DynamicConv2d, DepthwiseTaps)) or not any(True for _ in module.children()):
+        if isinstance(module, (MixedConv2d, DepthwiseTaps)) or not any(True for _ in module.children()):
             module.register_forward_hook(hook)
     return wide
 

@@ -13,6 +13,7 @@ from eamdeploy.base.errors import ParityError
 from eamdeploy.base.files import atomic_path
 from eamdeploy.data import ImageDataset
 from eamdeploy.networks.checkpoint import Checkpoint
+from eamdeploy.networks.program.network import ProgramNetwork
 from eamdeploy.parity import ParityReport, check_parity
 from eamdeploy.pipeline.export.options import ExportedArtifact, ExportOptions, parity_summary
 from export.exporter.reference import convolution_layers
@@ -52,7 +53,7 @@ def export_one(
         ParityError: it is not the same function; it is kept as ``NAME.rejected.FORMAT``.
     """
     spec = checkpoint.spec
-    shape = (spec.in_channels, spec.input_px, spec.input_px)
+    shape = spec.input_shape
     path = folder / FORMATS[exporter.format].file_name(name)
     clock = _Clock()
     say(f"planning {path.name}")
@@ -63,6 +64,7 @@ def export_one(
         input_shape=shape,
         batch=options.batch,
         layers=convolution_layers(lowered),
+        attentions=lowered.attentions if isinstance(lowered, ProgramNetwork) else {},
         opset=options.opset,
         simplify=options.simplify,
         machine=target.machine,

@@ -293,7 +293,7 @@ def _check_layers(quantizer: Quantizer, options: QuantizeOptions) -> None:
 
 
 def _check_fit(quantizer: Quantizer, card: ModelCard, source: Path) -> None:
-    wanted = (card.preprocessing.channels, card.preprocessing.size, card.preprocessing.size)
+    wanted = (card.preprocessing.channels, *card.preprocessing.size_hw)
     if quantizer.input_shape != wanted:
         why = f"the artifact takes {quantizer.input_shape} (C, H, W) and the preprocessing makes {wanted}"
         raise UsageError("the preprocessing does not fit the artifact", where=source, why=why)

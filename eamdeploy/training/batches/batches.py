@@ -45,7 +45,7 @@ class Batches:
         self.device = device
         self.skipped: list[str] = []
         self.pixels: Tensor | None
-        size, channels = preprocessing.size, preprocessing.channels
+        size, channels = preprocessing.side, preprocessing.channels
         keep = augment != "resized-crop-jitter" and len(dataset) * size * size * channels <= IN_MEMORY_BYTES
         self.indices, self.pixels = list(range(len(dataset))), None
         if keep:
@@ -62,7 +62,7 @@ class Batches:
         return len(self.indices)
 
     def _decode(self) -> tuple[list[int], Tensor]:
-        size, channels = self.preprocessing.size, self.preprocessing.channels
+        size, channels = self.preprocessing.side, self.preprocessing.channels
         pixels = np.empty((len(self.dataset), size, size, channels), dtype=np.uint8)
         kept: list[int] = []
         for index in range(len(self.dataset)):
@@ -116,7 +116,7 @@ class Batches:
     def _jittered(self, share: Tensor, key: Key) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng(key)
         images = [self.preprocessing.colours(self.dataset.image(self.indices[index])) for index in share.tolist()]
-        arrays = [np.asarray(resized_crop_jitter(image, self.preprocessing.size, rng)) for image in images]
+        arrays = [np.asarray(resized_crop_jitter(image, self.preprocessing.side, rng)) for image in images]
         return self._normalize(self._stacked(arrays)), self.labels[share.to(self.device)]
 
     def _fixed(self, share: Tensor) -> Tensor:

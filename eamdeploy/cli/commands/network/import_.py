@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from eamdeploy.base.errors import UsageError
+from eamdeploy.cli.commands.network.import_factory import import_by_factory
 from eamdeploy.cli.options.arch import Architecture
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.group import expand_groups
@@ -26,13 +28,28 @@ def register(app: typer.Typer) -> None:
     @app.command("import", rich_help_panel="Networks")
     @expand_groups
     def import_(
-        source: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A .npz, .safetensors, .pt or .pth file.")],
+        source: Annotated[
+            str,
+            typer.Argument(
+                metavar="WEIGHTS|MODULE:FACTORY",
+                help="A .npz, .safetensors, .pt or .pth file; or a function without arguments that returns your network.",
+            ),
+        ],
         out: Annotated[Path, typer.Option("--out", help="The checkpoint to write (.safetensors).")],
         architecture: Architecture,
-        classes: Annotated[
-            int | None, typer.Option("--classes", help="Outputs of the classifier. Default: as many as in the file.")
+        weights: Annotated[
+            Path | None, typer.Option("--weights", help="With a factory: the state dict to load into its network.")
         ] = None,
-        input_px: Annotated[int, typer.Option("--input", help="Side of the input image, in pixels.")] = 224,
+        classes: Annotated[
+            str | None,
+            typer.Option(
+                "--classes",
+                help="Outputs of the classifier, or a file of their names. Default: as many as there are in the weights.",
+            ),
+        ] = None,
+        input_size: Annotated[
+            str, typer.Option("--input", help="One image: its side in pixels; with a factory CxHxW, or CxL for rows.")
+        ] = "224",
         labels: Annotated[Path | None, typer.Option("--labels", help="Class names, one a line.")] = None,
         library: Annotated[
             str | None,
@@ -77,7 +94,9 @@ def register(app: typer.Typer) -> None:
         ] = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Bring in a static MobileNet's weights, as they are (--conv static) or as the start of a dynamic network.
+        """Bring in a static MobileNet's weights, or any network by the function that makes it (this runs your code).
+
+        Weights come in as they are (--conv static) or as the start of a dynamic network.
 
         A file of weights says neither activation nor padding, epsilon or preprocessing: those of the library that it comes from are
         assumed, and printed.
@@ -85,9 +104,27 @@ def register(app: typer.Typer) -> None:
         from eamdeploy.data import open_dataset
         from eamdeploy.data.class_map import read_class_map
         from eamdeploy.inference.foreign import read_preprocessing
+        from eamdeploy.training.importing.network.factory import is_factory
         from eamdeploy.training.importing.session import Said, import_weights
 
-        spec = architecture.spec(classes=classes or 1000, input_px=input_px)
+        count = int(classes) if classes is not None and classes.isdigit() else None
+        names = labels if labels is not None or classes is None or count is not None else Path(classes)
+        if is_factory(source):
+            import_by_factory(
+                source,
+                out,
+                input_size=input_size,
+                weights=weights,
+                labels=names,
+                preprocessing=preprocessing,
+                as_json=as_json,
+            )
+            return
+        if weights is not None:
+            raise UsageError(f"--weights belongs to a factory, and '{source}' is a file", hint="name MODULE:FUNCTION")
+        if not input_size.isdigit():
+            raise UsageError(f"--input must be the side of the image in pixels, got '{input_size}'")
+        spec = architecture.spec(classes=count or 1000, input_px=int(input_size))
         said = Said(
             source=library,
             state=state,
@@ -96,13 +133,13 @@ def register(app: typer.Typer) -> None:
             padding=padding,
             preprocessing=None if preprocessing is None else read_preprocessing(preprocessing),
             resize=resize,
-            classes=classes,
+            classes=count,
         )
         result = import_weights(
-            source,
+            Path(source),
             spec,
             out,
-            labels=labels,
+            labels=names,
             noise=noise,
             said=said,
             check=None if check is None else open_dataset(check, "test"),

@@ -1,0 +1,226 @@
+"""Writes a program's instructions while the graph is gone through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from eamdeploy.base.errors import DataError
+from eamdeploy.networks.program.instructions import (
+    CALL,
+    Argument,
+    BatchSize,
+    Dtype,
+    Instruction,
+    StoredTensor,
+    Value,
+)
+from eamdeploy.networks.program.network import INPUT
+from eamdeploy.networks.program.operators import GETITEM, OPERATORS, REARRANGING
+from eamdeploy.training.importing.network.evaluate import changes_in_place, evaluate, operator_name
+from eamdeploy.training.importing.network.naming import Paths
+from eamdeploy.training.importing.network.trace import Traced, module_path, source_line
+from eamdeploy.training.importing.network.unfold import unfolds
+
+_DROPPED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy")
+
+
+class Emitter:
+    """Instructions, layers and tensors of a program in the making.
+
+    Attributes:
+        values: by node name, what stands for it now (an operator that changes a tensor in place gives its node a new one).
+        origins: nodes that fold a batch into channels, and the unfolded value they are a view of.
+    """
+
+    SKIPPED = (
+        "dropout.default",
+        "feature_dropout.default",
+        "alpha_dropout.default",
+        "detach.default",
+        "alias.default",
+        "contiguous.default",
+        "clone.default",
+        "lift_fresh_copy.default",
+        "_assert_tensor_metadata.default",
+        "to.dtype_layout",
+        "to.device",
+    )
+
+    def __init__(self, traced: Traced, other: Traced | None, dependent: set[str]) -> None:
+        self.traced, self.other, self.dependent = traced, other, dependent
+        self.twins = {} if other is None else dict(zip((n.name for n in traced.nodes), other.nodes, strict=True))
+        self.paths = Paths()
+        self.instructions: list[Instruction] = []
+        self.layers: dict[str, nn.Module] = {}
+        self.tensors: dict[str, Tensor] = {}
+        self.attentions: dict[str, str] = {}
+        self.values: dict[str, Argument] = {traced.input.name: Value(INPUT)}
+        self.origins: dict[str, tuple[Value, tuple[int, ...]]] = {}
+        self.foreign: dict[str, fx.Node] = {}
+        self.alphas: dict[tuple[tuple[str, ...], bool], tuple[Value, str]] = {}
+        self.memory: dict[str, Any] = {}
+        self._memory_other: dict[str, Any] = {}
+        self._maps_of: dict[tuple[str, int], Value] = {}
+        self._count = 0
+
+    # -- values ------------------------------------------------------------------------------------------------------
+
+    def value(self, node: fx.Node) -> Argument:
+        """What stands for ``node``: a value, or for what does not depend on the images a stored tensor."""
+        if node.name in self.values:
+            return self.values[node.name]
+        if node.name in self.dependent:
+            raise LookupError(f"{node.name} is read before it is written")
+        tensor = self.constant(node)
+        if tensor is None:
+            self.operator(node)
+            return self.values[node.name]
+        name = self.traced.names.get(node.name) or f"constant.{node.name}"
+        self.tensors[name] = tensor
+        self.values[node.name] = StoredTensor(name)
+        return self.values[node.name]
+
+    def constant(self, node: fx.Node) -> Tensor | None:
+        """The tensor that ``node`` always gives, or ``None`` where it depends on images or on their number."""
+        if node.name in self.dependent:
+            return None
+        if node.name in self.traced.tensors:
+            return _wide(self.traced.tensors[node.name])
+        found = evaluate(self.traced, node, {}, self.memory)
+        if not isinstance(found, Tensor):
+            return None
+        if self.other is not None:
+            twin = evaluate(self.other, self.twins[node.name], {}, self._memory_other)
+            if twin.shape != found.shape or not torch.equal(twin, found):
+                return None
+        return _wide(found)
+
+    def argument(self, given: Any, twin: Any) -> Argument:
+        """An operator's argument; ``twin`` is the one at three images."""
+        if isinstance(given, fx.Node):
+            return self.value(given)
+        if isinstance(given, (list, tuple)):
+            twins = twin if isinstance(twin, (list, tuple)) else [twin] * len(given)
+            return [self.argument(inner, other) for inner, other in zip(given, twins, strict=True)]
+        if isinstance(given, torch.dtype):
+            return Dtype(str(given).removeprefix("torch."))
+        if isinstance(given, int) and not isinstance(given, bool) and self.other is not None and given != twin:
+            step = int(twin) - given
+            return BatchSize(step, given - step * self.traced.batch)
+        if given is None or isinstance(given, (bool, int, float, str)):
+            return given
+        raise LookupError(f"an argument of kind {type(given).__name__}")
+
+    # -- instructions ------------------------------------------------------------------------------------------------
+
+    def add(self, wanted: str, operator: str, args: Sequence[Argument], where: str, **more: Any) -> Value:
+        """Append an instruction; its value."""
+        taken = {step.name for step in self.instructions} | {INPUT}
+        name = wanted
+        while name in taken:
+            self._count += 1
+            name = f"{wanted}.{self._count}"
+        self.instructions.append(Instruction(name, operator, tuple(args), where=where, **more))
+        return Value(name)
+
+    def call(self, path: str, layer: nn.Module, args: Sequence[Argument], wanted: str | None = None) -> Value:
+        """Append a call of ``layer``."""
+        self.layers[path] = layer
+        return self.add(wanted or path, CALL, args, path, layer=path)
+
+    def operator(self, node: fx.Node) -> None:
+        """Append the operator that ``node`` is, as it is."""
+        name, where = operator_name(node), module_path(node)
+        twin = self.twins.get(node.name, node)
+        if name in self.SKIPPED:
+            first = node.args[0]
+            if isinstance(first, fx.Node):
+                self.values[node.name] = self.value(first)
+            return
+        if name in REARRANGING and unfolds(self, node):
+            return
+        args = [self.argument(given, other) for given, other in zip(node.args, twin.args, strict=True)]
+        kwargs = {
+            key: self.argument(given, twin.kwargs[key]) for key, given in node.kwargs.items() if key not in _DROPPED
+        }
+        if name == "adaptive_avg_pool2d.default" and self._sizes(args[1]) == [1, 1]:
+            name, args = "mean.dim", [args[0], [2, 3], True]
+        value = self.add(node.name, name or str(node.target), args, where, kwargs=kwargs)
+        if name not in OPERATORS and name != GETITEM:
+            self.foreign[value.name] = node
+        self.values[node.name] = value
+        if changes_in_place(node) and isinstance(node.args[0], fx.Node):
+            self.values[node.args[0].name] = value
+
+    @staticmethod
+    def _sizes(argument: Argument) -> list[Any]:
+        return list(argument) if isinstance(argument, (list, tuple)) else [argument] * 2
+
+    def as_maps(self, node: fx.Node, value: Argument, missing: int) -> Value:
+        """Vectors or rows as maps: so many axes of size 1 are put in behind the channels."""
+        if isinstance(value, Value) and (value.name, missing) in self._maps_of:
+            return self._maps_of[value.name, missing]
+        made = value
+        for _ in range(missing):
+            made = self.add(f"{node.name}.map", "unsqueeze.default", [made, 2], module_path(node))
+        if not isinstance(made, Value):
+            raise TypeError(node.name)
+        return made
+
+    def as_rows(self, node: fx.Node, maps: Value, missing: int) -> Value:
+        """The reverse of :meth:`as_maps`."""
+        made = maps
+        for _ in range(missing):
+            made = self.add(f"{node.name}.row", "squeeze.dim", [made, 2], module_path(node))
+        self._maps_of[made.name, missing] = maps
+        return made
+
+    # -- the end -------------------------------------------------------------------------------------------------------------
+
+    def finish(self) -> list[Instruction]:
+        """The instructions that the scores need, the last one giving them."""
+        output = self.value(self.traced.output)
+        if not isinstance(output, Value):
+            raise TypeError("the output is a constant")
+        needed, kept = {output.name}, []
+        for step in reversed(self.instructions):
+            if step.name in needed:
+                needed.update(step.values())
+                kept.append(step)
+        self.instructions = kept[::-1]
+        for step in self.instructions:
+            if step.name in self.foreign:
+                node = self.foreign[step.name]
+                raise DataError(
+                    f"the network uses the operator '{node.target}'",
+                    where=source_line(node) or module_path(node) or None,
+                    why="it has no form in a file",
+                    hint="let the factory build the network without it",
+                )
+        called = {step.layer for step in self.instructions if step.operator == CALL}
+        self.layers = {path: layer for path, layer in self.layers.items() if path in called}
+        self.attentions = {path: source for path, source in self.attentions.items() if path in called}
+        used = {
+            argument.name
+            for step in self.instructions
+            for argument in _leaves([*step.args, *step.kwargs.values()])
+            if isinstance(argument, StoredTensor)
+        }
+        self.tensors = {name: tensor for name, tensor in self.tensors.items() if name in used}
+        return self.instructions
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """In double precision where it is a fraction: what is computed from weights is rounded only after the proof."""
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def _leaves(arguments: Any) -> list[Any]:
+    found = []
+    for argument in arguments:
+        found.extend(_leaves(argument) if isinstance(argument, (list, tuple)) else [argument])
+    return found

@@ -1,0 +1,39 @@
+"""Paths for the layers of a program: those of the network they come from, none inside of another."""
+
+from __future__ import annotations
+
+RESERVED = ("spec", "instructions", "attentions", "constants", "rewrites")
+
+
+class Paths:
+    """Hands out paths, each once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def claim(self, wanted: str, fallback: str = "layer") -> str:
+        """``wanted`` if it is free, else with a number or ``.fallback`` behind it."""
+        base = wanted or fallback
+        if base.split(".")[0] in RESERVED or hasattr(_PLAIN, base.split(".")[0]):
+            base = f"network.{base}"
+        candidate, count = base, 1
+        while self._collides(candidate):
+            count += 1
+            inside = any(other.startswith(f"{base}.") for other in self._taken)
+            candidate = f"{base}.{fallback}{'' if count == 2 else count - 1}" if inside else f"{base}_{count}"
+        self._taken.add(candidate)
+        return candidate
+
+    def _collides(self, path: str) -> bool:
+        parts = path.split(".")
+        above = {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+        return bool(above & self._taken) or any(other.startswith(f"{path}.") for other in self._taken)
+
+
+def _plain() -> object:
+    from torch import nn
+
+    return nn.Module()
+
+
+_PLAIN = _plain()

@@ -1,0 +1,191 @@
+"""From a module to a checkpoint that needs none of its code."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eamdeploy.base.errors import UsageError
+from eamdeploy.data import embedded_sample
+from eamdeploy.data.class_list import read_class_list
+from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.data.preprocessing_said import complete
+from eamdeploy.inference.foreign import class_names
+from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from eamdeploy.training.importing.network.adapters import apply_adapters
+from eamdeploy.training.importing.network.factory import call_factory, load_weights
+from eamdeploy.training.importing.network.graph import RewrittenNetwork, rewrite_module
+from eamdeploy.training.importing.network.proof import BATCHES
+from eamdeploy.training.importing.network.unstored import UnstoredNumber, unstored_numbers
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ImportedNetwork:
+    """A network that was brought in.
+
+    Attributes:
+        checkpoint: what every other command takes.
+        rewritten: the program, the dynamic layers that were found, and the proof.
+        unstored: numbers that matter and are in no state dict.
+        adapted: layers that an adapter replaced.
+    """
+
+    checkpoint: Checkpoint
+    rewritten: RewrittenNetwork
+    unstored: tuple[UnstoredNumber, ...]
+    adapted: tuple[str, ...] = ()
+
+    def save(self, path: Path) -> ImportedNetwork:
+        """Write the checkpoint; the same with its path and hash."""
+        own = self.checkpoint
+        save_checkpoint(path, own.network, preprocessing=own.preprocessing, classes=own.classes, meta=own.meta)
+        return replace(self, checkpoint=load_checkpoint(path))
+
+
+def import_network(
+    module: nn.Module,
+    example: Tensor | tuple[int, ...],
+    *,
+    name: str | None = None,
+    classes: Sequence[str] | None = None,
+    preprocessing: Mapping[str, Any] | Preprocessing | None = None,
+    say: Say | None = None,
+) -> ImportedNetwork:
+    """Find the dynamic convolutions of ``module``, rewrite it as a program of plain layers, and prove the two equal.
+
+    Args:
+        module: a classifier that takes one tensor of images and gives one row of scores for each.
+        example: images ``(B, C, H, W)`` or rows ``(B, C, L)`` as it takes them; or the shape of one image.
+        name: for files and tables; the module's class by default.
+        classes: names in the order of the scores; numbered by default.
+        preprocessing: how pictures become its input; ImageNet's statistics at its input size by default.
+        say: called with one sentence as each step begins.
+
+    Raises:
+        DataError: when it cannot be traced or has no form as a program; the message names the line.
+        ParityError: when the program is not the same function.
+    """
+    say = say or (lambda _: None)
+    shape = tuple(example.shape[1:]) if isinstance(example, Tensor) else tuple(example)
+    flat = len(shape) == 2
+    if len(shape) not in (2, 3) or min(shape) < 1:
+        raise UsageError(f"one image must be (C, H, W) or (C, L), got {shape}")
+    image = (shape[0], 1, shape[1]) if flat else (shape[0], shape[1], shape[2])
+    prepared = _preprocessing(preprocessing, image, module)
+    plain = copy.deepcopy(module).float().eval()
+    adapted, notes = apply_adapters(plain)
+    images = _images(example, image, prepared)
+    subject, original = (_Rows(adapted), _Rows(plain)) if flat else (adapted, plain)
+    label = name or re.sub(r"\W+", "-", type(module).__name__).strip("-").lower()
+    found = rewrite_module(subject.eval(), images, label, say, original=original.eval())
+    say("looking for numbers that the weights do not hold")
+    unstored = tuple(unstored_numbers(original.eval(), images))
+    count = found.network.spec.classes
+    names = tuple(classes) if classes is not None else class_names(None, count)
+    if len(names) != count:
+        raise UsageError(f"{len(names)} class names for a network of {count} outputs")
+    meta = {"data": "imported", "unstored": [number.sentence for number in unstored]}
+    checkpoint = Checkpoint(found.network, found.network.spec, prepared.to_dict(), names, meta)
+    return ImportedNetwork(checkpoint, found, unstored, tuple(notes))
+
+
+def import_factory(
+    source: str,
+    input_shape: tuple[int, ...],
+    out: Path,
+    *,
+    weights: Path | None = None,
+    labels: Path | None = None,
+    preprocessing: Preprocessing | None = None,
+    say: Say | None = None,
+) -> ImportedNetwork:
+    """Call ``package.module:function``, load ``weights`` into what it gives, and write the checkpoint ``out``.
+
+    Raises:
+        UsageError, DataError, ParityError: as :func:`import_network`, and when factory or weights do not fit.
+    """
+    say = say or (lambda _: None)
+    if len(input_shape) not in (2, 3):
+        raise UsageError("the input must be CxHxW, or CxL for rows")
+    path = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
+    say(f"running {source}")
+    module = call_factory(source)
+    if weights is not None:
+        load_weights(module, weights)
+    names = None if labels is None else read_class_list(labels)
+    made = import_network(module, input_shape, name=path.stem, classes=names, preprocessing=preprocessing, say=say)
+    return made.save(path)
+
+
+class _Rows(nn.Module):
+    """A network over rows ``(B, C, L)`` that takes maps ``(B, C, 1, L)``."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same scores."""
+        scores: Tensor = self.network(x.squeeze(2))
+        return scores
+
+
+def _preprocessing(
+    given: Mapping[str, Any] | Preprocessing | None, image: tuple[int, int, int], module: nn.Module
+) -> Preprocessing:
+    channels, height, width = image
+    if isinstance(given, Preprocessing):
+        found = given
+    elif given is not None:
+        found = complete(given).preprocessing
+    else:
+        found = _known_preprocessing(module, image)
+    if (found.channels, *found.size_hw) != image:
+        wanted = f"{channels} channels of {height}x{width}"
+        raise UsageError(
+            f"the preprocessing gives {found.channels} channels of {found.size_hw[0]}x{found.size_hw[1]}, "
+            f"and the network takes {wanted}"
+        )
+    return found
+
+
+def _known_preprocessing(module: nn.Module, image: tuple[int, int, int]) -> Preprocessing:
+    """What the module says of itself (timm's ``pretrained_cfg``), else ImageNet's statistics, else the middle of the range."""
+    channels, height, width = image
+    size = height if height == width else (height, width)
+    config = getattr(module, "pretrained_cfg", None)
+    said = config if isinstance(config, Mapping) else {}
+    if channels == 3 and {"mean", "std"} <= set(said):
+        crop = float(said.get("crop_pct") or 1.0)
+        resize = int(height / crop) if height == width and crop < 1 else None
+        interpolation = str(said.get("interpolation", "bilinear"))
+        mean, std = tuple(map(float, said["mean"])), tuple(map(float, said["std"]))
+        return Preprocessing(size, resize, mean, std, 3, interpolation)
+    if channels == 3:
+        return Preprocessing(size)
+    return Preprocessing(size, None, (0.5,) * channels, (0.5,) * channels, channels)
+
+
+def _images(example: Tensor | tuple[int, ...], image: tuple[int, int, int], preprocessing: Preprocessing) -> Tensor:
+    """Three images: the example's, or the shipped sample's as the network takes them."""
+    wanted = max(BATCHES)
+    if isinstance(example, Tensor):
+        maps = example.detach().float().reshape(len(example), *image)
+        if len(maps) >= wanted:
+            return maps[:wanted]
+        generator = torch.Generator().manual_seed(0)
+        more = torch.randn(wanted - len(maps), *image, generator=generator) * maps.std().clamp(min=0.1) + maps.mean()
+        return torch.cat([maps, more])
+    sample = embedded_sample()
+    step = len(sample) // wanted
+    return torch.from_numpy(np.stack([preprocessing.apply(sample.image(index * step)) for index in range(wanted)]))
