@@ -19,7 +19,7 @@ demo: setup  ## from the shipped checkpoint to a report, on real images, without
 	$(BIN)/eamdeploy demo --out out/demo
 
 test: setup  ## the quick tier
-	$(BIN)/python -m pytest -n $(JOBS) -m "$(QUICK)"
+	$(BIN)/python -m pytest -n $(JOBS) -m "$(QUICK)" $(PYTEST_OPTIONS)
 	@echo "Left out: slow, emulated, chromium and matrix tests; 'make test-all' runs them."
 
 test-all: setup  ## every test but those that need a real board
