@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from eamdeploy.inference.evaluate import Evaluation
     from eamdeploy.inference.predict import Prediction
     from eamdeploy.pipeline.export import ExportedArtifact, ExportOptions
-    from eamdeploy.pipeline.quantize.run import QuantizedArtifact, QuantizeOptions
+    from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions
 
 Say = Callable[[str], None]
 

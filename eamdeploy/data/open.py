@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from eamdeploy.base.errors import DataError
-from eamdeploy.data.cifar import FOLDERS, CifarDataset
 from eamdeploy.data.class_map import output_indices
 from eamdeploy.data.dataset import ImageDataset, Relabelled
-from eamdeploy.data.folder import FolderDataset
-from eamdeploy.data.idx import IdxDataset, find_idx
+from eamdeploy.data.formats.cifar import FOLDERS, CifarDataset
+from eamdeploy.data.formats.folder import FolderDataset
+from eamdeploy.data.formats.idx import IdxDataset, find_idx
 
 TRAIN_NAMES = ("train",)
 TEST_NAMES = ("test", "val", "validation", "valid")

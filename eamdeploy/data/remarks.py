@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eamdeploy.data.dataset import ImageDataset, Subset
-from eamdeploy.data.folder import FolderDataset
+from eamdeploy.data.formats.folder import FolderDataset
 
 
 def remarks_on(dataset: ImageDataset, *, exif: bool = False) -> list[str]:

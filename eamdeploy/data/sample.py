@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eamdeploy.base.errors import DataError
 from eamdeploy.data.dataset import ImageDataset
-from eamdeploy.data.idx import FASHION_CLASSES, IdxDataset
+from eamdeploy.data.formats.idx import FASHION_CLASSES, IdxDataset
 
 FOLDER = Path(__file__).parent / "fashion_mnist_sample"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.data import ImageDataset, open_dataset
-from eamdeploy.data.cifar import CifarDataset
 from eamdeploy.data.class_map import output_indices
 from eamdeploy.data.dataset import Relabelled
-from eamdeploy.data.idx import IdxDataset
+from eamdeploy.data.formats.cifar import CifarDataset
+from eamdeploy.data.formats.idx import IdxDataset
 from eamdeploy.data.open import in_order_of
 from eamdeploy.data.preprocessing import Preprocessing
 

@@ -15,7 +15,7 @@ from eamdeploy.base.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from eamdeploy.pipeline.quantize.run import QuantizedArtifact, QuantizeOptions
+    from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions
 
 MaxDrop = Annotated[
     float,
@@ -52,7 +52,7 @@ class Quantization:
         Raises:
             UsageError: a limit out of range.
         """
-        from eamdeploy.pipeline.quantize.run import QuantizeOptions
+        from eamdeploy.pipeline.quantize.options import QuantizeOptions
 
         if not 0 <= self.max_drop <= 100:
             raise UsageError(f"--max-drop is in points of top-1, from 0 to 100, and is {self.max_drop:g}")

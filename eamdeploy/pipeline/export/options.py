@@ -9,7 +9,7 @@ from typing import Any
 
 from eamdeploy.parity import ParityReport
 from eamdeploy.pipeline.budget import BudgetRequest
-from eamdeploy.pipeline.quantize.run import QuantizeRequest
+from eamdeploy.pipeline.quantize.options import QuantizeRequest
 from export.exporter.request import DEFAULT_OPSET
 from export.planning.plan import CostModel, Plan
 from export.planning.target import Batch

@@ -16,7 +16,8 @@ from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.pipeline.budget import spend_budget
 from eamdeploy.pipeline.export.artifact import export_one
 from eamdeploy.pipeline.export.options import ExportedArtifact, ExportOptions
-from eamdeploy.pipeline.quantize.run import QuantizedArtifact, checked_request, quantize_artifact
+from eamdeploy.pipeline.quantize.options import QuantizedArtifact, checked_request
+from eamdeploy.pipeline.quantize.run import quantize_artifact
 from eamdeploy.runs.card import write_card
 from export.exporter.registry import get_exporter
 from export.exporter.request import Exporter

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.inference.foreign import artifact_card
+from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions
 from eamdeploy.pipeline.quantize.request import quantize_request
-from eamdeploy.pipeline.quantize.run import QuantizedArtifact, QuantizeOptions, quantize_artifact
+from eamdeploy.pipeline.quantize.run import quantize_artifact
 
 
 def quantize_file(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.pipeline.quantize.inputs import open_splits
-from eamdeploy.pipeline.quantize.run import QuantizeOptions, QuantizeRequest, check_precisions
+from eamdeploy.pipeline.quantize.options import QuantizeOptions, QuantizeRequest, check_precisions
 
 
 def quantize_request(

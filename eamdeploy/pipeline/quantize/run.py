@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,17 @@ import numpy.typing as npt
 
 from eamdeploy.base.errors import DataError, EamdeployError, ParityError, UsageError, did_you_mean
 from eamdeploy.base.files import atomic_path
-from eamdeploy.data import ImageDataset, sample_for
+from eamdeploy.data import ImageDataset
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
 from eamdeploy.inference.model_card import ModelCard
 from eamdeploy.pipeline.quantize.check import Judge, interleaved_latency
+from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions, check_precisions
 from eamdeploy.pipeline.quantize.report import QuantizationReport, quantized_metadata, write_entry
 from export.exporter.registry import get_exporter
 from export.quantize.formats import open_quantizer
-from export.quantize.observers import DEFAULT_METHOD, check_method
-from export.quantize.quantizer import PRECISIONS, Quantizer, Written
+from export.quantize.observers import check_method
+from export.quantize.quantizer import Quantizer, Written
 from export.quantize.search import Attempt, Sensitivity, fewest_float_layers, rank
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
@@ -37,93 +38,6 @@ Say = Callable[[str], None]
 MOST_OF_FLOAT = 0.9  # a file larger than this part of its float form was not quantized in any useful sense
 SENSITIVITY_IMAGES = 16
 SNR_IMAGES = 8
-
-
-@dataclass(frozen=True)
-class QuantizeOptions:
-    """How to quantize.
-
-    Attributes:
-        precision: ``int8``, ``fp16`` or ``int8-weights``.
-        method: calibration method: ``minmax``, ``percentile``, ``mse`` or ``entropy``.
-        calibration_images: at most this many, balanced over the classes, always the same ones.
-        max_drop: points of top-1 that may be lost on the check images; layers go back to float until it holds.
-        check_images: at most this many, balanced over the classes.
-        float_layers: layers that stay float whatever they would cost.
-        latency: compare the latency with the float file's on this host.
-    """
-
-    precision: str = "int8"
-    method: str = DEFAULT_METHOD
-    calibration_images: int = 256
-    max_drop: float = 1.0
-    check_images: int = 1000
-    float_layers: tuple[str, ...] = ()
-    latency: bool = True
-
-
-@dataclass(frozen=True)
-class QuantizeRequest:
-    """What :func:`quantize_artifact` needs besides the artifact; see there."""
-
-    options: QuantizeOptions
-    calibration: ImageDataset
-    check: ImageDataset | None = None
-    class_map: Mapping[str, int | str] | None = None
-
-
-@dataclass(frozen=True)
-class QuantizedArtifact:
-    """One finished quantized artifact and the evidence for it."""
-
-    path: Path
-    manifest: Path
-    format: str
-    precision: str
-    bytes: int
-    report: QuantizationReport
-    lowerings: Mapping[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stable JSON of the commands ``quantize`` and ``export``."""
-        return {
-            "path": str(self.path),
-            "manifest": str(self.manifest),
-            "format": self.format,
-            "precision": self.precision,
-            "bytes": self.bytes,
-            "lowerings": dict(self.lowerings),
-            "parity": self.report.parity(),
-            "quantization": self.report.to_dict(),
-            "notes": list(self.report.notes()),
-        }
-
-
-def check_precisions(precisions: tuple[str, ...]) -> None:
-    """Raises :class:`UsageError` for a precision no runtime here has, or none at all."""
-    for precision in precisions:
-        if precision not in PRECISIONS:
-            hint = did_you_mean(precision, ["fp32", *PRECISIONS])
-            raise UsageError(f"nothing can be quantized to '{precision}'", where="--precision", hint=hint)
-
-
-def checked_request(
-    precisions: tuple[str, ...], request: QuantizeRequest | None, classes: tuple[str, ...]
-) -> QuantizeRequest | None:
-    """Check every precision before any work; without a request the embedded sample serves where its classes are the network's.
-
-    Raises:
-        UsageError: for an unknown precision or calibration method.
-        DataError: when images are needed and none were given.
-    """
-    if not precisions:
-        raise UsageError("no precision was asked for", where="--precision", hint="give fp32, fp16, int8 or several")
-    check_precisions(tuple(precision for precision in precisions if precision != "fp32"))
-    if all(precision == "fp32" for precision in precisions):
-        return request
-    request = request or QuantizeRequest(QuantizeOptions(), sample_for(classes))
-    check_method(request.options.method)
-    return request
 
 
 def quantize_artifact(

@@ -12,7 +12,7 @@ from PIL import Image
 from eamdeploy.base.errors import DataError
 from eamdeploy.data.class_list import position_of, read_class_list
 from eamdeploy.data.class_map import output_indices, read_class_map
-from eamdeploy.data.folder import FolderDataset
+from eamdeploy.data.formats.folder import FolderDataset
 from eamdeploy.training.sources import open_splits
 
 NAMES = ("tench", "gold fish", "straße")

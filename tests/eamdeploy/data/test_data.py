@@ -14,7 +14,7 @@ from PIL import Image
 from eamdeploy.base.errors import DataError
 from eamdeploy.data import embedded_sample, open_dataset, open_images, sample_for
 from eamdeploy.data.dataset import content_hash, take
-from eamdeploy.data.idx import FASHION_CLASSES
+from eamdeploy.data.formats.idx import FASHION_CLASSES
 
 
 def write_cifar(folder: Path, hundred: bool = False) -> np.ndarray:

@@ -13,7 +13,7 @@ from PIL import Image
 from eamdeploy.base.errors import DataError
 from eamdeploy.data import open_dataset
 from eamdeploy.data.dataset import take
-from eamdeploy.data.folder import FolderDataset
+from eamdeploy.data.formats.folder import FolderDataset
 from eamdeploy.data.picture import eight_bits, is_turned, picture_suffixes, read_image
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.data.remarks import remarks_on

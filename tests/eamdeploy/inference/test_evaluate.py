@@ -15,7 +15,7 @@ from PIL import Image
 from eamdeploy.base.errors import DataError, MeasurementError
 from eamdeploy.cli.main import main
 from eamdeploy.data import embedded_sample, open_dataset
-from eamdeploy.data.idx import FASHION_CLASSES
+from eamdeploy.data.formats.idx import FASHION_CLASSES
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.evaluate import evaluate
 from eamdeploy.networks.checkpoint import load_checkpoint, save_checkpoint

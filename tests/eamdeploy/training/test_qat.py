@@ -22,7 +22,8 @@ from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.pipeline.export import ExportOptions, card_of, export_checkpoint
-from eamdeploy.pipeline.quantize.run import QuantizeOptions, quantize_artifact
+from eamdeploy.pipeline.quantize.options import QuantizeOptions
+from eamdeploy.pipeline.quantize.run import quantize_artifact
 from eamdeploy.training.qat import FakeQuantDynamicConv2d, FakeQuantMap, prepare_qat, ranges_of, restore_ranges
 from eamdeploy.training.session import TrainingResult, run_training
 from tests.eamdeploy.training.runs import SPEC, request

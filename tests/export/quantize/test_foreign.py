@@ -16,7 +16,8 @@ from eamdeploy.data import embedded_sample
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.foreign import foreign_card
 from eamdeploy.inference.model_card import read_card
-from eamdeploy.pipeline.quantize.run import QuantizeOptions, quantize_artifact
+from eamdeploy.pipeline.quantize.options import QuantizeOptions
+from eamdeploy.pipeline.quantize.run import quantize_artifact
 from export.quantize.formats import open_quantizer
 
 PREPROCESSING = Preprocessing(size=28, mean=(0.286,), std=(0.353,), channels=1)

@@ -14,7 +14,8 @@ from eamdeploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.pipeline.export import ExportOptions, card_of, export_checkpoint
-from eamdeploy.pipeline.quantize.run import QuantizeOptions, quantize_artifact
+from eamdeploy.pipeline.quantize.options import QuantizeOptions
+from eamdeploy.pipeline.quantize.run import quantize_artifact
 
 
 def test_layers_behind_a_clip_are_int8(tmp_path: Path) -> None:

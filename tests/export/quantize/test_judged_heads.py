@@ -14,7 +14,8 @@ from eamdeploy.data.dataset import take
 from eamdeploy.inference.foreign import foreign_card
 from eamdeploy.inference.model_card import read_card
 from eamdeploy.pipeline.quantize.check import Judge
-from eamdeploy.pipeline.quantize.run import QuantizeOptions, quantize_artifact
+from eamdeploy.pipeline.quantize.options import QuantizeOptions
+from eamdeploy.pipeline.quantize.run import quantize_artifact
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
 from tests.eamdeploy.inference.classifiers import PREPROCESSING, classifier

@@ -22,7 +22,8 @@ from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.pipeline.export import ExportOptions, card_of, export_checkpoint
-from eamdeploy.pipeline.quantize.run import QuantizeOptions, quantize_artifact
+from eamdeploy.pipeline.quantize.options import QuantizeOptions
+from eamdeploy.pipeline.quantize.run import quantize_artifact
 from export.manifest.document import manifest_schema, read_manifest
 from export.quantize.formats import open_quantizer
 from export.quantize.quantizer import Images, Written

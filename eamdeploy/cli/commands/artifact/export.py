@@ -23,7 +23,7 @@ from eamdeploy.cli.views.output import emit, err_console, make_table
 
 if TYPE_CHECKING:
     from eamdeploy.pipeline.export import ExportedArtifact
-    from eamdeploy.pipeline.quantize.run import QuantizedArtifact
+    from eamdeploy.pipeline.quantize.options import QuantizedArtifact
     from export.planning.plan import CostModel
 
 
@@ -186,7 +186,7 @@ def _lowering(text: str) -> str | dict[str, str]:
 
 
 def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: Console, *, verbose: bool) -> None:
-    from eamdeploy.pipeline.quantize.run import QuantizedArtifact
+    from eamdeploy.pipeline.quantize.options import QuantizedArtifact
 
     first = artifacts[0]
     if not isinstance(first, QuantizedArtifact) and first.budget is not None:

@@ -19,7 +19,7 @@ from eamdeploy.cli.views.output import emit, err_console
 
 if TYPE_CHECKING:
     from eamdeploy.pipeline.export import ExportedArtifact
-    from eamdeploy.pipeline.quantize.run import QuantizedArtifact
+    from eamdeploy.pipeline.quantize.options import QuantizedArtifact
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +77,7 @@ def quantize_command(
 
 
 def _render(made: Sequence[QuantizedArtifact | ExportedArtifact], console: Console) -> None:
-    from eamdeploy.pipeline.quantize.run import QuantizedArtifact
+    from eamdeploy.pipeline.quantize.options import QuantizedArtifact
 
     for artifact in made:
         if isinstance(artifact, QuantizedArtifact):

@@ -1,0 +1,1 @@
+"""Readers of the layouts in which image data sets come: folders, CIFAR, IDX."""
