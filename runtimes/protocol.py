@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from eamdeploy.base.errors import UsageError, did_you_mean
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
     Float32 = NDArray[np.float32]
+
+
+ARITHMETICS = ("fp32", "fp16")
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,17 @@ class RuntimeOptions:
     provider: str | None = None
     profile: bool = False
     arithmetic: str = "fp32"
+
+    def __post_init__(self) -> None:
+        """Check the number format.
+
+        Raises:
+            UsageError: it is none that a runtime computes in.
+        """
+        if self.arithmetic not in ARITHMETICS:
+            raise UsageError(
+                "unknown arithmetic", where=self.arithmetic, hint=did_you_mean(self.arithmetic, ARITHMETICS)
+            )
 
 
 @dataclass(frozen=True)

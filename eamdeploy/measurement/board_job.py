@@ -19,7 +19,12 @@ from eamdeploy.measurement.report import Failure
 from eamdeploy.measurement.request import Request
 from eamdeploy.measurement.targets import HOST, Target
 
-_PUSHED = ("onnxruntime", "litert")  # runtimes that the pushed runner brings; any other must be installed with us
+_PUSHED = (
+    "onnxruntime",
+    "litert",
+    "ncnn",
+    "mnn",
+)  # runtimes that the pushed runner brings; any other must be installed with us
 _AT_ONCE_EMULATED = 2  # nothing is timed there, so two artifacts may share the machine
 _COUNTED = 5  # inferences whose instructions are counted, after as many to warm up
 

@@ -20,6 +20,7 @@ RUNTIMES = {
     "tflite": "TFLite",
     "armnn": "ArmNN-Neon",
     "ncnn": "ncnn",
+    "mnn": "MNN",
     "onnxruntime": "ONNXRuntime",
     "tengine": "Tengine-Lite",
 }

@@ -20,8 +20,8 @@ from devices.latency.model.terms import coordinates, term_matrix
 from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.base.results import Provenance
 
-FORMAT_RUNTIMES = {"onnx": "onnxruntime", "tflite": "litert"}
-KNOWN_RUNTIMES = ("litert", "onnxruntime", "ncnn", "armnn", "tengine")
+FORMAT_RUNTIMES = {"onnx": "onnxruntime", "tflite": "litert", "ncnn": "ncnn", "mnn": "mnn"}
+KNOWN_RUNTIMES = ("litert", "onnxruntime", "ncnn", "mnn", "armnn", "tengine")
 DYNAMIC_HALF_WIDTH = 0.43  # 90 % of measured dynamic networks: see docs/latency-model.md, "Dynamic layers"
 
 

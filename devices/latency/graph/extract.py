@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from devices.latency.graph.classify import classify
+from devices.latency.graph.ncnn_reader import read_ncnn
 from devices.latency.graph.onnx_reader import read_onnx
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.graph.tflite_reader import read_tflite
 from eamdeploy.base.errors import UsageError
 from runtimes.readers.metadata import read_metadata
 
+READERS = {"onnx": read_onnx, "tflite": read_tflite, "ncnn": read_ncnn}
+
 
 def extract_features(path: Path | str) -> ArtifactFeatures:
-    """Read the operators of an .onnx or .tflite artifact; dynamic layers are counted as they were lowered.
+    """Read the operators of an .onnx, .tflite or ncnn artifact; dynamic layers are counted as they were lowered.
 
     Needs neither torch, nor onnx, nor a runtime.
 
@@ -22,7 +25,13 @@ def extract_features(path: Path | str) -> ArtifactFeatures:
     """
     file = Path(path)
     metadata = read_metadata(file)
-    graph = read_onnx(file) if metadata.format == "onnx" else read_tflite(file)
+    if metadata.format not in READERS:
+        raise UsageError(
+            "the operators of such a file are not read",
+            where=file,
+            hint="estimate the .onnx file of the same network, and name the runtime",
+        )
+    graph = READERS[metadata.format](file)
     layers = [str(entry["layer"]) for entry in metadata.plan if "layer" in entry]
     records = classify(graph, layers)
     if not any(r.macs for r in records):

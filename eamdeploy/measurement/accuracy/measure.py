@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,6 @@ from eamdeploy.base.results import AccuracyResult, pack_correct
 from eamdeploy.measurement.accuracy.images import Images
 from eamdeploy.measurement.accuracy.progress_store import ShardStore
 from eamdeploy.measurement.request import Case
-from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
 from runtimes.trial import load_untrusted
 
@@ -83,7 +82,11 @@ def run_on_host(case: Case, images: Images, *, stopped: Callable[[], bool] = lam
     runtime = get_runtime(case.runtime)
     if not runtime.available():
         return None
-    session = load_untrusted(runtime, case.artifact, RuntimeOptions(threads=1, xnnpack=case.options.xnnpack))
+    session = load_untrusted(
+        runtime,
+        case.artifact,
+        replace(case.options, threads=1, affinity=None, provider=None, spinning=None),
+    )
     names = [tensor.name for tensor in session.outputs]
     try:
         outputs = []

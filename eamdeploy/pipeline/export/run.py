@@ -22,6 +22,7 @@ from eamdeploy.runs.card import write_card
 from export.exporter.registry import get_exporter
 from export.exporter.request import Exporter
 from export.planning.target import Target, host_machine
+from runtimes.readers.formats import FORMATS
 
 Say = Callable[[str], None]
 
@@ -45,9 +46,10 @@ def export_checkpoint(
         UsageError: an option that cannot be served.
     """
     options = options or ExportOptions()
-    exporters = [get_exporter(name) for name in dict.fromkeys(options.formats)]
+    wanted = FORMATS if "all" in options.formats else options.formats
+    exporters = [get_exporter(name) for name in dict.fromkeys(wanted)]
     if not exporters:
-        raise UsageError("no format was asked for", hint="give --format onnx, tflite or both")
+        raise UsageError("no format was asked for", hint=f"give one or several of {', '.join(FORMATS)}")
     name = options.name or checkpoint.name
     if Path(name).name != name or name.startswith("."):
         raise UsageError(f"'{name}' is no name for a file", hint="choose the folder with --out")

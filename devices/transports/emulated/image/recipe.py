@@ -15,6 +15,7 @@ _PACKAGES = (
     "base-files", "bash", "busybox-static", "coreutils", "dash", "findutils", "grep", "libc-bin", "libgomp1",
     "libstdc++6", "linux-image-arm64", "mount", "openssh-server", "procps", "python3", "sed", "tar", "util-linux",
 )  # fmt: skip
+RUNTIME_PACKAGES = ("onnxruntime", "ai-edge-litert", "ncnn", "MNN")
 _GUEST_FILES = ("rc", "sshd_config", "inittab", "initramfs_init")
 
 
@@ -47,8 +48,8 @@ class ImageRecipe:
 
 
 def default_requirements() -> tuple[str, ...]:
-    """Both runtimes in the versions installed on this host, so that outputs compare like with like."""
-    return (_like_here("onnxruntime"), _like_here("ai-edge-litert"), "numpy", "pillow")
+    """Every runtime in the version installed on this host, so that outputs compare like with like."""
+    return (*(_like_here(name) for name in RUNTIME_PACKAGES), "numpy", "pillow")
 
 
 def guest_file(name: str) -> str:

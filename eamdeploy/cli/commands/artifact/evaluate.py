@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 def evaluate_command(
     model: Annotated[
-        str, typer.Argument(metavar="CKPT|ARTIFACT", help="A checkpoint, a shipped name, an .onnx or a .tflite file.")
+        str,
+        typer.Argument(
+            metavar="CKPT|ARTIFACT", help="A checkpoint, a shipped name, an .onnx, .tflite, .param or .mnn."
+        ),
     ],
     data: DataOption = None,
     split: Annotated[str, typer.Option("--split", help="test or train.")] = "test",

@@ -37,7 +37,9 @@ def export_command(
     *,
     checkpoint: CheckpointArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for the artifacts and their manifest.")] = Path(),
-    formats: Annotated[str, typer.Option("--format", help="onnx, tflite, or both separated by a comma.")] = "onnx",
+    formats: Annotated[
+        str, typer.Option("--format", help="onnx, tflite, ncnn, mnn, several of them, or all.")
+    ] = "onnx",
     precision: Annotated[
         str, typer.Option("--precision", help="fp32, fp16, int8, int8-weights, or several separated by commas.")
     ] = "fp32",

@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def predict_command(
     artifact: Annotated[
-        Path, typer.Argument(metavar="ARTIFACT", help="An .onnx or .tflite file.", autocompletion=complete_artifact)
+        Path,
+        typer.Argument(metavar="ARTIFACT", help="An .onnx, .tflite, .param or .mnn.", autocompletion=complete_artifact),
     ],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to classify.")],
     top: Annotated[int, typer.Option("--top", min=1, help="Classes to show of each picture.")] = 5,

@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
 def verify_command(
     artifacts: Annotated[
         list[Path],
-        typer.Argument(metavar="ARTIFACT...", help=".onnx and .tflite files.", autocompletion=complete_artifact),
+        typer.Argument(
+            metavar="ARTIFACT...", help="Files: .onnx, .tflite, .ncnn.param, .mnn.", autocompletion=complete_artifact
+        ),
     ],
     against: Annotated[
         str,

@@ -22,7 +22,9 @@ def bench_command(
     artifacts: Annotated[
         list[Path],
         typer.Argument(
-            metavar="ARTIFACT...", help="What to measure: .onnx, .tflite.", autocompletion=complete_artifact
+            metavar="ARTIFACT...",
+            help="What to measure: .onnx, .tflite, .ncnn.param, .mnn.",
+            autocompletion=complete_artifact,
         ),
     ],
     device: Annotated[
@@ -66,6 +68,9 @@ def bench_command(
         bool | None, typer.Option("--spinning/--no-spinning", help="Idle threads of onnxruntime spin or sleep.")
     ] = None,
     xnnpack: Annotated[bool, typer.Option("--xnnpack/--no-xnnpack", help="LiteRT's XNNPACK delegate.")] = True,
+    arithmetic: Annotated[
+        str, typer.Option("--arithmetic", help="What ncnn and MNN compute in: fp32, or fp16 where the CPU can.")
+    ] = "fp32",
     provider: Annotated[
         str | None, typer.Option("--provider", help="onnxruntime's execution provider: cpu, cuda, tensorrt.")
     ] = None,
@@ -120,6 +125,7 @@ def bench_command(
                 affinity=_numbers(affinity, "--affinity") if affinity else None,
                 spinning=spinning,
                 xnnpack=xnnpack,
+                arithmetic=arithmetic,
                 provider=provider,
             ),
             profile=operators,

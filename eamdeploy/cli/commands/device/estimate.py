@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(rich_help_panel="Boards")
     def estimate(
-        artifact: Annotated[Path, typer.Argument(help="An .onnx or .tflite file.")],
+        artifact: Annotated[Path, typer.Argument(help="A file: .onnx, .tflite, .ncnn.param, .mnn.")],
         device: Annotated[
             str | None, typer.Option("--device", help="A profile such as pi4, or a board you calibrated.")
         ] = None,
