@@ -38,8 +38,9 @@ for base in "${TMPDIR:-/tmp}" /var/tmp "$HOME" /dev/shm; do
     break
   fi
 done
+mounted() { df -Pk "$1" 2>/dev/null | { read -r _; read -r _ _ _ _ _ where; printf %s "$where"; }; }
 for base in /tmp "$HOME"; do
-  case "$(grep " $base " /proc/mounts 2>/dev/null | tail -n 1)" in *noexec*) say noexec "$base" ;; esac
+  case "$(grep " $(mounted "$base") " /proc/mounts 2>/dev/null | tail -n 1)" in *noexec*) say noexec "$base" ;; esac
 done
 say home "$HOME"
 say home_type "$(stat -f -c %T "$HOME" 2>/dev/null)"

@@ -42,6 +42,10 @@ class Worker:
         """Time it; ``limits`` are those of `devices.runner.timing.Limits`."""
         return await self._ask("measure", batch=batch, limits=limits)
 
+    async def once(self, *, batch: int = 1) -> int:
+        """Nanoseconds of one inference; on a board that counts instructions, their number."""
+        return int((await self._ask("once", batch=batch))["duration_ns"])
+
     async def infer(
         self, pixels: bytes, shape: Sequence[int], scale: list[float], shift: list[float], output: str | None = None
     ) -> dict[str, Any]:

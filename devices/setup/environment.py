@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib import resources
 from typing import Any
 
@@ -26,12 +26,14 @@ class FreshEnvironment:
     Attributes:
         python: its Python, an absolute path on the board.
         home: the Python that it is an environment of, which may have pip.
+        scratch: a folder for wheels and for pip's temporary files; gone once the environment took over.
     """
 
     def __init__(
-        self, transport: Transport, stream: Stream, lines: AsyncIterator[str], *, python: str, home: str
+        self, transport: Transport, stream: Stream, lines: AsyncIterator[str], answer: Mapping[str, Any]
     ) -> None:
-        self._transport, self._stream, self._lines, self.python, self.home = transport, stream, lines, python, home
+        self._transport, self._stream, self._lines = transport, stream, lines
+        self.python, self.home, self.scratch = (str(answer[name]) for name in ("python", "home", "scratch"))
 
     async def take_over(self) -> str:
         """Put it in the place of the one in use, in one step; returns the Python's path there, which never changes."""
@@ -54,7 +56,7 @@ async def fresh_environment(transport: Transport, home: str) -> AsyncIterator[Fr
     try:
         lines = aiter(stream)
         answer = await _answer(transport, stream, lines, "building")
-        yield FreshEnvironment(transport, stream, lines, python=answer["python"], home=answer["home"])
+        yield FreshEnvironment(transport, stream, lines, answer)
     finally:
         beating.cancel()
         await asyncio.shield(_end(stream))

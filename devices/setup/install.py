@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from devices.doctor import BoardFacts, read_facts
+from devices.doctor.checks.python import unfit
 from devices.doctor.wheels import runtime_wheels
 from devices.setup.download import download_wheels
 from devices.setup.environment import ENVIRONMENT_PYTHON, FreshEnvironment, fresh_environment
@@ -74,7 +75,7 @@ async def set_up(
         for package in packages:
             if package in _RUNTIMES:
                 progress(f"running a model with {package}")
-                await prove(transport, fresh.python, package)
+                await prove(transport, fresh, package)
         python = await fresh.take_over()
     return Installed(python=python, offline=offline, packages=packages)
 
@@ -98,7 +99,7 @@ async def _install(
             progress(f"the board reaches no index ({error.why}); bringing wheels from here")
         else:
             return False
-    await _install_offline(transport, facts, fresh.python, requirements, progress)
+    await _install_offline(transport, facts, fresh, requirements, progress)
     return True
 
 
@@ -106,12 +107,12 @@ def _chosen(facts: BoardFacts, runtimes: Sequence[str], name: str) -> tuple[str,
     if facts.python is None:
         hint = "install it: sudo apt-get install python3 python3-venv"
         raise MissingDependency("there is no Python on the board", where=name, why=facts.python_error, hint=hint)
+    if (why := unfit(facts)) is not None:
+        hint = "'eamdeploy devices check' says what to do"
+        raise MissingDependency("no runtime has wheels for the board", where=name, why=why, hint=hint)
     if runtimes:
         return tuple(runtimes)
     fitting = [wheel.package for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc)]
-    if not fitting:
-        hint = "'eamdeploy devices check' says why"
-        raise MissingDependency("no runtime has wheels for the board", where=name, why=facts.libc, hint=hint)
     # ai-edge-litert is tflite-runtime's successor: the old one only where nothing else fits, as it wants numpy<2
     return tuple(name for name in fitting if name != "tflite-runtime") or ("tflite-runtime", "numpy<2")
 
@@ -120,7 +121,8 @@ async def _install_online(transport: Transport, fresh: FreshEnvironment, require
     pip = [fresh.home, "-I", "-m", "pip"]
     if not (await transport.run([*pip, "--version"])).ok:
         raise MissingDependency("nothing can be installed from an index", where=transport.name, why="there is no pip")
-    argv = [*pip, "--python", fresh.python, "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    argv = ["env", f"TMPDIR={fresh.scratch}", *pip, "--python", fresh.python, "install"]
+    argv += ["--quiet", "--no-input", "--disable-pip-version-check"]
     done = await transport.run(
         [*argv, "--only-binary=:all:", "--retries", "1", "--timeout", "15", *requirements], timeout_s=_LIMIT_S
     )
@@ -131,28 +133,24 @@ async def _install_online(transport: Transport, fresh: FreshEnvironment, require
 async def _install_offline(
     transport: Transport,
     facts: BoardFacts,
-    python: str,
+    fresh: FreshEnvironment,
     requirements: Sequence[str],
     progress: Callable[[str], None],
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="eamdeploy-wheels-") as scratch:
         progress("downloading wheels for the board's tags")
         wheels = await asyncio.to_thread(download_wheels, requirements, facts, Path(scratch))
-        folder = await transport.workdir()
-        try:
-            for wheel in wheels:
-                progress(f"pushing {wheel.name}")
-                await transport.push(wheel, f"{folder}/{wheel.name}")
-            progress("installing")
-            pip = next(wheel.name for wheel in wheels if wheel.name.startswith("pip-"))
-            # a wheel of pip runs without being installed, so the board needs none of its own
-            argv = [python, "-I", f"{folder}/{pip}/pip", "install", "--quiet", "--no-input", "--no-index"]
-            argv += ["--disable-pip-version-check", "--no-compile", "--no-cache-dir", "--find-links", folder]
-            done = await transport.run([*argv, *requirements], timeout_s=_LIMIT_S)
-            if not done.ok:
-                raise _failed("the wheels could not be installed on the board", done, transport.name)
-        finally:
-            await transport.remove(folder)
+        for wheel in wheels:
+            progress(f"pushing {wheel.name}")
+            await transport.push(wheel, f"{fresh.scratch}/{wheel.name}")
+        progress("installing")
+        pip = next(wheel.name for wheel in wheels if wheel.name.startswith("pip-"))
+        # a wheel of pip runs without being installed, so the board needs none of its own
+        argv = ["env", f"TMPDIR={fresh.scratch}", fresh.python, "-I", f"{fresh.scratch}/{pip}/pip", "install"]
+        argv += ["--quiet", "--no-input", "--no-index", "--disable-pip-version-check", "--no-compile", "--no-cache-dir"]
+        done = await transport.run([*argv, "--find-links", fresh.scratch, *requirements], timeout_s=_LIMIT_S)
+        if not done.ok:
+            raise _failed("the wheels could not be installed on the board", done, transport.name)
 
 
 async def _packages(transport: Transport, python: str, requirements: Sequence[str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 MARK = "@eamdeploy "
 LINK, ENVIRONMENTS, LOCK = "venv", "environments", "setup.lock"
+SCRATCH = "scratch"  # for what installing needs meanwhile: it goes with the environment, whatever happens
 EXCHANGE, CURRENT_FOLDER = 2, -100  # linux/fs.h RENAME_EXCHANGE, fcntl.h AT_FDCWD
 TRIES = 20
 
@@ -133,9 +134,11 @@ def main() -> None:
         raise SystemExit(f"{error.filename}: {error.strerror}") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         say(event="busy")
         return
+    except OSError:  # a network file system that knows no locks: the board's own lock is then all there is
+        os.write(2, b"the home folder cannot be locked\n")
     for number in ends:
         signal.signal(number, stop)
     folder = None
@@ -145,12 +148,14 @@ def main() -> None:
             folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%dT%H%M%S-"), dir=base / ENVIRONMENTS))
             home = Path(getattr(sys, "_base_executable", sys.executable))
             python = make_environment(folder, home)
+            (folder / SCRATCH).mkdir()
         except OSError as error:
             raise SystemExit(f"{error.filename}: {error.strerror}") from None
-        say(event="building", home=str(home), python=str(python))
+        say(event="building", scratch=str(folder / SCRATCH), home=str(home), python=str(python))
         if told_to_switch(silence_s):
             for number in ends:
                 signal.signal(number, signal.SIG_IGN)
+            shutil.rmtree(folder / SCRATCH, ignore_errors=True)
             switch(base, folder)
             folder = None
             sweep(base)

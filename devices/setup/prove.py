@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from devices.session.run import BoardSession
+from devices.setup.environment import FreshEnvironment
 from devices.setup.models import smallest_model
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MissingDependency
 from runtimes.protocol import RuntimeOptions
 
 
-async def prove(transport: Transport, python: str, package: str) -> None:
-    """Run a model with ``package`` in the environment of ``python``.
+async def prove(transport: Transport, fresh: FreshEnvironment, package: str) -> None:
+    """Run a model with ``package`` in a new environment.
 
     Raises:
         MissingDependency: it does not work there.
@@ -21,7 +22,7 @@ async def prove(transport: Transport, python: str, package: str) -> None:
     """
     runtime, suffix, content = smallest_model(package)
     try:
-        with _other_python(transport, python):
+        with _inside(transport, fresh):
             async with BoardSession(transport) as session, session.worker() as worker:
                 remote = await session.push_bytes(content, f"smallest{suffix}")
                 await worker.load(remote, runtime, RuntimeOptions())
@@ -36,9 +37,18 @@ async def prove(transport: Transport, python: str, package: str) -> None:
 
 
 @contextmanager
-def _other_python(transport: Transport, python: str) -> Iterator[None]:
-    before, transport.python = transport.python, (python, "-I")
+def _inside(transport: Transport, fresh: FreshEnvironment) -> Iterator[None]:
+    """Its Python, and its folder for the run's own, so that nothing outside of it can be left over."""
+    python, root = transport.python, getattr(transport, "work_root", None)
+    transport.python = (fresh.python, "-I")
+    _set_work_root(transport, fresh.scratch)
     try:
         yield
     finally:
-        transport.python = before
+        transport.python = python
+        _set_work_root(transport, root)
+
+
+def _set_work_root(transport: Transport, root: str | None) -> None:
+    if hasattr(transport, "work_root"):
+        transport.work_root = root

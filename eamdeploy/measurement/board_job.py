@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from statistics import median
 
 from devices.session.run import BoardSession
 from devices.transports.protocol import Transport
-from eamdeploy.base.errors import BoardUnreachable, EamdeployError
+from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MeasurementError
 from eamdeploy.base.results import Run
 from eamdeploy.measurement.accuracy.measure import run_on_device, score
 from eamdeploy.measurement.accuracy.pictures import Pictures
@@ -26,7 +25,10 @@ _PUSHED = (
     "mnn",
 )  # runtimes that the pushed runner brings; any other must be installed with us
 _AT_ONCE_EMULATED = 2  # nothing is timed there, so two artifacts may share the machine
-_COUNTED = 5  # inferences whose instructions are counted, after as many to warm up
+_AGREE = (
+    0.005  # two inferences in a row whose instructions differ by less are the network's, without what only happens once
+)
+_MOST_COUNTED = 8
 
 
 @dataclass
@@ -145,15 +147,28 @@ async def _try(session: BoardSession, result: CaseResult, request: Request) -> N
 
 
 async def _count(session: BoardSession, result: CaseResult, request: Request) -> None:
-    """On a machine whose clock counts instructions, nanoseconds are instructions."""
+    """On a machine whose clock counts instructions, nanoseconds are instructions.
+
+    An inference takes seconds there, and needs as many instructions as the one before: the first, which also prepares the
+    runtime, is left out, and counting ends with two that agree.
+
+    Raises:
+        MeasurementError: no two agree.
+    """
     case = result.case
-    request.told(f"{case.title}: counting instructions")
+    request.told(f"{case.title}: loading")
     async with session.worker() as worker:
         result.load = await worker.load(await session.push(case.artifact), case.runtime, case.options)
-        answer = await worker.measure(
-            batch=case.batch, seconds=0.0, min_samples=_COUNTED, max_samples=_COUNTED, sense_every_s=1e6
-        )
-    result.instructions = round(median(answer["timing"]["samples_ns"]))
+        counts: list[int] = []
+        for number in range(_MOST_COUNTED):
+            counts.append(await worker.once(batch=case.batch))
+            request.told(f"{case.title}: inference {number + 1}: {counts[-1] / 1e6:,.1f} million instructions")
+            if number >= 2 and abs(counts[-1] - counts[-2]) <= _AGREE * counts[-1]:
+                result.instructions = round((counts[-1] + counts[-2]) / 2)
+                return
+    listed = ", ".join(f"{count / 1e6:,.1f}" for count in counts[1:])
+    why = f"inferences took {listed} million, and no two in a row agree to {_AGREE:.1%}"
+    raise MeasurementError("the instructions of an inference cannot be told", where=case.title, why=why)
 
 
 async def _profile(session: BoardSession, result: CaseResult, request: Request) -> None:

@@ -9,6 +9,7 @@ from devices.doctor.finding import Finding
 from devices.doctor.wheels import runtime_wheels
 
 OLDEST = (3, 9)  # of the runner
+MACHINES_32 = ("armv6l", "armv7l", "armv8l", "i686")
 _SETUP = "install what is missing with: eamdeploy devices setup"
 
 
@@ -58,13 +59,27 @@ def check_runtimes(facts: BoardFacts) -> Iterator[Finding]:
             yield Finding(name, "problem", seen, "it cannot be imported", _SETUP)
     if not working:
         fitting = [wheel.package for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc)]
-        if fitting:
-            yield Finding("runtimes", "problem", "none", f"wheels fit for {' and '.join(fitting)}", _SETUP)
+        if (why := unfit(facts)) is not None:
+            yield Finding("runtimes", "problem", "none", why)
         else:
-            yield Finding("runtimes", "problem", "none", f"no wheel fits {_describe(facts.python, facts)}")
+            yield Finding("runtimes", "problem", "none", f"wheels fit for {' and '.join(fitting)}", _SETUP)
     elif "onnxruntime" not in working or not working.keys() & {"ai-edge-litert", "tflite-runtime"}:
         formats = ".tflite" if "onnxruntime" in working else ".onnx"
         yield Finding("runtimes", "note", ", ".join(working), f"{formats} files cannot be run yet", _SETUP)
+
+
+def unfit(facts: BoardFacts) -> str | None:
+    """Why no runtime can be installed on the board, in words; None where one can. Doctor and setup agree by it."""
+    python = facts.python
+    if python is None:
+        return f"there is no Python ({facts.python_error})"
+    if python.release < OLDEST:
+        return f"Python {python.version} is older than {'.'.join(map(str, OLDEST))}"
+    if python.bits == 32 or facts.machine in MACHINES_32:
+        return f"the runtimes have no wheels for 32-bit programs ({facts.machine})"
+    if not any(wheel.fits(python.release, facts.glibc) for wheel in runtime_wheels()):
+        return f"no wheel fits {_describe(python, facts)}"
+    return None
 
 
 def _describe(python: PythonFacts, facts: BoardFacts) -> str:

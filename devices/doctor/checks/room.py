@@ -8,6 +8,7 @@ from devices.doctor.facts import BoardFacts
 from devices.doctor.finding import Finding
 
 _LITTLE_MEMORY_MB, _LITTLE_DISK_MB, _NO_DISK_MB, _MUCH_SWAP_MB = 200, 200, 20, 100
+_NETWORK = ("nfs", "nfs4", "cifs", "smb2", "fuseblk", "fuse.sshfs")
 
 
 def check_memory(facts: BoardFacts) -> Iterator[Finding]:
@@ -52,6 +53,12 @@ def check_disk(facts: BoardFacts) -> Iterator[Finding]:
         yield Finding("disk", "warning", seen, "large models will not fit", "free some space there (df -h)")
     else:
         yield Finding("disk", "ok", seen)
+    if facts.home in facts.noexec:
+        seen = f"{facts.home} is mounted noexec"
+        yield Finding("home", "problem", seen, "nothing installed there can be loaded", "mount it without noexec")
+    elif facts.home_type in _NETWORK:
+        meaning = "runtimes start slowly from there, and a lost network stops them"
+        yield Finding("home", "note", f"{facts.home} is on {facts.home_type}", meaning)
     if not facts.home_writable:
         meaning = "runs work from the temporary folder; 'devices setup' cannot install"
         yield Finding("home", "warning", f"{facts.home or 'none'} is read-only", meaning, "make it writable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from devices.doctor.checks.python import MACHINES_32
 from devices.doctor.facts import BoardFacts
 from devices.doctor.finding import Finding
 from devices.doctor.wheels import runtime_wheels
@@ -28,7 +29,7 @@ def check_login_shell(facts: BoardFacts) -> Iterator[Finding]:
 def check_machine(facts: BoardFacts) -> Iterator[Finding]:
     """Runtimes have 64-bit wheels only."""
     python_32 = facts.python is not None and facts.python.bits == 32
-    if facts.machine in ("armv7l", "armv6l") or facts.bits == 32 or python_32:
+    if facts.machine in MACHINES_32 or facts.bits == 32 or python_32:
         yield Finding(
             "machine", "problem", f"{facts.machine}, 32-bit programs",
             "the runtimes have no wheels for 32-bit systems",
