@@ -7,16 +7,33 @@ https://huggingface.co/docs/safetensors. Only the header is read, so a descripti
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from eamdeploy.base.errors import DataError
+from msgspec import Meta
+
+from eamdeploy.base.decoding import convert, decode
+from eamdeploy.base.errors import DataError, UsageError
 
 SCHEMA_VERSION = 1
 KEY = "eamdeploy"
 # the limit of the format itself
 _HEADER_LIMIT = 100_000_000
+_DAMAGED = "the checkpoint's metadata is damaged"
 _IMPORT_HINT = "give a .safetensors checkpoint of eamdeploy; others come in with `eamdeploy import`"
+
+
+@dataclass
+class _Document:
+    """What of the metadata has a type."""
+
+    architecture: dict[str, Any]
+    preprocessing: dict[str, Any]
+    classes: Annotated[list[Annotated[str, Meta(max_length=1024)]], Meta(max_length=1_000_000)]
+    schema_version: int = 0
+    meta: dict[str, Any] = field(default_factory=dict)
+    rewrites: dict[str, Any] = field(default_factory=dict)
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -26,19 +43,22 @@ def read_document(path: Path) -> dict[str, Any]:
         DataError: when it is no checkpoint of eamdeploy.
     """
     metadata = _header(path).get("__metadata__") or {}
-    if KEY not in metadata:
+    if not isinstance(metadata, dict) or KEY not in metadata:
         raise DataError(
             "the file holds weights but no architecture", where=path, hint="bring it in with `eamdeploy import`"
         )
     try:
-        document: dict[str, Any] = json.loads(metadata[KEY])
-    except json.JSONDecodeError as error:
-        raise DataError("the checkpoint's metadata is damaged", where=path, why=error) from error
-    if document.get("schema_version", 0) > SCHEMA_VERSION:
-        raise DataError("the checkpoint was written by a newer eamdeploy", where=path, hint="upgrade eamdeploy")
-    missing = {"architecture", "preprocessing", "classes"} - set(document)
-    if missing:
-        raise DataError(f"the checkpoint's metadata lacks '{min(missing)}'", where=path)
+        text = convert(str, metadata[KEY], where=path, what=_DAMAGED)
+        document = decode(dict[str, Any], text, where=path, what=_DAMAGED)
+        version = document.get("schema_version", 0)
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise DataError("the checkpoint was written by a newer eamdeploy", where=path, hint="upgrade eamdeploy")
+        missing = {"architecture", "preprocessing", "classes"} - set(document)
+        if missing:
+            raise DataError(f"the checkpoint's metadata lacks '{min(missing)}'", where=path)
+        convert(_Document, document, where=path, what=_DAMAGED)
+    except UsageError as error:
+        raise DataError(error.what, where=error.where, why=error.why, hint=error.hint) from error
     return document
 
 

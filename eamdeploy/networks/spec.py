@@ -22,6 +22,17 @@ SHORT_NAMES = {
     "mobilenet_v3_large": "v3large",
 }
 
+# what a field may be, at most: larger ones are no network of this family, and would fill the memory before that shows
+_INTEGERS = (
+    ("kernels", 1, 256),
+    ("pool_size", 1, 256),
+    ("classes", 1, 1_000_000),
+    ("input_px", 8, 16_384),
+    ("in_channels", 1, 1024),
+    ("seed", 0, 2**63 - 1),
+)
+_MOST_WIDTH = 32.0
+
 
 @dataclass(frozen=True)
 class ArchSpec:
@@ -82,21 +93,19 @@ class ArchSpec:
             value = getattr(self, field)
             if value not in known:
                 raise UsageError(f"unknown {field} '{value}'", hint=did_you_mean(str(value), known))
-        for field, low in (
-            ("kernels", 1),
-            ("pool_size", 1),
-            ("classes", 1),
-            ("input_px", 8),
-            ("in_channels", 1),
-        ):
+        for field, low, high in _INTEGERS:
             value = getattr(self, field)
-            if not isinstance(value, int) or isinstance(value, bool) or value < low:
-                raise UsageError(f"{field} must be an integer of at least {low}, got {value!r}")
-        for field in ("width", "temperature"):
-            if not 0 < float(getattr(self, field)) < 1e6:
-                raise UsageError(f"{field} must be a positive number, got {getattr(self, field)!r}")
-        if self.channels is not None and self.channels <= 0:
-            raise UsageError(f"channels must be positive, got {self.channels!r}")
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise UsageError(f"{field} must be an integer from {low} to {high}, got {value!r}")
+        for field, limit in (("width", _MOST_WIDTH), ("temperature", 1e6)):
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < limit:
+                raise UsageError(f"{field} must be a positive number below {limit:g}, got {value!r}")
+        chosen = self.channels
+        if chosen is not None and (
+            isinstance(chosen, bool) or not isinstance(chosen, (int, float)) or not 0 < chosen < 1e6
+        ):
+            raise UsageError(f"channels must be positive, got {chosen!r}")
         if isinstance(self.channels, float) and self.channels >= 1 and not self.channels.is_integer():
             raise UsageError(f"channels must be an integer or a fraction below 1, got {self.channels!r}")
 

@@ -8,15 +8,16 @@ same. ncnn: a line behind the layers of the ``.param`` file.
 
 from __future__ import annotations
 
-import json
 import mmap
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.errors import UsageError
+from runtimes.readers.document import LIMIT_BYTES, check_document, read_document
 from runtimes.readers.formats import ARTIFACT_KINDS, format_of
 from runtimes.readers.ncnn_file import read_param
 
@@ -25,6 +26,7 @@ TFLITE_MEMBER = "eamdeploy.json"
 _METADATA_PROPS = 14  # ModelProto.metadata_props
 _LOCAL_HEADER = TFLITE_MEMBER.encode()
 _TAIL_BYTES = 1 << 20
+_VARINT_BITS = 63
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,15 @@ def read_metadata(path: Path | str) -> ArtifactMetadata:
         raise UsageError("not an artifact", where=file, hint=f"an artifact is {ARTIFACT_KINDS}")
     if known.name == "ncnn":
         document = read_param(file).metadata
-        return ArtifactMetadata(format="ncnn") if document is None else _from_document(document, "ncnn")
+        return (
+            ArtifactMetadata(format="ncnn")
+            if document is None
+            else _from_document(check_document(document, file), "ncnn")
+        )
     text = _from_onnx(file) if known.name == "onnx" else _from_appended(file)
     if text is None:
         return ArtifactMetadata(format=known.name)
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise UsageError("the artifact's metadata is damaged", where=file, why=error, hint="export it again") from error
+    document = read_document(text, file)
     return _from_document(document, known.name)
 
 
@@ -107,18 +110,31 @@ def _from_document(document: Mapping[str, Any], default_format: str) -> Artifact
     )
 
 
-def _from_appended(file: Path) -> str | None:
-    if not zipfile.is_zipfile(file):
-        # a zip is found by its end: one that was cut off leaves its first header behind
-        if _LOCAL_HEADER in file.read_bytes()[-_TAIL_BYTES:]:
-            what = "the artifact's metadata is damaged"
-            raise UsageError(what, where=file, why="it is cut off", hint="copy it again")
-        return None
-    with zipfile.ZipFile(file) as archive:
-        return archive.read(TFLITE_MEMBER).decode() if TFLITE_MEMBER in archive.namelist() else None
+def _from_appended(file: Path) -> bytes | None:
+    what, hint = "the artifact's metadata is damaged", "copy it again"
+    try:
+        if not zipfile.is_zipfile(file):
+            # a zip is found by its end: one that was cut off leaves its first header behind
+            if _LOCAL_HEADER in _tail(file):
+                raise UsageError(what, where=file, why="it is cut off", hint=hint)
+            return None
+        with zipfile.ZipFile(file) as archive:
+            if TFLITE_MEMBER not in archive.namelist():
+                return None
+            # a few kilobytes can unpack to anything
+            with archive.open(TFLITE_MEMBER) as member:
+                return member.read(LIMIT_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
+        raise UsageError(what, where=file, why=error, hint=hint) from error
 
 
-def _from_onnx(file: Path) -> str | None:
+def _tail(file: Path) -> bytes:
+    with file.open("rb") as handle:
+        handle.seek(max(0, file.stat().st_size - _TAIL_BYTES))
+        return handle.read()
+
+
+def _from_onnx(file: Path) -> bytes | None:
     if not file.stat().st_size:
         return None
     with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -128,7 +144,7 @@ def _from_onnx(file: Path) -> str | None:
                     continue
                 entry = {key: bytes(data[first:last]) for key, first, last in protobuf_fields(data, start, end)}
                 if entry.get(1) == KEY.encode():
-                    return entry.get(2, b"").decode()
+                    return entry.get(2, b"")
         except (IndexError, ValueError):
             return None  # not a protobuf: the runtime will say so in its own words
     return None
@@ -164,3 +180,5 @@ def _varint(data: mmap.mmap, position: int) -> tuple[int, int]:
         if not byte & 0x80:
             return value, position
         shift += 7
+        if shift > _VARINT_BITS:
+            raise ValueError("a number is longer than a number can be")
