@@ -24,7 +24,7 @@ def read_class_map(path: Path | str) -> dict[str, int | str]:
         document = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except OSError as error:
         raise DataError("cannot read the class map", where=path, why=error.strerror) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError("the class map is no JSON", where=path, why=error) from error
     if not isinstance(document, dict):
         raise DataError("the class map must be a JSON object", where=path, hint='such as {"n01440764": 1}')

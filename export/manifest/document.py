@@ -108,7 +108,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
         UsageError: when the file is missing, damaged, or of a newer version.
     """
     document = decode_manifest(read_limited(path, MANIFEST_LIMIT_BYTES, what="cannot read the manifest"), where=path)
-    version: int = document["schema_version"]
+    version = document.get("schema_version")
+    if version is None:
+        raise UsageError("the manifest is damaged", where=path, why="it has no schema_version", hint="export again")
     if version > SCHEMA_VERSION:
         raise UsageError("the manifest was written by a newer eamdeploy", where=path, hint="upgrade eamdeploy")
     return document

@@ -220,7 +220,10 @@ def _inferred_shapes(path: Path) -> dict[str, tuple[Shape, int]]:
         )
     import onnx
 
-    model = onnx.shape_inference.infer_shapes(onnx.load(str(path), load_external_data=False))
+    try:
+        model = onnx.shape_inference.infer_shapes(onnx.load(str(path), load_external_data=False))
+    except Exception as error:  # protobuf's and onnx's own errors have no common kind
+        raise UsageError("the ONNX file's shapes cannot be inferred", where=path, why=str(error)[:300]) from error
     return {
         v.name: (
             tuple(d.dim_value or 1 for d in v.type.tensor_type.shape.dim),

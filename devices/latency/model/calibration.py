@@ -210,7 +210,7 @@ def read_calibration(path: Path) -> Calibration:
     """
     try:
         return Calibration.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise UsageError(
             "cannot read the calibration", where=path, why=error, hint="delete it and run 'devices calibrate' again"
         ) from error

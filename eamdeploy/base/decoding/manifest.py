@@ -69,7 +69,7 @@ class _Checkpoint:
 
 @dataclass
 class _Manifest:
-    schema_version: Positive
+    schema_version: Positive = 1
     name: Name = ""
     checkpoint: _Checkpoint | None = None
     architecture: _Object | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from eamdeploy.base.decoding import decode, decode_manifest, decode_run
 from eamdeploy.base.errors import UsageError
@@ -26,10 +26,9 @@ class _Header:
     format_version: int
 
 
-@dataclass
-class _Line:
+class _Line(Struct):
     run: Raw
-    manifest: Raw | None = None
+    manifest: Raw = Raw()
 
 
 def lines_of(entries: Iterable[tuple[Run, str | None]]) -> Iterator[str]:
@@ -67,6 +66,6 @@ def entries_of(lines: Iterable[str], where: object) -> Iterator[tuple[Run, dict[
         place = f"{where}:{number}"
         parts = decode(_Line, line, where=place, what=_NOT_A_RUN, hint=_HINT)
         run = decode_run(bytes(parts.run), where=place, what=_NOT_A_RUN, hint=_HINT)
-        text = None if parts.manifest is None else bytes(parts.manifest)
-        told = None if text in (None, b"null") else decode_manifest(text, where=place, what=_NOT_A_RUN, hint=_HINT)
+        text = bytes(parts.manifest)
+        told = None if text in (b"", b"null") else decode_manifest(text, where=place, what=_NOT_A_RUN, hint=_HINT)
         yield run, told

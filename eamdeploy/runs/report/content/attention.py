@@ -42,7 +42,7 @@ def read_attention(path: Path) -> AttentionFile:
         document = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise DataError("cannot read the attention file", where=path, why=error.strerror, hint=_HINT) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError("the attention file is no JSON", where=path, why=error, hint=_HINT) from error
     layers = dicts(document.get("layers")) if isinstance(document, dict) else []
     if not layers or document.get("schema") != SCHEMA:

@@ -110,3 +110,17 @@ def test_a_few_kilobytes_that_unpack_to_much(store: Store, tmp_path: Path, monke
         file.write(HEADER.encode() + b" " * (1 << 24))
     with pytest.raises(UsageError, match="larger than 1,048,576 bytes, unpacked"):
         import_runs(store, tmp_path / "bomb.jsonl.gz")
+
+
+def test_a_good_manifest_travels_with_its_run(store: Store, tmp_path: Path) -> None:
+    manifest = {
+        "schema_version": 1,
+        "name": "net",
+        "artifacts": [{"file": "model.onnx", "parity": {"verdict": "passed"}}],
+    }
+    (tmp_path / "new.jsonl").write_text(HEADER + json.dumps({"run": {**GOOD, "id": "n"}, "manifest": manifest}) + "\n")
+    assert import_runs(store, tmp_path / "new.jsonl").added == 1
+    export_runs(store, tmp_path / "out.jsonl.gz")
+    other = open_store(tmp_path / "other.db")
+    assert import_runs(other, tmp_path / "out.jsonl.gz").added == 2
+    assert other.manifests() == {GOOD["artifact_sha256"]: manifest}

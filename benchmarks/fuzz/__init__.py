@@ -1,0 +1,1 @@
+"""Damaged and crafted inputs for every reader: ``python -m benchmarks.fuzz``."""
