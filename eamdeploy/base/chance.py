@@ -38,6 +38,14 @@ def at_chance(share: float, count: int, classes: int | None = None, *, chance: f
     return share_interval(share, count)[0] <= guessed
 
 
+def reference_warning(top1: float | None, images: int, classes: int) -> str | None:
+    """As :func:`chance_warning`, of a reference that something is compared with, where its accuracy is known."""
+    if top1 is None or images < 1:
+        return None
+    found = chance_warning(AccuracyResult(top1, images), classes)
+    return f"the reference is at chance level: {found}" if found else None
+
+
 def chance_warning(result: AccuracyResult, classes: int | None = None) -> str | None:
     """One sentence where ``result`` cannot be told from guessing, else ``None``."""
     chance = None if result.confused is None else chance_share(result.confused)

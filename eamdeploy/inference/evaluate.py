@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from eamdeploy.base.chance import chance_warning
 from eamdeploy.base.errors import MeasurementError, UsageError
 from eamdeploy.base.results import AccuracyResult
 from eamdeploy.data import ImageDataset
@@ -44,6 +46,11 @@ class Evaluation:
     classes: int
     covered: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str | None:
+        """Why the accuracy proves nothing, where guessing would reach it too."""
+        return chance_warning(self.result, self.covered)
 
 
 def evaluate(
@@ -106,6 +113,7 @@ class _Count:
 
     def __init__(self, classes: int) -> None:
         self.classes, self.n, self.top1, self.top5 = classes, 0, 0, 0
+        self.confused = Counter[tuple[int, int]]()
 
     def add(self, scores: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> None:
         """Count one piece. A tie goes to the lower index, as argmax has it."""
@@ -114,11 +122,13 @@ class _Count:
         self.n += len(labels)
         self.top1 += int(hits[:, 0].sum())
         self.top5 += int(hits.any(axis=1).sum())
+        self.confused.update(zip(labels.tolist(), ranked[:, 0].tolist(), strict=True))
 
     def result(self, data: str, *, with_top5: bool) -> AccuracyResult:
         """The counts in percent."""
         top5 = 100 * self.top5 / self.n if with_top5 and self.classes > TOP else None
-        return AccuracyResult(top1=100 * self.top1 / self.n, n=self.n, top5=top5, data=data)
+        confused = tuple((true, given, images) for (true, given), images in sorted(self.confused.items()))
+        return AccuracyResult(100 * self.top1 / self.n, self.n, top5, confused=confused, data=data)
 
 
 def check_scores(scores: npt.NDArray[np.float64], card: ModelCard) -> None:

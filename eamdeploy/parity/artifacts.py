@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eamdeploy.base.chance import reference_warning
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
@@ -119,6 +120,7 @@ def _compare(
     keys = [images.key(index) for index in runs.indices]
     flips = find_flips(value, expected, judge, held, keys, reference.classes, head)
     checks.append(flips_check(shown, flips, len(value), judge, None))
+    reference_top1 = top1_percent(expected, images, runs.indices, reference.classes, head)
     return ParityReport(
         artifact=shown,
         artifact_sha256=artifact_sha256(path),
@@ -136,7 +138,8 @@ def _compare(
         flips=flips,
         batches=(),
         checks=tuple(checks),
-        reference_top1=top1_percent(expected, images, runs.indices, reference.classes, head),
+        reference_top1=reference_top1,
+        warning=reference_warning(reference_top1, len(value), len(reference.classes)),
         artifact_top1=top1_percent(value, images, runs.indices, reference.classes, head),
         skipped=tuple(runs.skipped),
         notes=tuple(remarks_on(images, exif=reference.preprocessing.exif)),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eamdeploy.base.chance import reference_warning
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.preprocessing import Preprocessing
@@ -60,10 +61,13 @@ def budget_check(
     place = Location(artifact)
     if artifact_top1 is None:
         message = "the images' classes are not the checkpoint's, so no accuracy could be compared"
-        return Check("budget", False, message, artifact, rules.BUDGET.id, skipped=True, location=place)
+        return Check("budget", False, message, artifact, rules.BUDGET.id, skipped=True, required=True, location=place)
     labelled = decode(images, Preprocessing.from_dict(original.preprocessing))
     before = scores_of(original.network, labelled.batches())
     change = compare_answers(before, scores_of(rewritten.network, labelled.batches()), labelled.labels)
+    if why := reference_warning(change.top1_exact, len(labelled), len(original.classes)):
+        message = f"the budget could not be judged: {why}"
+        return Check("budget", False, message, artifact, rules.BUDGET.id, skipped=True, required=True, location=place)
     drop = change.top1_exact - artifact_top1
     # one image more or less is chance, whatever the interval says
     chance = max(change.error95_points, 100 / len(labelled))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eamdeploy.base.chance import reference_warning
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
@@ -127,8 +128,9 @@ def check_parity(
             if any(check.failed for check in report.checks[1:]):
                 found = locate(path, chosen, metadata, checkpoint, images, measured, threads)
                 report = _fill(replace(report, first_divergence=found), measured, shown, note)
+    warning = reference_warning(report.reference_top1, report.images, len(checkpoint.classes))
     notes = tuple(remarks_on(source, exif=bool(checkpoint.preprocessing.get("exif"))))
-    return replace(report, notes=notes, duration_s=time.perf_counter() - started)
+    return replace(report, warning=warning, notes=notes, duration_s=time.perf_counter() - started)
 
 
 def verify(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from eamdeploy.base.chance import chance_warning
 from eamdeploy.base.results import Run
 from eamdeploy.cli.views.output import emit, err_console, make_table
 from eamdeploy.cli.views.table import FittedTable
@@ -76,6 +77,10 @@ def _render(report: BenchReport, console: Console) -> None:
                 console.print(f"{_name(run)}: {run.provenance.note}", soft_wrap=True)
             if run.per_layer:
                 console.print(_operators_table(run))
+    for run in report.runs:
+        if run.accuracy is not None and (warning := chance_warning(run.accuracy)):
+            line = Text.assemble(("warning", "yellow"), f" {_name(run)} is at chance level: {warning}")
+            console.print(line, soft_wrap=True)
     for note in report.notes:
         console.print(note, soft_wrap=True)
     for check in report.self_checks:

@@ -37,6 +37,8 @@ def render(reports: Sequence[ParityReport], console: Console) -> None:
             )
         for note in report.notes:
             console.print(f"        {note}", soft_wrap=True)
+        if report.warning:
+            console.print(Text.assemble(("warning", "yellow"), f" {report.warning}"), soft_wrap=True)
         if report.skipped:
             console.print(f"        {len(report.skipped)} images do not decode, the first is {report.skipped[0]}")
         if report.first_divergence is not None:

@@ -145,6 +145,7 @@ class ParityReport:
         rounding_images: images that also ran in float64; ``ill_conditioned`` of those judged by their own rounding, which is
             larger than that of the others.
         reference_top1, artifact_top1: percent, where the data's classes are the checkpoint's.
+        warning: why the reference's accuracy proves nothing, where guessing would reach it too.
         checks: every question with its answer, for JUnit, SARIF and step summaries.
         duration_s: of the verification.
     """
@@ -168,6 +169,7 @@ class ParityReport:
     first_divergence: Divergence | None = None
     reference_top1: float | None = None
     artifact_top1: float | None = None
+    warning: str | None = None
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     ill_conditioned: int = 0
@@ -176,8 +178,8 @@ class ParityReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every check that could be made was answered yes."""
-        return not any(check.failed for check in self.checks)
+        """Whether every check that was asked for, or could be made, was answered yes."""
+        return not any(check.failed or check.unjudged for check in self.checks)
 
     @property
     def verdict(self) -> Literal["passed", "failed"]:
@@ -194,7 +196,7 @@ class ParityReport:
         """The verdict in one sentence, without the artifact's name."""
         if self.passed:
             return f"the same function as {self.checkpoint} on {self.images} images"
-        first = next(check for check in self.checks if check.failed)
+        first = next(check for check in self.checks if check.failed or check.unjudged)
         place = f"; the first layer to differ is {self.first_divergence}" if self.first_divergence else ""
         return f"not the same function as {self.checkpoint}: {first.message}{place}"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from eamdeploy.base.chance import reference_warning
 from eamdeploy.base.errors import DataError, MeasurementError
 from eamdeploy.data.class_map import output_indices
 from eamdeploy.data.dataset import ImageDataset, take
@@ -21,6 +22,7 @@ from runtimes.registry import runtime_for
 
 CHUNK = 32
 LATENCY_ROUNDS, LATENCY_SECONDS = 40, 8.0
+MOST_NOISE, NOISE_IMAGES = 0.1, 50  # 10 dB, as verify asks of an approximate artifact
 SLOWER = 1.02  # above this ratio the quantized file is called slower
 
 
@@ -32,17 +34,24 @@ class Outcome:
         images: how many.
         float_top1, top1: in percent of the labels, or ``None`` where the data's classes are not the artifact's.
         flips: images whose answer (the best class, or any label of several) changed.
+        warning: why the float file's accuracy proves nothing; its loss is then counted as without labels.
+        score_noise: then also the energy of the scores' change, relative to that of the scores: a float file that always
+            gives one class has no flips to count.
     """
 
     images: int
     float_top1: float | None
     top1: float | None
     flips: int
+    warning: str | None = None
+    score_noise: float = 0.0
 
     @property
     def drop_points(self) -> float:
-        """Top-1 lost, in points; without labels the share of flips, which is the most that can have been lost."""
-        if self.float_top1 is None or self.top1 is None:
+        """Top-1 lost, in points; without labels, or at chance level, the share of flips: the most that can have been lost."""
+        if self.score_noise > MOST_NOISE:
+            return 100.0
+        if self.float_top1 is None or self.top1 is None or self.warning is not None:
             return 100 * self.flips / self.images
         return self.float_top1 - self.top1
 
@@ -94,7 +103,9 @@ class Judge:
         if self.targets is None:
             return Outcome(len(best), None, None, flips)
         hits = [100 * float((values[:, 0] == labels).mean()) for values in (reference, best)]
-        return Outcome(len(best), hits[0], hits[1], flips)
+        warning = reference_warning(hits[0], len(best), len(np.unique(labels)))
+        noise = self.score_noise(float_path, path, NOISE_IMAGES) if warning is not None else 0.0
+        return Outcome(len(best), hits[0], hits[1], flips, warning, noise)
 
     def score_noise(self, float_path: Path, path: Path, images: int) -> float:
         """Energy of the scores' change relative to the energy of the float scores around their mean."""

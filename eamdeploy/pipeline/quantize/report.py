@@ -87,6 +87,7 @@ class QuantizationReport:
             "drop_points": round(self.outcome.drop_points, 4),
             "max_drop_points": self.max_drop,
             "flips": self.outcome.flips,
+            "warning": self.outcome.warning,
             "float_bytes": self.float_bytes,
             "size_ratio": round(self.size_ratio, 4),
             "float_operator_share": round(self.written.float_share, 4),
@@ -129,6 +130,8 @@ class QuantizationReport:
                 f"the file's layers were lowered for {self.planned_for}: quantize the checkpoint instead, whose layers "
                 "are then lowered for int8"
             )
+        if self.outcome.warning is not None:
+            notes.append(f"{self.outcome.warning}; the bound counts every change of the answer as lost")
         if self.multi_label:
             notes.append("the bound counts every image of which another set of labels is said")
         elif self.outcome.top1 is None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 import eamdeploy
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.intervals import share_interval
 from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption
 from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
 
@@ -87,10 +88,18 @@ def evaluate_command(
         "runtime": found.runtime,
         "classes": found.classes,
         "classes_in_data": found.covered,
+        "interval95": [round(100 * bound, 4) for bound in share_interval(result.top1 / 100, result.n)],
+        "warning": found.warning,
     }
 
     def render(console: Console) -> None:
         five = "" if result.top5 is None else f", top-5 {result.top5:.2f} %"
-        console.print(f"top-1 {result.top1:.2f} %{five} on {result.n} images of {result.data} ({found.runtime})")
+        low, high = (100 * bound for bound in share_interval(result.top1 / 100, result.n))
+        console.print(
+            f"top-1 {result.top1:.2f} % [{low:.1f}, {high:.1f}]{five} on {result.n} images of {result.data} ({found.runtime})"
+        )
+
+    if found.warning:
+        err_console().print(f"warning: chance level: {found.warning}", style="yellow", soft_wrap=True)
 
     emit("evaluate", document, as_json, render)
