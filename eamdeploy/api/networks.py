@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from eamdeploy.networks.checkpoint import Checkpoint
     from eamdeploy.networks.complexity import Complexity
     from eamdeploy.networks.spec import ArchSpec
-    from eamdeploy.training.loop import TrainingResult, TrainingStep
+    from eamdeploy.training.loop import OnEvent, TrainingResult, TrainingStep
     from eamdeploy.training.session import TrainingRequest
 
 
@@ -54,7 +54,12 @@ def describe(network: NetworkLike | ArchSpec) -> Complexity:
     return measure_complexity(build(network) if isinstance(network, ArchSpec) else load(network).network)
 
 
-def train(request: TrainingRequest, *, on_step: Callable[[TrainingStep], None] | None = None) -> TrainingResult:
+def train(
+    request: TrainingRequest,
+    *,
+    on_step: Callable[[TrainingStep], None] | None = None,
+    on_event: OnEvent | None = None,
+) -> TrainingResult:
     """Train a network, or continue a run that was stopped.
 
     Example:
@@ -65,10 +70,11 @@ def train(request: TrainingRequest, *, on_step: Callable[[TrainingStep], None] |
     Args:
         request: data, output folder, recipe and everything that replaces a value of the recipe.
         on_step: called after every step with loss and accuracy.
+        on_event: called with the plan before the first step, and with a report after each stored epoch.
 
     Raises:
         UsageError: the data cannot be read, or the recipe or an option does not exist.
     """
     from eamdeploy.training.session import run_training
 
-    return run_training(request, on_step)
+    return run_training(request, on_step, on_event)

@@ -10,10 +10,10 @@ from typing import Any
 from eamdeploy.base.errors import UsageError
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.device.acceleration import DEFAULT
-from eamdeploy.training.loop import TrainingOptions, TrainingResult, TrainingStep, train
+from eamdeploy.training.loop import OnEvent, TrainingOptions, TrainingResult, TrainingStep, train
 from eamdeploy.training.qat import prepare_qat
 from eamdeploy.training.recipes import check_augmentation, get_recipe
-from eamdeploy.training.sources import get_source, open_splits
+from eamdeploy.training.sources import get_source, input_side, open_splits
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class TrainingRequest:
     exif: bool = False
 
 
-def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], None] | None = None) -> TrainingResult:
+def run_training(
+    request: TrainingRequest, on_step: Callable[[TrainingStep], None] | None = None, on_event: OnEvent | None = None
+) -> TrainingResult:
     """Train as asked.
 
     Raises:
@@ -78,7 +80,10 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
     checkpoint = None if request.start is None else load_checkpoint(request.start)
     own_classes = None if checkpoint is None else checkpoint.classes
     training, test = open_splits(request.data, request.root, own_classes, request.class_map)
-    preprocessing = replace(source.preprocessing(request.input_px), exif=request.exif)
+    side = request.input_px
+    if side is None and checkpoint is None and request.data == "imagefolder":
+        side = input_side(training, request.root)
+    preprocessing = replace(source.preprocessing(side), exif=request.exif)
     if checkpoint is not None:
         network = checkpoint.built("training")
         from eamdeploy.data.preprocessing import Preprocessing
@@ -117,5 +122,5 @@ def run_training(request: TrainingRequest, on_step: Callable[[TrainingStep], Non
     )
     return train(
         network, training, test, preprocessing, recipe, request.out,
-        options=options, resume=request.resume, meta=meta, on_step=on_step,
+        options=options, resume=request.resume, meta=meta, on_step=on_step, on_event=on_event,
     )  # fmt: skip

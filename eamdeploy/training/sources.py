@@ -43,6 +43,25 @@ SOURCES = {
 }
 
 
+_LOOKED_AT = 64
+
+
+def input_side(data: ImageDataset, where: object) -> int:
+    """The side of the images of a folder, where they are square and of one size; so many of them are looked at.
+
+    Raises:
+        UsageError: they are of different sizes or not square, so that the user has to say the input size.
+    """
+    count = min(len(data), _LOOKED_AT)
+    sizes = {data.image(index * len(data) // count).size for index in range(count)}
+    width, height = next(iter(sizes))
+    if len(sizes) == 1 and width == height:
+        return width
+    seen = ", ".join(f"{w}x{h}" for w, h in sorted(sizes)[:3]) + (", …" if len(sizes) > 3 else "")
+    why = f"its images are of different sizes ({seen})" if len(sizes) > 1 else f"its images are {seen}, not square"
+    raise UsageError("the input size has to be said", where=where, why=why, hint="give it, for example --input 224")
+
+
 def get_source(name: str) -> Source:
     """The source of that name.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from eamdeploy.training.device.acceleration import Acceleration, make_accelerati
 from eamdeploy.training.device.allocator import keep_freed_memory
 from eamdeploy.training.device.parallel import make_parallel
 from eamdeploy.training.loop.epoch import EpochTrainer
+from eamdeploy.training.loop.events import EpochReport, OnEvent, TrainingPlan
 from eamdeploy.training.loop.logs import RunLogs
 from eamdeploy.training.loop.options import OnStep, TrainingOptions, TrainingResult
 from eamdeploy.training.loop.state import TrainingState, momentum_of, restore_momentum
@@ -39,6 +41,7 @@ def train(
     resume: bool = True,
     meta: dict[str, Any] | None = None,
     on_step: OnStep | None = None,
+    on_event: OnEvent | None = None,
 ) -> TrainingResult:
     """Train ``network`` and leave ``model.safetensors``, ``metrics.csv``, ``curves.svg`` and ``last.safetensors`` in ``out``.
 
@@ -77,6 +80,23 @@ def train(
     wrapped, wrapped_optimizer = parallel.setup(trained, optimizer)
     trainer = EpochTrainer(network, wrapped, wrapped_optimizer, recipe, options, parallel, acceleration, state, on_step)
     logs = RunLogs(out, tensorboard=options.tensorboard)
+    tell: OnEvent = on_event if on_event is not None and parallel.rank == 0 else lambda _: None
+    tell(
+        TrainingPlan(
+            network=network.spec.name,
+            train_images=len(train_data),
+            test_images=len(test_data),
+            classes=network.spec.classes,
+            input=(network.spec.in_channels, network.spec.input_px, network.spec.input_px),
+            parameters=sum(parameter.numel() for parameter in network.parameters()),
+            recipe=f"SGD, learning rate {recipe.lr:g}, weight decay {recipe.weight_decay:g}",
+            device=str(parallel.device),
+            batch=recipe.batch,
+            epochs=recipe.epochs,
+            resumed=state.epoch,
+        )
+    )
+    begun, first = time.monotonic(), state.epoch
     for epoch in range(state.epoch, recipe.epochs):
         row = trainer.run(epoch, batches)
         row["top1"] = _evaluate(network, state.average if options.ema else None, test, acceleration)
@@ -88,6 +108,14 @@ def train(
         if parallel.rank == 0:
             _store(out, network, state, preprocessing, train_data, options, recipe, logs, meta or {})
         parallel.barrier()
+        spent = (time.monotonic() - begun) / (state.epoch - first)
+        left = spent * (recipe.epochs - state.epoch)
+        tell(
+            EpochReport(
+                state.epoch, recipe.epochs, row["loss"], row["train_top1"], row["top1"],
+                learning_rate=row["lr"], seconds=spent, seconds_left=left,
+            )
+        )  # fmt: skip
     return TrainingResult(
         out / "model.safetensors", state.history[-1]["top1"], state.epoch, state.history, batches.skipped
     )

@@ -13,6 +13,7 @@ from eamdeploy.cli.options.arch import Architecture
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, err_console, progress
+from eamdeploy.cli.views.training import TrainingReport
 
 if TYPE_CHECKING:
     from eamdeploy.training.loop import TrainingStep
@@ -51,18 +52,22 @@ def register(app: typer.Typer) -> None:
         ] = None,
         architecture: Architecture,
         input_px: Annotated[
-            int | None, typer.Option("--input", help="Side of the input image. Default: the data's.")
+            int | None, typer.Option("--input", help="Side of the input image, in pixels. Default: that of the images.")
         ] = None,
-        epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's.")] = None,
-        lr: Annotated[float | None, typer.Option("--lr", help="Instead of the recipe's.")] = None,
-        batch: Annotated[int | None, typer.Option("--batch", min=1, help="Instead of the recipe's.")] = None,
+        epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs, instead of the recipe's.")] = None,
+        lr: Annotated[float | None, typer.Option("--lr", help="Learning rate, instead of the recipe's.")] = None,
+        batch: Annotated[
+            int | None, typer.Option("--batch", min=1, help="Batch size, instead of the recipe's.")
+        ] = None,
         augment: Annotated[
             str | None, typer.Option("--augment", help="flip, pad-crop-flip or resized-crop-jitter.")
         ] = None,
         ema: Annotated[float | None, typer.Option("--ema", help="Decay of an average of the weights.")] = None,
         anneal_to: Annotated[float | None, typer.Option("--anneal-to", help="Anneal the temperature to this.")] = None,
         anneal_epochs: Annotated[int, typer.Option("--anneal-epochs", help="Over this many epochs.")] = 10,
-        label_smoothing: Annotated[float, typer.Option("--label-smoothing")] = 0.0,
+        label_smoothing: Annotated[
+            float, typer.Option("--label-smoothing", min=0.0, max=1.0, help="Of the cross-entropy, 0 to 1.")
+        ] = 0.0,
         arithmetic: Annotated[
             str, typer.Option("--arithmetic", help="Of the training itself: 32-true, bf16-mixed or 16-mixed.")
         ] = "32-true",
@@ -124,7 +129,9 @@ def register(app: typer.Typer) -> None:
                     note=f"loss {step.loss:.3f}  top-1 {step.top1:.1f} %",
                 )
 
-            result = eamdeploy.train(request, on_step=show)
+            report = TrainingReport(bar.console, out)
+            with report:
+                result = eamdeploy.train(request, on_step=show, on_event=report)
         if int(os.environ.get("RANK", "0")):
             return  # of several processes the first one speaks
         if result.skipped:
