@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from devices.boards.profiles import load_profile
 from devices.transports.ssh.target import SshTarget
@@ -142,16 +141,32 @@ class BoardRegistry:
         missing = {"profile", "host"} - entry.keys()
         if missing:
             raise UsageError(f"'{min(missing)}' is missing", where=f"{self.path}, boards.{name}")
-        return Board(name=name, **entry)
+        try:
+            return Board(name=name, **entry)
+        except UsageError as error:
+            what = f"{error.what} ({error.where})" if error.where else error.what
+            raise UsageError(what, where=f"{self.path}, boards.{name}", why=error.why, hint=error.hint) from error
 
     def _write(self, boards: dict[str, Board]) -> None:
-        lines = [_HEADER]
+        import tomlkit
+
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else _HEADER
+        document = tomlkit.parse(text)
+        if "boards" not in document:
+            document["boards"] = tomlkit.table(is_super_table=True)
+        entries = cast("dict[str, Any]", document["boards"])
+        for name in set(entries) - set(boards):
+            del entries[name]
         for name, board in sorted(boards.items()):
-            lines.append(f"\n[boards.{json.dumps(name)}]\n")
-            values = {key: value for key, value in board.to_dict().items() if key != "name" and value is not None}
-            # a JSON string without \u escapes for letters is a TOML string
-            lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
-        atomic_write_text(self.path, "".join(lines), private=True)
+            if name not in entries:
+                entries[name] = tomlkit.table()
+            for key, value in board.to_dict().items():
+                if key != "name" and value is not None and entries[name].get(key) != value:
+                    entries[name][key] = value
+                elif value is None:
+                    entries[name].pop(key, None)
+        # tomlkit keeps what people wrote around the entries: comments, order, blank lines
+        atomic_write_text(self.path, tomlkit.dumps(document), private=True)
 
     def _locked(self) -> Any:
         import filelock
@@ -165,4 +180,4 @@ def boards_file() -> Path:
     import platformdirs
 
     chosen = os.environ.get("EAMDEPLOY_BOARDS")
-    return Path(chosen) if chosen else platformdirs.user_config_path("eamdeploy") / "boards.toml"
+    return Path(chosen).expanduser() if chosen else platformdirs.user_config_path("eamdeploy") / "boards.toml"

@@ -1,4 +1,4 @@
-"""The smallest network of each kind, x + x of shape (1, 3, 2, 2): a runtime that runs it works."""
+"""The smallest network of each kind, one operator on an input of shape (1, 3, 2, 2): a runtime that runs it works."""
 
 from __future__ import annotations
 
@@ -14,15 +14,28 @@ _TFLITE = (
     "AAABAAAAAQAAAAEAAAAAAAAAAgAAADwAAAAEAAAA2P///wgAAAAMAAAAAQAAAHkAAAAEAAAAAQAAAAMAAAACAAAAAgAAAAwADAAIAAAAAAAE"
     "AAwAAAAIAAAADAAAAAEAAAB4AAAABAAAAAEAAAADAAAAAgAAAAIAAAABAAAACAAAAAQABAAEAAAA"
 )
-# package -> runtime, file type and file
+_MNN = (
+    "HAAAABgAGAAAAAAACAAMAAAABQAGABAAFAAHABgAAAAAAAAAAAEAACgAAAAIAAAAAAAAAAIAAAAQAAAABAAAAAEAAAB5AAAAAQAAAHgAAAAC"
+    "AAAAcAAAABgAAAAAABIAHAAIAAYADAAQABQAGAAHABIAAAAAADMBMAAAACQAAAAUAAAACAAAAEUAAAABAAAAAQAAAAEAAAB5AAYACAAEAAYA"
+    "AAAAAAAAAQAAAAAAAAAAABIAGAAAAAYACAAMABAAFAAHABIAAAAAABUBKAAAABQAAAAIAAAAIgAAAAEAAAAAAAAAAQAAAHgACgAQAAgADAAH"
+    "AAoAAAAAAAAACAAAAAEAAAAEAAAAAQAAAAMAAAACAAAAAgAAAAAACgAIAAAAAAAEAAoAAAAEAAAABQAAADMuNi4xAAAA"
+)
+_NCNN = """7767517
+2 2
+Input            in0     0 1 in0 0=2 1=2 2=3
+ReLU             relu    1 1 in0 out0
+"""
+_TFLITE_FILE = {"smallest.tflite": base64.b64decode(_TFLITE)}
+# package -> its runtime, and the files; the first is loaded
 _FILES = {
-    "onnxruntime": ("onnxruntime", ".onnx", _ONNX),
-    "ai-edge-litert": ("litert", ".tflite", _TFLITE),
-    "tflite-runtime": ("litert", ".tflite", _TFLITE),
+    "onnxruntime": ("onnxruntime", {"smallest.onnx": base64.b64decode(_ONNX)}),
+    "ai-edge-litert": ("litert", _TFLITE_FILE),
+    "tflite-runtime": ("litert", _TFLITE_FILE),
+    "ncnn": ("ncnn", {"smallest.ncnn.param": _NCNN.encode(), "smallest.ncnn.bin": b""}),
+    "MNN": ("mnn", {"smallest.mnn": base64.b64decode(_MNN)}),
 }
 
 
-def smallest_model(package: str) -> tuple[str, str, bytes]:
-    """The runtime that a package brings, the ending of its files, and a file for it."""
-    runtime, suffix, coded = _FILES[package]
-    return runtime, suffix, base64.b64decode(coded)
+def smallest_model(package: str) -> tuple[str, dict[str, bytes]]:
+    """The runtime that a package brings, and the files of a network for it, the one to load first."""
+    return _FILES[package]

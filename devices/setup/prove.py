@@ -20,12 +20,12 @@ async def prove(transport: Transport, fresh: FreshEnvironment, package: str) -> 
         MissingDependency: it does not work there.
         BoardUnreachable: the link was lost.
     """
-    runtime, suffix, content = smallest_model(package)
+    runtime, files = smallest_model(package)
     try:
         with _inside(transport, fresh):
             async with BoardSession(transport) as session, session.worker() as worker:
-                remote = await session.push_bytes(content, f"smallest{suffix}")
-                await worker.load(remote, runtime, RuntimeOptions())
+                remote = [await session.push_bytes(content, name) for name, content in files.items()]
+                await worker.load(remote[0], runtime, RuntimeOptions())
                 await worker.measure(seconds=0.0, min_samples=1, max_samples=1, warmup_seconds=0.0)
     except BoardUnreachable:
         raise

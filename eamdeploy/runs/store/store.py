@@ -27,7 +27,7 @@ def default_path() -> Path:
     """``EAMDEPLOY_STORE``, else ``runs.db`` in the user's state folder."""
     named = os.environ.get(STORE_VARIABLE)
     if named:
-        return Path(named)
+        return Path(named).expanduser()
     import platformdirs
 
     return Path(platformdirs.user_state_dir("eamdeploy", appauthor=False)) / "runs.db"
@@ -35,7 +35,7 @@ def default_path() -> Path:
 
 def open_store(path: Path | str | None = None) -> Store:
     """The store at ``path``, else at :func:`default_path`; the file is made by the first run that is appended."""
-    return Store(Path(path) if path else default_path())
+    return Store(Path(path).expanduser() if path else default_path())
 
 
 class Store:

@@ -18,6 +18,7 @@ from eamdeploy.runs.store.query import RunFilter
 from eamdeploy.runs.store.store import Store
 from eamdeploy.runs.store.transfer_format import entries_of, lines_of
 
+_TABLES = (".csv", ".tsv", ".xlsx", ".ods")
 LINE_LIMIT_BYTES = 64 * 1024 * 1024
 FILE_LIMIT_BYTES = 16 * 1024 * 1024 * 1024  # a few kilobytes can unpack to anything
 
@@ -40,6 +41,9 @@ def export_runs(store: Store, path: Path | str, where: RunFilter | None = None) 
         StoreError: when the store cannot be read.
         UsageError: when the file cannot be written.
     """
+    if Path(path).suffix.lower() in _TABLES:
+        hint = f"name it {Path(path).with_suffix('.jsonl').name}; for a table, convert 'eamdeploy history --json'"
+        raise UsageError("an export holds JSON Lines, not a table", where=path, hint=hint)
     manifests = {sha256: json.dumps(manifest) for sha256, manifest in store.manifests().items()}
     count = 0
 

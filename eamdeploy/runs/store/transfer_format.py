@@ -44,15 +44,9 @@ def _one_line(manifest: str) -> str:
     return manifest.replace("\r", " ").replace("\n", " ")
 
 
-def entries_of(lines: Iterable[str], where: object) -> Iterator[tuple[Run, dict[str, Any] | None]]:
-    """The runs of an exported file.
-
-    Raises:
-        UsageError: when it is not such a file, is of a newer version, or a line is damaged; the message has the line.
-    """
-    numbered = enumerate(lines, start=1)
+def _check_header(line: str, where: object) -> None:
     hint = "make one with 'eamdeploy history export'"
-    header = decode(_Header, next(numbered, (1, ""))[1], where=where, what=_NOT_AN_EXPORT, hint=hint)
+    header = decode(_Header, line, where=where, what=_NOT_AN_EXPORT, hint=hint)
     if header.format_version > FORMAT_VERSION:
         raise UsageError(
             "the export was written by a newer eamdeploy",
@@ -60,8 +54,21 @@ def entries_of(lines: Iterable[str], where: object) -> Iterator[tuple[Run, dict[
             why=f"its format is {header.format_version}, this one knows up to {FORMAT_VERSION}",
             hint="upgrade eamdeploy",
         )
+
+
+def entries_of(lines: Iterable[str], where: object) -> Iterator[tuple[Run, dict[str, Any] | None]]:
+    """The runs of an exported file.
+
+    Raises:
+        UsageError: when it is not such a file, is of a newer version, or a line is damaged; the message has the line.
+    """
+    numbered = enumerate(lines, start=1)
+    _check_header(next(numbered, (1, ""))[1], where)
     for number, line in numbered:
         if not line.strip():
+            continue
+        if line.lstrip().startswith('{"format"'):  # exports that were joined (cat a.jsonl b.jsonl)
+            _check_header(line, f"{where}:{number}")
             continue
         place = f"{where}:{number}"
         parts = decode(_Line, line, where=place, what=_NOT_A_RUN, hint=_HINT)

@@ -93,3 +93,25 @@ def test_choice(registry):
         choose_boards(registry, "pi4", names=["c"])
     with pytest.raises(UsageError, match="no board is called 'd'"):
         choose_boards(registry, None, names=["d"])
+
+
+def test_what_people_wrote_around_the_entries_stays(tmp_path):
+    path = tmp_path / "boards.toml"
+    path.write_text(
+        '# our lab\n[boards.desk]\nprofile = "pi4"  # with a fan\nhost = "pi@a"\n\n# the shelf\n[boards.shelf]\n'
+        'profile = "pi5"\nhost = "pi@b"\n'
+    )
+    registry = BoardRegistry(path)
+    registry.add(Board(name="new", profile="pi3b", host="pi@c"))
+    registry.add(Board(name="desk", profile="pi4", host="pi@a", python="/opt/python"), replace_existing=True)
+    registry.remove("shelf")
+    text = path.read_text()
+    assert text.startswith('# our lab\n[boards.desk]\nprofile = "pi4"  # with a fan\n')
+    assert {board.name: board.python for board in registry.boards()} == {"desk": "/opt/python", "new": None}
+
+
+def test_a_wrong_profile_in_the_file_names_file_and_board(tmp_path):
+    path = tmp_path / "boards.toml"
+    path.write_text('[boards.desk]\nprofile = "pi44"\nhost = "pi@a"\n')
+    with pytest.raises(UsageError, match=r"pi44.*boards\.toml, boards\.desk.*pi4"):
+        BoardRegistry(path).boards()

@@ -11,11 +11,16 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from devices.doctor.wheels import runtime_wheels
 from devices.setup import set_up
 from devices.setup.environment import BASE, ENVIRONMENT_PYTHON
+from devices.setup.models import smallest_model
 from eamdeploy.base.errors import EamdeployError, MissingDependency
+from runtimes.protocol import RuntimeOptions
+from runtimes.registry import get_runtime
 from tests.devices.kit.sshd_board import SshdBoard
 
 _SITE = sysconfig.get_paths()["purelib"]
@@ -153,3 +158,15 @@ async def _settled(board: SshdBoard) -> None:
 @pytest.mark.slow
 def test_fifty_interrupted_setups_leave_what_worked(tmp_path, run):
     _interrupt(tmp_path, run, int(os.environ.get("EAMDEPLOY_INTERRUPTIONS", "50")))
+
+
+@pytest.mark.parametrize("package", [wheel.package for wheel in runtime_wheels()])
+def test_every_runtime_that_setup_installs_has_a_model_to_prove_it(package, tmp_path):
+    runtime, files = smallest_model(package)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    if not get_runtime(runtime).available():
+        pytest.skip(f"{package} is not installed")
+    session = get_runtime(runtime).load(tmp_path / next(iter(files)), RuntimeOptions())
+    assert session.run(np.ones((1, 3, 2, 2), np.float32))[0].shape == (1, 3, 2, 2)
+    session.close()

@@ -68,3 +68,23 @@ def test_a_gzip_cut_short_imports_nothing(tmp_path: Path, store: Store) -> None:
 def test_an_export_that_is_not_there(tmp_path: Path, store: Store) -> None:
     with pytest.raises(UsageError, match="No such file"):
         import_runs(store, tmp_path / "none.jsonl")
+
+
+def test_exports_that_were_joined_are_one(tmp_path: Path, store: Store) -> None:
+    for device in ("pi4", "pi5"):
+        export_runs(store, tmp_path / f"{device}.jsonl", RunFilter(device=device))
+    joined = tmp_path / "all.jsonl"
+    joined.write_text("".join((tmp_path / f"{device}.jsonl").read_text() for device in ("pi4", "pi5")))
+    assert import_runs(open_store(tmp_path / "other.db"), joined).added == 2
+
+
+def test_an_export_is_no_table(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(UsageError, match=r"not a table .*h\.csv.*name it h\.jsonl"):
+        export_runs(store, tmp_path / "h.csv")
+    assert not (tmp_path / "h.csv").exists()
+
+
+def test_the_store_may_be_named_from_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("EAMDEPLOY_STORE", "~/x.db")
+    assert open_store().path == tmp_path / "x.db"
