@@ -250,7 +250,7 @@ def _attention_good(_: Path) -> bytes:
 
 
 def _idx(path: Path) -> None:
-    from eamdeploy.data.idx import read_idx
+    from eamdeploy.data.formats.idx import read_idx
 
     read_idx(path)
 

@@ -189,7 +189,7 @@ def _changed(document: Any, rng: random.Random) -> Any:
         holder[f"{key}s"] = holder.pop(key)
     elif kind == 2:
         deep: Any = holder[key]
-        for _ in range(rng.choice((2, 70, 900))):
+        for _ in range(rng.choice((2, 70, 300))):
             deep = [deep]
         holder[key] = deep
     elif kind == 3 and isinstance(holder[key], (int, float)):

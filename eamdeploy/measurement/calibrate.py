@@ -34,10 +34,11 @@ def calibrate_from_runs(runs: Iterable[Run], *, device: str | None = None, out: 
         UsageError: when no run can be used, or too few networks were measured.
     """
     used, skipped = [], []
+    digests: dict[str, str | None] = {}  # thousands of runs are of a few files
     for run in runs:
         if device is not None and device not in (run.board, run.device):
             continue
-        why = _unusable(run)
+        why = _unusable(run, digests)
         if why:
             skipped.append(f"{run.id}: {why}")
         else:
@@ -52,17 +53,19 @@ def calibrate_from_runs(runs: Iterable[Run], *, device: str | None = None, out: 
     return Calibrated(tuple(calibrations), sum(c.rows for c in calibrations), (*skipped, *short))
 
 
-def _unusable(run: Run) -> str | None:
+def _unusable(run: Run, digests: dict[str, str | None]) -> str | None:
     if run.provenance.kind != "measured" or run.latency_ms is None:
         return "its latency was not measured"
     if run.batch != 1:
         return "its batch is not 1"
     if run.verdict.state == "invalid":
         return "its verdict is invalid"
-    path = Path(run.artifact)
-    if not path.is_file():
+    if run.artifact not in digests:
+        path = Path(run.artifact)
+        digests[run.artifact] = artifact_sha256(path) if path.is_file() else None
+    if digests[run.artifact] is None:
         return "its artifact is gone"
-    if run.artifact_sha256 and artifact_sha256(path) != run.artifact_sha256:
+    if run.artifact_sha256 and digests[run.artifact] != run.artifact_sha256:
         return "its artifact has changed"
     return None
 

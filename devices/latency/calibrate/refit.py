@@ -131,9 +131,10 @@ def _group(conditions: Conditions, runs: list[MeasuredRun]) -> tuple[Group, bool
     names: dict[tuple[float, ...], tuple[str, str, str]] = {}
     times: dict[tuple[float, ...], list[float]] = {}
     dynamic = False
+    read = {path: extract_features(path) for path in {run.path for run in runs}}  # many runs are of one file
+    sums = {path: term_matrix(features.records).sum(0) for path, features in read.items()}
     for run in runs:
-        features = extract_features(run.path)
-        x = term_matrix(features.records).sum(0)
+        features, x = read[run.path], sums[run.path]
         key = tuple(np.round(x, 6))
         dynamic = dynamic or features.is_dynamic
         totals[key] = x

@@ -10,7 +10,7 @@ from devices.latency.graph.onnx_reader import read_onnx
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.graph.tflite_reader import read_tflite
 from eamdeploy.base.errors import UsageError
-from runtimes.readers.metadata import read_metadata
+from runtimes.readers.metadata import ArtifactMetadata, read_metadata
 
 READERS = {"onnx": read_onnx, "tflite": read_tflite, "ncnn": read_ncnn}
 
@@ -31,6 +31,15 @@ def extract_features(path: Path | str) -> ArtifactFeatures:
             where=file,
             hint="estimate the .onnx file of the same network, and name the runtime",
         )
+    try:
+        return _features(file, metadata)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        # every part of it decodes, but its operators do not fit their tensors
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError("the artifact's operators do not fit together", where=file, why=why) from error
+
+
+def _features(file: Path, metadata: ArtifactMetadata) -> ArtifactFeatures:
     graph = READERS[metadata.format](file)
     layers = [str(entry["layer"]) for entry in metadata.plan if "layer" in entry]
     records = classify(graph, layers)

@@ -1,0 +1,1 @@
+"""The store of runs at a size that years make."""
