@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from eamdeploy.api.environment import info
     from eamdeploy.api.networks import describe, load, train
     from eamdeploy.api.results import compare, gate, report
-    from eamdeploy.api.verification import verify
+    from eamdeploy.api.verification import audit, verify
 
 __version__ = "0.1.0"
 _MODULES = {
@@ -34,12 +34,13 @@ _MODULES = {
     "environment": ("info",),
     "networks": ("describe", "load", "train"),
     "results": ("compare", "gate", "report"),
-    "verification": ("verify",),
+    "verification": ("audit", "verify"),
 }
 _HOME = {name: f"eamdeploy.api.{module}" for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "__version__",
+    "audit",
     "bench",
     "compare",
     "describe",

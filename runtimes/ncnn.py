@@ -119,7 +119,9 @@ class NcnnSession:
         return outputs
 
     def _describe_outputs(self) -> tuple[TensorInfo, ...]:
-        """Name and shape of each output; ncnn knows shapes after a run only."""
+        """Name and shape of each output; ncnn knows shapes after a run only, and other converters leave the input's out."""
+        if any(None in tensor.shape for tensor in self.inputs):
+            return tuple(TensorInfo(name, (1, None), "float32") for name in self._names)
         feeds = {tensor.name: np.zeros([size or 1 for size in tensor.shape], np.float32) for tensor in self.inputs}
         values = self._once(feeds)
         return tuple(TensorInfo(name, value.shape, "float32") for name, value in zip(self._names, values))

@@ -12,6 +12,7 @@ from eamdeploy.base.errors import UsageError
 
 if TYPE_CHECKING:
     from eamdeploy.parity import ParityLimits, ParityVerdict
+    from eamdeploy.parity.audit.run import AuditReport
 
 _ALONE = "a checkpoint knows its preprocessing, classes and head"
 
@@ -89,3 +90,46 @@ def verify(
         limits=limits, progress=progress,
     )  # fmt: skip
     return ParityVerdict(tuple(reports))
+
+
+def audit(
+    artifact: ArtifactLike,
+    against: NetworkLike,
+    *,
+    data: AnyPath | None = None,
+    out: AnyPath = ".",
+    limit: int | None = 100,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> AuditReport:
+    """Hold a file that another converter made against its network; of a wrong one, write the part that shows the error.
+
+    Example:
+        >>> found = eamdeploy.audit("build/fashion-mnist-v1x0.25-eam-rcr.onnx", "fashion-mnist-v1x0.25-eam-rcr")
+        >>> found.passed
+        True
+
+    Args:
+        artifact: a file of any format.
+        against: the network, its checkpoint's path or a shipped name.
+        data: real images; the embedded sample by default. Labels do not matter.
+        out: folder for the part of a wrong file.
+        limit: images, balanced over the classes.
+        threads: of the runtime and of PyTorch.
+        progress: called with images done and images in all.
+
+    Returns:
+        The verdict, the first layer and the first operator that go wrong, and where the part was written.
+
+    Raises:
+        UsageError: the file is missing, damaged, or does not load.
+        MissingDependency: a runtime is not installed.
+    """
+    from eamdeploy.data import embedded_sample, open_images
+    from eamdeploy.parity.audit.run import audit as hold_against
+
+    checkpoint = load(against)
+    images = embedded_sample() if data is None else open_images(Path(data), checkpoint.classes)
+    return hold_against(
+        artifact_path(artifact), checkpoint, images, Path(out), limit=limit, threads=threads, progress=progress
+    )

@@ -19,6 +19,7 @@ COMMANDS = (
     "artifact.export",
     "artifact.quantize",
     "artifact.verify",
+    "artifact.audit",
     "artifact.evaluate",
     "artifact.predict",
     "device.bench",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from runtimes.readers.ncnn_file import NcnnLayer, NcnnParam, Parameter, split_shared, weights_path
+from runtimes.readers.ncnn_file import FLOAT_TAG, HALF_TAG, NcnnLayer, NcnnParam, Parameter, split_shared, weights_path
 
 Array = npt.NDArray[Any]
-# what stands before weights that ncnn can store in several forms
-_FLOAT32, _FLOAT16 = struct.pack("<I", 0), struct.pack("<I", 0x01306B47)
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,8 @@ class Weights:
             return np.ascontiguousarray(self.values, dtype="<f4").tobytes()
         if half:
             content = np.ascontiguousarray(self.values, dtype="<f2").tobytes()
-            return _FLOAT16 + content + bytes(-len(content) % 4)
-        return _FLOAT32 + np.ascontiguousarray(self.values, dtype="<f4").tobytes()
+            return HALF_TAG + content + bytes(-len(content) % 4)
+        return FLOAT_TAG + np.ascontiguousarray(self.values, dtype="<f4").tobytes()
 
 
 @dataclass

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
@@ -22,6 +23,13 @@ MAGIC = "7767517"
 METADATA_LINE = "# eamdeploy "
 OUTPUTS_LINE = "# outputs "
 _ARRAY_BASE = 23300
+# what stands before weights that ncnn can store in several forms
+FLOAT_TAG, HALF_TAG, INT8_TAG = struct.pack("<I", 0), struct.pack("<I", 0x01306B47), struct.pack("<I", 0x000D4B38)
+_WITHOUT_WEIGHTS = (
+    "AbsVal", "BinaryOp", "Clip", "Concat", "Crop", "CumulativeSum", "Dropout", "Eltwise", "ExpandDims", "Flatten",
+    "HardSigmoid", "HardSwish", "Input", "MatMul", "Noop", "Packing", "Padding", "Permute", "Pooling", "ReLU", "Reduction",
+    "Reshape", "Sigmoid", "Slice", "Softmax", "Split", "Squeeze", "Swish", "TanH", "UnaryOp",
+)  # fmt: skip
 # evaluated when the module loads, on boards with Python 3.9 too
 Number = Union[int, float]  # noqa: UP007
 Parameter = Union[int, float, "tuple[Number, ...]"]
@@ -128,6 +136,7 @@ def split_shared(layers: Sequence[NcnnLayer], shown: Sequence[str]) -> list[Ncnn
         for blob in layer.inputs:
             readers[blob] = readers.get(blob, 0) + 1
     wanted = set(shown)
+    taken = {blob for layer in layers for blob in layer.outputs}
     used: dict[str, int] = {}
     branches: dict[str, list[str]] = {}
     result: list[NcnnLayer] = []
@@ -144,14 +153,87 @@ def split_shared(layers: Sequence[NcnnLayer], shown: Sequence[str]) -> list[Ncnn
         for blob in layer.outputs:
             count = readers.get(blob, 0)
             if count > 1 or (count and blob in wanted):
-                branches[blob] = [f"{blob}/split{number}" for number in range(count)]
-                renamed[blob] = f"{blob}/whole" if blob in wanted else blob
+                branches[blob] = [_unused(f"{blob}/split{number}", taken) for number in range(count)]
+                renamed[blob] = _unused(f"{blob}/whole", taken) if blob in wanted else blob
         outputs = tuple(renamed.get(blob, blob) for blob in layer.outputs)
         result.append(dataclasses.replace(layer, inputs=tuple(inputs), outputs=outputs))
         for blob, whole in renamed.items():
             kept = (blob,) if blob in wanted else ()
-            result.append(NcnnLayer("Split", f"{blob}/split", (whole,), (*branches[blob], *kept)))
+            result.append(NcnnLayer("Split", _unused(f"{blob}/split", taken), (whole,), (*branches[blob], *kept)))
     return result
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """``name``, or with a number where a network that was split before has it already."""
+    candidate, count = name, 1
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    taken.add(candidate)
+    return candidate
+
+
+def weight_blocks(layer: NcnnLayer, content: bytes, at: int) -> int | None:
+    """How many bytes of the ``.bin`` file's ``content`` a layer has from ``at`` on, or ``None`` for a kind not known here."""
+    blocks = _block_sizes(layer)
+    if blocks is None:
+        return None
+    position = at
+    for elements, tagged in blocks:
+        if not tagged:
+            position += 4 * elements
+            continue
+        tag = content[position : position + 4]
+        position += 4
+        if tag == HALF_TAG:
+            position += -(-2 * elements // 4) * 4
+        elif tag == INT8_TAG:
+            position += -(-elements // 4) * 4
+        elif tag == FLOAT_TAG:
+            position += 4 * elements
+        else:
+            return None
+    return position - at
+
+
+def _block_sizes(layer: NcnnLayer) -> list[tuple[int, bool]] | None:
+    """The elements of each block of weights, and whether a tag stands before them."""
+    if layer.kind in _WITHOUT_WEIGHTS:
+        return []
+
+    def number(key: int, default: int = 0) -> int:
+        value = layer.parameters.get(key, default)
+        return default if isinstance(value, tuple) else int(value)
+
+    if layer.kind in ("Convolution", "ConvolutionDepthWise"):
+        if number(8) or number(19):
+            return None if number(8) else []
+        return [(number(6), True), *([(number(0), False)] if number(5) else [])]
+    if layer.kind == "InnerProduct":
+        return None if number(8) else [(number(2), True), *([(number(0), False)] if number(1) else [])]
+    if layer.kind == "MemoryData":
+        elements = 1
+        for key in (0, 1, 11, 2):
+            elements *= number(key) or 1
+        return [(elements, number(21, 1) == 0)]
+    if layer.kind == "BatchNorm":
+        return [(number(0), False)] * 4
+    if layer.kind == "Gemm":
+        return _gemm_sizes(number)
+    return None
+
+
+def _gemm_sizes(number: Callable[[int], int]) -> list[tuple[int, bool]]:
+    rows, columns, depth = number(7), number(8), number(9)
+    blocks = []
+    if number(4):
+        blocks.append((rows * depth, True))
+    if number(5):
+        blocks.append((depth * columns, True))
+    sizes = {0: 1, 1: rows, 2: rows, 3: rows * columns, 4: columns}
+    if number(6) and number(10) in sizes:
+        blocks.append((sizes[number(10)], True))
+    return blocks
 
 
 def _behind(lines: Sequence[str], start: str) -> Any:

@@ -12,7 +12,7 @@ from export.ncnn.network import NcnnNetwork, Weights
 from runtimes.protocol import RuntimeOptions
 from runtimes.readers.artifact_files import artifact_bytes, artifact_sha256
 from runtimes.readers.metadata import read_metadata
-from runtimes.readers.ncnn_file import NcnnParam, read_param, weights_path
+from runtimes.readers.ncnn_file import NcnnLayer, NcnnParam, read_param, split_shared, weights_path
 from runtimes.registry import get_runtime, runtime_for
 
 
@@ -77,3 +77,19 @@ def test_what_is_no_network_is_refused(text: str, tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match="not an ncnn network"):
         read_param(path)
+
+
+def test_a_network_that_was_split_is_split_again_under_other_names() -> None:
+    layers = (
+        NcnnLayer("Input", "input", (), ("input",)),
+        NcnnLayer("ReLU", "a", ("input",), ("a",)),
+        NcnnLayer("ReLU", "b", ("a",), ("b",)),
+        NcnnLayer("ReLU", "c", ("a",), ("c",)),
+    )
+    once = split_shared(layers, ["b", "c"])
+    twice = split_shared(once, ["b", "c", "a"])
+    blobs = [blob for layer in twice for blob in layer.outputs]
+    assert len(blobs) == len(set(blobs))
+    assert {"a", "b", "c"} <= set(blobs)
+    read = [blob for layer in twice for blob in layer.inputs]
+    assert len(read) == len(set(read))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -22,15 +23,30 @@ Array = npt.NDArray[np.float64]
 Images = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class GraphOperator:
+    """An operator of an artifact: its kind and name in the format's own words, the keys of what it reads and computes.
+
+    Of its inputs only computed tensors and the artifact's inputs are named.
+    """
+
+    kind: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
 class Graph(Protocol):
     """The tensors of an artifact.
 
     Attributes:
+        operators: in order of execution.
         outputs: names of its outputs.
         tensors: keys of all computed inner tensors, in order of execution.
         softmaxes: keys of those that a softmax computes, in order of execution.
     """
 
+    operators: tuple[GraphOperator, ...]
     outputs: tuple[str, ...]
     tensors: tuple[str, ...]
     softmaxes: tuple[str, ...]
@@ -79,6 +95,11 @@ class Probe:
         self._first = len(graph.outputs)
         fixed = session.inputs[0].shape[0]
         self.batch = 1 if fixed is None else fixed
+
+    def shaped(self, image: Images) -> dict[str, npt.NDArray[np.float32]]:
+        """The tensors of one image ``(1, C, H, W)``, in the artifact's own shapes."""
+        values = self._session.run(np.repeat(image, self.batch, axis=0))[self._first :]
+        return {key: np.asarray(value, dtype=np.float32) for key, value in zip(self.keys, values, strict=True)}
 
     def run(self, images: Images) -> dict[str, Array]:
         """The tensors of each image, flattened: key to (n, elements); tensors without a part per image are left out."""

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from eamdeploy.parity.run.probe import GraphOperator
 from runtimes.readers.mnn_file import CONST, INPUT, OUTPUTS_MEMBER, SOFTMAX, read_network
 
 
@@ -19,6 +20,10 @@ class MnnGraph:
         network = read_network(path)
         self.outputs = network.named
         computed = [(entry.type, name) for entry in network.operators for name in entry.outputs if name]
+        self.operators = tuple(
+            GraphOperator(f"OpType {entry.type}", entry.name, entry.inputs, entry.outputs)
+            for entry in network.operators
+        )
         self.tensors = tuple(name for kind, name in computed if kind not in (INPUT, CONST))
         self.softmaxes = tuple(name for kind, name in computed if kind == SOFTMAX)
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from eamdeploy.parity.run.probe import GraphOperator
 from runtimes.readers.ncnn_file import NcnnParam, read_param, split_shared, weights_path
 
 # these hand on what they read
@@ -20,6 +21,9 @@ class NcnnGraph:
         self._param = read_param(path)
         self.outputs = self._param.outputs
         computed = [(layer.kind, blob) for layer in self._param.layers for blob in layer.outputs]
+        self.operators = tuple(
+            GraphOperator(layer.kind, layer.name, layer.inputs, layer.outputs) for layer in self._param.layers
+        )
         self.tensors = tuple(blob for kind, blob in computed if kind not in _ARRANGING)
         self.softmaxes = tuple(blob for kind, blob in computed if kind == "Softmax")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eamdeploy.base.errors import MissingDependency, UsageError
+from eamdeploy.parity.run.probe import GraphOperator
 
 
 class OnnxGraph:
@@ -26,6 +27,10 @@ class OnnxGraph:
         graph = self._model.graph
         self.outputs = tuple(output.name for output in graph.output)
         computed = [(node.op_type, name) for node in graph.node for name in node.output if name]
+        self.operators = tuple(
+            GraphOperator(node.op_type, node.name, tuple(filter(None, node.input)), tuple(filter(None, node.output)))
+            for node in graph.node
+        )
         self.tensors = tuple(name for kind, name in computed if kind not in ("Constant", "Shape"))
         self.softmaxes = tuple(name for kind, name in computed if kind == "Softmax")
 

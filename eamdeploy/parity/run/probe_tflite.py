@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.errors import MissingDependency, UsageError
+from eamdeploy.parity.run.probe import GraphOperator
 from runtimes.readers.metadata import TFLITE_MEMBER
 
 _IDENTIFIER = b"TFL3"
@@ -54,6 +55,16 @@ class TfliteGraph:
         self.outputs = tuple(_name(graph.tensors[index]) for index in graph.outputs)
         codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in self._model.operatorCodes]
         computed = [(codes[op.opcodeIndex], int(index)) for op in graph.operators for index in op.outputs if index >= 0]
+        names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+        self.operators = tuple(
+            GraphOperator(
+                names.get(codes[op.opcodeIndex], "CUSTOM"),
+                f"operator {number}",
+                tuple(str(index) for index in op.inputs if index >= 0),
+                tuple(str(index) for index in op.outputs if index >= 0),
+            )
+            for number, op in enumerate(graph.operators)
+        )
         self.tensors = tuple(str(index) for _, index in computed)
         self.softmaxes = tuple(str(index) for code, index in computed if code == schema.BuiltinOperator.SOFTMAX)
         self._names = {_name(graph.tensors[index]): str(index) for _, index in reversed(computed)}

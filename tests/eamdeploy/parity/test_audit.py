@@ -1,0 +1,81 @@
+"""Files of other converters: right ones pass, of wrong ones the operator is named and cut out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eamdeploy
+from eamdeploy.parity.audit.suspects import explained, suspect_part
+from eamdeploy.parity.run.probe import GraphOperator
+from runtimes.protocol import RuntimeOptions
+from runtimes.registry import get_runtime
+
+NETWORK = "fashion-mnist-v1x0.25-eam-rcr"
+
+
+def test_the_part_reaches_from_right_tensors_to_the_wrong_one() -> None:
+    operators = [
+        GraphOperator("Conv", "conv", ("image",), ("map",)),
+        GraphOperator("Crop", "crop", ("map",), ("chosen",)),
+        GraphOperator("Dense", "fc", ("chosen",), ("logits",)),
+        GraphOperator("Softmax", "softmax", ("logits",), ("alpha",)),
+        GraphOperator("Conv", "next", ("map", "alpha"), ("scores",)),
+    ]
+    part = suspect_part(operators, "alpha", {"map"}, {"image"})
+    assert [operator.name for operator in part.operators] == ["crop", "fc", "softmax"]
+    assert (part.inputs, part.output) == (("map",), "alpha")
+
+
+def test_a_tensor_is_known_by_its_elements_in_any_order() -> None:
+    known = np.arange(12, dtype=np.float32).reshape(3, 4)
+    found = {"same": known, "transposed": known.T.copy(), "off": known + 1, "short": known[:2], "nan": known * np.nan}
+    assert explained(found, [known]) == {"same", "transposed"}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("audited")
+    (artifact,) = eamdeploy.export(NETWORK, folder, formats=["ncnn"])
+    return artifact.path
+
+
+@pytest.mark.slow
+def test_a_right_file_passes(exported: Path, tmp_path: Path) -> None:
+    report = eamdeploy.audit(exported, NETWORK, out=tmp_path, limit=20)
+    assert report.passed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_gather_that_became_a_crop_of_one_channel_is_found(exported: Path, tmp_path: Path) -> None:
+    """What pnnx makes of the channel choice, put into a right file: one chosen channel is read in the place of another."""
+    text = exported.read_text(encoding="utf-8")
+    wrong = tmp_path / "wrong.ncnn.param"
+    line = next(line for line in text.splitlines() if line.startswith("Crop blocks.3.pointwise.conv.attention.select"))
+    start = int(line.split("-23309=1,")[1].split()[0])
+    other = 0 if start else 1
+    broken = line.replace(f"-23309=1,{start} ", f"-23309=1,{other} ").replace(
+        f"-23310=1,{start + 1} ", f"-23310=1,{other + 1} "
+    )
+    assert broken != line
+    wrong.write_text(text.replace(line, broken), encoding="utf-8")
+    wrong.with_suffix(".bin").write_bytes(exported.with_suffix(".bin").read_bytes())
+    report = eamdeploy.audit(wrong, NETWORK, out=tmp_path / "out", limit=20)
+    assert not report.passed
+    assert report.parity.first_divergence is not None
+    assert report.parity.first_divergence.layer == "blocks.3.pointwise.conv"
+    assert report.part is not None
+    assert any(line.split()[1] == operator.name for operator in report.part.operators)
+    assert len(report.part.operators) < 15
+    # the part alone shows the same wrong values
+    assert report.part_file is not None
+    assert report.values_file is not None
+    values = np.load(report.values_file)
+    session = get_runtime("ncnn").load(report.part_file, RuntimeOptions())
+    feeds = {tensor.name: values[f"input:{tensor.name}"] for tensor in session.inputs}
+    np.testing.assert_allclose(session.raw_run(feeds)[0].ravel(), values["found"].ravel(), rtol=1e-4, atol=1e-6)
+    session.close()
+    assert np.abs(values["found"].ravel() - values["expected"].ravel()).max() > 1e-5
