@@ -7,6 +7,11 @@ import signal
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# a busy machine is slow, not wrong
+settings.register_profile("eamdeploy", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("eamdeploy")
 
 # read by OpenMP when torch, numpy or a runtime is first imported, in the tests and in every command they start; so that
 # suites, servers and children share two cores peacefully

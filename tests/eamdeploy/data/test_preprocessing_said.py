@@ -44,7 +44,7 @@ def test_the_published_form_has_the_fields_that_are_read() -> None:
         ('{"size": 8, "normalize": "hlaf"}', "did you mean 'half'"),
         ('{"size": 8, "mean": 0.5, "std": 0}', "std must be positive"),
         ('{"size": 8, "mean": [0.1, 0.2], "std": [1, 1]}', "need 3 values"),
-        ('{"size": 8, "channels": 4}', "1 or 3 channels"),
+        ('{"size": 8, "channels": 4}', "mean and std need 4 values"),
         ('{"resize": 8}', "has no size"),
         ('{"size": 8, "resize": 4}', "must not be smaller"),
         ("[1]", "cannot read the preprocessing"),
