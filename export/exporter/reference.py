@@ -51,6 +51,15 @@ def convolution_outputs(network: ProgramNetwork) -> dict[str, tuple[str, ...]]:
     return {name: (pairs.get(name, name),) for name in convolutions}
 
 
+def mixing_of(network: nn.Module) -> dict[str, dict[str, Any]]:
+    """Of layers whose mixing weights do not sum to 1: what bounds them, and how many kernels there are."""
+    return {
+        path: {"l1": layer.bounds.l1, "signed": layer.bounds.signed, "kernels": layer.kernels}
+        for path, layer in network.named_modules()
+        if isinstance(layer, MixedConv2d) and not layer.bounds.convex
+    }
+
+
 def layer_values(network: nn.Module, images: Tensor) -> dict[str, dict[str, Tensor]]:
     """Run ``network`` on ``images: (B, C, H, W)`` and keep, by layer path, what ``ExportedFile.tensors`` names.
 

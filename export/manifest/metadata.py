@@ -25,27 +25,34 @@ def artifact_metadata(
     exported: ExportedFile,
     checkpoint_sha256: str,
     budget: Mapping[str, Any] | None = None,
+    mixing: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that a board needs to use the artifact, and that a report needs to explain it."""
     spent = {} if budget is None else {"budget": _spent(budget)}
-    return spent | {
-        "schema_version": SCHEMA_VERSION,
-        "name": name,
-        "format": format,
-        "precision": precision,
-        "architecture": dict(architecture),
-        "classes": list(classes),
-        "preprocessing": dict(preprocessing),
-        "target": plan.target.to_dict(),
-        "plan": [
-            {key: entry[key] for key in ("layer", "kind", "lowering", "shape", "input_hw", "stride")}
-            for entry in plan.to_list()
-        ],
-        "tensors": {kind: dict(group) for kind, group in exported.tensors.items()},
-        "checkpoint_sha256": checkpoint_sha256,
-        "eamdeploy_version": eamdeploy.__version__,
-        "input_layout": input_layout,
-    }
+    # of layers whose mixing weights do not sum to 1, what a quantizer must know
+    bounded = {"mixing": dict(mixing)} if mixing else {}
+    return (
+        spent
+        | bounded
+        | {
+            "schema_version": SCHEMA_VERSION,
+            "name": name,
+            "format": format,
+            "precision": precision,
+            "architecture": dict(architecture),
+            "classes": list(classes),
+            "preprocessing": dict(preprocessing),
+            "target": plan.target.to_dict(),
+            "plan": [
+                {key: entry[key] for key in ("layer", "kind", "lowering", "shape", "input_hw", "stride")}
+                for entry in plan.to_list()
+            ],
+            "tensors": {kind: dict(group) for kind, group in exported.tensors.items()},
+            "checkpoint_sha256": checkpoint_sha256,
+            "eamdeploy_version": eamdeploy.__version__,
+            "input_layout": input_layout,
+        }
+    )
 
 
 def _spent(budget: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ clips, whatever the image. No calibration is needed for it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,9 +72,51 @@ def bank_scales(bank: npt.NDArray[Any]) -> Floats:
     return channel_scales(bank, axis=1)
 
 
-def rounding_margin(kernels: int) -> np.float32:
-    """How much larger than 1 the sum of ``kernels`` rounded mixing weights can be: each is off by half a step at most."""
-    return np.float32(1 + kernels / (2 * ALPHA_STEPS))
+def rounding_margin(kernels: int, l1: float = 1.0, steps: int = ALPHA_STEPS) -> np.float32:
+    """By how much the magnitudes of ``kernels`` rounded mixing weights can sum to more than ``l1``.
+
+    Each is off by half a step at most.
+    """
+    return np.float32(1 + kernels / (2 * steps * l1))
+
+
+@dataclass(frozen=True)
+class WeightsCode:
+    """How mixing weights become 8-bit integers, and what their magnitudes sum to at most.
+
+    Attributes:
+        l1: no image's weights have a larger ``sum_i |alpha_i|``, so that ``|W(x)| <= l1 * max_i |K_i|``.
+        signed: they may be negative; their magnitude is 1 at most in any case.
+    """
+
+    l1: float = 1.0
+    signed: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Codes from 0 to 1."""
+        return LIMIT if self.signed else ALPHA_STEPS
+
+    def margin(self, kernels: int) -> np.float32:
+        """See :func:`rounding_margin`."""
+        return rounding_margin(kernels, self.l1, self.steps)
+
+
+CONVEX_CODE = WeightsCode()
+
+
+def weights_code(mixing: Mapping[str, Any], layer: str) -> WeightsCode | None:
+    """The code of a layer's weights from an artifact's ``mixing``; convex where it is not listed.
+
+    ``None`` where nothing bounds them, or where a weight can be larger than 1: such a kernel stays float.
+    """
+    entry = mixing.get(layer)
+    if entry is None:
+        return CONVEX_CODE
+    l1 = entry.get("l1")
+    if l1 is None or float(l1) > float(entry.get("kernels", 0)):
+        return None
+    return WeightsCode(float(l1), bool(entry.get("signed", True)))
 
 
 def quantize_symmetric(

@@ -24,11 +24,13 @@ class MixingBounds:
         convex: they are not negative and sum to 1 (a softmax).
         l1: no image's weights have a larger ``sum_i |alpha_i|``; ``None`` where nothing bounds them.
         taps: no image's tap gate is larger; ``None`` where nothing bounds it.
+        signed: they may be negative.
     """
 
     convex: bool = False
     l1: float | None = None
     taps: float | None = 1.0
+    signed: bool = True
 
     @property
     def kernel(self) -> float | None:
@@ -36,7 +38,7 @@ class MixingBounds:
         return None if self.l1 is None or self.taps is None else self.l1 * self.taps
 
 
-CONVEX = MixingBounds(convex=True, l1=1.0)
+CONVEX = MixingBounds(convex=True, l1=1.0, signed=False)
 
 
 class MixedConv2d(nn.Module):

@@ -116,7 +116,9 @@ def _mixed(document: Mapping[str, Any]) -> MixedConv2d:
         **_pairs(document),
         bias=bool(document["bias"]),
         shift=bool(document["shift"]),
-        bounds=MixingBounds(bool(bounds["convex"]), _optional(bounds["l1"]), _optional(bounds["taps"])),
+        bounds=MixingBounds(
+            bool(bounds["convex"]), _optional(bounds["l1"]), _optional(bounds["taps"]), bool(bounds["signed"])
+        ),
         gated=bool(document["gated"]),
     )
 

@@ -16,7 +16,7 @@ from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.networks.program.network import ProgramNetwork
 from eamdeploy.parity import ParityReport, check_parity
 from eamdeploy.pipeline.export.options import ExportedArtifact, ExportOptions, parity_summary
-from export.exporter.reference import convolution_layers
+from export.exporter.reference import convolution_layers, mixing_of
 from export.exporter.request import ExportedFile, Exporter, ExportRequest
 from export.manifest.document import ManifestSource, artifact_entry, write_manifest
 from export.manifest.metadata import artifact_metadata
@@ -86,6 +86,7 @@ def export_one(
             exported=exported,
             checkpoint_sha256=checkpoint.sha256,
             budget=budget,
+            mixing=mixing_of(checkpoint.network),
         )
         exporter.attach_metadata(temporary, metadata)
         say(f"verifying {path.name}")

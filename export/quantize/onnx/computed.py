@@ -17,7 +17,7 @@ from export.quantize.bank_parts import cut, diagonal, parts_for
 from export.quantize.onnx.emit import Emitter
 from export.quantize.onnx.graph import OnnxGraph, attribute
 from export.quantize.onnx.units import Bank, Unit
-from export.quantize.scales import ALPHA_STEPS, Affine, bank_scales, quantize_symmetric, rounding_margin
+from export.quantize.scales import Affine, bank_scales, quantize_symmetric
 
 
 def is_product(graph: OnnxGraph, unit: Unit) -> bool:
@@ -57,17 +57,18 @@ def mix(emitter: Emitter, layer: str, bank: Bank, alpha: str, machine: str, prod
     if parts > 1:
         stored = cut(stored, parts)
         alpha = _on_the_diagonal(emitter, layer, alpha, parts, kernels)
-    steps = emitter.code_constants(Affine(1 / ALPHA_STEPS, 0, "uint8"))
-    margin = rounding_margin(kernels)
+    code = bank.code
+    steps = emitter.code_constants(Affine(1 / code.steps, 0, "int8" if code.signed else "uint8"))
+    margin = code.margin(kernels)
     # an accumulator is the kernel times 255; what divides it holds the margin too
-    divisor = emitter.code_constants(Affine(float(ALPHA_STEPS * margin), 0, "int8"))
+    divisor = emitter.code_constants(Affine(float(code.steps * code.l1 * margin), 0, "int8"))
     emitter.emit("QuantizeLinear", [alpha, *steps], f"{layer}/alpha/q")
     codes = graph.add_constant(f"{bank.name}/q", stored)
     emitter.emit("MatMulInteger", [f"{layer}/alpha/q", codes], f"{layer}/mixed/i", like=bank.matmul)
     mixed = emitter.emit("Cast", [f"{layer}/mixed/i"], f"{layer}/mixed", to=1)
     emitter.emit("QuantizeLinear", [mixed, *divisor], f"{mixed}/q")
     kernel = emitter.emit("Reshape", [f"{mixed}/q", emitter.integers(*shape)], f"{layer}/kernel/q", like=bank.reshape)
-    computed = (scales * margin).astype(np.float32)
+    computed = (scales * code.l1 * margin).astype(np.float32)
     scale = graph.add_constant(f"{layer}/kernel/s", computed)
     zeros = emitter.zeros(len(computed))
     emitter.emit("DequantizeLinear", [kernel, scale, zeros], f"{layer}/kernel/dq", axis=1 if product else 0)

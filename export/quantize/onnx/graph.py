@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ class OnnxGraph:
         constants: initializers by name.
         producer: the node that makes a tensor.
         readers: the nodes that read a tensor.
+        mixing: of layers whose mixing weights do not sum to 1, what bounds them, as the file's metadata has it.
     """
 
     def __init__(self, model: Any) -> None:
@@ -28,6 +30,7 @@ class OnnxGraph:
                 self.readers.setdefault(name, []).append(node)
         self.outputs = {value.name for value in self.graph.output}
         self.inputs = [value.name for value in self.graph.input if value.name not in self.constants]
+        self.mixing = _mixing(model)
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         self._shapes: dict[str, tuple[int, ...]] | None = None
         self._used = {*self.constants, *self.producer, *self.inputs}
@@ -82,6 +85,13 @@ class OnnxGraph:
         del self.graph.initializer[:]
         self.graph.initializer.extend(kept)
         del self.graph.value_info[:]
+
+
+def _mixing(model: Any) -> dict[str, Any]:
+    text = next((entry.value for entry in model.metadata_props if entry.key == "eamdeploy"), None)
+    document = {} if text is None else json.loads(text)
+    found = document.get("mixing", {}) if isinstance(document, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def attribute(node: Any, name: str, default: Any = None) -> Any:

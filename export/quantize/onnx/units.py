@@ -13,9 +13,11 @@ from typing import Any
 
 from eamdeploy.base.errors import UsageError
 from export.quantize.onnx.graph import OnnxGraph, attribute, layer_of
+from export.quantize.scales import CONVEX_CODE, WeightsCode, weights_code
 
 FUSED = {"Relu", "Clip"}
 MOVES = {"Gather", "Slice", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "MaxPool", "Identity", "Pad"}
+_POOLING = {"ReduceMean", "ReduceMax", "ReduceSum", "GlobalAveragePool", "GlobalMaxPool", "AveragePool"}
 POOLS = {"GlobalAveragePool", "AveragePool"}
 _CONTROL_FLOW = {"If", "Loop", "Scan", "SequenceMap"}
 _QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
@@ -28,6 +30,7 @@ class Bank:
     alpha: str
     matmul: Any
     reshape: Any
+    code: WeightsCode = CONVEX_CODE
 
     @property
     def name(self) -> str:
@@ -84,7 +87,10 @@ def find_units(graph: OnnxGraph) -> list[Unit]:
         UsageError: for operators the quantizer does not know, or when nothing can be quantized.
     """
     check_supported(graph)
-    units = [unit for node in graph.graph.node if (unit := _unit(graph, node)) is not None]
+    attention = _attention_nodes(graph)
+    units = [
+        unit for node in graph.graph.node if id(node) not in attention and (unit := _unit(graph, node)) is not None
+    ]
     if not any(unit.kind in {"conv", "dynamic-conv", "linear"} for unit in units):
         kinds = ", ".join(sorted({node.op_type for node in graph.graph.node})[:8])
         raise UsageError(
@@ -100,7 +106,7 @@ def _unit(graph: OnnxGraph, node: Any) -> Unit | None:
     if node.op_type == "Conv":
         if node.input[1] in graph.constants:
             return Unit(layer, "conv", node, (node.input[0],), _behind(graph, node))
-        bank = _bank(graph, node.input[1])
+        bank = _bank(graph, node.input[1], layer)
         constant_bias = len(node.input) < 3 or node.input[2] in graph.constants
         if bank is not None and constant_bias:
             return Unit(layer, "dynamic-conv", node, (node.input[0],), _behind(graph, node), bank)
@@ -142,14 +148,39 @@ def activation_ends(graph: OnnxGraph, activation: Any) -> tuple[float, float] | 
     return ends[0], ends[1]
 
 
-def _bank(graph: OnnxGraph, weight: str) -> Bank | None:
+def _bank(graph: OnnxGraph, weight: str, layer: str) -> Bank | None:
     reshape = graph.producer.get(weight)
     if reshape is None or reshape.op_type != "Reshape" or graph.sole_reader(weight) is None:
         return None
     matmul = graph.producer.get(reshape.input[0])
     if matmul is None or matmul.op_type != "MatMul" or matmul.input[1] not in graph.constants:
         return None
-    return Bank(str(matmul.input[0]), matmul, reshape) if graph.sole_reader(reshape.input[0]) is not None else None
+    code = weights_code(graph.mixing, layer)
+    if code is None or graph.sole_reader(reshape.input[0]) is None:
+        return None
+    return Bank(str(matmul.input[0]), matmul, reshape, code)
+
+
+def _attention_nodes(graph: OnnxGraph) -> set[int]:
+    """The nodes that mixing weights are computed by, back to where a map is pooled: their arithmetic stays float."""
+    waiting = [
+        node.input[0] for node in graph.graph.node if node.op_type == "MatMul" and layer_of(node).endswith(".bank")
+    ]
+    found: set[int] = set()
+    while waiting:
+        node = graph.producer.get(waiting.pop())
+        if node is None or id(node) in found or node.op_type in _POOLING:
+            continue
+        if any(_has_extent(graph, name) for name in node.output):
+            continue
+        found.add(id(node))
+        waiting.extend(node.input)
+    return found
+
+
+def _has_extent(graph: OnnxGraph, name: str) -> bool:
+    shape = graph.shape(name)
+    return shape is not None and len(shape) == 4 and any(size != 1 for size in shape[2:])
 
 
 def _is_map(graph: OnnxGraph, name: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from export.quantize.bank_parts import cut, diagonal, parts_for
-from export.quantize.scales import Affine, affine, channel_scales, quantize_symmetric, rounding_margin, tensor_scale
+from export.quantize.scales import Affine, affine, channel_scales, quantize_symmetric, tensor_scale
 from export.quantize.tflite.model import FLOAT32, INT8, TensorCode, TfliteModel
 from export.quantize.tflite.storage import store_float16, store_hybrid
 from export.quantize.tflite.units import MOVES, Unit, find_units
@@ -205,7 +205,7 @@ class _Rewrite:
         if mixing not in self.stored:
             self.codes.setdefault(mixing, ALPHA)
         alpha = self._int8(mixing)
-        margin = TensorCode((float(scale * rounding_margin(kernels)),), (0,))
+        margin = TensorCode((float(scale * bank.code.l1 * bank.code.margin(kernels)),), (0,))
         mixed, kernel = int(bank.mixing.outputs[0]), int(bank.reshape.outputs[0])
         model.graph.tensors[mixed].shape = np.array([parts, count // parts], np.int32)
         options = model.schema.BatchMatMulOptionsT()

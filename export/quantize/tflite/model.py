@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from eamdeploy.base.errors import UsageError
 from export.tflite.exporter import flatbuffer_bytes
+from runtimes.readers.metadata import read_metadata
 
 FLOAT32, FLOAT16, INT32, INT8 = 0, 1, 2, 9  # TensorType of the schema
 _DTYPES = {
@@ -41,11 +43,13 @@ class TfliteModel:
         model, graph: objects of the flatbuffer schema.
         producer: operator that makes a tensor, by tensor index.
         readers: operators that read a tensor, by tensor index.
+        mixing: of layers whose mixing weights do not sum to 1, what bounds them, as the file's metadata has it.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, mixing: Mapping[str, Any] | None = None) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
+        self.mixing = dict(mixing or {})
         self.schema: Any = schema
         self.model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         self.graph: Any = self.model.subgraphs[0]
@@ -62,7 +66,7 @@ class TfliteModel:
         content = flatbuffer_bytes(path)
         if content[4:8] != b"TFL3":
             raise UsageError("not a TFLite file", where=path)
-        model = cls(content)
+        model = cls(content, read_metadata(path).raw.get("mixing"))
         if len(model.model.subgraphs) != 1:
             raise UsageError("the quantizer does not know models of several graphs", where=path)
         return model

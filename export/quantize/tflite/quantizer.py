@@ -28,6 +28,7 @@ class TfliteQuantizer:
         self._machine = machine_of(path)
         model = TfliteModel.read(path)
         self._content = flatbuffer_bytes(path)
+        self._mixing = model.mixing
         shape = model.shape(int(model.graph.inputs[0]))
         if len(model.graph.inputs) != 1 or len(shape) != 4 or not model.is_float(int(model.graph.inputs[0])):
             raise UsageError(
@@ -54,7 +55,7 @@ class TfliteQuantizer:
 
     def write(self, path: Path, precision: str, float_layers: Collection[str] = ()) -> Written:
         """See the protocol."""
-        model = TfliteModel(self._content)
+        model = TfliteModel(self._content, self._mixing)
         written = Written(self._operators, 0)
         if precision == "int8":
             if not self._observers and self._wanted:

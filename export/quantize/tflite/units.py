@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eamdeploy.base.errors import UsageError
+from export.quantize.scales import CONVEX_CODE, WeightsCode, weights_code
 from export.quantize.tflite.model import TfliteModel
 
 MOVES = {
@@ -34,6 +35,7 @@ class Bank:
 
     mixing: Any
     reshape: Any
+    code: WeightsCode = CONVEX_CODE
 
     @property
     def alpha(self) -> int:
@@ -129,4 +131,8 @@ def _bank(model: TfliteModel, weight: int) -> Bank | None:
     if mixing is None or model.kind(mixing) != "FULLY_CONNECTED" or not model.is_constant(int(mixing.inputs[1])):
         return None
     plain = mixing.builtinOptions.fusedActivationFunction == 0 and (len(mixing.inputs) < 3 or mixing.inputs[2] < 0)
-    return Bank(mixing, reshape) if plain and len(model.readers[int(reshape.inputs[0])]) == 1 else None
+    code = weights_code(model.mixing, layer_name(model, int(mixing.inputs[1])))
+    # signed weights would need another zero point than the shipped form has
+    if code is None or code.signed or not plain or len(model.readers[int(reshape.inputs[0])]) != 1:
+        return None
+    return Bank(mixing, reshape, code)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import fx
 
-from eamdeploy.networks.layers.mixed_conv import MixingBounds
+from eamdeploy.networks.layers.mixed_conv import CONVEX, MixingBounds
 from eamdeploy.networks.program.operators import REARRANGING
 from eamdeploy.training.importing.network.evaluate import operator_name
 from eamdeploy.training.importing.network.trace import Traced
@@ -22,27 +22,29 @@ def mixing_bounds(traced: Traced, alphas: Sequence[fx.Node], *, constant: bool) 
 
     ``constant`` is for a kernel that is not mixed: its weight is 1.
     """
-    found = [_weights(traced, alpha, math.prod(traced.shapes[alpha.name]) // traced.batch) for alpha in alphas] or [
-        (True, 1.0)
-    ]
-    sums = [l1 for _, l1 in found if l1 is not None]
-    l1 = sum(sums) + float(constant) if len(sums) == len(found) else None
-    return MixingBounds(len(found) == 1 and found[0][0] and not constant, l1)
+    found = [_weights(traced, alpha, math.prod(traced.shapes[alpha.name]) // traced.batch) for alpha in alphas]
+    if not found:
+        return CONVEX
+    l1: float | None = float(constant)
+    for bounds in found:
+        l1 = None if l1 is None or bounds.l1 is None else l1 + bounds.l1
+    convex = len(found) == 1 and found[0].convex and not constant
+    return MixingBounds(convex, l1, signed=any(bounds.signed for bounds in found))
 
 
-def _weights(traced: Traced, alpha: fx.Node, kernels: int) -> tuple[bool, float | None]:
+def _weights(traced: Traced, alpha: fx.Node, kernels: int) -> MixingBounds:
     alpha = _origin(alpha)
     name = operator_name(alpha)
     if name in _SOFTMAX:
         shape = traced.shapes[alpha.name]
         axis = int(alpha.args[1]) % len(shape)  # type: ignore[arg-type]
         groups = kernels / shape[axis]
-        return groups == 1, float(groups)
+        return MixingBounds(groups == 1, float(groups), signed=False)
     if name in _LARGEST:
-        return False, _LARGEST[name] * kernels
+        return MixingBounds(False, _LARGEST[name] * kernels, signed=name == "tanh.default")
     if name == "div.Tensor" and (part := _normalised(traced, alpha)):
-        return False, kernels / part
-    return False, None
+        return MixingBounds(False, kernels / part)
+    return MixingBounds()
 
 
 def _origin(node: fx.Node) -> fx.Node:

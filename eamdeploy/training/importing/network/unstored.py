@@ -13,6 +13,8 @@ from torch import Tensor, nn
 # integers are mostly shapes; these are not
 _TEMPERATURE = re.compile(r"(^|_)(temp|temperature|tau|t)($|_)", re.IGNORECASE)
 MOST = 64
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+_NORM_CONSTANTS = ("eps", "momentum")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,10 @@ def _numbers(module: nn.Module) -> Iterator[tuple[nn.Module, str, float]]:
     for layer in module.modules():
         if type(layer).__module__.partition(".")[0] == "torch":
             continue  # the constants of PyTorch's own layers are part of what they are
+        known = _NORM_CONSTANTS if isinstance(layer, _NORMS) else ()
         for attribute, value in vars(layer).items():
+            if attribute in known:
+                continue
             number = isinstance(value, float) or (
                 isinstance(value, int) and not isinstance(value, bool) and bool(_TEMPERATURE.search(attribute))
             )
