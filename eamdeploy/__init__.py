@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from eamdeploy.api.artifacts import evaluate, export, predict, quantize
     from eamdeploy.api.devices import bench, estimate
     from eamdeploy.api.environment import info
-    from eamdeploy.api.networks import describe, load, train
+    from eamdeploy.api.networks import describe, import_network, load, train
     from eamdeploy.api.results import compare, gate, report
     from eamdeploy.api.verification import audit, verify
 
@@ -32,7 +32,7 @@ _MODULES = {
     "artifacts": ("evaluate", "export", "predict", "quantize"),
     "devices": ("bench", "estimate"),
     "environment": ("info",),
-    "networks": ("describe", "load", "train"),
+    "networks": ("describe", "import_network", "load", "train"),
     "results": ("compare", "gate", "report"),
     "verification": ("audit", "verify"),
 }
@@ -48,6 +48,7 @@ __all__ = [
     "evaluate",
     "export",
     "gate",
+    "import_network",
     "info",
     "load",
     "predict",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from eamdeploy.api.types import NetworkLike
+from eamdeploy.api.types import AnyPath, NetworkLike
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from eamdeploy.networks.checkpoint import Checkpoint
     from eamdeploy.networks.complexity import Complexity
     from eamdeploy.networks.spec import ArchSpec
@@ -52,6 +54,48 @@ def describe(network: NetworkLike | ArchSpec) -> Complexity:
     from eamdeploy.networks.spec import ArchSpec
 
     return measure_complexity(build(network) if isinstance(network, ArchSpec) else load(network).network)
+
+
+def import_network(
+    module: nn.Module,
+    example: Tensor | tuple[int, ...],
+    *,
+    path: AnyPath | None = None,
+    classes: Sequence[str] | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Checkpoint:
+    """Bring in anybody's classifier: its dynamic convolutions are found in its graph, and the result is proven equal.
+
+    Example:
+        >>> from torch import nn
+        >>> module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+        >>> network = eamdeploy.import_network(module, (3, 32, 32), path="mine.safetensors")
+        >>> network.spec.classes
+        10
+
+    Args:
+        module: takes one tensor of images ``(B, C, H, W)`` or rows ``(B, C, L)``, gives ``(B, classes)``.
+        example: images as it takes them, or the shape of one.
+        path: where to write the checkpoint, which needs none of the module's code; left out, it stays in memory.
+        classes: names in the order of the scores; numbered by default.
+        preprocessing: how pictures become its input; ImageNet's statistics at its input size by default.
+        say: called with one sentence as each step begins.
+
+    Returns:
+        A checkpoint that every other function takes; ``meta["imported"]`` has the layers, the proof, and the numbers that no state
+        dict holds.
+
+    Raises:
+        DataError: the module cannot be traced, or depends on more than the image; the message names the line.
+        ParityError: the rewritten network is not the same function.
+    """
+    from pathlib import Path
+
+    from eamdeploy.training.importing.network.session import import_network as bring_in
+
+    made = bring_in(module, example, classes=classes, preprocessing=preprocessing, say=say)
+    return (made if path is None else made.save(Path(path))).checkpoint
 
 
 def train(

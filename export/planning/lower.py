@@ -17,6 +17,7 @@ from torch import nn
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import LowRankConv2d
 from export.lowerings.base import LayerSite
+from export.lowerings.computed import lower_computed
 from export.lowerings.fold import fold_batchnorm
 from export.planning.plan import Plan
 from export.registry import get_lowering
@@ -41,4 +42,5 @@ def lower(network: NetworkT, plan: Plan) -> NetworkT:
         else:
             raise TypeError(f"{entry.layer} is a {type(layer).__name__}, not a dynamic convolution")
         lowered.set_submodule(entry.layer, module.eval())
+    lower_computed(lowered, plan.target)
     return lowered.requires_grad_(False)

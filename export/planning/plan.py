@@ -15,9 +15,11 @@ from torch import nn
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.networks.layers.rewritten import LOW_RANK, MEAN_RESIDUAL, MeanResidualConv2d
+from eamdeploy.networks.program.network import ProgramNetwork
 from export.lowerings.base import LayerSite, Refusal, layer_kind
 from export.lowerings.blocked import BLOCKED
 from export.lowerings.fold import fold_batchnorm
+from export.planning.constant_weights import CONSTANT
 from export.planning.rules import predict_cost_ms, preferred
 from export.planning.sites import find_all_sites
 from export.planning.target import Target
@@ -95,6 +97,7 @@ def plan_network(
     *,
     lowering: str | Mapping[str, str] = "auto",
     costs: CostModel | None = None,
+    constant_weights: bool = False,
 ) -> Plan:
     """Choose a lowering for each dynamic convolution of ``network`` at ``input_shape`` (C, H, W).
 
@@ -103,17 +106,24 @@ def plan_network(
         target: what to plan for.
         input_shape: of one image.
         lowering: ``auto``; or one name, used wherever it serves; or layer path to name, which must serve.
+        constant_weights: use only forms whose kernels are constants of the file.
         costs: measured costs (``export.planning.costs.MeasuredCosts``); without it the shipped rules decide.
 
     Raises:
         UsageError: for an unknown name, a layer that does not exist, or a lowering that does not serve the layer it is
             demanded for (or, as a single name, any layer).
     """
+    if isinstance(network, ProgramNetwork) and network.one_by_one and target.batch == "dynamic":
+        raise UsageError(
+            "an open batch cannot be exported",
+            why="the network goes through its images one by one",
+            hint="give a batch of a fixed size, such as 1",
+        )
     # as they will be lowered: a folded batch norm leaves a bias, and converters make other operators of a layer without one
     sites = find_all_sites(fold_batchnorm(network), input_shape)
     demands = _demands(lowering, [site for site in sites if isinstance(site, LayerSite)])
     layers = tuple(
-        _plan_layer(site, target, demands.get(site.path), costs)
+        _plan_layer(site, target, demands.get(site.path), costs, constant_weights=constant_weights)
         if isinstance(site, LayerSite)
         else _plan_factored(site)
         for site in sites
@@ -154,13 +164,32 @@ def _plan_factored(site: FactoredSite) -> LayerPlan:
     )
 
 
-def _plan_layer(site: LayerSite, target: Target, demand: tuple[str, bool] | None, costs: CostModel | None) -> LayerPlan:
+def _plan_layer(
+    site: LayerSite,
+    target: Target,
+    demand: tuple[str, bool] | None,
+    costs: CostModel | None,
+    *,
+    constant_weights: bool,
+) -> LayerPlan:
     known = lowering_names() if target.portable else (*lowering_names(), BLOCKED)
+    if constant_weights:
+        known = tuple(name for name in known if name in CONSTANT)
+        if demand is not None and demand[0] not in CONSTANT:
+            raise UsageError(
+                f"lowering '{demand[0]}' computes kernels", where=site.path, hint=f"known: {', '.join(CONSTANT)}"
+            )
     if demand is not None and demand[0] not in known:
         known = (*known, demand[0])
     refusals = tuple(refusal for name in known if (refusal := get_lowering(name).applies(site, target)) is not None)
     refused = {refusal.lowering: refusal.reason for refusal in refusals}
     serving = tuple(name for name in known if name not in refused)
+    if constant_weights and not serving:
+        raise UsageError(
+            "this layer has no form with constant weights",
+            where=site.path,
+            why="; ".join(sorted(set(refused.values()))),
+        )
     if demand is not None and demand[1] and demand[0] in refused:
         raise UsageError(f"lowering '{demand[0]}' does not serve this layer", where=site.path, why=refused[demand[0]])
     measured: Mapping[str, float] = {}

@@ -20,6 +20,7 @@ from export.exporter.reference import convolution_layers, mixing_of
 from export.exporter.request import ExportedFile, Exporter, ExportRequest
 from export.manifest.document import ManifestSource, artifact_entry, write_manifest
 from export.manifest.metadata import artifact_metadata
+from export.planning.constant_weights import raise_if_computed
 from export.planning.lower import lower
 from export.planning.plan import Plan, plan_network
 from export.planning.target import Target
@@ -57,7 +58,14 @@ def export_one(
     path = folder / FORMATS[exporter.format].file_name(name)
     clock = _Clock()
     say(f"planning {path.name}")
-    plan = plan_network(checkpoint.network, target, shape, lowering=options.lowering, costs=options.costs)
+    plan = plan_network(
+        checkpoint.network,
+        target,
+        shape,
+        lowering=options.lowering,
+        costs=options.costs,
+        constant_weights=options.constant_weights,
+    )
     clock.lap("plan")
     lowered = lower(checkpoint.network, plan)
     request = ExportRequest(
@@ -88,6 +96,8 @@ def export_one(
             budget=budget,
             mixing=mixing_of(checkpoint.network),
         )
+        if options.constant_weights:
+            raise_if_computed(temporary, exporter.format)
         exporter.attach_metadata(temporary, metadata)
         say(f"verifying {path.name}")
         report = check_parity(temporary, checkpoint, dataset, limit=options.images, name=str(path))
@@ -96,6 +106,8 @@ def export_one(
             raise _rejected(temporary, path, report)
     report = replace(report, artifact=str(path))
     entry = _entry(path, exporter, plan, exported, report, options)
+    if options.constant_weights:
+        entry["constant_weights"] = True
     if budget is not None:
         entry["budget"] = dict(budget)
     source = ManifestSource(

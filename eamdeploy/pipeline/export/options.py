@@ -36,6 +36,7 @@ class ExportOptions:
         costs: measured costs for the planner, by runtime; without them the shipped rules decide.
         precisions: ``fp32`` and what can be quantized to: ``fp16``, ``int8``, ``int8-weights``.
         quantization: how; needed for anything but ``fp32``.
+        constant_weights: allow no operator whose weight is computed: for runtimes that take constant kernels alone.
     """
 
     formats: tuple[str, ...] = ("onnx",)
@@ -51,6 +52,7 @@ class ExportOptions:
     budget: BudgetRequest | None = None
     precisions: tuple[str, ...] = ("fp32",)
     quantization: QuantizeRequest | None = None
+    constant_weights: bool = False
 
 
 @dataclass(frozen=True)

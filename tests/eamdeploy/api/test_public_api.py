@@ -17,7 +17,7 @@ NAME = "fashion-mnist-v1x0.25-eam-rcr"
 # the order in which the examples build on each other
 ORDER = (
     "load", "describe", "export", "verify", "evaluate", "predict", "quantize", "bench", "estimate", "compare", "gate",
-    "report", "info", "train",
+    "report", "info", "train", "import_network",
 )  # fmt: skip
 
 

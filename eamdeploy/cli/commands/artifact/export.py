@@ -72,6 +72,13 @@ def export_command(
         str | None, typer.Option("--board", help="Measure on this board of yours.", autocompletion=complete_board)
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Plan for this many threads.")] = 1,
+    constant_weights: Annotated[
+        bool,
+        typer.Option(
+            "--constant-weights",
+            help="Allow no operator with a computed weight: for runtimes that take constant kernels alone (RKNN, Core ML, NPUs).",
+        ),
+    ] = False,
     simplify: Annotated[bool, typer.Option("--simplify/--no-simplify", help="Let onnxsim try.")] = True,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the artifacts; left out: the checkpoint's.")
@@ -135,7 +142,14 @@ def export_command(
         why = "without a budget nothing is rewritten that could be trained"
         raise UsageError(why, where="--finetune", hint="give --budget")
     options = ExportOptions(
-        lowering=wanted, batch=size, opset=opset, threads=threads, simplify=simplify, name=name, images=images
+        lowering=wanted,
+        batch=size,
+        opset=opset,
+        threads=threads,
+        simplify=simplify,
+        name=name,
+        images=images,
+        constant_weights=constant_weights,
     )
     with _costs(measure, device, board, say) as costs:
         artifacts = eamdeploy.export(

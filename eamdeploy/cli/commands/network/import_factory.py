@@ -59,9 +59,5 @@ def _document(made: ImportedNetwork) -> dict[str, Any]:
         "classes": found.network.spec.classes,
         "matched": sorted(found.network.state_dict()),
         "missing": [],
-        "layers": [vars(layer) | {"shape": list(layer.shape)} for layer in found.layers],
-        "proof": {str(batch): error for batch, error in found.proof.errors.items()},
-        "one_by_one": found.one_by_one or None,
-        "unstored": [vars(number) for number in made.unstored],
-        "adapted": list(made.adapted),
+        **made.checkpoint.meta["imported"],
     }

@@ -149,6 +149,8 @@ class Emitter:
         }
         if name == "adaptive_avg_pool2d.default" and self._sizes(args[1]) == [1, 1]:
             name, args = "mean.dim", [args[0], [2, 3], True]
+        if name == "pow.Tensor_Scalar" and args[1] == 2:
+            name, args = "mul.Tensor", [args[0], args[0]]  # converters have no power of five axes
         value = self.add(node.name, name or str(node.target), args, where, kwargs=kwargs)
         if name not in OPERATORS and name != GETITEM:
             self.foreign[value.name] = node

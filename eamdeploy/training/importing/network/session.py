@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class ImportedNetwork:
     def save(self, path: Path) -> ImportedNetwork:
         """Write the checkpoint; the same with its path and hash."""
         own = self.checkpoint
+        path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
         save_checkpoint(path, own.network, preprocessing=own.preprocessing, classes=own.classes, meta=own.meta)
         return replace(self, checkpoint=load_checkpoint(path))
 
@@ -94,9 +95,20 @@ def import_network(
     names = tuple(classes) if classes is not None else class_names(None, count)
     if len(names) != count:
         raise UsageError(f"{len(names)} class names for a network of {count} outputs")
-    meta = {"data": "imported", "unstored": [number.sentence for number in unstored]}
+    meta = {"data": "imported", "imported": _report(found, unstored, notes)}
     checkpoint = Checkpoint(found.network, found.network.spec, prepared.to_dict(), names, meta)
     return ImportedNetwork(checkpoint, found, unstored, tuple(notes))
+
+
+def _report(found: RewrittenNetwork, unstored: Sequence[UnstoredNumber], adapted: Sequence[str]) -> dict[str, Any]:
+    """What the checkpoint keeps of how it was made."""
+    return {
+        "layers": [asdict(layer) for layer in found.layers],
+        "proof": {str(batch): error for batch, error in found.proof.errors.items()},
+        "one_by_one": found.one_by_one or None,
+        "unstored": [asdict(number) for number in unstored],
+        "adapted": list(adapted),
+    }
 
 
 def import_factory(
