@@ -19,13 +19,14 @@ from eamdeploy.networks.program.network import ProgramNetwork
 from export.lowerings.base import LayerSite, Refusal, layer_kind
 from export.lowerings.blocked import BLOCKED
 from export.lowerings.fold import fold_batchnorm
-from export.planning.constant_weights import CONSTANT
 from export.planning.rules import predict_cost_ms, preferred
 from export.planning.sites import find_all_sites
 from export.planning.target import Target
 from export.registry import get_lowering, lowering_names
 from export.rewrites.low_rank import FactoredSite
 
+# forms whose every kernel is a constant of the file
+CONSTANT = ("experts", "inputs", "low-rank", "collapse")
 # (site, target, lowering names that serve it) -> milliseconds by name
 CostModel = Callable[[LayerSite, Target, tuple[str, ...]], Mapping[str, float]]
 

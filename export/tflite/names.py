@@ -100,7 +100,12 @@ def _match(path: Path, network: nn.Module, request: ExportRequest) -> dict[str, 
     found: dict[str, dict[str, int]] = {"alpha": {}, "output": {}, "block": {}}
     for kind, group in wanted.items():
         taken: set[int] = set()
+        shared: dict[str, int] = {}  # attention that serves several layers -> its tensor
         for layer, value in group.items():
+            source = request.attentions.get(layer, "") if kind == "alpha" else ""
+            if source in shared:
+                found[kind][layer] = shared[source]
+                continue
             expected = (value.permute(0, 2, 3, 1) if value.ndim == 4 else value).contiguous().numpy()
             for index, actual in by_shape.get(expected.shape, []):
                 limit = TOLERANCE * max(float(np.abs(expected).max()), 1e-6)
@@ -108,6 +113,8 @@ def _match(path: Path, network: nn.Module, request: ExportRequest) -> dict[str, 
                 if index not in taken and float(np.abs(actual - expected).max()) <= limit:
                     found[kind][layer] = index
                     taken.add(index)
+                    if source:
+                        shared[source] = index
                     break
     return found
 

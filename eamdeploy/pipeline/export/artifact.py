@@ -20,10 +20,10 @@ from export.exporter.reference import convolution_layers, mixing_of
 from export.exporter.request import ExportedFile, Exporter, ExportRequest
 from export.manifest.document import ManifestSource, artifact_entry, write_manifest
 from export.manifest.metadata import artifact_metadata
-from export.planning.constant_weights import raise_if_computed
 from export.planning.lower import lower
 from export.planning.plan import Plan, plan_network
 from export.planning.target import Target
+from export.quantize.constant_weights import raise_if_computed
 from runtimes.readers.artifact_files import artifact_bytes
 from runtimes.readers.formats import FORMATS, companions_of, model_name
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
 
-# forms of a dynamic layer whose every kernel is a constant of the file
-CONSTANT = ("experts", "inputs", "low-rank", "collapse")
 _ONNX_WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
 _TFLITE_WEIGHTS = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "BATCH_MATMUL": 1, "TRANSPOSE_CONV": 1}
 
