@@ -56,6 +56,10 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         _say("interrupted")
         sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == 130:  # typer turns Ctrl-C into this, without a word
+            _say("interrupted")
+        raise
     except BrokenPipeError:
         # the reader of our output went away; keep Python from complaining when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

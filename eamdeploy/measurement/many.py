@@ -51,7 +51,12 @@ def bench(
         KeyboardInterrupt: finished runs are stored, and nothing is left on the boards.
     """
     wanted = doubled(request) if check_itself else request
-    outcomes = asyncio.run(_all(wanted, targets, store, wait_s, told))
+    stored: list[Run] = []
+    try:
+        outcomes = asyncio.run(_all(wanted, targets, store, stored, wait_s, told))
+    except KeyboardInterrupt:
+        told("bench", _interrupted(stored, kept=store is not None))
+        raise
     checks = []
     if check_itself:
         found = [self_check(outcome.target.name, outcome.runs) for outcome in outcomes]
@@ -66,6 +71,17 @@ def bench(
     )
 
 
+def _interrupted(runs: Sequence[Run], *, kept: bool) -> str:
+    """What became of the runs, and how to go on."""
+    again = "run the command again to measure the rest"
+    if not runs:
+        return f"nothing was finished yet; {again}"
+    names = ", ".join(run.id for run in runs)
+    if not kept:
+        return f"finished but not stored (--no-store): {names}; {again}"
+    return f"kept in the store, see 'eamdeploy history': {names}; {again}"
+
+
 def _renewed(request: Request, runs: Sequence[Run]) -> tuple[str, ...]:
     """Put the runs into the model cards beside their artifacts; a card that cannot be written is said, and costs no run."""
     try:
@@ -76,11 +92,12 @@ def _renewed(request: Request, runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 async def _all(
-    request: Request, targets: Sequence[Target], store: Store | None, wait_s: float, told: Told
+    request: Request, targets: Sequence[Target], store: Store | None, stored: list[Run], wait_s: float, told: Told
 ) -> list[Outcome]:
     def keep(run: Run) -> None:
         if store is not None:
             store.append(run)
+        stored.append(run)
 
     return list(
         await asyncio.gather(*(_one(target, request, keep, wait_s, partial(told, target.name)) for target in targets))

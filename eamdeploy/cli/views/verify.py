@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from eamdeploy.cli.views.actions_log import in_actions, write_commands
+from eamdeploy.cli.views.written import append_summary
 from eamdeploy.parity import RULES, ParityReport
 from eamdeploy.runs import findings
 
@@ -61,6 +62,6 @@ def write_findings(reports: Sequence[ParityReport], junit: Path | None, sarif: P
         findings.write_sarif(sarif, RULES, found)
     if summary:
         verdict = "passed" if all(report.passed for report in reports) else "failed"
-        findings.append_step_summary(findings.checks_table(f"eamdeploy verify {verdict}", checks))
+        append_summary(findings.checks_table(f"eamdeploy verify {verdict}", checks))
     if in_actions():
         write_commands(findings.annotation_lines(found))

@@ -136,6 +136,20 @@ def test_gate_in_github_actions(eamdeploy: Callable[..., Any], tmp_path: Path, m
     json.loads(done.stdout)
 
 
+def test_a_file_that_cannot_be_written_does_not_cost_the_verdict(
+    eamdeploy: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "nowhere" / "summary.md"))
+    done = eamdeploy("gate", "--baseline", "2026-slow", "--current", "2026-fast")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "gate passed")
+    assert "warning: cannot append to the step summary" in done.stderr
+    done = eamdeploy("gate", "--baseline", "2026-fast", "--current", "2026-slow", "--junit", str(tmp_path), "--json")
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (4, "failed")
+    assert "error: " in done.stderr
+    done = eamdeploy("gate", "--baseline", "2026-slow", "--current", "2026-fast", "--junit", str(tmp_path))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (2, "gate passed")
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -68,6 +68,7 @@ def verify_command(
     """
     from eamdeploy.cli.views.output import emit, progress
     from eamdeploy.cli.views.verify import render, write_findings
+    from eamdeploy.cli.views.written import after_verdict
     from eamdeploy.parity import ParityLimits
 
     tell_defaults(preprocessing)
@@ -91,8 +92,10 @@ def verify_command(
             head=head,
             progress=tell,
         )
-    write_findings(verdict.reports, junit, sarif, summary)
     emit("verify", verdict.to_dict(), as_json, lambda console: render(verdict.reports, console))
+    after_verdict(
+        lambda: write_findings(verdict.reports, junit, sarif, summary), ParityError.exit_code if verdict.failed else 0
+    )
     if verdict.failed:
         first = verdict.failed[0]
         more = f" (and {len(verdict.failed) - 1} more)" if len(verdict.failed) > 1 else ""

@@ -102,6 +102,8 @@ def gate_command(
         words = f"wrote {len(runs)} run{'s' if len(runs) != 1 else ''} to {write_baseline}"
         emit("gate-baseline", document, as_json, lambda console: console.print(words))
         return
+    from eamdeploy.cli.views.written import after_verdict
+
     if baseline is None:
         raise typer.BadParameter("name what to hold the runs against", param_hint="--baseline")
     limits = Thresholds(
@@ -115,14 +117,15 @@ def gate_command(
     allowed = [*(allow_skipped or ()), *(("missing",) if allow_missing else ())]
     result = eamdeploy.gate(baseline, current or [], thresholds=limits, allow_skipped=allowed, store=opened)
     note_unreadable(opened)
-    _write_files(result, junit, sarif, summary)
     emit("gate", result.to_dict(), as_json, lambda console: _render(result, console))
+    after_verdict(lambda: _write_files(result, junit, sarif, summary), result.exit_code)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 
 
 def _write_files(result: GateResult, junit: Path | None, sarif: Path | None, summary: bool) -> None:
     from eamdeploy.cli.views.actions_log import in_actions, write_commands
+    from eamdeploy.cli.views.written import append_summary
     from eamdeploy.runs import findings
     from eamdeploy.runs.gate import RULES
 
@@ -132,7 +135,7 @@ def _write_files(result: GateResult, junit: Path | None, sarif: Path | None, sum
     if sarif is not None:
         findings.write_sarif(sarif, RULES, found)
     if summary:
-        findings.append_step_summary(findings.checks_table(f"eamdeploy gate {result.verdict}", result.checks))
+        append_summary(findings.checks_table(f"eamdeploy gate {result.verdict}", result.checks))
     if in_actions():
         write_commands(findings.annotation_lines(found))
 
