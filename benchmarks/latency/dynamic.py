@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.latency.trials.validation import quantile
 from devices.latency.calibrate.refit import population_priors
 from devices.latency.estimate.estimate import FORMAT_RUNTIMES
 from devices.latency.graph.extract import extract_features
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.model.model import fit_model
 from devices.latency.model.terms import term_matrix
-from devices.latency.model.validation import quantile
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
 

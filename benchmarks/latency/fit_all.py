@@ -15,21 +15,25 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency.measured_networks import load_networks
-from benchmarks.latency.nested import covered, enough_of_its_own, errors_without
-from devices.latency.calibrate.anchors import Anchored, anchor_coverage, anchor_width, hold_out_boards
-from devices.latency.model.calibration import Calibration, from_group, write_calibration
-from devices.latency.model.groups import Group, Priors, fit_priors, make_groups
-from devices.latency.model.measurements import Conditions, Row
-from devices.latency.model.populations import POPULATIONS, Population
-from devices.latency.model.transfer import board_factor, runtime_factor, thread_factor
-from devices.latency.model.validation import (
+from benchmarks.latency.gather.grouping import fit_priors, make_groups
+from benchmarks.latency.gather.instruction_table import fit_tables, read_counts, write_tables
+from benchmarks.latency.gather.measured_networks import load_networks
+from benchmarks.latency.gather.rows import Row
+from benchmarks.latency.trials.anchors import Anchored, anchor_coverage, anchor_width, hold_out_boards
+from benchmarks.latency.trials.nested import covered, enough_of_its_own, errors_without
+from benchmarks.latency.trials.rates import RateTest, Tables, pair_error, pooled_widths, test_rates
+from benchmarks.latency.trials.transfer import transfers
+from benchmarks.latency.trials.validation import (
     OWN_SCORES_FROM,
     LeftOut,
     coverage,
     leave_out,
     quantile,
 )
+from devices.latency.model.calibration import Calibration, from_group, write_calibration
+from devices.latency.model.groups import Group, Priors
+from devices.latency.model.measurements import Conditions
+from devices.latency.model.populations import POPULATIONS, Population
 from eamdeploy.base.files import atomic_write_text
 
 SHIPPED_FROM = 4  # networks a calibration needs to be shipped
@@ -42,6 +46,7 @@ class Evaluated:
 
     Attributes:
         by_network, by_family: every measurement predicted without its network, without its family.
+        rates: instructions turned into time, tested likewise.
         without: for each family the others' errors, from fits that saw neither.
         by_board: boards known by two networks.
     """
@@ -53,9 +58,10 @@ class Evaluated:
     by_family: list[LeftOut]
     without: dict[str, list[LeftOut]]
     by_board: dict[Conditions, Anchored]
+    rates: dict[Conditions, RateTest]
 
 
-def evaluate_population(rows: Sequence[Row], population: Population) -> Evaluated | None:
+def evaluate_population(rows: Sequence[Row], population: Population, tables: Tables) -> Evaluated | None:
     """Fit and test one population; None where no calibration of it has enough networks."""
     groups = [g for g in make_groups(rows, load_networks(), population) if len(g.networks) >= SHIPPED_FROM]
     if not groups:
@@ -68,6 +74,7 @@ def evaluate_population(rows: Sequence[Row], population: Population) -> Evaluate
         leave_out(groups, population, "family"),
         errors_without(groups, population),
         hold_out_boards(groups, population),
+        test_rates(groups, tables),
     )
 
 
@@ -77,9 +84,12 @@ def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list
     unknown = {row.network[0] for row in rows if row.network not in known}
     if unknown:
         note(f"left out, operators not known: {', '.join(sorted(unknown))}")
+    counted = fit_tables(read_counts())
+    write_tables(counted, out / "instructions.json")
+    tables = {(c.table.runtime, c.table.precision): c.table for c in counted}
     tested = []
     for population in POPULATIONS:
-        done = evaluate_population(rows, population)
+        done = evaluate_population(rows, population, tables)
         if done is not None:
             tested.append(done)
             note(f"{population.name}: {len(done.groups)} calibrations")
@@ -99,7 +109,7 @@ def write_all(tested: Sequence[Evaluated], out: Path) -> None:
     priors = {t.population.name: {s: _prior_dict(p) for s, p in t.priors.items()} for t in tested}
     widths = {t.population.name: _pooled_widths(t) for t in tested}
     _write(out / "priors.json", {"schema_version": 1, "priors": priors, "widths": widths})
-    _write(out / "transfers.json", {"schema_version": 1, **_transfers([g for t in tested for g in t.groups])})
+    _write(out / "transfers.json", {"schema_version": 1, **transfers([g for t in tested for g in t.groups])})
 
 
 def calibrations(t: Evaluated) -> list[Calibration]:
@@ -120,6 +130,8 @@ def calibrations(t: Evaluated) -> list[Calibration]:
             },
             "repeated_percent": repeated(g),
         }
+        if (rate := t.rates.get(g.conditions)) is not None:
+            tests["by_instructions"] = rate.summary()
         if anchored := t.by_board.get(g.conditions):
             tests["board_held_out"] = {
                 "anchors": ["-".join(x for x in network if x) for network in anchored.anchors],
@@ -134,6 +146,8 @@ def calibrations(t: Evaluated) -> list[Calibration]:
                 quantile(r.score for r in far),
                 network_error=quantile(r.log_error for r in near),
                 family_error=quantile(r.log_error for r in far),
+                pair_error=pair_error(one, g),
+                rate=t.rates[g.conditions].rate if g.conditions in t.rates else None,
                 tests=tests,
                 prior=t.population.name,
             )
@@ -163,7 +177,12 @@ def _percent(share: float) -> float | None:
 
 def repeated(g: Group) -> float | None:
     """How far a publisher's repeated measurements of one network are apart, in percent of the larger, on average."""
-    apart = [100 * (1 - math.exp(min(r) - max(r))) for r in g.runs if len(r) > 1]
+    apart = []
+    for timed in g.timed:
+        for threads in {n for n, _ in timed}:
+            same = [log for n, log in timed if n == threads]
+            if len(same) > 1:
+                apart.append(100 * (1 - math.exp(min(same) - max(same))))
     return round(float(np.mean(apart)), 2) if apart else None
 
 
@@ -188,8 +207,16 @@ def _pooled_widths(t: Evaluated) -> dict[str, Any]:
     return {
         "in_family": round(quantile(r.score for r in t.by_network), 4),
         "out_of_family": round(quantile(r.score for r in t.by_family), 4) if t.by_family else None,
+        "instructions": pooled_widths(t.rates.values()),
+        "pair_error": pooled_pair_error(t),
         "two_anchors": anchored and {"spreads": round(anchored.by_spread, 4), "error": round(anchored.plain, 4)},
     }
+
+
+def pooled_pair_error(t: Evaluated) -> float | None:
+    """Of a board of which too little is measured: the median of the published ones'."""
+    known = [e for g in t.groups if (e := pair_error(_of(g, t.by_network), g)) is not None]
+    return round(float(np.median(known)), 4) if known else None
 
 
 def _prior_dict(prior: tuple[tuple[str, ...], Any]) -> dict[str, dict[str, float]]:
@@ -198,24 +225,6 @@ def _prior_dict(prior: tuple[tuple[str, ...], Any]) -> dict[str, dict[str, float
         "mu": {t: round(float(v), 5) for t, v in zip(terms, values.mu, strict=True)},
         "tau": {t: round(float(v), 5) for t, v in zip(terms, values.tau, strict=True)},
     }
-
-
-def _transfers(groups: list[Group]) -> dict[str, Any]:
-    cpu = [g for g in groups if g.conditions.processor == "cpu"]
-    by_kind = {
-        kind: [g for g in cpu if (g.conditions.precision == "int8") == (kind == "int8")] for kind in ("float", "int8")
-    }
-    factors: dict[str, Any] = {"board": {}, "runtime": {}, "threads": {}}
-    for kind, some in by_kind.items():
-        for alike in ("same core and count", "same core", "other core"):
-            if factor := board_factor(some, alike):
-                factors["board"].setdefault(kind, {})[alike] = factor.to_dict()
-        if factor := runtime_factor(some):
-            factors["runtime"][kind] = factor.to_dict()
-    for cores in (4, 6, 8, 12):
-        if factor := thread_factor(cpu, cores):
-            factors["threads"][str(cores)] = factor.to_dict()
-    return factors
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
     python -m benchmarks.latency.rebuild [--csv published.csv]
 
 Without --csv it reads the copy of the measurements in the package. Needs neither torch nor a converter: the networks'
-operators are in devices/latency/data/networks.json.gz (see `benchmarks.latency.networks` for how they got there).
+operators are in devices/latency/data/networks.json.gz (see `benchmarks.latency.gather.networks` for how they got there).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import json
 from pathlib import Path
 
 from benchmarks.latency.fit_all import rebuild
-from benchmarks.latency.report import write_page
-from devices.latency.model.measurements import read_rows
+from benchmarks.latency.gather.instruction_table import fit_tables, read_counts
+from benchmarks.latency.gather.rows import read_rows
+from benchmarks.latency.page.report import write_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +29,7 @@ def main() -> None:
     rows = read_rows(options.csv)
     tested = rebuild(rows, options.out, lambda line: print(line, flush=True))
     transfers = json.loads((options.out / "transfers.json").read_text(encoding="utf-8"))
-    print(write_page(tested, rows, transfers, options.docs))
+    print(write_page(tested, rows, transfers, fit_tables(read_counts()), options.docs))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from eamdeploy.api.types import AnyPath, ArtifactLike, artifact_path, artifact_paths, folder_of, names, store_of
 
 if TYPE_CHECKING:
-    from devices.latency.estimate.estimate import Estimate
+    from devices.latency.estimate.comparison import RatioEstimate
+    from devices.latency.estimate.result import Estimate
     from eamdeploy.measurement import BenchReport, Effort
     from eamdeploy.runs.store import Store
     from runtimes.protocol import RuntimeOptions
@@ -131,3 +132,34 @@ def estimate(
 
     wanted = None if devices is None else [known_device(name) for name in names(devices)]
     return estimate_all(artifact_path(artifact), runtime, precision, threads, devices=wanted)
+
+
+def estimate_ratio(
+    artifact: ArtifactLike,
+    compared_with: ArtifactLike,
+    devices: str | Iterable[str] | None = None,
+    *,
+    runtime: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+) -> list[RatioEstimate]:
+    """Estimate how many times as long one artifact takes as another, with an interval narrower than either latency's.
+
+    Args:
+        artifact: an .onnx or .tflite file, or what ``export`` returned.
+        compared_with: the artifact to divide by.
+        devices: profiles such as ``pi4``, or boards that you calibrated; all of them by default.
+        runtime, precision, threads: for both, as in ``estimate``.
+
+    Returns:
+        One ratio for each device; ``ratio`` is None, and ``notes`` says why, where there can be none.
+
+    Raises:
+        UsageError: no artifact, or an unknown device, runtime or precision.
+    """
+    from devices.latency.estimate.comparison import compare_estimates
+    from devices.latency.estimate.estimate import device_names, known_device
+
+    wanted = device_names() if devices is None else [known_device(name) for name in names(devices)]
+    both = artifact_path(artifact), artifact_path(compared_with)
+    return [compare_estimates(*both, name, runtime, precision, threads) for name in wanted]

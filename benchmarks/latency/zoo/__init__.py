@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.latency.zoo import classic, inception, mobile_nas, mobilenet, residual
+from benchmarks.latency.zoo import (
+    classic,
+    detectors,
+    inception,
+    mobile_nas,
+    mobilenet,
+    residual,
+    small,
+    transformers,
+    yolo,
+)
 from benchmarks.latency.zoo.tape import Tape
 
 
@@ -19,7 +29,7 @@ def build(model: str, width: str, input_px: str) -> Tape:
     Raises:
         KeyError: for a network nobody has written down.
     """
-    w, px = float(width or 1), int(input_px)
+    w, px = float(width or 1) if re.fullmatch(r"[\d.]*", width) else 1.0, int(input_px)
     number = (
         int(found[1])
         if (found := re.search(r"(\d+)", model.split("v1.")[0].replace("_v1_", "").replace("_v2_", "")))
@@ -47,11 +57,25 @@ def build(model: str, width: str, input_px: str) -> Tape:
         return residual.densenet(number, px)
     if model.startswith("squeezenet"):
         return classic.squeezenet("1.1" if model.endswith(("1.1", "1_1")) else "1.0", px)
+    if model.startswith("efficientdet_lite"):
+        return detectors.efficientdet_lite(model.removeprefix("efficientdet_lite"), px)
+    if model.startswith("yolo"):
+        return _yolo(model, px)
     others = {
+        "nb201": lambda: small.nas_bench_201(width, px),
+        "fbnet": lambda: small.fbnet_block(width, px),
+        "vit_tiny": lambda: transformers.vit_tiny(px),
+        "deit_tiny": lambda: transformers.vit_tiny(px),
+        "ssd_mobilenet_v2_300x300_coco": lambda: detectors.ssd_mobilenet_v2(px, lite=False),
+        "ssd_mobilenet_v2_300x300_quant_coco": lambda: detectors.ssd_mobilenet_v2(px, lite=False),
+        "ssdlite_mobilenet_v2_coco": lambda: detectors.ssd_mobilenet_v2(px, lite=True),
+        "ssd_mobilenet_v1_fpn_shared_box_predictor_640x640_coco": lambda: detectors.ssd_fpn("mobilenet_v1", px),
+        "ssd_resnet50_v1_fpn_shared_box_predictor_640x640_coco": lambda: detectors.ssd_fpn("resnet50", px),
         "efficientnet_b0": lambda: mobile_nas.efficientnet(1, 1, px, lite=False),
         "efficientnetv2_b0": lambda: mobile_nas.efficientnet_v2_b0(px),
         "mnasnet": lambda: mobile_nas.mnasnet(w, px),
         "proxylessnas": lambda: mobile_nas.proxylessnas(px),
+        "wide_resnet50_2": lambda: residual.resnet(50, px, group_width=128),
         "regnety_400m": lambda: residual.regnety_400m(px),
         "shufflenet_v1_g3": lambda: classic.shufflenet_v1(px),
         "shufflenet_v2": lambda: classic.shufflenet_v2(w, px),
@@ -64,6 +88,13 @@ def build(model: str, width: str, input_px: str) -> Tape:
         "vit_base_384": lambda: classic.vit_base(px),
     }
     return others[model]()
+
+
+def _yolo(model: str, px: int) -> Tape:
+    for start, make in (("yolox_", yolo.yolox), ("yolov8", yolo.yolov8), ("yolo11", yolo.yolo11)):
+        if model.startswith(start):
+            return make(model.removeprefix(start), px)
+    raise KeyError(model)
 
 
 __all__ = ["Tape", "build"]

@@ -1,6 +1,6 @@
 """MobileNet V1, V2, V3 and V3 minimalistic as operator lists (1,001 classes, as in the TensorFlow files).
 
-V1, V2 and V3 exist as real files too (see `benchmarks/latency/artifacts.py`); these lists are what the files
+V1, V2 and V3 exist as real files too (see `benchmarks/latency/gather/artifacts.py`); these lists are what the files
 are compared with, and the only source for the minimalistic networks.
 """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -25,13 +25,15 @@ from devices.latency.estimate.choose import RUNTIMES
 from devices.latency.estimate.userstore import folder
 from devices.latency.graph.extract import extract_features
 from devices.latency.model.calibration import OWN_INTERVALS_FROM, Calibration, from_group, write_calibration
+from devices.latency.model.conformal import quantile
 from devices.latency.model.fitting import Prior
 from devices.latency.model.groups import Group, Priors
+from devices.latency.model.instructions import table_for
 from devices.latency.model.measurements import Conditions
 from devices.latency.model.model import SPREAD_FLOOR
 from devices.latency.model.populations import POPULATIONS
+from devices.latency.model.rate import InstructionRate, log_rate
 from devices.latency.model.terms import term_matrix
-from devices.latency.model.validation import quantile
 from eamdeploy.base.errors import UsageError
 
 LEAST = 2
@@ -119,7 +121,7 @@ def _by_conditions(runs: Iterable[MeasuredRun]) -> dict[Conditions, list[Measure
             raise UsageError("a latency is no positive number", where=run.source or run.path, why=run.milliseconds)
         # patch releases share a calibration
         version = ".".join(re.findall(r"\d+", run.runtime_version)[:2])
-        runtime = RUNTIMES.get(run.runtime, run.runtime)
+        runtime = RUNTIMES.get(run.runtime, (run.runtime,))[0]
         key = Conditions(run.device, "cpu", runtime, version, run.precision, str(run.threads))
         groups.setdefault(key, []).append(run)
     return groups
@@ -129,7 +131,7 @@ def _group(conditions: Conditions, runs: list[MeasuredRun]) -> tuple[Group, bool
     """Runs of artifacts with equal operators are one network, measured several times."""
     totals: dict[tuple[float, ...], np.ndarray] = {}
     names: dict[tuple[float, ...], tuple[str, str, str]] = {}
-    times: dict[tuple[float, ...], list[float]] = {}
+    times: dict[tuple[float, ...], list[tuple[int, float]]] = {}
     dynamic = False
     read = {path: extract_features(path) for path in {run.path for run in runs}}  # many runs are of one file
     sums = {path: term_matrix(features.records).sum(0) for path, features in read.items()}
@@ -139,7 +141,7 @@ def _group(conditions: Conditions, runs: list[MeasuredRun]) -> tuple[Group, bool
         dynamic = dynamic or features.is_dynamic
         totals[key] = x
         names.setdefault(key, (features.family or features.name, features.name, str(features.input_px)))
-        times.setdefault(key, []).append(math.log(run.milliseconds))
+        times.setdefault(key, []).append((0, math.log(run.milliseconds)))
     keys = sorted(totals)
     sources = tuple(sorted({r.source or r.path.name for r in runs}))
     group = Group(
@@ -201,8 +203,19 @@ def _fit(group: Group, population: str, dynamic: bool, profile: str) -> Calibrat
         origin="measured",
         prior=population,
         profile=profile,
+        rate=_rate(group, widths["instructions"]),
+        pair_error=widths["pair_error"],
         sources=group.sources,
     )
+
+
+def _rate(group: Group, widths: Mapping[str, float] | None) -> InstructionRate | None:
+    """The board's own rate; how wrong rates go is known from published boards."""
+    table = table_for(group.conditions.runtime, group.conditions.precision)
+    if table is None or widths is None:
+        return None
+    rate = round(log_rate(group, table), 5)
+    return InstructionRate(table.runtime, table.precision, rate, widths["half_width"], widths["pair_error"])
 
 
 def _leave_one_out(group: Group, priors: Priors) -> list[tuple[float, float]]:

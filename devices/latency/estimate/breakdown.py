@@ -1,8 +1,6 @@
-"""Where an estimated latency goes: per operator from the fitted costs, summed by layer and by part.
+"""Where an estimated latency goes: the times of operators, summed by layer and by part.
 
-The operators' times are scaled together to the prediction. Two corrections follow: float operators inside an int8
-artifact cost what they cost in float, where the same board and runtime were measured in float too, and reading a
-kernel bank cannot take less than its bytes at the board's memory bandwidth.
+Float operators inside an int8 artifact cost what they cost in float, where the same board and runtime were measured in float too.
 """
 
 from __future__ import annotations
@@ -15,13 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.graph.records import ArtifactFeatures
+from devices.latency.graph.records import PARTS, ArtifactFeatures
 from devices.latency.model.calibration import Calibration
-from devices.latency.model.hardware import Board
-from devices.latency.model.terms import term_matrix
 
 Array = npt.NDArray[np.float64]
-PARTS = ("convolution", "depthwise", "aggregation", "attention", "classifier", "other", "overhead")
 
 
 @dataclass(frozen=True)
@@ -44,28 +39,11 @@ class LayerTime:
         return asdict(self) | {"ms": round(self.ms, 5), "parts_ms": rounded}
 
 
-def breakdown(
-    features: ArtifactFeatures,
-    calibration: Calibration,
-    known: Sequence[Calibration],
-    log_ms: float,
-    board: Board | None,
-    precision: str,
-) -> tuple[list[LayerTime], dict[str, float], float]:
-    """(layers, parts, total milliseconds) on the calibration's own board."""
-    records = features.records
-    terms = term_matrix(records)
-    times, overheads = calibration.model.operator_ms(terms)
-    factor = math.exp(log_ms) / float(times.sum())
-    times, overheads = times * factor, overheads * factor
-    if precision == "int8":
-        times, overheads = _float_operators(features, calibration, known, terms, times, overheads)
-    if board is not None and board.read_bytes_per_ms:
-        read = np.array([r.weight_bytes if r.kind == "aggregation" else 0 for r in records]) / board.read_bytes_per_ms
-        times = np.maximum(times, read + overheads)
+def breakdown(features: ArtifactFeatures, times: Array, overheads: Array) -> tuple[list[LayerTime], dict[str, float]]:
+    """(layers, parts) in milliseconds, from the time of each operator and the part of it that is overhead."""
     parts = dict.fromkeys(PARTS, 0.0)
     layers: dict[str, LayerTime] = {}
-    for record, time, overhead in zip(records, times, overheads, strict=True):
+    for record, time, overhead in zip(features.records, times, overheads, strict=True):
         parts[record.part] += float(time - overhead)
         parts["overhead"] += float(overhead)
         name = record.layer or record.op
@@ -74,7 +52,19 @@ def breakdown(
         inside[record.part] = inside.get(record.part, 0.0) + float(time - overhead)
         inside["overhead"] = inside.get("overhead", 0.0) + float(overhead)
         layers[name] = LayerTime(name, at.ms + float(time), at.macs + record.macs, at.operators + 1, inside)
-    return list(layers.values()), parts, float(times.sum())
+    return list(layers.values()), parts
+
+
+def operator_times(
+    features: ArtifactFeatures, calibration: Calibration, known: Sequence[Calibration], terms: Array, log_ms: float
+) -> tuple[Array, Array]:
+    """Time and overhead of each operator by the fitted costs, scaled together to the predicted total."""
+    times, overheads = calibration.model.operator_ms(terms)
+    factor = math.exp(log_ms) / float(times.sum())
+    times, overheads = times * factor, overheads * factor
+    if calibration.conditions.precision == "int8":
+        return _float_operators(features, calibration, known, terms, times, overheads)
+    return times, overheads
 
 
 def _float_operators(

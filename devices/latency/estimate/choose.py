@@ -1,32 +1,50 @@
-"""Which calibration serves an estimate, and what had to be carried over to use it."""
+"""Which calibrations could serve an estimate, and what has to be carried over to use each."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from devices.latency.model.calibration import Calibration
-from devices.latency.model.hardware import Board, board_of, boards, log_speed_ratio
-from devices.latency.model.transfer import likeness, rank
+from devices.latency.model.hardware import Board, board_of, boards, likeness, log_speed_ratio
+from devices.latency.model.measurements import STATED
 
-# a .tflite file runs under LiteRT, whose CPU kernels are TFLite's
-RUNTIMES = {
-    "litert": "TFLite",
-    "tflite": "TFLite",
-    "armnn": "ArmNN-Neon",
-    "ncnn": "ncnn",
-    "mnn": "MNN",
-    "onnxruntime": "ONNXRuntime",
-    "tengine": "Tengine-Lite",
+# a .tflite file runs under LiteRT, whose CPU kernels are TFLite's, most of them XNNPACK's
+RUNTIMES: dict[str, tuple[str, ...]] = {
+    "litert": ("TFLite", "TFLite-XNNPACK"),
+    "tflite": ("TFLite", "TFLite-XNNPACK"),
+    "executorch": ("ExecuTorch-XNNPACK",),
+    "armnn": ("ArmNN-Neon",),
+    "ncnn": ("ncnn",),
+    "mnn": ("MNN",),
+    "onnxruntime": ("ONNXRuntime",),
+    "openvino": ("OpenVINO",),
+    "opencv": ("OpenCV-DNN",),
+    "pytorch": ("PyTorch", "TorchScript"),
+    "tengine": ("Tengine-Lite",),
 }
-# whose measurements stand in for a runtime without its own: those that serve most kinds of networks first
-STAND_INS = ("TFLite", "ArmNN-Neon", "ncnn", "Tengine-Lite", "XNNPACK(end2end_bench)")
-WIDEST = math.log(10) / 2  # an interval whose ends are a factor of ten apart is no estimate
+# whose measurements stand in for a runtime that has none near
+STAND_INS = (
+    "TFLite",
+    "TFLite-XNNPACK",
+    "ONNXRuntime",
+    "ArmNN-Neon",
+    "ncnn",
+    "MNN",
+    "Tengine-Lite",
+    "XNNPACK(end2end_bench)",
+)
+COMPUTES_FP16 = ("ncnn", "MNN")  # in fp16 where the core can, whatever the file holds
+OLD_SYSTEM = "32-bit"
+MUCH = 1.0  # less work than measured, in the logarithm, from which one thread is assumed
+LOST = 0.1  # of what threads bring, for each unit of the logarithm that a network is smaller than measured ones
+ENOUGH = 12  # networks from which a newer version is preferred over a better measured one
 
 
 @dataclass(frozen=True)
@@ -40,10 +58,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Choice:
-    """A calibration and the way from it to what was asked for."""
+    """A calibration and the way from it to what was asked for.
+
+    Attributes:
+        threads: that the estimate is for; None where the publisher does not state them and nobody asked.
+        thread_shift: what carries the calibration's one thread to them, in the logarithm.
+    """
 
     calibration: Calibration
     steps: tuple[Step, ...]
+    threads: int | None = None
+    thread_shift: float = 0.0
 
     @property
     def half_width(self) -> float:
@@ -52,8 +77,8 @@ class Choice:
 
     @property
     def shift(self) -> float:
-        """Of all steps."""
-        return sum(s.shift for s in self.steps)
+        """Of all steps and of the threads."""
+        return sum(s.shift for s in self.steps) + self.thread_shift
 
 
 @cache
@@ -64,113 +89,136 @@ def transfers() -> dict[str, Any]:
     return document
 
 
-def choose(
-    calibrations: Sequence[Calibration], device: str, runtime: str, precision: str, threads: int | None
-) -> tuple[Choice | None, str]:
-    """The nearest calibration, or None and why there is none.
+def rank(version: str, networks: int) -> tuple[bool, tuple[int, ...], int]:
+    """Orders calibrations of one board and runtime: enough networks first, then the newest, then the largest."""
+    return networks >= ENOUGH, tuple(int(n) for n in re.findall(r"\d+", version)), networks
 
-    The user's own measurements come first; then the board itself under the runtime asked for; then what the fewest and
-    most certain steps lead to. A calibration of another precision never serves.
+
+def choices(
+    calibrations: Sequence[Calibration],
+    device: str,
+    runtime: str,
+    precision: str,
+    threads: int | None,
+    smaller: Callable[[Calibration], float] = lambda _: 0.0,
+) -> list[Choice]:
+    """Every calibration that could serve, with what is carried over; the user's own alone where there are any.
+
+    A calibration of another precision never serves, and of several versions only the newest that is well measured.
+
+    Args:
+        calibrations, device, runtime, precision, threads: as in `estimate`.
+        smaller: how much less work the network is than all that a calibration measured (logarithm, 0 where it is not): threads
+            help it less than was measured.
     """
-    target, wanted = board_of(device), RUNTIMES.get(runtime, runtime)
-    precisions = (
-        (precision,) if precision == "int8" else ("fp32", "fp16") if precision in ("fp32", "fp16") else (precision,)
-    )
-    choices = []
-    for c in calibrations:
+    target, wanted = board_of(device), RUNTIMES.get(runtime, (runtime,))
+    precisions = (precision,) if precision == "int8" else ("fp32", "fp16")
+    found = []
+    for c in _newest(calibrations):
         if c.conditions.processor != "cpu" or c.conditions.precision not in precisions:
             continue
-        steps = _steps(c, device, target, wanted, precision, threads)
-        if steps is not None:
-            choices.append(Choice(c, tuple(steps)))
-    if not choices:
-        return None, f"no {precision} measurement of {device} or of a board like it is known for {runtime}"
-    best = min(choices, key=_order)
-    if best.half_width > WIDEST:
-        return (
-            None,
-            f"the nearest calibration, {best.calibration.title}, could be wrong by more than a factor of three here",
-        )
-    return best, ""
+        choice = _choice(c, device, target, wanted, precision, threads, smaller=smaller(c))
+        if choice is not None:
+            found.append(choice)
+    own = [f for f in found if f.calibration.origin == "measured"]
+    return own or found
 
 
-def _order(choice: Choice) -> tuple[bool, float, int, bool, tuple[int, ...], int]:
-    c = choice.calibration
-    enough, version, networks = rank(c.conditions.version, c.networks)
-    stand_in = STAND_INS.index(c.conditions.runtime) if c.conditions.runtime in STAND_INS else len(STAND_INS)
-    return (
-        c.origin != "measured",
-        round(choice.half_width, 6),
-        stand_in,
-        not enough,
-        tuple(-v for v in version),
-        -networks,
-    )
+def _newest(calibrations: Iterable[Calibration]) -> list[Calibration]:
+    best: dict[tuple[Any, ...], Calibration] = {}
+    for c in calibrations:
+        k = c.conditions
+        if OLD_SYSTEM in k.version:
+            continue
+        # what states no version is neither newer nor older
+        key = (c.origin, k.board, k.processor, k.runtime, k.precision, k.threads, bool(k.version))
+        if key not in best or rank(k.version, c.networks) > rank(best[key].conditions.version, best[key].networks):
+            best[key] = c
+    return list(best.values())
 
 
-def _steps(
-    c: Calibration, device: str, target: Board | None, runtime: str, precision: str, threads: int | None
-) -> list[Step] | None:
+def _choice(
+    c: Calibration,
+    device: str,
+    target: Board | None,
+    wanted: tuple[str, ...],
+    precision: str,
+    threads: int | None,
+    *,
+    smaller: float,
+) -> Choice | None:
     kind = "int8" if precision == "int8" else "float"
-    steps: list[Step] = []
+    k, steps = c.conditions, []
+    source = boards().get(k.board)
     if c.origin == "measured":
-        if device not in (c.conditions.board, c.profile):
+        if device not in (k.board, c.profile) or k.runtime not in wanted:
             return None
-        target = source = None
-    else:
-        source = boards().get(c.conditions.board)
-        if target is None or source is None:
-            return None
-    if source is not None and target is not None and source.name != target.name:
-        step = _board_step(source, target, kind)
+    elif target is None or source is None:
+        return None
+    elif source.name != target.name:
+        step = _board_step(source, target, kind, one_thread=k.threads == STATED)
         if step is None:
             return None
         steps.append(step)
-    if c.conditions.runtime != runtime:
-        factor = transfers()["runtime"].get(kind)
-        if factor is None or c.origin == "measured":
+    if k.runtime not in wanted:
+        factor = transfers()["runtime"].get(kind, {}).get(k.runtime)
+        if factor is None:
             return None
-        source_runtime = f"{c.conditions.runtime} {c.conditions.version}".strip()
-        words = f"transferred from {source_runtime}: no calibration of {_words(runtime)} is near"
-        steps.append(Step(0.0, factor["half_width"], words))
-    if (
-        kind == "float"
-        and c.conditions.precision != precision
-        and not (precision == "fp16" and c.conditions.precision == "fp32")
-    ):
-        # ncnn computes in fp16 where the core can; this artifact does not
-        return None
-    return _thread_steps(c, target or source, threads, steps)
+        words = f"transferred from {k.runtime} {k.version}".rstrip() + f": no calibration of {_words(wanted)} is near"
+        steps.append(Step(factor["shift"], factor["half_width"], words))
+    in_fp16 = k.precision == "fp16" and k.runtime in COMPUTES_FP16
+    if in_fp16 and not any(r in COMPUTES_FP16 for r in wanted):
+        return None  # this artifact will not be computed in fp16
+    return _threaded(c, source if target is None else target, threads, steps, smaller=smaller)
 
 
-def _words(runtime: str) -> str:
-    return next((name for name, published in RUNTIMES.items() if published == runtime and name != "tflite"), runtime)
+def _words(wanted: tuple[str, ...]) -> str:
+    return next((name for name, published in RUNTIMES.items() if published == wanted and name != "tflite"), wanted[0])
 
 
-def _board_step(source: Board, target: Board, kind: str) -> Step | None:
-    ratio = log_speed_ratio(source, target)
-    factor = transfers()["board"].get(kind, {}).get(likeness(source, target))
-    if ratio is None or factor is None or (kind == "int8" and source.dot_product != target.dot_product):
+def _board_step(source: Board, target: Board, kind: str, *, one_thread: bool) -> Step | None:
+    if kind == "int8" and source.dot_product != target.dot_product:
         return None
     where = f"{source.name} ({source.cores}x {source.core})"
+    pair = transfers()["pairs"].get(kind, {}).get(f"{source.name} -> {target.name}")
+    if pair is not None:
+        words = f"transferred from {where} by how much faster {pair['networks']} networks are measured on {target.name}"
+        return Step(pair["shift"], pair["half_width"], words)
+    ratio = log_speed_ratio(source, target)
+    factor = transfers()["board"].get(kind, {}).get(likeness(source, target))
+    if ratio is None or factor is None:
+        return None
+    if one_thread:
+        ratio += math.log(target.cores / source.cores)
     words = f"transferred from {where} by data-sheet ratio: {target.name} has no calibration of its own"
     return Step(ratio, factor["half_width"], words)
 
 
-def _thread_steps(c: Calibration, board: Board | None, threads: int | None, steps: list[Step]) -> list[Step] | None:
-    """Adds the step to a thread count; `board` is the one estimated for, whose cores a carried-over board stands for."""
-    stated = c.conditions.threads
-    if threads is None or stated == str(threads) or (c.origin == "measured" and not stated):
-        return steps if threads is not None or stated != "1" or c.origin == "measured" else None
+def _threaded(
+    c: Calibration, board: Board | None, threads: int | None, steps: list[Step], *, smaller: float
+) -> Choice | None:
+    """Carry to a thread count; `board` is the one estimated for. A network much smaller than all measured ones is given one."""
     cores = board.cores if board is not None else 0
-    if not stated:
-        if threads >= cores > 0:
-            return steps
-        if threads != 1:
-            return None
-        factor = transfers()["threads"].get(str(min((4, 6, 8, 12), key=lambda n: abs(n - cores))))
-        if factor is None:
-            return None
-        words = "threads not stated by the publisher: taken as all cores, carried to one thread as other runtimes scale"
-        return [*steps, Step(factor["shift"], factor["half_width"], words)]
-    return None
+    k = c.conditions
+    if k.threads == STATED:
+        n = threads or (1 if smaller > MUCH else min(c.speedup.most, cores or c.speedup.most))
+        if n not in c.speedup.measured and n > 1:
+            steps = [*steps, Step(0.0, transfers()["speedup"]["half_width"], f"{n} threads were not measured")]
+        if smaller and n > 1:
+            words = "smaller than every measured network: how much more threads help it is not known"
+            steps = [*steps, Step(0.0, abs(c.speedup.log_change(n)) * min(LOST * smaller, 0.5), words)]
+        return Choice(c, tuple(steps), n, c.speedup.log_change(n))
+    if k.threads:
+        # the user's own, at one count
+        return Choice(c, tuple(steps), threads or int(k.threads)) if threads in (None, int(k.threads)) else None
+    if threads is None or threads >= cores > 0:
+        return Choice(c, tuple(steps), threads)
+    law = transfers()["speedup"]
+    parallel = law["parallel"]["int8" if k.precision == "int8" else "float"]
+
+    def change(n: int) -> float:
+        return math.log(1 - parallel + parallel / n)
+
+    words = f"threads not stated by the publisher: taken as all {cores} cores, carried to {threads} as others scale"
+    step = Step(change(threads) - change(cores), law["half_width"], words)
+    return Choice(c, (*steps, step), threads)

@@ -138,12 +138,20 @@ def _record(graph: Graph, operator: Operator, kernels: frozenset[str]) -> Operat
     op = operator.op
     if op in FREE or not operator.outputs:
         return None
-    # at the edge of the network a quantizer is an operator of its own
+    if (
+        op in QUANTIZERS
+        and graph.channels_last
+        and operator.computed
+        and not _effective_constant(graph, operator.inputs[0])
+    ):
+        # TFLite runs each; ONNX's pairs disappear into their neighbours, except at the edge of the network
+        moved = operator.computed[0].size
+        return OperatorRecord(op, "quantizer", inputs=moved, outputs=moved, element_bytes=1)
     if op in QUANTIZERS and not (operator.computed and _at_edge(graph, operator)):
         return None
     if op in FUSED_ACTIVATIONS and _follows_heavy(graph, operator):
         return None
-    if op == "Pad" and all(c.op == "Conv" for c in graph.consumers.get(operator.outputs[0].name, [])):
+    if op == "Pad" and _feeds_convolutions(graph, operator):
         return None  # runtimes pad inside the convolution
     if all(_effective_constant(graph, t) for t in operator.inputs):
         return None  # computed once, when the file is loaded
@@ -171,6 +179,14 @@ def _record(graph: Graph, operator: Operator, kernels: frozenset[str]) -> Operat
         stride=operator.stride,
         pixels=pixels,
         channels_out=max(1, out.size // pixels),
+    )
+
+
+def _feeds_convolutions(graph: Graph, operator: Operator) -> bool:
+    """Whether all that reads the operator is a convolution, at once or behind a quantizer."""
+    readers = graph.consumers.get(operator.outputs[0].name, [])
+    return all(
+        r.op == "Conv" or (r.op in QUANTIZERS and bool(r.outputs) and _feeds_convolutions(graph, r)) for r in readers
     )
 
 
@@ -219,6 +235,7 @@ def _convolution(graph: Graph, operator: Operator, size: int) -> OperatorRecord:
         pixels=_pixels(graph, out),
         channels_in=depth,
         channels_out=channels_out,
+        computed_kernel=not _effective_constant(graph, weight),
     )
 
 
@@ -246,6 +263,8 @@ def _product(graph: Graph, operator: Operator, size: int, kernels: frozenset[str
         kind, part = "fc", "classifier"
     else:
         kind, part = "pointwise", "convolution"
+    if graph.channels_last and any(t.element_bytes == 1 for t in stored):
+        size = 1  # TFLite quantizes the float input of a product with int8 weights on the way, and computes in int8
     return OperatorRecord(
         operator.op,
         kind,
@@ -263,6 +282,8 @@ def _product(graph: Graph, operator: Operator, size: int, kernels: frozenset[str
 
 def _placed(record: OperatorRecord, operator: Operator, layers: list[str], kernels: frozenset[str]) -> OperatorRecord:
     path = (operator.name or operator.outputs[0].name).rpartition("/")[0]
+    if record.kind == "quantizer":
+        return replace(record, layer=path)
     layer = next((known for known in layers if path == known or path.startswith(known + ".")), None)
     attention = ".attention" in f".{path}."[:-1] and (layer is not None or ".conv.attention" in f".{path}")
     if attention:

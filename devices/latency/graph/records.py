@@ -21,6 +21,7 @@ KINDS = (
     "attention",  # the branch of a dynamic convolution that computes alpha
     "elementwise",
     "pool",
+    "quantizer",  # from float to codes or back, between the parts of a mixed file
     "movement",  # concatenation, transposition, slices: bytes and no arithmetic
     "other",
 )
@@ -33,7 +34,8 @@ class OperatorRecord:
 
     `weights`, `inputs`, `outputs` are element counts; `element_bytes` is what one element takes while computing
     (4 for fp32, 1 for int8; fp16 weights are widened to 4 by the CPU runtimes). `pixels` is the number of output
-    positions, `kernel` the kernel's area, `channels_in` those of one group.
+    positions, `kernel` the kernel's area, `channels_in` those of one group. `computed_kernel`: a convolution whose weights another
+    operator made.
     """
 
     op: str
@@ -50,6 +52,7 @@ class OperatorRecord:
     pixels: int = 1
     channels_in: int = 1
     channels_out: int = 1
+    computed_kernel: bool = False
 
     @property
     def weight_bytes(self) -> int:

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from devices.latency.model.conformal import stranger_width
 from devices.latency.model.groups import Group
-from devices.latency.model.measurements import Conditions
+from devices.latency.model.measurements import STATED, Conditions
 from devices.latency.model.model import Model
-from devices.latency.model.validation import stranger_width
+from devices.latency.model.rate import InstructionRate
+from devices.latency.model.speedup import Speedup
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.files import atomic_write_text
 
@@ -42,6 +44,9 @@ class Calibration:
         origin: "published", or "measured" for the user's own.
         prior: the population whose costs it started from.
         profile: of the user's own board, whose name stands in the conditions.
+        speedup: what more threads bring; the model is of one thread where the publisher states them.
+        rate: of instructions; None where no table of them serves.
+        pair_error: nine in ten pairs of left-out networks erred apart by this, for each unit of work they do not share.
     """
 
     conditions: Conditions
@@ -60,6 +65,9 @@ class Calibration:
     origin: str = "published"
     prior: str = ""
     profile: str = ""
+    speedup: Speedup = field(default_factory=Speedup)
+    rate: InstructionRate | None = None
+    pair_error: float | None = None
 
     @property
     def name(self) -> str:
@@ -96,7 +104,11 @@ class Calibration:
     def title(self) -> str:
         """In words."""
         c = self.conditions
-        threads = f", {c.threads} threads" if c.threads else ""
+        threads = ""
+        if c.threads == STATED:
+            threads = f", {', '.join(str(n) for n in sorted(self.speedup.measured))} threads"
+        elif c.threads:
+            threads = f", {c.threads} threads"
         mine = " (your measurements)" if self.origin == "measured" else ""
         return f"{c.board}, {c.runtime} {c.version or '(version not stated)'}, {c.precision}{threads}{mine}"
 
@@ -126,6 +138,9 @@ class Calibration:
                 "network_error": None if self.network_error is None else round(self.network_error, 4),
                 "family_error": None if self.family_error is None else round(self.family_error, 4),
             },
+            "speedup": {str(n): v for n, v in sorted(self.speedup.measured.items())},
+            "rate": self.rate and self.rate.to_dict(),
+            "pair_error": self.pair_error,
             "tests": dict(self.tests),
             "model": self.model.to_dict(),
             "sources": list(self.sources),
@@ -152,6 +167,9 @@ class Calibration:
             data["origin"],
             data.get("prior", ""),
             data.get("profile", ""),
+            Speedup({int(n): float(v) for n, v in data.get("speedup", {}).items()}),
+            InstructionRate.from_dict(data["rate"]) if data.get("rate") else None,
+            data.get("pair_error"),
         )
 
 
@@ -173,6 +191,7 @@ def from_group(group: Group, model: Model, in_family: float, out_of_family: floa
         tuple(where.max(0)),
         in_family,
         out_of_family,
+        speedup=group.speedup,
         sources=more.pop("sources", summarised(group.sources)),
         **more,
     )

@@ -65,16 +65,18 @@ def fit_one(sample: Sample, prior: Prior, sigma: float = SIGMA, steps: int = 40,
     else:
         p[0], p[1:] = near.scale, near.departure
 
-    def evaluate(p: Array) -> tuple[float, Array, Array]:
-        theta = np.exp(prior.mu + p[0] + p[1:])
-        predicted = x @ theta
+    def evaluate(p: Array) -> tuple[float, Array, Array, Array]:
+        costs = x * np.exp(prior.mu + p[0] + p[1:])
+        predicted = costs.sum(axis=1)
         residual = y - np.log(predicted)
-        loss = np.sum(w * 4 * (np.sqrt(1 + (residual / sigma) ** 2 / 4) - 1)) + p @ precision @ p
-        return float(loss), residual, np.c_[np.ones(len(y)), x * theta / predicted[:, None]]
+        loss = (w * 4 * (np.sqrt(1 + (residual / sigma) ** 2 / 4) - 1)).sum() + p @ precision @ p
+        return float(loss), residual, costs, predicted
 
-    loss, residual, jacobian = evaluate(p)
+    jacobian = np.ones((len(y), len(p)))
+    loss, residual, costs, predicted = evaluate(p)
     hessian = precision
     for _ in range(steps):
+        np.divide(costs, predicted[:, None], out=jacobian[:, 1:])
         robust = w / np.sqrt(1 + (residual / sigma) ** 2 / 4) / sigma**2
         hessian = jacobian.T @ (jacobian * robust[:, None]) + precision
         step = np.clip(np.linalg.solve(hessian, jacobian.T @ (robust * residual) - precision @ p), -1.5, 1.5)
@@ -86,7 +88,7 @@ def fit_one(sample: Sample, prior: Prior, sigma: float = SIGMA, steps: int = 40,
         else:
             break
         p, gained = p + step, loss - trial[0]
-        loss, residual, jacobian = trial
+        loss, residual, costs, predicted = trial
         if gained < 1e-6 * max(1.0, loss):
             break
     return Fit(prior.mu + p[0] + p[1:], p[1:], np.linalg.inv(hessian), float(p[0]))

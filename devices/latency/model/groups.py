@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.model.fitting import Prior, Sample, fit_population, run_weights
-from devices.latency.model.measurements import Conditions, Network, Row, family, group
+from devices.latency.model.fitting import Prior, run_weights
+from devices.latency.model.measurements import Conditions, Network, family
 from devices.latency.model.model import Model, fit_model
-from devices.latency.model.populations import Population
-from devices.latency.model.terms import PRIOR, PRIOR_SCALE, STRUCTURES, select, structure_terms
+from devices.latency.model.speedup import Speedup, fit_speedup
 
 Array = npt.NDArray[np.float64]
-POOLED_FROM = 8  # networks a calibration needs to take part in estimating a population's costs
 Priors = dict[str, tuple[tuple[str, ...], Prior]]
 
 
 @dataclass(frozen=True)
 class Group:
-    """One calibration's measurements, a line for each network; `runs` keeps the single log milliseconds."""
+    """One calibration's measurements, a line for each network.
+
+    Attributes:
+        timed: the single runs of each network: threads (0 where not stated) and log milliseconds.
+    """
 
     conditions: Conditions
     networks: tuple[Network, ...]
     totals: Array
-    runs: tuple[tuple[float, ...], ...]
+    timed: tuple[tuple[tuple[int, float], ...], ...]
     sources: tuple[str, ...]
+
+    @cached_property
+    def speedup(self) -> Speedup:
+        """What more threads bring, from networks measured with several counts."""
+        return fit_speedup(self.timed)
+
+    @property
+    def runs(self) -> tuple[tuple[float, ...], ...]:
+        """Log milliseconds of each network's runs, carried to one thread where threads are stated."""
+        return tuple(tuple(log - self.speedup.log_change(n) for n, log in timed) for timed in self.timed)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -47,7 +59,7 @@ class Group:
     @property
     def rows(self) -> int:
         """Measurements."""
-        return sum(len(r) for r in self.runs)
+        return sum(len(t) for t in self.timed)
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> Group:
         """The networks where `mask` is true."""
@@ -56,51 +68,10 @@ class Group:
             self.conditions,
             tuple(self.networks[i] for i in at),
             self.totals[at],
-            tuple(self.runs[i] for i in at),
+            tuple(self.timed[i] for i in at),
             self.sources,
         )
 
     def model(self, priors: Priors) -> Model:
         """Fit to all networks of the group."""
         return fit_model(self.totals, self.log_ms, self.weight, priors)
-
-
-def make_groups(
-    rows: Iterable[Row], networks: Mapping[Network, Mapping[str, Array]], population: Population
-) -> list[Group]:
-    """The population's calibrations; a network that nobody has written down is left out.
-
-    Rows of one architecture (the same model, width and input size) under the same conditions are one line, however
-    often it was measured: the order of rows makes no difference.
-    """
-    groups = []
-    for conditions, measured in sorted(group(rows).items(), key=lambda item: item[0].name):
-        if not population.holds(conditions):
-            continue
-        by_network: dict[Network, list[float]] = {}
-        for row in measured:
-            if row.network in networks:
-                by_network.setdefault(row.network, []).append(float(np.log(row.milliseconds)))
-        if not by_network:
-            continue
-        names = sorted(by_network)
-        totals = np.stack([networks[n][population.format] for n in names])
-        sources = tuple(sorted({row.source for row in measured}))
-        groups.append(
-            Group(conditions, tuple(names), totals, tuple(tuple(sorted(by_network[n])) for n in names), sources)
-        )
-    return groups
-
-
-def fit_priors(
-    groups: Sequence[Group], population: Population, keep: Callable[[Group], npt.NDArray[np.bool_]] | None = None
-) -> Priors:
-    """Estimate the population's costs, structure by structure, from what `keep` lets through."""
-    priors: Priors = {}
-    kept = [g.keep(keep(g)) if keep else g for g in groups if len(g.networks) >= POOLED_FROM]
-    for structure in STRUCTURES:
-        terms = structure_terms(structure, winograd=population.winograd, legacy=population.legacy)
-        start = np.array([PRIOR[t] for t in terms]) + PRIOR_SCALE
-        samples = [Sample(select(g.totals, terms), g.log_ms, g.weight) for g in kept if len(g.networks)]
-        priors[structure] = (terms, fit_population(samples, start))
-    return priors

@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+# cores that issue instructions alike: in order; out of order, 128 bits of arithmetic a cycle; out of order, 256 bits
+GENERATION = {
+    "Cortex-A53": "in order", "Cortex-A55": "in order",
+    "Cortex-A57": "narrow", "Cortex-A72": "narrow", "Cortex-A73": "narrow",
+    "Cortex-A76": "wide", "Cortex-A78AE": "wide",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Board:
@@ -64,3 +71,16 @@ def log_speed_ratio(source: Board, target: Board) -> float | None:
     if source.flop_per_cycle is None or target.flop_per_cycle is None:
         return None
     return work + math.log(source.flop_per_cycle) - math.log(target.flop_per_cycle)
+
+
+def likeness(source: Board, target: Board) -> str:
+    """How much two boards' processors have in common."""
+    if source.core != target.core:
+        return "like core" if GENERATION.get(source.core) == GENERATION.get(target.core) else "other core"
+    return "same core and count" if source.cores == target.cores else "same core"
+
+
+def in_order(name: str) -> bool:
+    """Whether a board's cores issue instructions in order."""
+    board = boards().get(name)
+    return board is not None and GENERATION.get(board.core) == "in order"

@@ -39,20 +39,25 @@ class Population:
 
 
 POPULATIONS = (
-    Population("tflite-fp32", ("TFLite",), ("fp32",), format="tflite"),
-    Population("tflite-int8", ("TFLite",), ("int8",), format="tflite"),
+    Population("tflite-fp32", ("TFLite",), ("fp32", "fp16"), format="tflite"),
+    Population("tflite-int8", ("TFLite",), ("int8",), format="tflite-int8"),
     Population("armnn-fp32", ("ArmNN-Neon",), ("fp32",), winograd=True),
-    Population("armnn-int8", ("ArmNN-Neon",), ("int8",)),
+    Population("armnn-int8", ("ArmNN-Neon",), ("int8",), format="tflite-int8"),
     Population("armnn-gpu-fp32", ("ArmNN-OpenCL",), ("fp32",), "gpu", winograd=True),
-    Population("armnn-gpu-int8", ("ArmNN-OpenCL",), ("int8",), "gpu"),
-    Population("ncnn-float", ("ncnn",), ("fp32", "fp16"), winograd=True, legacy=True),
+    Population("armnn-gpu-int8", ("ArmNN-OpenCL",), ("int8",), "gpu", format="tflite-int8"),
+    Population("ncnn-float", ("ncnn", "MNN"), ("fp32", "fp16"), winograd=True, legacy=True),
     Population("ncnn-int8", ("ncnn",), ("int8",), winograd=True, legacy=True),
     Population("ncnn-gpu", ("ncnn-vulkan",), ("fp16",), "gpu", winograd=True, legacy=True),
-    Population("xnnpack", ("XNNPACK(end2end_bench)",), ("fp32", "int8")),
+    Population(
+        "xnnpack", ("TFLite-XNNPACK", "XNNPACK(end2end_bench)", "ExecuTorch-XNNPACK"), ("fp32",), format="tflite"
+    ),
+    Population("xnnpack-int8", ("TFLite-XNNPACK", "ExecuTorch-XNNPACK"), ("int8",), format="tflite-int8"),
+    Population("onnx", ("ONNXRuntime", "OpenVINO", "OpenCV-DNN"), ("fp32",), legacy=True),
+    Population("pytorch", ("PyTorch", "TorchScript"), ("fp32",)),
     Population("tengine", ("Tengine-Lite",), ("fp32",), winograd=True, legacy=True),
     Population(
         "nvidia-gpu",
-        ("TensorRT", "TensorRT(torch2trt)", "PyTorch", "TensorFlow"),
+        ("TensorRT", "TensorRT(torch2trt)", "PyTorch", "TensorFlow", "TorchScript", "ONNXRuntime-CUDA"),
         ("fp32", "fp16", "int8"),
         "gpu",
         winograd=True,

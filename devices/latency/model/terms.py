@@ -30,6 +30,7 @@ TERMS = (
     "weights",  # millions of constant elements read
     "powers",  # millions of elements through a power function (response normalisation)
     "windows",  # millions of elements looked at by pooling windows
+    "pooled",  # millions of elements read and written by pools, which `element` has too
     "operators",
 )
 INDEX = {name: i for i, name in enumerate(TERMS)}
@@ -37,7 +38,7 @@ INDEX = {name: i for i, name in enumerate(TERMS)}
 PRIOR = {
     "macs": 0.0, "winograd_macs": -0.7, "grouped_macs": 1.5, "depthwise_macs": 1.2, "patches": 0.3, "conv_in": 1.5,
     "conv_out": 2.0, "activations": 2.0, "element": 3.0, "weights": 1.5, "powers": 5.0, "windows": 0.5,
-    "operators": -1.0,
+    "pooled": 3.0, "operators": -1.0,
 }  # fmt: skip
 # what a small operator around a dynamic kernel costs of an ordinary operator's overhead: measured on dynamic networks
 # (docs/latency-model.md, "Dynamic layers"); they neither pack operands nor wake threads
@@ -59,13 +60,17 @@ def structure_terms(structure: str, *, winograd: bool, legacy: bool) -> tuple[st
         winograd: whether the runtime has fast 3x3 convolutions.
         legacy: whether measurements of networks with response normalisation and many pools are in the fit.
     """
-    terms = STRUCTURES[structure] + (("winograd_macs",) if winograd else ()) + (("powers", "windows") if legacy else ())
+    terms = (
+        (*STRUCTURES[structure], "windows") + (("winograd_macs",) if winograd else ()) + (("powers",) if legacy else ())
+    )
     return tuple(sorted(terms, key=TERMS.index))
 
 
 def operator_terms(record: OperatorRecord) -> Array:
     """All terms of one operator, in the order of `TERMS`."""
     x = np.zeros(len(TERMS))
+    if record.kind == "quantizer":
+        return x  # the measured int8 files have none inside
     macs, moved = record.macs * MILLION, (record.inputs + record.outputs) * MILLION
     if record.kind in _PLAIN or (record.kind == "grouped" and record.kernel == 1):
         x[INDEX["macs"]] = macs
@@ -88,6 +93,7 @@ def operator_terms(record: OperatorRecord) -> Array:
     if record.op in ("lrn", "LRN"):
         x[INDEX["powers"]] = record.inputs * MILLION
     if record.kind == "pool":
+        x[INDEX["pooled"]] = moved
         # a window of a hundred is a mean over the map: it reads its input once
         x[INDEX["windows"]] = (record.outputs * record.kernel if record.kernel < 100 else record.inputs) * MILLION
     x[INDEX["activations"]] = moved

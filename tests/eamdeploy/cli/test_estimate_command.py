@@ -80,3 +80,14 @@ def test_a_file_that_is_none(tmp_path: Path, call) -> None:
     code, _, err = call("estimate", str(tmp_path / "none.onnx"), "--device", "pi4")
     assert code == 2
     assert "none.onnx" in err.replace("\n", "")
+
+
+def test_compare_shows_a_ratio_and_no_latency(artifact: Path, call) -> None:
+    code, out, _ = call("estimate", str(artifact), "--compare", str(artifact), "--device", "pi4", "--json")
+    assert code == 0
+    (ratio,) = json.loads(out)["ratios"]
+    assert ratio["ratio"] == 1
+    assert ratio["interval90"][0] < 1 < ratio["interval90"][1]
+    code, out, _ = call("estimate", str(artifact), "--compare", str(artifact), "--device", "pi4")
+    assert "not measured" in out
+    assert "~1.00" in out

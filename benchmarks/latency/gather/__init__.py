@@ -1,0 +1,1 @@
+"""What was measured: published rows, the networks' operators, counted instructions."""

@@ -1,0 +1,180 @@
+"""Costs of operators in instructions, fitted to counts on an emulated board; and how well they foresee what was left out.
+
+    python -m benchmarks.latency.gather.instruction_table --runs BENCH.json --files DIR
+
+adds what `eamdeploy bench ... --device pi4 --instructions --json` counted to benchmarks/latency/data/instructions.json; the fit
+itself is part of a rebuild.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.latency.graph.extract import extract_features
+from devices.latency.model.conformal import quantile
+from devices.latency.model.fitting import Prior, Sample, fit_one
+from devices.latency.model.instructions import COUNTED, InstructionTable, counted_terms
+from eamdeploy.base.files import atomic_write_text
+
+Array = npt.NDArray[np.float64]
+LEAST = 5  # counts that a table needs
+COUNTS = Path(__file__).parents[1] / "data" / "instructions.json"
+# log millions of instructions for a unit of each term, before any count, believed to within a factor e
+START = {
+    "macs": -1.0, "grouped_macs": 0.5, "depthwise_macs": 0.2, "patches": 0.0, "conv_in": 0.0, "conv_out": 0.0, "element": 0.0,
+    "weights": -1.0, "windows": 0.0, "operators": -5.0, "aggregation_macs": -0.7, "attention_macs": 0.7,
+    "computed_depthwise_macs": 0.7, "small_moved": -0.5, "small_operators": -5.0, "quantized": 0.7,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Count:
+    """One artifact's instructions.
+
+    Attributes:
+        design: of the network, what is left out together.
+        millions: of one inference.
+        terms: see `devices.latency.model.instructions`.
+        float_terms: the same of the float operators in an int8 file, which are none of `terms`.
+    """
+
+    name: str
+    runtime: str
+    version: str
+    precision: str
+    design: str
+    dynamic: bool
+    millions: float
+    terms: tuple[float, ...]
+    float_terms: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A fitted table with what it was tested on: log(predicted / counted), of static designs and of dynamic networks left out."""
+
+    table: InstructionTable
+    static_errors: tuple[float, ...]
+    dynamic_errors: tuple[float, ...]
+
+
+def read_counts(path: Path = COUNTS) -> list[Count]:
+    """All counts."""
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    return [Count(**e | {k: tuple(e[k]) for k in ("terms", "float_terms")}) for e in entries]
+
+
+def fit_tables(counts: Sequence[Count]) -> list[Counted]:
+    """One table for each runtime and precision with enough counts."""
+    by_table: dict[tuple[str, str], list[Count]] = {}
+    for c in counts:
+        by_table.setdefault((c.runtime, c.precision), []).append(c)
+    fitted: dict[tuple[str, str], Counted] = {}
+    # float first: what is left of an int8 file without its float operators
+    for key, some in sorted(by_table.items()):
+        if len(some) >= LEAST:
+            wide = fitted.get((key[0], "fp32"))
+            fitted[key] = _fit(*key, [_without_float(c, wide) for c in some])
+    return list(fitted.values())
+
+
+def _without_float(c: Count, wide: Counted | None) -> Count:
+    if not c.float_terms or wide is None:
+        return c
+    inside = float(wide.table.millions(np.array(c.float_terms)))
+    return replace(c, millions=max(c.millions - inside, c.millions / 10))
+
+
+def _fit(runtime: str, precision: str, some: Sequence[Count]) -> Counted:
+    static, dynamic = [], []
+    for c in some:
+        # a dynamic network is left out alone, its static twin too; a static design as a whole
+        kept = [k for k in some if (k.name != c.name and _twin(k) != _twin(c) if c.dynamic else k.design != c.design)]
+        if kept:
+            error = float(np.log(_costs(kept).millions(np.array(c.terms)) / c.millions))
+            (dynamic if c.dynamic else static).append(error)
+    fitted = _costs(some)
+    table = InstructionTable(
+        runtime,
+        max(c.version for c in some),
+        precision,
+        {k: float(f"{v:.5g}") for k, v in fitted.costs.items()},
+        round(quantile(abs(e) for e in dynamic or static), 4),
+        len(some),
+    )
+    return Counted(table, tuple(static), tuple(dynamic))
+
+
+def _twin(c: Count) -> str:
+    return re.sub(r"-(eam|dynet|static).*", "", c.name)
+
+
+def _costs(some: Sequence[Count]) -> InstructionTable:
+    x, y = np.array([c.terms for c in some]), np.log([c.millions for c in some])
+    start = np.array([START[name] for name in COUNTED])
+    fit = fit_one(Sample(x, y, np.ones(len(y))), Prior(start, np.ones(len(start))))
+    return InstructionTable("", "", "", dict(zip(COUNTED, np.exp(fit.log_cost), strict=True)), 0.0, len(some))
+
+
+def write_tables(counted: Sequence[Counted], path: Path) -> None:
+    """Write what the package ships."""
+    document = {"schema_version": 1, "tables": [asdict(c.table) for c in counted]}
+    atomic_write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def counted_run(run: dict[str, Any], files: Path) -> Count | None:
+    """A benched artifact as a count; None where the run counted nothing."""
+    if not run.get("latency_ms") and run.get("instructions"):
+        found = sorted(files.rglob(Path(run["artifact"]).name))
+        if found:
+            features = extract_features(found[0])
+            is_float = [r.element_bytes > 1 and features.precision == "int8" for r in features.records]
+            own = [r for r, f in zip(features.records, is_float, strict=True) if not f]
+            floats = [r for r, f in zip(features.records, is_float, strict=True) if f]
+            return Count(
+                found[0].stem,
+                run["runtime"],
+                run["provenance"]["runtime_version"],
+                features.precision,
+                features.family,
+                features.is_dynamic,
+                run["instructions"] / 1e6,
+                tuple(round(float(v), 6) for v in counted_terms(own)),
+                tuple(round(float(v), 6) for v in counted_terms(floats)) if floats else (),
+            )
+    return None
+
+
+def _key(c: Count) -> tuple[str, str, str, tuple[float, ...]]:
+    return c.name, c.runtime, c.precision, (*c.terms, *c.float_terms)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, nargs="+", required=True)
+    parser.add_argument("--files", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=COUNTS)
+    options = parser.parse_args()
+    # one network in two plans is two artifacts
+    counts = {_key(c): c for c in (read_counts(options.out) if options.out.is_file() else [])}
+    for path in options.runs:
+        for run in json.loads(path.read_text(encoding="utf-8"))["runs"]:
+            count = counted_run(run, options.files)
+            if count is not None:
+                counts[_key(count)] = count
+    lines = ",\n".join(json.dumps(asdict(counts[key]), separators=(",", ":")) for key in sorted(counts))
+    atomic_write_text(options.out, f"[\n{lines}\n]\n")
+    print(options.out, len(counts), "counts")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""docs/latency-model.md, written from the trials."""

@@ -1,0 +1,130 @@
+"""Tables of what an estimate rests on beside a calibration's own tests: transfers, instructions, small networks, own files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.latency.fit_all import Evaluated
+from benchmarks.latency.gather.instruction_table import Counted
+from benchmarks.latency.page.markdown import number, table
+from benchmarks.latency.trials.own_files import estimate_own_files, summary
+from benchmarks.latency.trials.transfer import newest
+from benchmarks.latency.trials.validation import coverage
+from devices.latency.model.calibration import Calibration
+from devices.latency.model.groups import Group
+from devices.latency.model.hardware import boards
+
+
+def transfers_table(transfers: dict[str, Any]) -> str:
+    body = []
+    for kind, likenesses in transfers["board"].items():
+        for alike, factor in likenesses.items():
+            body.append(
+                [f"board by data sheet, {kind}, {alike}", str(factor["pairs"]), number(factor["half_width"], 2)]
+            )
+    for kind, factors in transfers["runtime"].items():
+        for name, factor in factors.items():
+            times = f"{math.exp(factor['shift']):.2f}"
+            words = f"from {name} to another runtime, {kind}: {times} times as long"
+            body.append([words, str(factor["pairs"]), number(factor["half_width"], 2)])
+    law = transfers["speedup"]
+    words = " and ".join(f"{100 * share:.0f} % ({kind})" for kind, share in law["parallel"].items())
+    body.append([f"threads, {words} of the work divided", str(law["calibrations"]), number(law["half_width"], 2)])
+    return table(("carried over", "pairs", "90 % half width of the log"), body)
+
+
+def pairs_table(transfers: dict[str, Any]) -> str:
+    """Between the boards that have a profile."""
+    named = {b.name for b in boards().values() if b.profile}
+    body = []
+    for kind, pairs in transfers["pairs"].items():
+        for words, pair in pairs.items():
+            first, second = words.split(" -> ")
+            if {first, second} <= named and first < second:
+                factor = math.exp(pair["shift"])
+                body.append([f"{words}, {kind}", str(pair["networks"]), f"{factor:.2f}", number(pair["half_width"], 2)])
+    return table(("measured on both", "networks", "times as long", "90 % half width of the log"), body)
+
+
+def instructions_table(counted: Sequence[Counted]) -> str:
+    body = []
+    for c in counted:
+        cells = [f"{c.table.runtime} {c.table.version}, {c.table.precision}", str(c.table.networks)]
+        for errors in (c.static_errors, c.dynamic_errors):
+            relative = [100 * abs(math.expm1(e)) for e in errors]
+            cells.append(number(sum(relative) / len(relative) if relative else None))
+        body.append([*cells, f"{math.exp(c.table.dynamic_error):.2f}"])
+    head = (
+        "table",
+        "artifacts counted",
+        "static design out, mean",
+        "dynamic network out, mean",
+        "90 % within a factor of",
+    )
+    return table(head, body)
+
+
+def rates_table(entries: Sequence[tuple[Calibration, Group]]) -> str:
+    """Instruction rates beside the costs of operators, on the boards that have a profile."""
+    body = []
+    for c, _ in sorted(entries, key=lambda e: e[0].name):
+        tests = c.tests.get("by_instructions")
+        board = boards().get(c.conditions.board)
+        if not tests or c.rows < 15 or board is None or not board.profile:
+            continue
+        family, size = tests["family_left_out"], tests["smallest_and_largest_left_out"]
+        body.append(
+            [
+                c.title,
+                str(c.rows),
+                number(family.get("mean_abs_percent")),
+                number(family.get("bias_percent")),
+                number(size.get("mean_abs_percent")),
+                f"{math.exp(tests['half_width']):.2f}",
+                number(c.tests["leave_family_out"].get("mean_abs_percent")),
+            ]
+        )
+    head = (
+        "calibration", "rows", "by instructions, family out: mean", "bias", "smallest and largest out: mean", "interval, factor",
+        "by operators, family out: mean",
+    )  # fmt: skip
+    return table(head, body)
+
+
+def small_networks_table(tested: Sequence[Evaluated]) -> str:
+    """Networks and blocks of architecture searches, left out."""
+    body = []
+    for t in tested:
+        for name, words in (("nb201", "NAS-Bench-201 networks"), ("fbnet", "FBNet blocks")):
+            some = [r for r in t.by_network if r.family == name]
+            if some:
+                errors = np.array([100 * r.error for r in some])
+                inside = 100 * coverage(some, "network")
+                cells = [np.abs(errors).mean(), np.median(np.abs(errors)), errors.mean()]
+                body.append([words, str(len(some)), *(number(float(v)) for v in cells), number(inside)])
+    return table(("left out", "rows", "mean abs. error", "median", "bias", "covered"), body)
+
+
+def own_files_table(tested: Sequence[Evaluated]) -> str:
+    body = []
+    for t in tested:
+        if t.population.name not in ("tflite-fp32", "tflite-int8"):
+            continue
+        newest_pi4 = [g for g in newest(t.groups) if g.conditions.board == "Raspberry Pi 4B" and g.conditions.version]
+        for g in newest_pi4:
+            results = estimate_own_files(t, g, t.population.format)
+            if results:
+                s = summary(results)
+                title = f"{g.conditions.runtime} {g.conditions.version}, {g.conditions.precision}"
+                body.append(
+                    [
+                        title,
+                        str(s["n"]),
+                        *(number(s[k]) for k in ("mean_abs_percent", "bias_percent", "coverage90_percent")),
+                    ]
+                )
+    return table(("Raspberry Pi 4B", "rows", "mean abs. error", "bias", "covered"), body)

@@ -1,0 +1,1 @@
+"""The model on what it was not fitted to."""

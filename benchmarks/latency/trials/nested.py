@@ -1,0 +1,66 @@
+"""Intervals for a family that was left out, made without it: two families out of every board's fit behind them.
+
+To say whether the interval of an unmeasured family is right, a measured family must play its part everywhere: out of
+the fit that predicts it, out of the errors that make the interval, and out of the fits those errors come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from benchmarks.latency.gather.grouping import fit_priors
+from benchmarks.latency.trials.validation import OWN_SCORES_FROM, LeftOut, predict_left_out
+from devices.latency.model.conformal import quantile, stranger_width
+from devices.latency.model.groups import Group
+from devices.latency.model.measurements import Conditions
+from devices.latency.model.populations import Population
+
+Behind = Mapping[str, Sequence[LeftOut]]
+
+
+def errors_without(groups: Sequence[Group], population: Population) -> dict[str, list[LeftOut]]:
+    """For each family, the left-out errors of every other family, from fits of boards that saw neither of the two.
+
+    The shared costs are fitted without the family alone: they have seen the others.
+    """
+    behind: dict[str, list[LeftOut]] = {}
+    for one in sorted({f for g in groups for f in g.families}):
+        without = {id(g): np.array([f != one for f in g.families]) for g in groups}
+        priors = fit_priors(groups, population, lambda g, masks=without: masks[id(g)])  # type: ignore[misc]
+        behind[one] = []
+        for g in groups:
+            for other in sorted({*g.families} - {one}):
+                tested = np.array([f == other for f in g.families])
+                mask = without[id(g)] & ~tested
+                if mask.sum() >= 2:
+                    behind[one] += predict_left_out(g, mask, priors, tested)
+    return behind
+
+
+def enough_of_its_own(errors: Sequence[LeftOut]) -> bool:
+    """Whether a calibration's own left-out families say how wide its intervals for others must be."""
+    return len(errors) >= OWN_SCORES_FROM and len({r.family for r in errors}) > 1
+
+
+def covered(results: Sequence[LeftOut], behind: Behind) -> list[bool]:
+    """Whether each left-out measurement of one calibration lies in an interval that knows nothing of its family.
+
+    Args:
+        results: of one calibration, every family left out in turn.
+        behind: see `errors_without`; the whole population's stand in where a calibration has too few of its own.
+    """
+    inside = []
+    for family in sorted({r.family for r in results}):
+        errors = _errors(behind.get(family, ()), results[0].conditions)
+        if not errors:
+            continue
+        by_spread, plain = quantile(e.score for e in errors), quantile(e.log_error for e in errors)
+        inside += [r.log_error <= stranger_width(by_spread * r.spread, plain) for r in results if r.family == family]
+    return inside
+
+
+def _errors(behind: Sequence[LeftOut], conditions: Conditions) -> Sequence[LeftOut]:
+    own = [e for e in behind if e.conditions == conditions]
+    return own if enough_of_its_own(own) else behind

@@ -1,0 +1,172 @@
+"""How wrong it is to carry a calibration to another board, runtime or thread count: measured on all published pairs.
+
+Only the newest version of each runtime on each board counts, as only that is carried over. A factor comes from pairs of
+conditions in which the same networks were measured: nine in ten networks were within it, every pair counting alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.latency.trials.weighted import weighted_quantile
+from devices.latency.estimate.choose import OLD_SYSTEM, STAND_INS, rank
+from devices.latency.model.conformal import quantile
+from devices.latency.model.groups import Group
+from devices.latency.model.hardware import boards, likeness, log_speed_ratio
+from devices.latency.model.measurements import STATED
+
+SHARED = 4  # networks two conditions must have in common
+PAIR_NETWORKS = 9  # from which a conformal 90 % quantile exists
+RUNTIME_PAIRS = 4  # boards on which a runtime must be measured beside another to stand in
+LIKENESSES = ("same core and count", "same core", "like core", "other core")
+Errors = list[tuple[float, float]]  # of single networks, with their weights
+
+
+def transfers(groups: Sequence[Group]) -> dict[str, Any]:
+    """All factors, for the file that the package ships."""
+    cpu = newest([g for g in groups if g.conditions.processor == "cpu"])
+    kinds = {
+        kind: [g for g in cpu if (g.conditions.precision == "int8") == (kind == "int8")] for kind in ("float", "int8")
+    }
+    factors: dict[str, Any] = {"board": {}, "pairs": {}, "runtime": {}, "speedup": speedup_law(cpu)}
+    for kind, some in kinds.items():
+        for alike in LIKENESSES:
+            if factor := board_factor(some, alike):
+                factors["board"].setdefault(kind, {})[alike] = factor
+        factors["pairs"][kind] = pair_factors(some)
+        factors["runtime"][kind] = runtime_factors(some)
+    return factors
+
+
+def newest(groups: Sequence[Group]) -> list[Group]:
+    """For each board, runtime and precision, with threads stated and without, the newest version with enough networks."""
+    best: dict[tuple[str, ...], Group] = {}
+    for g in groups:
+        c = g.conditions
+        if OLD_SYSTEM in c.version:
+            continue
+        # what states no version is neither newer nor older
+        key = (c.board, c.processor, c.runtime, c.precision, c.threads, str(bool(c.version)))
+        if key not in best or rank(c.version, len(g.networks)) > rank(
+            best[key].conditions.version, len(best[key].networks)
+        ):
+            best[key] = g
+    return list(best.values())
+
+
+def board_factor(groups: Sequence[Group], alike: str) -> dict[str, Any] | None:
+    """Between boards under the same runtime and precision: what is left after the data sheets' ratio.
+
+    Args:
+        groups: of one kind of arithmetic, newest versions.
+        alike: see `likeness`.
+    """
+    errors: list[np.ndarray] = []
+    for a, b in _pairs(groups):
+        c, d = a.conditions, b.conditions
+        first, second = boards().get(c.board), boards().get(d.board)
+        if first is None or second is None or first.name == second.name or likeness(first, second) != alike:
+            continue
+        if not _comparable(a, b) or (c.precision == "int8" and first.dot_product != second.dot_product):
+            continue
+        expected = log_speed_ratio(first, second)
+        if expected is not None:
+            # one thread each: the number of cores is no part of the ratio
+            cores = math.log(second.cores / first.cores) if c.threads == STATED else 0.0
+            errors.append(np.abs(_ratios(a, b) - expected - cores))
+    return _factor(errors)
+
+
+def runtime_factors(groups: Sequence[Group]) -> dict[str, Any]:
+    """From one runtime to any other on the same board and precision, by the runtime whose measurements stand in.
+
+    Which other runtime makes no difference; measurements that state no version state no threads either, and compare with nothing.
+    """
+    latest: dict[tuple[str, str], Group] = {}
+    for g in groups:
+        key = (g.conditions.board, g.conditions.runtime)
+        if g.conditions.runtime not in STAND_INS or not g.conditions.version:
+            continue
+        if key not in latest or rank(g.conditions.version, 0) > rank(latest[key].conditions.version, 0):
+            latest[key] = g
+    changes: dict[str, list[np.ndarray]] = {}
+    for a, b in _pairs(list(latest.values())):
+        if a.conditions.board == b.conditions.board and a.conditions.threads == b.conditions.threads:
+            changes.setdefault(a.conditions.runtime, []).append(_ratios(a, b))
+    factors = {}
+    for name, some in sorted(changes.items()):
+        if len(some) >= RUNTIME_PAIRS:
+            shift = weighted_quantile(((float(r), 1 / len(rs)) for rs in some for r in rs), 0.5)
+            factors[name] = {"shift": round(shift, 4), **(_factor([np.abs(rs - shift) for rs in some]) or {})}
+    return factors
+
+
+def _factor(errors: Sequence[np.ndarray]) -> dict[str, Any] | None:
+    if not errors:
+        return None
+    half_width = weighted_quantile((float(e), 1 / len(some)) for some in errors for e in some)
+    return {"half_width": round(half_width, 4), "pairs": len(errors)}
+
+
+def pair_factors(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
+    """How much faster one board is than another, where the same networks were measured on both under the same conditions.
+
+    Nine in ten networks, one by one, were within the half width of the median of all.
+    """
+    ratios: dict[tuple[str, str], dict[tuple[Any, ...], float]] = {}
+    for a, b in _pairs(groups):
+        if a.conditions.board == b.conditions.board or not _comparable(a, b):
+            continue
+        of_b = dict(zip(b.networks, b.log_ms, strict=True))
+        seen = ratios.setdefault((a.conditions.board, b.conditions.board), {})
+        for n, t in zip(a.networks, a.log_ms, strict=True):
+            if n in of_b:
+                seen[a.conditions.runtime, n] = float(of_b[n] - t)
+    found = {}
+    for (first, second), by_network in sorted(ratios.items()):
+        values = list(by_network.values())
+        if len(values) >= PAIR_NETWORKS:
+            shift = float(np.median(values))
+            found[f"{first} -> {second}"] = {
+                "shift": round(shift, 4),
+                "half_width": round(quantile(abs(v - shift) for v in values), 4),
+                "networks": len(values),
+            }
+    return found
+
+
+def speedup_law(groups: Sequence[Group]) -> dict[str, Any]:
+    """The share of the work that threads divide, and how far single networks on single boards are from it."""
+    parallel, left = {}, []
+    for kind in ("float", "int8"):
+        some = [g for g in groups if g.speedup.scatter and (g.conditions.precision == "int8") == (kind == "int8")]
+        parallel[kind] = round(float(np.median([g.speedup.parallel for g in some])), 3)
+        for g in some:
+            for n, change in g.speedup.measured.items():
+                if n > 1:
+                    law = math.log(1 - parallel[kind] + parallel[kind] / n)
+                    left.append(math.hypot(change - law, g.speedup.scatter))
+    return {"parallel": parallel, "half_width": round(quantile(left), 4), "calibrations": len(left)}
+
+
+def _comparable(a: Group, b: Group) -> bool:
+    """The same runtime and precision; threads stated by both, and carried to one, or by neither, and taken to be all."""
+    c, d = a.conditions, b.conditions
+    return (c.runtime, c.precision, c.threads, bool(c.version)) == (d.runtime, d.precision, d.threads, bool(d.version))
+
+
+def _pairs(groups: Sequence[Group]) -> Iterable[tuple[Group, Group]]:
+    for a in groups:
+        for b in groups:
+            if a is not b and len(set(a.networks) & set(b.networks)) >= SHARED:
+                yield a, b
+
+
+def _ratios(a: Group, b: Group) -> np.ndarray:
+    """log(time under b / time under a) of the networks both have."""
+    of_b = dict(zip(b.networks, b.log_ms, strict=True))
+    return np.array([of_b[n] - t for n, t in zip(a.networks, a.log_ms, strict=True) if n in of_b])

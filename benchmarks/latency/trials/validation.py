@@ -1,0 +1,141 @@
+"""Tests on data that were not fitted: leave a network out, leave a family out, hold out a board.
+
+Left out means left out everywhere: every row of the network (or family) in every calibration of the population, so that
+neither the board's fit nor what it borrows from other boards has seen it. Intervals are tested likewise: a left-out
+error is compared with a width made from the errors of the other networks (or families) alone.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.latency.gather.grouping import fit_priors
+from devices.latency.model.conformal import quantile, stranger_width
+from devices.latency.model.groups import Group, Priors
+from devices.latency.model.measurements import Conditions, Network, family
+from devices.latency.model.populations import Population
+
+Array = npt.NDArray[np.float64]
+MANY, PARTS = 60, 10
+OWN_SCORES_FROM = 15  # left-out rows from which a calibration's own errors set its intervals
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One measurement and what was predicted for it without it."""
+
+    conditions: Conditions
+    network: Network
+    predicted_ms: float
+    measured_ms: float
+    spread: float
+
+    @property
+    def error(self) -> float:
+        """Relative: 0.1 is predicted 10 % too slow."""
+        return self.predicted_ms / self.measured_ms - 1
+
+    @property
+    def score(self) -> float:
+        """The error in units of the predicted spread."""
+        return abs(math.log(self.measured_ms / self.predicted_ms)) / self.spread
+
+    @property
+    def log_error(self) -> float:
+        """How far off, in the logarithm."""
+        return self.score * self.spread
+
+    @property
+    def family(self) -> str:
+        """Of the network."""
+        return family(self.network[0])
+
+
+def leave_out(groups: Sequence[Group], population: Population, by: str) -> list[LeftOut]:
+    """Predict every measurement without its network (`by="network"`) or its family (`by="family"`)."""
+    results: list[LeftOut] = []
+    for held in held_together(groups, by):
+        masks = {id(g): np.array([n not in held.without for n in g.networks]) for g in groups}
+        priors = fit_priors(groups, population, lambda g, masks=masks: masks[id(g)])  # type: ignore[misc]
+        for g in groups:
+            tested = np.array([n in held.tested for n in g.networks])
+            if tested.any() and masks[id(g)].sum() >= 2:
+                results += predict_left_out(g, masks[id(g)], priors, tested)
+    return results
+
+
+@dataclass(frozen=True)
+class Held:
+    """Networks that are predicted, and those that the fit must not see."""
+
+    tested: frozenset[Network]
+    without: frozenset[Network]
+
+
+def held_together(groups: Sequence[Group], by: str) -> list[Held]:
+    """What is left out together.
+
+    By family: all of a family. By network: a network with every network of its design that has its width or its input size,
+    so that no neighbour speaks for it; a family of very many networks (a searched space) in ten parts.
+    """
+    networks = sorted({n for g in groups for n in g.networks})
+    sizes = Counter(family(n[0]) for n in networks)
+    parts: dict[tuple[str, ...], set[Network]] = {}
+    for n in networks:
+        f = family(n[0])
+        if by == "family":
+            key: tuple[str, ...] = (f,)
+        else:
+            key = n if sizes[f] <= MANY else (f, str(zlib.crc32("-".join(n).encode()) % PARTS))
+        parts.setdefault(key, set()).add(n)
+    held = []
+    for _, tested in sorted(parts.items()):
+        first = min(tested)
+        alike = {
+            n for n in networks if len(tested) == 1 and n[0] == first[0] and (n[1] == first[1] or n[2] == first[2])
+        }
+        held.append(Held(frozenset(tested), frozenset(tested | alike)))
+    return held
+
+
+def predict_left_out(
+    g: Group, mask: npt.NDArray[np.bool_], priors: Priors, tested: npt.NDArray[np.bool_] | None = None
+) -> list[LeftOut]:
+    """Fit where `mask` is true, predict every measurement where `tested` is, by default where `mask` is not."""
+    kept, wanted = g.keep(mask), ~mask if tested is None else tested
+    prediction = kept.model(priors).predict(g.totals[wanted])
+    return [
+        LeftOut(
+            g.conditions,
+            g.networks[i],
+            float(np.exp(log + kept.speedup.log_change(threads))),
+            float(np.exp(run)),
+            float(spread),
+        )
+        for i, log, spread in zip(np.flatnonzero(wanted), prediction.log_ms, prediction.spread, strict=True)
+        for threads, run in g.timed[i]
+    ]
+
+
+def coverage(results: Sequence[LeftOut], by: str) -> float:
+    """The share of left-out measurements within an interval made from the others' errors; NaN without others."""
+    together: dict[object, list[LeftOut]] = {}
+    for r in results:
+        together.setdefault(r.network if by == "network" else r.family, []).append(r)
+    inside: list[bool] = []
+    for own in together.values():
+        others = [o for some in together.values() if some is not own for o in some]
+        if not others:
+            continue
+        by_spread, plain = quantile(o.score for o in others), quantile(o.log_error for o in others)
+        for r in own:
+            width = by_spread * r.spread
+            inside.append(r.log_error <= (stranger_width(width, plain) if by == "family" else width))
+    return float(np.mean(inside)) if inside else math.nan

@@ -1,0 +1,134 @@
+"""How much slower one artifact is than another on a board that is not here: a ratio, narrower than either latency.
+
+What is wrong with a board's calibration is wrong for both, as far as the two share their work. The interval is made of how far the
+errors of pairs of left-out networks were apart, for each unit of work that a pair did not share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from devices.latency.estimate.choose import Choice
+from devices.latency.estimate.estimate import asked_for, candidates
+from devices.latency.estimate.predictors import TimePrediction
+from devices.latency.estimate.userstore import own_calibrations
+from devices.latency.graph.extract import extract_features
+from devices.latency.graph.records import ArtifactFeatures
+from devices.latency.model.calibration import Calibration, shipped
+from devices.latency.model.instructions import table_for
+from devices.latency.model.shared_work import shared_share
+from devices.latency.model.terms import SMALL_PARTS, term_matrix
+
+LEAST_APART = 0.1  # of the work: what two networks differ by at least
+
+
+@dataclass(frozen=True)
+class RatioEstimate:
+    """An estimated ratio, or why there is none.
+
+    Attributes:
+        ratio: time of the first over time of the second; None where nothing known is close enough to both.
+        interval90: a 90 % prediction interval.
+        shared_percent: of the larger's work that both do.
+        calibration: its name; `calibration_title` in words.
+        notes: what the interval rests on, or why there is none.
+    """
+
+    device: str
+    ratio: float | None
+    interval90: tuple[float, float] | None
+    shared_percent: float | None
+    calibration: str | None
+    calibration_title: str | None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "device": self.device,
+            "provenance": "estimated" if self.ratio is not None else None,
+            "ratio": self.ratio,
+            "interval90": list(self.interval90) if self.interval90 else None,
+            "shared_percent": self.shared_percent,
+            "calibration": self.calibration,
+            "calibration_title": self.calibration_title,
+            "notes": list(self.notes),
+        }
+
+
+def compare_estimates(
+    first: Path | str,
+    second: Path | str,
+    device: str,
+    runtime: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    *,
+    calibrations: Sequence[Calibration] | None = None,
+) -> RatioEstimate:
+    """Estimate how many times as long the first artifact takes as the second, on a device.
+
+    Args:
+        first, second: artifacts.
+        device, runtime, precision, threads: as in `estimate`, for both.
+        calibrations: to choose from; by default the user's own and the shipped ones.
+
+    Raises:
+        UsageError: for a file that is no artifact, or a runtime or precision that does not exist.
+    """
+    known = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
+    both = [extract_features(first), extract_features(second)]
+    found = []
+    for features in both:
+        r, p = asked_for(features, runtime, precision, threads)
+        found.append({_key(c, q): (w, c, q) for w, c, q in candidates(features, known, device, r, p, threads)})
+    # one calibration and one way of counting for both, or nothing cancels
+    common = sorted((max(found[0][k][0], found[1][k][0]), k) for k in found[0].keys() & found[1].keys())
+    if not common:
+        reason = f"no measurement of {device} or of a board like it serves both artifacts"
+        return RatioEstimate(device, None, None, None, None, None, (reason,))
+    key = common[0][1]
+    (_, choice, one), (_, _, other) = found[0][key], found[1][key]
+    return _ratio(device, choice, both, one, other)
+
+
+def _key(choice: Choice, prediction: TimePrediction) -> tuple[str, str, float]:
+    return choice.calibration.name, prediction.method, choice.shift
+
+
+def _ratio(
+    device: str, choice: Choice, both: Sequence[ArtifactFeatures], one: TimePrediction, other: TimePrediction
+) -> RatioEstimate:
+    calibration = choice.calibration
+    error = calibration.pair_error
+    if one.method == "instructions" and calibration.rate is not None:
+        error = calibration.rate.pair_error
+    totals = [term_matrix(f.records).sum(0) for f in both]
+    shared = float(shared_share(totals[0], totals[1]))
+    if error is None:
+        reason = f"too few networks are measured for a ratio: {calibration.title}"
+        return RatioEstimate(device, None, None, None, calibration.name, calibration.title, (reason,))
+    half = error * max(1 - shared, LEAST_APART)
+    notes = [s.words for s in choice.steps]
+    mixing = max(_mixing_share(f, p) for f, p in zip(both, (one, other), strict=True))
+    table = table_for(calibration.conditions.runtime, calibration.conditions.precision)
+    if mixing and one.method == "instructions" and table is not None:
+        half = math.hypot(half, mixing * table.dynamic_error)
+        notes.append(f"mixing of kernels and attention are {100 * mixing:.0f} % of the time, from counted instructions")
+    half = min(half, math.hypot(one.half_width, other.half_width))
+    ratio = one.milliseconds / other.milliseconds
+    ends = (round(ratio * math.exp(-half), 4), round(ratio * math.exp(half), 4))
+    return RatioEstimate(
+        device, round(ratio, 4), ends, round(100 * shared, 1), calibration.name, calibration.title, tuple(notes)
+    )
+
+
+def _mixing_share(features: ArtifactFeatures, prediction: TimePrediction) -> float:
+    small = np.array([r.part in SMALL_PARTS for r in features.records])
+    return float(prediction.times[small].sum() / prediction.milliseconds)

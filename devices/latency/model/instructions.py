@@ -1,0 +1,114 @@
+"""Instructions of one inference, counted from an artifact's operators: what dynamic kernels cost where no latency of one is known.
+
+The table of costs is fitted to counts of real files on an emulated aarch64 board: exact, repeatable, and no time. A rate, fitted
+to a board's published latencies of static networks, turns instructions into time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.latency.graph.records import OperatorRecord
+from devices.latency.model.terms import INDEX, MILLION, SMALL_PARTS, term_matrix
+
+Array = npt.NDArray[np.float64]
+STATIC_TERMS = (
+    "macs", "grouped_macs", "depthwise_macs", "patches", "conv_in", "conv_out", "element", "weights", "windows",
+    "operators",
+)  # fmt: skip
+# of the mixing of kernels, of the branch that computes alpha, and of convolutions with the mixed kernels
+DYNAMIC_TERMS = (
+    "aggregation_macs",
+    "attention_macs",
+    "computed_depthwise_macs",
+    "small_moved",
+    "small_operators",
+    "quantized",
+)
+COUNTED = (*STATIC_TERMS, *DYNAMIC_TERMS)
+# whose table stands for a runtime's kernels
+TABLES = {"ONNXRuntime": "onnxruntime", "OpenVINO": "onnxruntime", "OpenCV-DNN": "onnxruntime"}
+COMMON_TABLE = "litert"
+
+
+@dataclass(frozen=True)
+class InstructionTable:
+    """Millions of instructions for a unit of each term.
+
+    Attributes:
+        runtime: whose kernels were counted; `version` of it.
+        costs: by term.
+        dynamic_error: nine in ten dynamic networks left out of the fit were within this of it (logarithm).
+        networks: how many were counted.
+    """
+
+    runtime: str
+    version: str
+    precision: str
+    costs: Mapping[str, float]
+    dynamic_error: float
+    networks: int
+
+    def overhead(self, *, small: bool) -> float:
+        """Millions of instructions of one operator that no size explains; small operators are those around dynamic kernels."""
+        return float(self.costs.get("small_operators" if small else "operators", 0.0))
+
+    def millions(self, terms: Array) -> Array:
+        """(..., terms of `COUNTED`) -> (...)."""
+        costs = np.array([self.costs.get(name, 0.0) for name in COUNTED])
+        return np.asarray(np.maximum(terms @ costs, 1e-9), dtype=np.float64)
+
+
+def counted_terms(records: Sequence[OperatorRecord]) -> Array:
+    """What an artifact's instructions are counted from: (terms of `COUNTED`,)."""
+    small = np.array([r.part in SMALL_PARTS for r in records])
+    rows = term_matrix(records)
+    static = from_totals(rows[~small].sum(0))
+    computed = sum(r.macs for r in records if r.computed_kernel and r.kind == "depthwise") * MILLION
+    static[STATIC_TERMS.index("depthwise_macs")] -= computed
+    macs = [sum(r.macs for r in records if r.part == part) * MILLION for part in ("aggregation", "attention")]
+    moved = rows[small][:, [INDEX["activations"], INDEX["weights"]]].sum()
+    quantized = sum(r.inputs for r in records if r.kind == "quantizer") * MILLION
+    return np.array([*static, *macs, computed, float(moved), float(small.sum()), quantized])
+
+
+def from_totals(totals: Array) -> Array:
+    """The static part, from the totals of all terms: (..., all terms) -> (..., terms of `STATIC_TERMS`)."""
+    chosen: Array = totals[..., [INDEX[t] for t in STATIC_TERMS]].copy()
+    chosen[..., STATIC_TERMS.index("macs")] += totals[..., INDEX["winograd_macs"]]
+    # what pools read and write is counted by their windows
+    chosen[..., STATIC_TERMS.index("element")] -= totals[..., INDEX["pooled"]]
+    return chosen
+
+
+def static_counted(totals: Array) -> Array:
+    """As `counted_terms` for networks without dynamic layers: (..., all terms) -> (..., terms of `COUNTED`)."""
+    static = from_totals(totals)
+    return np.concatenate([static, np.zeros((*static.shape[:-1], len(DYNAMIC_TERMS)))], axis=-1)
+
+
+@cache
+def tables() -> dict[tuple[str, str], InstructionTable]:
+    """The shipped tables, by runtime and precision."""
+    text = resources.files("devices.latency").joinpath("data/instructions.json").read_text(encoding="utf-8")
+    return {(t["runtime"], t["precision"]): InstructionTable(**t) for t in json.loads(text)["tables"]}
+
+
+def table_for(
+    runtime: str, precision: str, known: Mapping[tuple[str, str], InstructionTable] | None = None
+) -> InstructionTable | None:
+    """The table that stands for a runtime of the measurements; int8 has its own, float16 is computed in float32."""
+    known = tables() if known is None else known
+    kind = "int8" if precision == "int8" else "fp32"
+    wanted = TABLES.get(runtime, COMMON_TABLE)
+    return known.get((wanted, kind)) or known.get((COMMON_TABLE, kind))
+
+
+__all__ = ["COUNTED", "InstructionTable", "counted_terms", "static_counted", "table_for"]

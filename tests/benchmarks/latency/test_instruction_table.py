@@ -1,0 +1,30 @@
+"""Instructions are foreseen from an artifact's operators: on counts that the table did not see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.latency.gather.instruction_table import fit_tables, read_counts
+from devices.latency.model.instructions import COUNTED
+
+
+def test_every_count_says_what_was_counted() -> None:
+    counts = read_counts()
+    assert {c.runtime for c in counts} >= {"litert", "onnxruntime"}
+    assert any(c.dynamic for c in counts)
+    assert all(c.millions > 0 and len(c.terms) == len(COUNTED) and c.version for c in counts)
+
+
+def test_litert_counts_of_designs_and_dynamic_networks_left_out_are_foreseen() -> None:
+    litert = next(t for t in fit_tables(read_counts()) if (t.table.runtime, t.table.precision) == ("litert", "fp32"))
+    assert np.abs(litert.static_errors).mean() < 0.10
+    assert np.abs(litert.dynamic_errors).max() < 0.15
+
+
+def test_what_is_shipped_is_what_the_counts_give() -> None:
+    from devices.latency.model.instructions import tables
+
+    for fitted in fit_tables(read_counts()):
+        shipped = tables()[fitted.table.runtime, fitted.table.precision]
+        assert shipped.costs == pytest.approx(fitted.table.costs, rel=1e-3)
