@@ -205,8 +205,14 @@ def _by_chance(entries: Sequence[tuple[Calibration, Group]]) -> str:
     for c, _ in entries:
         if c.rows >= 30:
             hits = [k for k in range(c.rows + 1) if _in_band(100 * k / c.rows)]
-            expected += sum(math.comb(c.rows, k) * 0.9**k * 0.1 ** (c.rows - k) for k in hits)
+            expected += sum(math.exp(_log_binomial(c.rows, k)) for k in hits)
     return f"{expected:.0f}"
+
+
+def _log_binomial(n: int, k: int) -> float:
+    """Of k covered among n, each with a probability of 0.9."""
+    ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return ways + k * math.log(0.9) + (n - k) * math.log(0.1)
 
 
 def _with_known_spread(tested: Sequence[Evaluated]) -> str:

@@ -19,7 +19,9 @@ NEXT_STEP = "To know more, bench two networks on such a board and run: eamdeploy
 
 def show_estimates(console: Console, found: Sequence[Estimate], *, single: bool, layers: bool) -> None:
     """A line for each device, then the notes; for one device also the parts and layers."""
-    table = make_table("device", "runtime?", "precision?", ">threads??", ">p50 ms", ">90 % interval ms", "calibration??")
+    table = make_table(
+        "device", "runtime?", "precision?", ">threads??", ">p50 ms", ">90 % interval ms", "calibration??"
+    )
     for e in found:
         threads = str(e.threads) if e.threads else "not stated"
         if e.p50_ms is None or e.interval90_ms is None:
