@@ -35,6 +35,28 @@ class Quantization:
         return (stored.astype(np.int32) - self.zero_point).astype(np.float32) * np.float32(self.scale)
 
 
+def as_input(values: Array, dtype: str, path: Path) -> Array:
+    """Prepared images in an input's own type.
+
+    Raises:
+        DataError: the input wants whole numbers, pixels as they are, and the images were normalised.
+    """
+    kind: Any = np.dtype(dtype)
+    if kind.kind not in "iu":
+        return values.astype(kind)
+    limits = np.iinfo(kind)
+    whole = np.rint(values)
+    if (
+        np.abs(whole - values).max(initial=0) > 1e-3
+        or whole.min(initial=0) < limits.min
+        or whole.max(initial=0) > limits.max
+    ):
+        why = f"it takes whole numbers ({dtype}), and the preprocessing makes {values.min():.3g} to {values.max():.3g}"
+        hint = 'give pixels as they are: "normalize": "pixels" in the preprocessing'
+        raise DataError("the images do not fit the artifact", where=path, why=why, hint=hint)
+    return whole.astype(kind)
+
+
 def input_layout(tensor: TensorInfo, declared: str | None, default: str) -> str:
     """NCHW or NHWC: what the metadata declares, else what the shape tells, else ``default``."""
     if declared in ("NCHW", "NHWC"):

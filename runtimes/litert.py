@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eamdeploy.base.errors import MissingDependency, UsageError
-from runtimes.batching import Quantization, image_input, input_layout, run_in_chunks
+from runtimes.batching import Quantization, as_input, image_input, input_layout, run_in_chunks
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
 from runtimes.readers.metadata import read_metadata
 from runtimes.readers.tflite_old import needs_newer_runtime
@@ -76,7 +76,7 @@ class LiteRtSession:
         scale = _quantization(self._inputs[0])
 
         def once(piece: Array) -> list[Array]:
-            stored = scale.quantize(piece, tensor.dtype) if scale else piece.astype(tensor.dtype)
+            stored = scale.quantize(piece, tensor.dtype) if scale else as_input(piece, tensor.dtype, self._path)
             values = self.raw_run({tensor.name: stored})
             return [_real(detail, value) for detail, value in zip(self._outputs, values)]
 

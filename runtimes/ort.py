@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eamdeploy.base.errors import MissingDependency, UsageError, did_you_mean
-from runtimes.batching import image_input, input_layout, run_in_chunks
+from runtimes.batching import as_input, image_input, input_layout, run_in_chunks
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
 from runtimes.readers.metadata import read_metadata
 from runtimes.support.affinity import Pinned
@@ -88,7 +88,11 @@ class OnnxSession:
         tensor = image_input(self.inputs, self._path)
         layout = input_layout(tensor, self._layout, "NCHW")
         return run_in_chunks(
-            batch, tensor, layout, self._path, lambda piece: self.raw_run({tensor.name: piece.astype(tensor.dtype)})
+            batch,
+            tensor,
+            layout,
+            self._path,
+            lambda piece: self.raw_run({tensor.name: as_input(piece, tensor.dtype, self._path)}),
         )
 
     def raw_run(self, feeds: Mapping[str, Array]) -> list[Array]:

@@ -110,7 +110,7 @@ def quantize(
     out: AnyPath | None = None,
     *,
     precisions: str | Iterable[str] = "int8",
-    formats: str | Iterable[str] = "onnx",
+    formats: str | Iterable[str] | None = None,
     calibration: AnyPath | None = None,
     data: AnyPath | None = None,
     options: QuantizeOptions | None = None,
@@ -131,7 +131,7 @@ def quantize(
         model: a float .onnx or .tflite file, an exported artifact, a checkpoint, or a shipped name.
         out: folder for the result; the artifact's own by default, the current one for a checkpoint.
         precisions: ``int8``, ``fp16``, ``int8-weights``, or several.
-        formats: of a checkpoint: ``onnx``, ``tflite``, or both.
+        formats: of a checkpoint: ``onnx`` (the default), ``tflite``, or both; an artifact stays what it is.
         calibration: labelled images that set the ranges.
         data: labelled images that the result is checked with.
         options: method, limits and layers that stay in float.
@@ -148,12 +148,13 @@ def quantize(
     from eamdeploy.inference.foreign import said_card
     from eamdeploy.inference.model_card import is_artifact
     from eamdeploy.networks.checkpoint import Checkpoint
-    from eamdeploy.pipeline.quantize.files import quantize_file
+    from eamdeploy.pipeline.quantize.files import check_format, quantize_file
 
     wanted = names(precisions)
     if not isinstance(model, Checkpoint):
         path = artifact_path(model)
         if is_artifact(path):
+            check_format(path, None if formats is None else names(formats))
             return quantize_file(
                 path,
                 None if out is None else Path(out),
@@ -172,7 +173,7 @@ def quantize(
     return export(
         model,
         out or ".",
-        formats=formats,
+        formats=formats or "onnx",
         precisions=wanted,
         calibration=calibration,
         data=data,

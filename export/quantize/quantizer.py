@@ -48,12 +48,14 @@ class Quantizer(Protocol):
         layers: what can be int8, in the order of execution; names as in ``float_layers``.
         batch: images that the artifact takes at a time.
         input_shape: of one image, (C, H, W).
+        input_layout: of the file's own input, ``NCHW`` or ``NHWC``.
     """
 
     path: Path
     layers: tuple[str, ...]
     batch: int
     input_shape: tuple[int, int, int]
+    input_layout: str
 
     def calibrate(self, images: Images, method: str) -> int:
         """See the images ``(B, C, H, W)``, one batch at a time; returns how many there were."""

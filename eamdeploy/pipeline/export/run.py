@@ -16,6 +16,7 @@ from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.pipeline.budget import spend_budget
 from eamdeploy.pipeline.export.artifact import export_one
 from eamdeploy.pipeline.export.options import ExportedArtifact, ExportOptions
+from eamdeploy.pipeline.failures import Attempts
 from eamdeploy.pipeline.quantize.options import QuantizedArtifact, checked_request
 from eamdeploy.pipeline.quantize.run import quantize_artifact
 from eamdeploy.runs.card import write_card
@@ -42,6 +43,7 @@ def export_checkpoint(
 
     Raises:
         ParityError: an artifact is not the same function; it is kept as ``NAME.rejected.SUFFIX``, and the layer is named.
+        ArtifactsFailed: of several artifacts some failed; the others are there.
         MissingDependency: a converter or runtime is not installed; checked for every format before any work.
         UsageError: an option that cannot be served.
     """
@@ -71,18 +73,20 @@ def export_checkpoint(
         folder.mkdir(parents=True, exist_ok=True)
         spent = spend_budget(checkpoint, folder / f"{name}.rewritten.safetensors", options.budget, tuple(targets), say)
         checkpoint, report = spent.checkpoint, spent.report
-    made: list[ExportedArtifact | QuantizedArtifact] = []
+    attempts: Attempts[ExportedArtifact | QuantizedArtifact] = Attempts()
     for exporter, target in zip(exporters, targets, strict=True):
 
         def export(to: Path, wanted: Target, through: Exporter = exporter) -> ExportedArtifact:
             return export_one(checkpoint, to, name, through, wanted, options, dataset, report, say)
 
-        made += _in_every_precision(export, folder, name, exporter, target, options, checkpoint, say)
-    write_card(folder, name)
-    return made
+        _in_every_precision(attempts, export, folder, name, exporter, target, options, checkpoint, say)
+    if attempts.made:
+        write_card(folder, name)
+    return attempts.finish()
 
 
 def _in_every_precision(
+    attempts: Attempts[ExportedArtifact | QuantizedArtifact],
     export: Callable[[Path, Target], ExportedArtifact],
     folder: Path,
     name: str,
@@ -91,23 +95,27 @@ def _in_every_precision(
     options: ExportOptions,
     checkpoint: Checkpoint,
     say: Say,
-) -> list[ExportedArtifact | QuantizedArtifact]:
+) -> None:
     """The float artifact where it is wanted, and every quantized one made from a float one lowered for it."""
-    made: list[ExportedArtifact | QuantizedArtifact] = []
-    exact = export(folder, target) if "fp32" in options.precisions else None
-    if exact is not None:
-        made.append(exact)
+    exact: ExportedArtifact | None = None
+    if "fp32" in options.precisions:
+        with attempts.at(f"{exporter.format} fp32"):
+            exact = export(folder, target)
+            attempts.made.append(exact)
     request = options.quantization
     for precision in (p for p in dict.fromkeys(options.precisions) if p != "fp32"):
         if request is None:
             raise UsageError(f"nothing was said on how to quantize to {precision}", where="--precision")
-        with tempfile.TemporaryDirectory(prefix="eamdeploy-") as scratch:
+        with (
+            tempfile.TemporaryDirectory(prefix="eamdeploy-") as scratch,
+            attempts.at(f"{exporter.format} {precision}"),
+        ):
             own = exact
             # int8 has lowerings of its own, but only dynamic layers are lowered
             if own is None or (own.plan.layers and (precision == "int8" or not target.portable)):
                 own_precision = "int8" if precision == "int8" else "fp32"
                 own = export(Path(scratch), replace(target, precision=own_precision, portable=True))
-            made.append(
+            attempts.made.append(
                 quantize_artifact(
                     own.path,
                     folder / f"{name}-{precision}.{exporter.format}",
@@ -121,7 +129,6 @@ def _in_every_precision(
                     say=say,
                 )
             )
-    return made
 
 
 def card_of(checkpoint: Checkpoint) -> ModelCard:

@@ -8,9 +8,24 @@ from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.inference.foreign import artifact_card
+from eamdeploy.pipeline.failures import Attempts
 from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions
 from eamdeploy.pipeline.quantize.request import quantize_request
 from eamdeploy.pipeline.quantize.run import quantize_artifact
+
+
+def check_format(source: Path, formats: Sequence[str] | None) -> None:
+    """Check that nobody expects another format of an artifact than its own.
+
+    Raises:
+        UsageError: when one is asked for: only a checkpoint can be written in several.
+    """
+    own = source.suffix.lower().removeprefix(".")
+    for wanted in formats or ():
+        if wanted != own:
+            why = f"quantizing keeps the format, and {wanted} was asked for"
+            hint = f"leave the format out, or export the network itself as {wanted}"
+            raise UsageError(f"the artifact is {own}", where=source, why=why, hint=hint)
 
 
 def quantize_file(
@@ -48,17 +63,20 @@ def quantize_file(
     folder = out or source.parent
     if folder.exists() and not folder.is_dir():
         raise UsageError("the output folder is a file", where=folder, hint="choose another folder")
-    return [
-        quantize_artifact(
-            source,
-            folder / f"{source.stem}-{name}{source.suffix.lower()}",
-            replace(request.options, precision=name),
-            card=card,
-            calibration=request.calibration,
-            check=request.check,
-            class_map=request.class_map,
-            manifest_name=source.stem,
-            say=say,
-        )
-        for name in precisions
-    ]
+    attempts: Attempts[QuantizedArtifact] = Attempts()
+    for name in precisions:
+        with attempts.at(name):
+            attempts.made.append(
+                quantize_artifact(
+                    source,
+                    folder / f"{source.stem}-{name}{source.suffix.lower()}",
+                    replace(request.options, precision=name),
+                    card=card,
+                    calibration=request.calibration,
+                    check=request.check,
+                    class_map=request.class_map,
+                    manifest_name=source.stem,
+                    say=say,
+                )
+            )
+    return attempts.finish()

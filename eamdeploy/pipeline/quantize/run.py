@@ -30,6 +30,7 @@ from export.quantize.formats import open_quantizer
 from export.quantize.observers import check_method
 from export.quantize.quantizer import Quantizer, Written
 from export.quantize.search import Attempt, Sensitivity, fewest_float_layers, rank
+from runtimes.readers.artifact_files import artifact_bytes
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
 from runtimes.trial import try_artifact
@@ -88,7 +89,7 @@ def quantize_artifact(
         tell(f"checking {target.name} on {len(judge.dataset)} images")
         written, attempts, ranking = work.run(tell)
         result = work.scratch
-        size, float_bytes = result.stat().st_size, (baseline or source).stat().st_size
+        size, float_bytes = result.stat().st_size, artifact_bytes(baseline or source)
         if size > MOST_OF_FLOAT * float_bytes:
             why = f"{size} bytes against {float_bytes} in float"
             raise ParityError(f"the {options.precision} file did not shrink", where=target, why=why)
@@ -119,7 +120,7 @@ def quantize_artifact(
             data_notes=_data_notes(seen, judge.dataset, card),
         )
         exporter = get_exporter(target.suffix.lower()[1:])
-        metadata = quantized_metadata(carried, card, report, target, exporter.input_layout)
+        metadata = quantized_metadata(carried, card, report, target, quantizer.input_layout)
         with atomic_path(target) as temporary:
             temporary.write_bytes(result.read_bytes())
             exporter.attach_metadata(temporary, metadata)

@@ -8,6 +8,7 @@ from typing import Any
 
 from eamdeploy.base.errors import UsageError
 
+IR_VERSION = 8  # of onnx 1.10 to 1.12, which opset 17 came with
 OPSET = 17  # per-channel DequantizeLinear came with 13; 17 is what the converter reaches from every older one
 
 
@@ -33,6 +34,8 @@ def prepare_foreign(model: Any, path: Path) -> Any:
     inputs = [value for value in model.graph.input if value.name not in initializers]
     del model.graph.input[:]
     model.graph.input.extend(inputs)
+    # before version 4 every initializer had to be an input as well
+    model.ir_version = max(model.ir_version, IR_VERSION)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

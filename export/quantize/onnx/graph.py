@@ -70,7 +70,8 @@ class OnnxGraph:
         if name not in self.constants:
             from onnx import numpy_helper
 
-            tensor = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            # not ascontiguousarray, which makes a list of one of a scalar: some of onnxruntime's kernels want a scalar
+            tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)
             self.constants[name] = tensor
             self._used.add(name)
         return name

@@ -10,13 +10,16 @@ from eamdeploy.base.errors import UsageError
 from export.quantize.bank_parts import machine_of
 from export.quantize.observers import DEFAULT_METHOD, Observer
 from export.quantize.onnx.calibrate import observe, ranges_of, session
+from export.quantize.onnx.entry import find_entry
 from export.quantize.onnx.foreign import prepare_foreign
 from export.quantize.onnx.graph import OnnxGraph
 from export.quantize.onnx.int8 import activations, quantize_int8
 from export.quantize.onnx.storage import store_float16, store_int8
 from export.quantize.onnx.units import MOVES, check_supported, find_units
 from export.quantize.quantizer import Counted, Images, NoiseMeter, Written
+from runtimes.readers.artifact_files import artifact_bytes
 
+LARGEST = 2**31 - 1  # bytes of a protobuf
 _NOT_COMPUTING = MOVES | {"Constant", "Cast", "Shape", "Concat", "ConstantOfShape", "Expand", "Split", "Range"}
 
 
@@ -32,7 +35,8 @@ class OnnxQuantizer:
         if not any(entry.key == "eamdeploy" for entry in self._model.metadata_props):
             self._model = prepare_foreign(self._model, path)
             graph = OnnxGraph(self._model)
-        self.batch, self.input_shape = _input(self._model, graph, path)
+        self._entry = find_entry(self._model, graph, path)
+        self.batch, self.input_shape, self.input_layout = self._entry.batch, self._entry.shape, self._entry.layout
         units = find_units(graph)
         self.layers = tuple(dict.fromkeys(unit.layer for unit in units))
         self._outputs = {unit.layer: unit.output or str(unit.node.output[0]) for unit in units}
@@ -48,7 +52,7 @@ class OnnxQuantizer:
             why = "none of its layers has a form that int8 arithmetic computes here"
             raise UsageError("there is nothing to quantize to int8", where=self.path, why=why, hint="try int8-weights")
         counted = Counted(images)
-        self._observers = observe(self._model, self._wanted, counted)
+        self._observers = observe(self._model, self._wanted, (self._entry.feed(batch) for batch in counted))
         return counted.images
 
     def write(self, path: Path, precision: str, float_layers: Collection[str] = ()) -> Written:
@@ -90,7 +94,7 @@ class OnnxQuantizer:
         exact, rounded = session(self._model, names[0]), session(quantized, names[1])
         feed = exact.get_inputs()[0].name
         meter = NoiseMeter()
-        for image in images:
+        for image in map(self._entry.feed, images):
             values = exact.run(names[0], {feed: image}), rounded.run(names[1], {feed: image})
             for layer, expected, actual in zip(pairs, *values, strict=True):
                 meter.add(layer, expected, actual)
@@ -118,6 +122,9 @@ def _load(path: Path) -> Any:
     import onnx
     from google.protobuf.message import DecodeError
 
+    if artifact_bytes(path) > LARGEST:
+        why = f"it is {artifact_bytes(path) / 1e9:.1f} GB, and a graph in memory can have 2 GB"
+        raise UsageError("the quantizer does not take a model of this size", where=path, why=why)
     try:
         model = onnx.load(str(path))
         onnx.checker.check_model(model)
@@ -125,15 +132,3 @@ def _load(path: Path) -> Any:
         why = " ".join(str(error).split())[:200]
         raise UsageError("not an ONNX model", where=path, why=why) from error
     return model
-
-
-def _input(model: Any, graph: OnnxGraph, path: Path) -> tuple[int, tuple[int, int, int]]:
-    shapes = {value.name: value.type.tensor_type for value in model.graph.input}
-    sizes = [entry.dim_value for entry in shapes[graph.inputs[0]].shape.dim] if len(graph.inputs) == 1 else []
-    if len(sizes) != 4 or shapes[graph.inputs[0]].elem_type != 1 or sizes[1] not in (1, 3) or min(sizes[2:]) < 1:
-        found = ", ".join(
-            f"{name} {[d.dim_value or d.dim_param or '?' for d in shapes[name].shape.dim]}" for name in graph.inputs
-        )
-        why = f"its input must be float32 images (B, C, H, W) of a fixed size with 1 or 3 channels, and is {found}"
-        raise UsageError("the quantizer does not know this model", where=path, why=why)
-    return max(1, int(sizes[0])), (int(sizes[1]), int(sizes[2]), int(sizes[3]))

@@ -197,7 +197,9 @@ class _Rewrite:
         values = model.value(bank.weight)  # (N, k)
         count, kernels = values.shape
         scale = tensor_scale(values)
-        parts = parts_for(count, "tflite", self.machine)
+        images = int(model.shape(bank.alpha)[0])
+        # the diagonal below spreads the weights of one image
+        parts = parts_for(count, "tflite", self.machine) if images == 1 else 1
         # (k, N) and a matrix product: a fifth faster than rows of k and a fully connected layer
         stored = cut(quantize_symmetric(values, scale).T, parts)
         weight = model.add_constant(f"{model.name(bank.weight)}/q", stored, TensorCode((float(scale),), (0,)))
@@ -207,7 +209,7 @@ class _Rewrite:
         alpha = self._int8(mixing)
         margin = TensorCode((float(scale * bank.code.l1 * bank.code.margin(kernels)),), (0,))
         mixed, kernel = int(bank.mixing.outputs[0]), int(bank.reshape.outputs[0])
-        model.graph.tensors[mixed].shape = np.array([parts, count // parts], np.int32)
+        model.graph.tensors[mixed].shape = np.array([images * parts, count // parts], np.int32)
         options = model.schema.BatchMatMulOptionsT()
         self._emit(model.operator("BATCH_MATMUL", [alpha, weight], [mixed], 2, options))
         self._emit(bank.reshape)

@@ -35,6 +35,7 @@ class TfliteQuantizer:
                 "the quantizer does not know this model", where=path, why=f"its input is {shape}, not float images"
             )
         self.batch, self.input_shape = shape[0], (shape[3], shape[1], shape[2])
+        self.input_layout = "NHWC"
         check_supported(model)
         units = find_units(model)
         self.layers = tuple(dict.fromkeys(unit.layer for unit in units))

@@ -78,14 +78,15 @@ class TinyFiles:
     paths: dict[str, Path]
 
 
-def export_tiny(network: nn.Module, folder: Path, fmt: str) -> Path:
+def export_tiny(network: nn.Module, folder: Path, fmt: str, batch: int = 1) -> Path:
     """The float artifact, lowered for int8, with the metadata an export writes."""
     runtime = {"onnx": "onnxruntime", "tflite": "litert"}[fmt]
-    plan = plan_network(network, Target(runtime, precision="int8"), SHAPE)
+    plan = plan_network(network, Target(runtime, precision="int8", batch=batch), SHAPE)
     lowered = lower(network, plan)
     exporter = get_exporter(fmt)
     path = folder / f"tiny.{fmt}"
-    exported = exporter(lowered, path, ExportRequest(SHAPE, layers=convolution_layers(lowered), simplify=False))
+    request = ExportRequest(SHAPE, batch, layers=convolution_layers(lowered), simplify=False)
+    exported = exporter(lowered, path, request)
     metadata: dict[str, Any] = {
         "schema_version": 1,
         "name": "tiny",

@@ -18,6 +18,7 @@ from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import CheckpointArgument, DataOption, JsonOption
 from eamdeploy.cli.options.completion_devices import complete_board, complete_profile
 from eamdeploy.cli.options.group import expand_groups
+from eamdeploy.cli.views.artifacts import failures_of, made_and_failed
 from eamdeploy.cli.views.budget import render_budget
 from eamdeploy.cli.views.output import emit, err_console, make_table
 
@@ -152,28 +153,28 @@ def export_command(
         constant_weights=constant_weights,
     )
     with _costs(measure, device, board, say) as costs:
-        artifacts = eamdeploy.export(
-            checkpoint,
-            out,
-            formats=q.names(formats),
-            precisions=q.names(precision),
-            calibration=calibration,
-            data=data,
-            budget=budget,
-            minimize=minimize,
-            finetune_epochs=finetune,
-            device=device,
-            options=replace(options, costs=costs),
-            quantization=quantization.options(),
-            class_map=mapping,
-            say=say,
+        artifacts, failed = made_and_failed(
+            lambda: eamdeploy.export(
+                checkpoint,
+                out,
+                formats=q.names(formats),
+                precisions=q.names(precision),
+                calibration=calibration,
+                data=data,
+                budget=budget,
+                minimize=minimize,
+                finetune_epochs=finetune,
+                device=device,
+                options=replace(options, costs=costs),
+                quantization=quantization.options(),
+                class_map=mapping,
+                say=say,
+            )
         )
-    emit(
-        "export",
-        {"artifacts": [artifact.to_dict() for artifact in artifacts]},
-        as_json,
-        lambda c: _render(artifacts, c, verbose=verbose),
-    )
+    document = {"artifacts": [artifact.to_dict() for artifact in artifacts], **failures_of(failed)}
+    emit("export", document, as_json, lambda c: _render(artifacts, c, verbose=verbose))
+    if failed is not None:
+        raise failed
 
 
 def _costs(

@@ -15,6 +15,7 @@ from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import DataOption, JsonOption
 from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
 from eamdeploy.cli.options.group import expand_groups
+from eamdeploy.cli.views.artifacts import failures_of, made_and_failed
 from eamdeploy.cli.views.output import emit, err_console
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def quantize_command(
     data: DataOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the result. Default: the artifact's.")] = None,
     formats: Annotated[
-        str, typer.Option("--format", help="Of a checkpoint: onnx, tflite, or both with a comma.")
-    ] = "onnx",
+        str | None, typer.Option("--format", help="Of a checkpoint: onnx (the default), tflite, or both with a comma.")
+    ] = None,
     quantization: q.Quantization,
     preprocessing: PreprocessingOption = None,
     labels: LabelsOption = None,
@@ -59,21 +60,26 @@ def quantize_command(
     """
     shown = err_console()
     tell_defaults(preprocessing)
-    made = eamdeploy.quantize(
-        model,
-        out,
-        precisions=q.names(precision),
-        formats=q.names(formats),
-        calibration=calibration,
-        data=data,
-        options=quantization.options(),
-        class_map=q.class_map_of(quantization.class_map),
-        preprocessing=preprocessing,
-        labels=labels,
-        head=head,
-        say=lambda line: shown.print(f"{line} …", style="dim"),
+    made, failed = made_and_failed(
+        lambda: eamdeploy.quantize(
+            model,
+            out,
+            precisions=q.names(precision),
+            formats=None if formats is None else q.names(formats),
+            calibration=calibration,
+            data=data,
+            options=quantization.options(),
+            class_map=q.class_map_of(quantization.class_map),
+            preprocessing=preprocessing,
+            labels=labels,
+            head=head,
+            say=lambda line: shown.print(f"{line} …", style="dim"),
+        )
     )
-    emit("quantize", {"artifacts": [artifact.to_dict() for artifact in made]}, as_json, lambda c: _render(made, c))
+    document = {"artifacts": [artifact.to_dict() for artifact in made], **failures_of(failed)}
+    emit("quantize", document, as_json, lambda c: _render(made, c))
+    if failed is not None:
+        raise failed
 
 
 def _render(made: Sequence[QuantizedArtifact | ExportedArtifact], console: Console) -> None:
