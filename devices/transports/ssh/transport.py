@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import asyncssh
 
 _CHUNK_BYTES = 1 << 18
-SHELL_LIMIT_S = 8.0  # from a session's start to the first word of the command in it
+SHELL_LIMIT_S = 7.0  # from a session's start to the first word of the command in it
 
 
 class SshTransport:

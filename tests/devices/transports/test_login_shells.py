@@ -43,7 +43,12 @@ async def _round_trip(board: SshdBoard, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("shell", "file"),
-    [("bash", ".bashrc"), ("zsh", ".zshenv"), ("fish", ".config/fish/config.fish"), ("tcsh", ".tcshrc")],
+    [
+        ("bash", ".bashrc"),
+        pytest.param("zsh", ".zshenv", marks=pytest.mark.slow),
+        pytest.param("fish", ".config/fish/config.fish", marks=pytest.mark.slow),
+        pytest.param("tcsh", ".tcshrc", marks=pytest.mark.slow),
+    ],
 )
 def test_a_shell_that_greets_changes_no_answer(tmp_path, run, shell, file):
     with SshdBoard(tmp_path, shell=shell, files={file: _BANNER if shell != "tcsh" else "echo Welcome\n"}) as board:
@@ -71,8 +76,8 @@ def test_noise_after_an_answer_is_left_out_and_noise_is_mentioned_once(tmp_path,
     ("rc", "words"),
     [
         ("read -p 'Which project? ' answer\n", "waits for input before it runs a command"),
-        ("exec sh\n", "starts another program instead of running the command"),
-        ("sleep 60\n", "does not get to the command"),
+        pytest.param("exec sh\n", "starts another program instead of running", marks=pytest.mark.slow),
+        pytest.param("sleep 60\n", "does not get to the command", marks=pytest.mark.slow),
     ],
 )
 def test_start_up_files_that_stop_every_command_are_named_in_seconds(tmp_path, run, rc, words):
@@ -110,6 +115,7 @@ def test_an_account_that_runs_no_commands(tmp_path, run, forced, words):
         run(scenario(board))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 2])
 def test_a_server_that_allows_few_sessions(tmp_path, run, most):
     async def scenario(board):
