@@ -20,6 +20,7 @@ COMMANDS = (
     "artifact.quantize",
     "artifact.verify",
     "artifact.audit",
+    "artifact.attach",
     "artifact.evaluate",
     "artifact.predict",
     "device.bench",

@@ -88,10 +88,20 @@ class OnnxGraph:
         del self.graph.value_info[:]
 
 
-def _mixing(model: Any) -> dict[str, Any]:
+def foreign(model: Any) -> bool:
+    """Whether the model was made elsewhere; what a user attached to it does not change that."""
+    document = _document(model)
+    return not document or bool(document.get("attached"))
+
+
+def _document(model: Any) -> dict[str, Any]:
     text = next((entry.value for entry in model.metadata_props if entry.key == "eamdeploy"), None)
     document = {} if text is None else json.loads(text)
-    found = document.get("mixing", {}) if isinstance(document, dict) else {}
+    return document if isinstance(document, dict) else {}
+
+
+def _mixing(model: Any) -> dict[str, Any]:
+    found = _document(model).get("mixing", {})
     return found if isinstance(found, dict) else {}
 
 

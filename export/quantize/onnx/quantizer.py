@@ -12,7 +12,7 @@ from export.quantize.observers import DEFAULT_METHOD, Observer
 from export.quantize.onnx.calibrate import observe, ranges_of, session
 from export.quantize.onnx.entry import find_entry
 from export.quantize.onnx.foreign import prepare_foreign
-from export.quantize.onnx.graph import OnnxGraph
+from export.quantize.onnx.graph import OnnxGraph, foreign
 from export.quantize.onnx.int8 import activations, quantize_int8
 from export.quantize.onnx.storage import store_float16, store_int8
 from export.quantize.onnx.units import MOVES, check_supported, find_units
@@ -32,7 +32,7 @@ class OnnxQuantizer:
         self._model = _load(path)
         graph = OnnxGraph(self._model)
         check_supported(graph)
-        if not any(entry.key == "eamdeploy" for entry in self._model.metadata_props):
+        if foreign(self._model):
             self._model = prepare_foreign(self._model, path)
             graph = OnnxGraph(self._model)
         self._entry = find_entry(self._model, graph, path)
