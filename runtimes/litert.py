@@ -88,12 +88,12 @@ class LiteRtSession:
             for detail in self._inputs:
                 self._interpreter.set_tensor(detail["index"], feeds[detail["name"]])
             self._interpreter.invoke()
+            return [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
         except KeyError as error:
             raise UsageError("an input of the artifact was not given", where=self._path, why=error) from error
         except (ValueError, RuntimeError) as error:
             why = " ".join(str(error).split())[:400]
             raise UsageError("LiteRT could not run the artifact", where=self._path, why=why) from error
-        return [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
 
     def timed_call(self, feeds: Mapping[str, Array]) -> Callable[[], Any]:
         """See `Session.timed_call`."""

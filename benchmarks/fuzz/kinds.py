@@ -213,6 +213,38 @@ def _artifact(suffix: str) -> Callable[[Path], bytes]:
     return make
 
 
+def _ncnn_good(_: Path) -> bytes:
+    lines = (
+        "7767517", "3 3", "Input input 0 1 input 0=2 1=2 2=1", "Reshape flat 1 1 input flat 0=4",
+        "InnerProduct fc 1 1 flat scores 0=3 1=0 2=12", '# eamdeploy {"format": "ncnn", "name": "n"}', '# outputs ["scores"]',
+    )  # fmt: skip
+    return "\n".join(lines).encode()
+
+
+def _ncnn(path: Path) -> None:
+    from runtimes.readers.metadata import read_metadata
+    from runtimes.readers.ncnn_file import read_param
+
+    read_param(path)
+    read_metadata(path)
+
+
+def _training_state_good(folder: Path) -> bytes:
+    import torch
+
+    from eamdeploy.training.loop.state import TrainingState
+
+    state = TrainingState(3, [{"loss": 1.0}], {"lr": 0.1}, weights={"a": torch.zeros(2)})
+    state.save(folder / "state.safetensors")
+    return (folder / "state.safetensors").read_bytes()
+
+
+def _training_state(path: Path) -> None:
+    from eamdeploy.training.loop.state import TrainingState
+
+    TrainingState.load(path)
+
+
 def _checkpoint_good(_: Path) -> bytes:
     from eamdeploy.networks.zoo.shipped import resolve_checkpoint
 
@@ -325,11 +357,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("operators of .tflite", _artifact(".tflite"), mutations.words, ".tflite", _operators),
     Kind("graph of .onnx", _artifact(".onnx"), mutations.protobuf, ".onnx", _graph),
     Kind("graph of .tflite", _artifact(".tflite"), mutations.words, ".tflite", _graph),
+    Kind("graph of ncnn", _ncnn_good, mutations.lines, ".ncnn.param", _ncnn),
     Kind("checkpoint", _checkpoint_good, mutations.safetensors, ".safetensors", _checkpoint),
     Kind("attention file", _attention_good, mutations.json_text, ".json", _attention),
     Kind("IDX data", _idx_good, mutations.any_bytes, ".idx", _idx),
     Kind("picture", _picture_good, mutations.any_bytes, ".png", _picture),
     Kind("calibration", _calibration_good, mutations.json_text, ".json", _calibration),
+    Kind("training state", _training_state_good, mutations.any_bytes, ".safetensors", _training_state, native=True),
     Kind("predict with .onnx", _artifact(".onnx"), mutations.protobuf, ".onnx", _predict, native=True),
     Kind("predict with .tflite", _artifact(".tflite"), mutations.words, ".tflite", _predict, native=True),
 )  # fmt: skip

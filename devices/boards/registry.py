@@ -82,7 +82,7 @@ class BoardRegistry:
             document = tomllib.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return ()
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise UsageError("the file of boards cannot be read", where=self.path, why=error) from error
         entries = document.get("boards", {})
         if set(document) - {"boards"} or not isinstance(entries, dict):

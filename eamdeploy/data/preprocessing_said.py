@@ -49,7 +49,7 @@ def read_said(text: str) -> SaidPreprocessing:
     try:
         content = text if is_text else Path(text).read_bytes().decode("utf-8-sig")
         document = json.loads(content)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         hint = f"give JSON or a file with it, {_HINT}"
         raise UsageError("cannot read the preprocessing", where=text[:80], why=error, hint=hint) from error
     if not isinstance(document, dict):

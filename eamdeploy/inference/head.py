@@ -88,6 +88,8 @@ class Head:
                 hint = did_you_mean(self.output, names)
                 raise UsageError(f"the artifact has no output '{self.output}'", where=where, hint=hint)
             position = list(names).index(self.output)
+        if position >= len(outputs):
+            raise UsageError("the artifact has no output", where=where)
         values = np.asarray(outputs[position], dtype=np.float64)
         if not values.size or values.size % images:
             why = f"the output '{names[position]}' is {values.shape} for {images} images"

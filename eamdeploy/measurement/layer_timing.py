@@ -23,6 +23,7 @@ from devices.session.lock import board_lock
 from devices.session.opening import choose_boards, open_board
 from devices.session.run import BoardSession
 from devices.transports.protocol import Transport
+from eamdeploy.base.decoding import convert
 from eamdeploy.base.errors import EamdeployError, MissingDependency, UsageError
 from export.planning.costs import MeasuredCosts
 from export.planning.target import Target
@@ -166,8 +167,8 @@ class BoardTimer:
         names = [name for candidates in _DISTRIBUTIONS.values() for name in candidates]
         done = await self.transport.run([*self.transport.python, "-c", _VERSIONS, *names], timeout_s=60)
         try:
-            return dict(json.loads(done.text))
-        except ValueError as error:
+            return convert(dict[str, str], json.loads(done.text), where=self.where)
+        except (ValueError, RecursionError) as error:
             raise EamdeployError("the board's Python gave no answer", where=self.where, why=done.error_text) from error
 
 

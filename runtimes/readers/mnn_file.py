@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ OUTPUTS_MEMBER = "outputs.json"
 _OPERATORS, _OUTPUT_NAMES, _TENSOR_NAMES = 3, 4, 7  # of Net
 _INPUT_INDEXES, _NAME, _OUTPUT_INDEXES, _TYPE = 0, 3, 4, 5  # of Op
 INPUT, SOFTMAX, CONST = 34, 85, 11  # OpType
+
+_OUTPUTS_LIMIT_BYTES = 1024 * 1024  # a few kilobytes can unpack to anything
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,16 @@ def read_network(path: Path) -> MnnNetwork:
         read = {name for entry in operators for name in entry.inputs}
         unread = tuple(name for entry in operators for name in entry.outputs if name not in read)
         return MnnNetwork(operators, root.texts(_OUTPUT_NAMES) or unread, _shown(path))
-    except (struct.error, ValueError, IndexError, zipfile.BadZipFile) as error:
+    except (
+        struct.error,
+        ValueError,
+        IndexError,
+        TypeError,
+        RuntimeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise UsageError("not an MNN file", where=path, why=error, hint="export it again") from error
 
 
@@ -86,4 +98,5 @@ def _shown(path: Path) -> tuple[str, ...]:
     with zipfile.ZipFile(path) as archive:
         if OUTPUTS_MEMBER not in archive.namelist():
             return ()
-        return tuple(str(name) for name in json.loads(archive.read(OUTPUTS_MEMBER)))
+        with archive.open(OUTPUTS_MEMBER) as member:
+            return tuple(str(name) for name in json.loads(member.read(_OUTPUTS_LIMIT_BYTES)))

@@ -121,7 +121,7 @@ def read_param(path: Path) -> NcnnParam:
         shown = _behind(behind, OUTPUTS_LINE)
         if metadata is not None and not isinstance(metadata, dict):
             raise ValueError("its metadata is no JSON object")
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, TypeError, RecursionError, OverflowError) as error:
         raise UsageError("not an ncnn network", where=path, why=error, hint="export it again") from error
     return NcnnParam(layers, metadata, None if shown is None else tuple(map(str, shown)))
 

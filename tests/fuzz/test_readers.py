@@ -29,6 +29,8 @@ CORPUS: tuple[tuple[str, bytes], ...] = (
     ("row of the store", b"[" * 100_000),
     ("row of the store", b""),
     ("preprocessing", b'{"size": 1e9}'),
+    ("preprocessing", b'{"size": ' + b"[" * 5000),
+    ("boards.toml", b"a = " + b"[" * 3000),
     ("preprocessing", b'{"size": 32, "std": [0.0], "mean": [0.5], "channels": 1}'),
     ("boards.toml", b'boards = 3\n'),
     ("boards.toml", b'[boards.a]\nprofile = "pi4"\nhost = "-oProxyCommand=x"\n'),

@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 
-from eamdeploy.base.errors import DataError
+from eamdeploy.base.decoding import decode
+from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.base.files import atomic_write_bytes
 
 KEY = "eamdeploy-training"
+
+_PARTS = ("weights", "momentum", "average", "ranges")
+
+
+@dataclass
+class _Document:
+    epoch: Annotated[int, Meta(ge=0, le=1_000_000)]
+    history: list[dict[str, Any]]
+    settings: dict[str, Any]
 
 
 @dataclass
@@ -39,7 +50,7 @@ class TrainingState:
 
         tensors = {
             f"{part}:{name}": tensor.detach().contiguous().cpu().clone()
-            for part in ("weights", "momentum", "average", "ranges")
+            for part in _PARTS
             for name, tensor in getattr(self, part).items()
         }
         document = {"epoch": self.epoch, "history": self.history, "settings": self.settings}
@@ -56,14 +67,18 @@ class TrainingState:
 
         try:
             with safe_open(path, framework="pt") as file:
-                document = json.loads((file.metadata() or {})[KEY])
+                document = decode(_Document, (file.metadata() or {})[KEY], where=path)
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+        except (SafetensorError, OSError, KeyError, UsageError) as error:
             hint = "remove it to start anew"
             raise DataError("cannot resume from the training state", where=path, why=error, hint=hint) from error
-        state = cls(document["epoch"], document["history"], document["settings"])
+        state = cls(document.epoch, document.history, document.settings)
         for name, tensor in tensors.items():
             part, _, key = name.partition(":")
+            if part not in _PARTS:
+                raise DataError(
+                    "the training state has an unknown part", where=path, why=name, hint="remove it to start anew"
+                )
             getattr(state, part)[key] = tensor
         return state
 
