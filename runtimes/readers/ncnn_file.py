@@ -173,27 +173,46 @@ def _unused(name: str, taken: set[str]) -> str:
     return candidate
 
 
+def weight_spans(layers: Sequence[NcnnLayer], content: bytes) -> list[tuple[int, int]] | None:
+    """Where each block of weights begins and ends in the ``.bin`` file's ``content``; ``None`` with a kind not known here."""
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for layer in layers:
+        found = _layer_spans(layer, content, at)
+        if found is None:
+            return None
+        spans += found
+        at = found[-1][1] if found else at
+    return spans
+
+
 def weight_blocks(layer: NcnnLayer, content: bytes, at: int) -> int | None:
     """How many bytes of the ``.bin`` file's ``content`` a layer has from ``at`` on, or ``None`` for a kind not known here."""
+    spans = _layer_spans(layer, content, at)
+    if spans is None:
+        return None
+    return spans[-1][1] - at if spans else 0
+
+
+def _layer_spans(layer: NcnnLayer, content: bytes, at: int) -> list[tuple[int, int]] | None:
     blocks = _block_sizes(layer)
     if blocks is None:
         return None
-    position = at
+    spans = []
     for elements, tagged in blocks:
+        start, tag = at, content[at : at + 4]
         if not tagged:
-            position += 4 * elements
-            continue
-        tag = content[position : position + 4]
-        position += 4
-        if tag == HALF_TAG:
-            position += -(-2 * elements // 4) * 4
-        elif tag == INT8_TAG:
-            position += -(-elements // 4) * 4
+            at += 4 * elements
         elif tag == FLOAT_TAG:
-            position += 4 * elements
+            at += 4 + 4 * elements
+        elif tag == HALF_TAG:
+            at += 4 + -(-2 * elements // 4) * 4
+        elif tag == INT8_TAG:
+            at += 4 + -(-elements // 4) * 4
         else:
             return None
-    return position - at
+        spans.append((start, at))
+    return spans
 
 
 def _block_sizes(layer: NcnnLayer) -> list[tuple[int, bool]] | None:

@@ -118,7 +118,7 @@ def _in_every_precision(
             attempts.made.append(
                 quantize_artifact(
                     own.path,
-                    folder / f"{name}-{precision}.{exporter.format}",
+                    folder / FORMATS[exporter.format].file_name(f"{name}-{precision}"),
                     replace(request.options, precision=precision),
                     card=card_of(checkpoint),
                     calibration=request.calibration,

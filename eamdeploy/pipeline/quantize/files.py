@@ -12,6 +12,7 @@ from eamdeploy.pipeline.failures import Attempts
 from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions
 from eamdeploy.pipeline.quantize.request import quantize_request
 from eamdeploy.pipeline.quantize.run import quantize_artifact
+from runtimes.readers.formats import format_of, model_name
 
 
 def check_format(source: Path, formats: Sequence[str] | None) -> None:
@@ -20,7 +21,8 @@ def check_format(source: Path, formats: Sequence[str] | None) -> None:
     Raises:
         UsageError: when one is asked for: only a checkpoint can be written in several.
     """
-    own = source.suffix.lower().removeprefix(".")
+    known = format_of(source)
+    own = known.name if known is not None else source.suffix.lower().removeprefix(".")
     for wanted in formats or ():
         if wanted != own:
             why = f"quantizing keeps the format, and {wanted} was asked for"
@@ -69,14 +71,21 @@ def quantize_file(
             attempts.made.append(
                 quantize_artifact(
                     source,
-                    folder / f"{source.stem}-{name}{source.suffix.lower()}",
+                    folder / quantized_name(source, name),
                     replace(request.options, precision=name),
                     card=card,
                     calibration=request.calibration,
                     check=request.check,
                     class_map=request.class_map,
-                    manifest_name=source.stem,
+                    manifest_name=model_name(source),
                     say=say,
                 )
             )
     return attempts.finish()
+
+
+def quantized_name(source: Path, precision: str) -> str:
+    """The file name of ``source`` in ``precision``."""
+    known = format_of(source)
+    name = f"{model_name(source)}-{precision}"
+    return f"{name}{source.suffix.lower()}" if known is None else known.file_name(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,8 @@ from export.manifest.document import ManifestSource, manifest_path, read_manifes
 from export.planning.target import RUNTIME_FORMATS, host_machine
 from export.quantize.quantizer import Written
 from export.quantize.search import Attempt, Sensitivity
-from runtimes.readers.artifact_files import artifact_sha256
+from runtimes.readers.artifact_files import artifact_bytes, artifact_sha256
+from runtimes.readers.formats import format_of, model_name
 from runtimes.registry import runtime_for
 
 
@@ -151,14 +151,14 @@ def quantized_metadata(
     """The document the quantized artifact carries: what the float one ``carried``, or a new one for a foreign artifact."""
     raw = dict(carried) or {
         "schema_version": 1,
-        "format": target.suffix.lower()[1:],
+        "format": known.name if (known := format_of(target)) else target.suffix.lower()[1:],
         "architecture": None,
         "plan": [],
         "tensors": {},
         "input_layout": input_layout,
     }
     raw |= {
-        "name": target.stem,
+        "name": model_name(target),
         "precision": report.precision,
         "classes": list(card.classes),
         "preprocessing": card.preprocessing.to_dict(),
@@ -180,7 +180,6 @@ def write_entry(
 ) -> Path:
     """Add the artifact to the manifest ``name`` beside it; returns the manifest's path."""
     runtime = runtime_for(target)
-    content = target.read_bytes()
     default = {"runtime": runtime.name, "batch": 1, "threads": 1, "machine": host_machine()}
     known = {entry["layer"]: entry for entry in _plan_beside(source)}
     plan = [
@@ -198,8 +197,8 @@ def write_entry(
         "file": target.name,
         "format": RUNTIME_FORMATS.get(runtime.name, target.suffix[1:]),
         "precision": report.precision,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": artifact_bytes(target),
+        "sha256": artifact_sha256(target),
         "input_layout": metadata["input_layout"],
         "opset": None,
         "target": {**default, **(metadata.get("target") or {}), "precision": report.precision},
@@ -212,7 +211,7 @@ def write_entry(
     }
     sha256 = metadata.get("checkpoint_sha256") or artifact_sha256(source)
     origin = ManifestSource(
-        name, source.stem, sha256, metadata.get("architecture") or {}, card.classes, card.preprocessing.to_dict()
+        name, model_name(source), sha256, metadata.get("architecture") or {}, card.classes, card.preprocessing.to_dict()
     )
     return write_manifest(target.parent, origin, [entry])
 

@@ -7,6 +7,7 @@ The file gets its name only after that; one that does not load, does not shrink 
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -31,6 +32,7 @@ from export.quantize.observers import check_method
 from export.quantize.quantizer import Quantizer, Written
 from export.quantize.search import Attempt, Sensitivity, fewest_float_layers, rank
 from runtimes.readers.artifact_files import artifact_bytes
+from runtimes.readers.formats import FORMATS, companions_of, model_name
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
 from runtimes.trial import try_artifact
@@ -89,7 +91,7 @@ def quantize_artifact(
         tell(f"checking {target.name} on {len(judge.dataset)} images")
         written, attempts, ranking = work.run(tell)
         result = work.scratch
-        size, float_bytes = result.stat().st_size, artifact_bytes(baseline or source)
+        size, float_bytes = artifact_bytes(result), artifact_bytes(baseline or source)
         if size > MOST_OF_FLOAT * float_bytes:
             why = f"{size} bytes against {float_bytes} in float"
             raise ParityError(f"the {options.precision} file did not shrink", where=target, why=why)
@@ -119,17 +121,20 @@ def quantize_artifact(
             multi_label=card.head.multi_label,
             data_notes=_data_notes(seen, judge.dataset, card),
         )
-        exporter = get_exporter(target.suffix.lower()[1:])
+        known = FORMATS[read_metadata(source).format]
+        exporter = get_exporter(known.name)
         metadata = quantized_metadata(carried, card, report, target, quantizer.input_layout)
-        with atomic_path(target) as temporary:
-            temporary.write_bytes(result.read_bytes())
+        with atomic_path(target, companions=known.companions) as temporary:
+            for made, kept in zip(companions_of(result), companions_of(temporary), strict=True):
+                shutil.copyfile(made, kept)
+            shutil.copyfile(result, temporary)
             exporter.attach_metadata(temporary, metadata)
     # the metadata is part of the file that is compared
-    report = replace(report, bytes=target.stat().st_size)
-    manifest = write_entry(target, source, card, report, metadata, manifest_name or target.stem)
+    report = replace(report, bytes=artifact_bytes(target))
+    manifest = write_entry(target, source, card, report, metadata, manifest_name or model_name(target))
     lowerings = {entry["layer"]: entry["lowering"] for entry in metadata.get("plan", [])}
     return QuantizedArtifact(
-        target, manifest, exporter.format, options.precision, target.stat().st_size, report, lowerings
+        target, manifest, exporter.format, options.precision, artifact_bytes(target), report, lowerings
     )
 
 

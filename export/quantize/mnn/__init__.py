@@ -1,0 +1,1 @@
+"""MNN files with their weights in float16."""

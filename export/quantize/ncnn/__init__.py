@@ -1,0 +1,1 @@
+"""ncnn networks with their weights in float16."""
