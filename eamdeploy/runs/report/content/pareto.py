@@ -8,9 +8,13 @@ from eamdeploy.base.results import Run
 
 
 def pareto_front(runs: Sequence[Run]) -> list[Run]:
-    """The runs on the front of accuracy against median latency, fastest first; runs without both are passed over."""
+    """The Pareto frontier of accuracy against median latency, fastest first; invalid and incomplete runs are passed over."""
     candidates = sorted(
-        (run for run in runs if run.latency_ms is not None and run.accuracy is not None),
+        (
+            run
+            for run in runs
+            if run.latency_ms is not None and run.accuracy is not None and run.verdict.state != "invalid"
+        ),
         key=lambda run: (_latency(run), -_top1(run)),
     )
     front: list[Run] = []

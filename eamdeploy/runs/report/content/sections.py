@@ -16,6 +16,7 @@ from eamdeploy.runs.report.content import words
 from eamdeploy.runs.report.content.attention import attention_table
 from eamdeploy.runs.report.content.layer_parts import layer_costs
 from eamdeploy.runs.report.content.pareto import pareto_front
+from eamdeploy.runs.report.content.recommendation import fastest_of, recommendation, trusted
 from eamdeploy.runs.report.content.tables import differences_table, machines_table, runs_table
 from eamdeploy.runs.report.figures.attention import attention_figure
 from eamdeploy.runs.report.figures.conditions import conditions_figure
@@ -65,7 +66,12 @@ def _choice(material: Material, names: Names) -> Section:
     drawn = any(group.figures for group in groups)
     several = any(len(pareto_front(runs)) > 1 for runs in _rivals(material.newest()).values())
     absent = "" if drawn else "No run has both a latency and an accuracy: run 'eamdeploy bench' with --data."
-    text = "The variants that no other beats in both accuracy and latency lie on the dashed line." if several else ""
+    text = " ".join(
+        (f"On {place}: " if len(groups) > 1 else "") + recommendation(runs)
+        for place, runs in _rivals(material.newest()).items()
+    )
+    if several:
+        text += " The dashed line is the Pareto frontier of accuracy and latency."
     return Section("choice", "Which one to ship", text, tuple(groups), absent=absent)
 
 
@@ -74,12 +80,7 @@ def _cards(runs: Sequence[Run]) -> list[Card]:
     timed = [run for run in runs if run.latency_ms is not None]
     scored = [run for run in runs if run.accuracy is not None]
     if timed:
-        # a measurement that its own evidence speaks against is named only where there is no other, and as what it is
-        usable = [run for run in timed if run.verdict.state != "invalid"] or timed
-        fastest = min(usable, key=lambda run: run.latency_ms.p50 if run.latency_ms else 0.0)
-        card = _card("fastest", words.latency(fastest).text, fastest, words.latency_kind(fastest))
-        state = fastest.verdict.state
-        cards.append(card if state == "clean" else replace(card, detail=f"{card.detail}: {state}"))
+        cards.append(_fastest(timed))
     if scored:
         best = max(scored, key=lambda run: run.accuracy.top1 if run.accuracy else 0.0)
         cards.append(_card("most accurate", words.accuracy(best).text, best, best.provenance.kind))
@@ -91,6 +92,21 @@ def _cards(runs: Sequence[Run]) -> list[Card]:
         detail = ", ".join(words.artifact(run) for run in front)
         cards.append(Card("unbeaten", f"{len(front)} of {len(runs)}", "", detail, ""))
     return cards
+
+
+def _fastest(timed: Sequence[Run]) -> Card:
+    """No run is crowned that is invalid, estimated, or no faster than another as far as can be told."""
+    first, *tied = fastest_of(trusted(timed)) or [
+        min(timed, key=lambda run: run.latency_ms.p50 if run.latency_ms else 0.0)
+    ]
+    if tied:
+        names = ", ".join(words.artifact(run) for run in (first, *tied))
+        return Card("fastest", f"{1 + len(tied)} tied", "", f"{names}: no difference shown", words.latency_kind(first))
+    kind, state = words.latency_kind(first), first.verdict.state
+    # where nothing can be trusted, what there is is shown as what it is
+    what = "fastest" if trusted([first]) else "lowest, not trusted"
+    card = _card(what, words.latency(first).text, first, kind)
+    return card if state == "clean" else replace(card, detail=f"{card.detail}: {state}")
 
 
 def _card(what: str, figure: str, run: Run, kind: str) -> Card:

@@ -51,7 +51,7 @@ def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
         axes.autoscale_view()
         ordered = [*front, *(run for run in shown if run not in front)]
         texts = [shorten(text, _LONGEST) for text in distinct_ends([artifact(run) for run in ordered])]
-        count = min(_LABELS, len(front) if narrow else len(ordered))
+        count = min(_LABELS, (len(front) or len(ordered)) if narrow else len(ordered))
         points = [(_p50(run), _top1(run)) for run in ordered[:count]]
         colours = [INK if run in front else MUTED for run in ordered[:count]]
         draw_labels(axes, points, texts[:count], colours)
@@ -59,10 +59,8 @@ def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
         canvas.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else len(handles))
 
     names = ", ".join(f"{artifact(run)} ({figure(_p50(run))} ms, {_top1(run):.1f} %)" for run in front)
-    described = f"Scatter plot of {len(shown)} variants on {place}. Nothing beats: {names}."
-    caption = (
-        f"Accuracy against latency on {place}. Bars: intervals of both; area: file size; line: what nothing beats."
-    )
+    described = f"Scatter plot of {len(shown)} variants on {place}. Pareto frontier: {names or 'no valid run'}."
+    caption = f"Accuracy against latency on {place}. Bars: intervals of both; area: file size; line: Pareto frontier."
     return draw_figure(name, caption, described, draw, wide=4.6, narrow=4.4)
 
 

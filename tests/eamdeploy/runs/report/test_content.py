@@ -17,6 +17,7 @@ from eamdeploy.runs.report import Material, build_report, collect, render_html, 
 from eamdeploy.runs.report.content.attention import AttentionFile, read_attention
 from eamdeploy.runs.report.content.layer_parts import by_block, layer_costs
 from eamdeploy.runs.report.content.pareto import pareto_front
+from eamdeploy.runs.report.content.recommendation import recommendation
 from eamdeploy.runs.report.content.tables import runs_table
 from eamdeploy.runs.report.content.words import distinct_ends
 from eamdeploy.runs.report.figures.labels import draw_labels
@@ -274,13 +275,32 @@ def test_small_numbers_on_axes_are_not_cut() -> None:
     assert "0.00" not in ticks
 
 
-def test_an_invalid_run_is_no_fastest_one_unless_there_is_no_other() -> None:
+def test_an_invalid_run_is_never_crowned() -> None:
     invalid = album.make_run(3, verdict=RunVerdict("invalid", ("too wide",)))
     slower = album.make_run(0)
 
-    def fastest(*runs: Run) -> str:
+    def first(*runs: Run) -> tuple[str, str]:
         choice = build_report(Material(runs), "x").sections[0]
-        return next(card.detail for group in choice.groups for card in group.cards if card.label == "fastest")
+        card = choice.groups[0].cards[0]
+        return card.label, card.detail
 
-    assert "fashion-eam-025.onnx" in fastest(invalid, slower)
-    assert fastest(invalid).endswith(": invalid")
+    label, detail = first(invalid, slower)
+    assert label == "fastest"
+    assert "fashion-eam-025.onnx" in detail
+    label, detail = first(invalid)
+    assert label == "lowest, not trusted"
+    assert detail.endswith(": invalid")
+
+
+def test_the_recommendation_is_a_sentence_with_figures() -> None:
+    runs = [album.make_run(index) for index in range(6)]
+    text = recommendation(runs)
+    assert text.startswith("Ship ")
+    assert " ms, " in text
+    shuffled = recommendation(list(reversed(runs)))
+    assert shuffled == text
+    invalid = [dataclasses.replace(run, verdict=RunVerdict("invalid")) for run in runs]
+    assert recommendation(invalid) == "No recommendation: no run was measured (6 invalid)."
+    assert recommendation([dataclasses.replace(runs[0], accuracy=None)]).startswith(
+        "No recommendation: no measured run"
+    )

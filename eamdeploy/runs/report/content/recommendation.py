@@ -1,0 +1,81 @@
+"""Which variant to ship, in words: from measured runs whose own evidence does not speak against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eamdeploy.base.results import Run
+from eamdeploy.runs.report.content import words
+
+_MUCH_FASTER = 1.5  # a variant that trades accuracy for less than this is not worth a sentence
+
+
+def trusted(runs: Sequence[Run]) -> list[Run]:
+    """The runs that may be called the best at something: measured, not invalid, with the interval of the median."""
+    return [
+        run for run in runs
+        if run.verdict.state != "invalid" and words.latency_kind(run) == "measured" and words.latency_interval(run) is not None
+    ]  # fmt: skip
+
+
+def fastest_of(runs: Sequence[Run]) -> list[Run]:
+    """The fastest run, and those that are as fast as far as the measurement can tell."""
+    if not runs:
+        return []
+    ordered = sorted(runs, key=_p50)
+    bound = (words.latency_interval(ordered[0]) or (0.0, _p50(ordered[0])))[1]
+    return [run for run in ordered if (words.latency_interval(run) or (_p50(run), 0.0))[0] <= bound]
+
+
+def recommendation(runs: Sequence[Run]) -> str:
+    """One or two sentences on the runs of one machine, or why there is none."""
+    usable = trusted(runs)
+    both = [run for run in usable if run.accuracy is not None]
+    if not both:
+        why = "no run was measured" if not usable else "no measured run has an accuracy"
+        invalid = sum(run.verdict.state == "invalid" for run in runs)
+        return f"No recommendation: {why}" + (f" ({invalid} invalid)." if invalid else ".")
+    best = max(_lowest(run) for run in both)
+    # as accurate as far as these images can tell: the interval reaches the lower bound of the best
+    good = [run for run in both if _highest(run) >= best and _top1(run) >= best]
+    ship, *tied = fastest_of(good)
+    sentences = [
+        f"Ship {words.artifact(ship)} ({words.setting(ship)}): {words.figure(_p50(ship))} ms, {_top1(ship):.1f} %."
+    ]
+    if tied:
+        sentences.append(f"No difference in latency is shown to {', '.join(words.artifact(run) for run in tied[:3])}.")
+    if (note := _int8(ship, usable)) is not None:
+        sentences.append(note)
+    cheaper = [run for run in both if run not in good and _p50(run) * _MUCH_FASTER < _p50(ship)]
+    if cheaper:
+        other = min(cheaper, key=_p50)
+        times = _p50(ship) / _p50(other)
+        sentences.append(f"{words.artifact(other)} is {times:.1f} times faster at {_top1(other):.1f} %.")
+    return " ".join(sentences)
+
+
+def _int8(ship: Run, usable: Sequence[Run]) -> str | None:
+    if ship.precision != "fp32":
+        return None
+    quantized = [run for run in usable if run.precision == "int8" and run.format == ship.format]
+    if quantized and all(run not in fastest_of([ship, run]) or _p50(run) > _p50(ship) for run in quantized):
+        return "int8 is not faster here."
+    return None
+
+
+def _p50(run: Run) -> float:
+    return run.latency_ms.p50 if run.latency_ms else float("inf")
+
+
+def _top1(run: Run) -> float:
+    return run.accuracy.top1 if run.accuracy else float("-inf")
+
+
+def _lowest(run: Run) -> float:
+    interval = words.accuracy_interval(run)
+    return interval[0] if interval else float("-inf")
+
+
+def _highest(run: Run) -> float:
+    interval = words.accuracy_interval(run)
+    return interval[1] if interval else float("-inf")
