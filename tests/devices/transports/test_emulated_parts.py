@@ -107,3 +107,41 @@ def test_the_machine_s_command_line(tmp_path, monkeypatch):
     counting = Machine(image_module.Image(tmp_path), MachineOptions(cores=4, instructions=True))._command()
     assert counting[counting.index("-smp") + 1] == "1"
     assert counting[counting.index("-icount") + 1] == "shift=0"
+
+
+def test_unsigned_archives_are_never_allowed(monkeypatch):
+    """Whatever this machine's apt allows itself."""
+    from devices.transports.emulated.image import sources
+    from eamdeploy.base import processes
+
+    told = (
+        'Acquire::http::Proxy "http://proxy.test";\nAcquire::AllowInsecureRepositories "true";\n'
+        'APT::Update::Pre-Invoke:: "evil";\nAPT::Get::AllowUnauthenticated "true";\n'
+    )
+    monkeypatch.setattr(sources, "tool", lambda *_: ["true"])
+    monkeypatch.setattr(sources, "run", lambda *_: processes.subprocess.CompletedProcess([], 0, told.encode(), b""))
+    options = sources.apt_options()
+    assert "proxy.test" in options
+    assert "evil" not in options
+    assert '"true"' not in options
+    assert 'AllowUnauthenticated "false"' in options
+
+
+def test_a_cached_image_that_was_changed_is_not_used(tmp_path, monkeypatch):
+    import hashlib
+    import json
+
+    from devices.transports.emulated.image.build import cached_image
+    from devices.transports.emulated.image.recipe import ImageRecipe
+
+    monkeypatch.setenv("EAMDEPLOY_CACHE", str(tmp_path))
+    folder = tmp_path / "emulated" / ImageRecipe().content_hash
+    folder.mkdir(parents=True)
+    (folder / "vmlinuz").write_bytes(b"kernel")
+    digest = hashlib.sha256(b"kernel").hexdigest()
+    (folder / "image.json").write_text(json.dumps({"packages": {}, "sha256": {"vmlinuz": digest}}))
+    assert cached_image() is not None
+    (folder / "vmlinuz").write_bytes(b"kernel!")
+    assert cached_image() is None
+    (folder / "image.json").write_text("[" * 10_000)
+    assert cached_image() is None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from devices.transports.emulated.image.kernel import kernel_image, ram_disk
@@ -15,9 +16,12 @@ from devices.transports.emulated.image.keys import generate_keys
 from devices.transports.emulated.image.recipe import ImageRecipe
 from devices.transports.emulated.image.rootfs import furnish, unpack_packages
 from devices.transports.emulated.tools import check_build_tools, run_tool, tool
+from eamdeploy.base.decoding import decode, read_limited
+from eamdeploy.base.errors import UsageError
 
 Progress = Callable[[str], None]
 _LOCK_WAIT_S = 900
+_DESCRIPTION_LIMIT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,30 @@ def cache_folder() -> Path:
 
 
 def cached_image(recipe: ImageRecipe | None = None) -> Image | None:
-    """The finished image of a recipe, or None when it is still to be built."""
+    """The finished image of a recipe, or None when it is still to be built or no longer what was built."""
     folder = cache_folder() / (recipe or ImageRecipe()).content_hash
-    return Image(folder) if (folder / "image.json").is_file() else None
+    return Image(folder) if (folder / "image.json").is_file() and _unchanged(folder) else None
+
+
+@dataclass
+class _Described:
+    packages: dict[str, str]
+    sha256: dict[str, str] = field(default_factory=dict)
+
+
+def _unchanged(folder: Path) -> bool:
+    """Whether every file of an image has the digest that it was built with; images of older versions have none."""
+    try:
+        content = read_limited(folder / "image.json", _DESCRIPTION_LIMIT_BYTES)
+        wanted = decode(_Described, content, where=folder / "image.json").sha256
+        return all(_digest(folder / name) == digest for name, digest in wanted.items())
+    except (UsageError, OSError):
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def build_image(recipe: ImageRecipe | None = None, *, progress: Progress = lambda _: None) -> Image:
@@ -115,7 +140,13 @@ def _build(recipe: ImageRecipe, scratch: Path, progress: Progress) -> Path:
     _write_disk(root, out / "disk.img", recipe.free_mb)
     _write_private(out / "id_ed25519", keys.client_private)
     (out / "host_key.pub").write_text(keys.host_public + "\n", encoding="ascii")
-    described = {"suite": recipe.suite, "python": recipe.python_version, "packages": _versions(root)}
+    digests = {path.name: _digest(path) for path in sorted(out.iterdir())}
+    described = {
+        "suite": recipe.suite,
+        "python": recipe.python_version,
+        "packages": _versions(root),
+        "sha256": digests,
+    }
     (out / "image.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
     return out
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from eamdeploy.base.processes import run, tool
 
 _APT = Path("/etc/apt")
+_REFUSED = re.compile(
+    r"IndexTargets|Allow(Insecure|Weak|Downgrade|Unauthenticated)|Hooks|::Pre-|::Post-", re.IGNORECASE
+)
+_SIGNED_ONLY = (
+    'Acquire::AllowInsecureRepositories "false";',
+    'Acquire::AllowWeakRepositories "false";',
+    'Acquire::AllowDowngradeToInsecureRepositories "false";',
+    'APT::Get::AllowUnauthenticated "false";',
+)
 _DEBIAN_SUITES = ("bullseye", "bookworm", "trixie", "forky", "stable", "testing", "unstable", "sid")
 
 
@@ -39,9 +49,9 @@ def apt_options() -> str:
     if command is None:
         return ""
     told = run(command).stdout.decode(errors="replace")
-    # other lists than Packages are not wanted, and hooks of the host have no business here
-    kept = [line for line in told.splitlines() if "::" in line and "IndexTargets" not in line]
-    return "\n".join(kept) + "\n"
+    # other lists than Packages are not wanted, hooks of the host have no business here, and unsigned archives none at all
+    kept = [line for line in told.splitlines() if "::" in line and not _REFUSED.search(line)]
+    return "\n".join([*kept, *_SIGNED_ONLY]) + "\n"
 
 
 def _is_debian(suites: list[str]) -> bool:
