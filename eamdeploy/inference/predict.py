@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from eamdeploy.base.errors import UsageError
-from eamdeploy.data.picture import read_image
+from eamdeploy.data.picture import is_turned, read_image
 from eamdeploy.inference.evaluate import check_scores
 from eamdeploy.inference.head import Scores
 from eamdeploy.inference.model_card import ModelCard, is_artifact, read_card
@@ -40,12 +40,14 @@ class Prediction:
     """A picture's most probable classes, the first the answer.
 
     Attributes:
+        turned: whether its EXIF orientation was ignored: the preprocessing does not apply it.
         labels: names of the classes that the artifact says yes to: one, or of a multi-label head any number.
     """
 
     image: str
     top: tuple[ClassScore, ...]
     labels: tuple[str, ...]
+    turned: bool = False
 
 
 def predict(
@@ -81,10 +83,12 @@ def predict(
     names = [tensor.name for tensor in session.outputs]
     try:
         for name in images:
-            prepared = card.preprocessing.apply(read_image(Path(name)))
+            picture = read_image(Path(name))
+            prepared = card.preprocessing.apply(picture)
             scores = card.head.scores(session.run(prepared[None]), names, images=1, where=artifact)
             check_scores(scores, card)
-            yield _prediction(str(name), scores, card, top)
+            ignored = not card.preprocessing.exif and is_turned(picture)
+            yield replace(_prediction(str(name), scores, card, top), turned=ignored)
     finally:
         session.close()
 

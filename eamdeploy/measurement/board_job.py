@@ -127,6 +127,8 @@ async def _outputs(session: BoardSession, result: CaseResult, pictures: Pictures
         if target.kind == "emulated":
             await _try(session, result, request)
         return
+    for remark in images.remarks:
+        request.told(f"{case.title}: {remark}")
     done = await run_on_device(session, case, images, told=request.told)
     reference = None
     if target.name != HOST:

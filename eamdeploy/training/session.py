@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.data.remarks import remarks_on
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.device.acceleration import DEFAULT
 from eamdeploy.training.loop import OnEvent, TrainingOptions, TrainingResult, TrainingStep, train
@@ -120,7 +121,9 @@ def run_training(
         tensorboard=request.tensorboard,
         acceleration=request.acceleration,
     )
-    return train(
+    result = train(
         network, training, test, preprocessing, recipe, request.out,
         options=options, resume=request.resume, meta=meta, on_step=on_step, on_event=on_event,
     )  # fmt: skip
+    remarks = [*remarks_on(training, exif=preprocessing.exif), *remarks_on(test, exif=preprocessing.exif)]
+    return replace(result, notes=tuple(dict.fromkeys(remarks)))

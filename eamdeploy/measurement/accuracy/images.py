@@ -16,6 +16,7 @@ from eamdeploy.data import ImageDataset, open_dataset, sample_for
 from eamdeploy.data.class_list import position_of
 from eamdeploy.data.dataset import content_hash, take
 from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.data.remarks import remarks_on
 from eamdeploy.inference.head import Head
 from eamdeploy.inference.model_card import head_of
 from runtimes.readers.metadata import ArtifactMetadata
@@ -34,6 +35,7 @@ class Images:
         preprocessing: what is left to do is its normalisation.
         head: what the artifact's output means.
         classes: how many the artifact names.
+        remarks: what a user should know of the files that the images came from.
         identity: digest of the pictures before any preparation and of their classes' names: the same for every artifact.
     """
 
@@ -44,6 +46,7 @@ class Images:
     identity: str
     head: Head = field(default_factory=Head)
     classes: int | None = None
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of images."""
@@ -97,8 +100,9 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
     order = sorted(range(len(chosen)), key=keys.__getitem__)
     labels = np.asarray([numbers[chosen.label(index)] for index in order], dtype=np.int64)
     identity = hashlib.sha256(repr([keys[index] for index in order]).encode()).hexdigest()
+    remarks = tuple(remarks_on(dataset, exif=preprocessing.exif))
     pixels, count = np.stack([prepared[index] for index in order]), len(metadata.classes) or None
-    return Images(pixels, labels, dataset.name, preprocessing, identity, head, count)
+    return Images(pixels, labels, dataset.name, preprocessing, identity, head, count, remarks)
 
 
 def _numbering(dataset: ImageDataset, classes: Sequence[str], artifact: Path) -> list[int]:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from eamdeploy.data.dataset import ImageDataset, take
 from eamdeploy.inference.evaluate import evaluate
@@ -23,7 +24,8 @@ class ImportCheck:
     Attributes:
         top1: in percent; ``images`` is on how many.
         chance: top-1 in percent of a guess among the classes that the images have.
-        better: a source under whose function the same weights score more than noise explains, or ``None``; with its top-1.
+        better: a source under whose function the same weights score more than noise explains, or ``None``; with its top-1 and
+            that function.
     """
 
     top1: float
@@ -31,6 +33,12 @@ class ImportCheck:
     chance: float
     better: str | None = None
     better_top1: float | None = None
+    better_function: Function | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        better = None if self.better_function is None else self.better_function.to_dict()
+        return {**vars(self), "better_function": better, "at_chance": self.at_chance}
 
     @property
     def at_chance(self) -> bool:
@@ -77,7 +85,7 @@ def check_import(
     chance = 100 / max(1, len({images.label(index) for index in range(count)}))
     if best is None or scores[best] - own <= 2 * math.sqrt(2) * _error(own, count):
         return ImportCheck(own, count, chance)
-    return ImportCheck(own, count, chance, best, scores[best])
+    return ImportCheck(own, count, chance, best, scores[best], others[best])
 
 
 def _error(percent: float, count: int) -> float:

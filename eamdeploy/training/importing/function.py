@@ -61,6 +61,14 @@ class Function:
         )
         return Preprocessing(size, short, mean, std, channels, self.interpolation)
 
+    def __str__(self) -> str:
+        """For messages."""
+        mean, std = (", ".join(f"{value:g}" for value in values) for values in (self.mean, self.std))
+        return (
+            f"activation {self.activation}, padding {self.padding}, batch norm epsilon {self.epsilon:g}, "
+            f"{self.interpolation} resizing, mean {mean}, std {std}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}

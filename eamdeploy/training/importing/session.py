@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.data.dataset import ImageDataset
 from eamdeploy.data.preprocessing import Preprocessing
@@ -80,7 +82,7 @@ class ImportResult:
             "source": self.source,
             "assumptions": {**self.function.to_dict(), "preprocessing": self.preprocessing.to_dict()},
             "notes": list(self.notes),
-            "check": None if self.check is None else vars(self.check),
+            "check": None if self.check is None else self.check.to_dict(),
         }
 
 
@@ -125,7 +127,7 @@ def import_weights(
         check_complete(found, str(source))
     assumed = _function(weights, found, spec.arch) if own is None else _as_trained(own)
     function = assumed.changed({"activation": told.activation, "epsilon": told.epsilon, "padding": told.padding})
-    size = classifier_size(found) if found is not None else _own_classes(tensors)
+    size = classifier_size(found) if found is not None else _own_classes(tensors, ordered=weights.ordered)
     plain = replace(
         found.network.spec if found else plain,
         classes=told.classes or (size if said is not None else None) or spec.classes,
@@ -192,9 +194,12 @@ def _function(weights: Weights, found: Recognised | None, arch: str) -> Function
     return UNKNOWN if found is None else function_of(found.source, arch, found.tensors)
 
 
-def _own_classes(tensors: Mapping[str, Any]) -> int | None:
+def _own_classes(tensors: Mapping[str, Tensor], *, ordered: bool) -> int | None:
+    """How many classes the classifier has: by our own name, or as the last vector of a file in the order of the layers."""
     bias = tensors.get("classifier.bias")
-    return None if bias is None else int(bias.numel())
+    if bias is None and ordered and tensors:
+        bias = list(tensors.values())[-1]
+    return int(bias.numel()) if bias is not None and bias.ndim == 1 else None
 
 
 def _check_size(preprocessing: Preprocessing, spec: ArchSpec) -> None:

@@ -54,13 +54,14 @@ class TrainingStep:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A finished run; ``top1`` is in percent on the test images."""
+    """A finished run; ``top1`` is in percent on the test images, ``notes`` are on the files that they came from."""
 
     checkpoint: Path
     top1: float
     epochs: int
     history: list[dict[str, float]]
     skipped: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 OnStep = Callable[[TrainingStep], None]

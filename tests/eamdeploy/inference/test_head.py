@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data import embedded_sample
@@ -142,3 +144,16 @@ def test_labels_of_a_multi_label_head_are_all_that_are_above_the_threshold(tmp_p
     assert set(found.labels) == {row.label for row in found.top if (row.probability or 0) > 0.5}
     with pytest.raises(UsageError, match="multi-label classifier has no best class"):
         evaluate(path, data, card=card)
+
+
+def test_a_picture_that_exif_would_turn_is_marked(tmp_path: Path) -> None:
+    path = classifier(tmp_path / "net.onnx")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    embedded_sample().image(0).save(tmp_path / "turned.png", exif=exif)
+    found = {}
+    for applied in (False, True):
+        spec = replace(PREPROCESSING, exif=applied)
+        (found[applied],) = predict(path, [tmp_path / "turned.png"], card=foreign_card(path, spec, None))
+    assert (found[False].turned, found[True].turned) == (True, False)
+    assert found[False].top[0].score != found[True].top[0].score

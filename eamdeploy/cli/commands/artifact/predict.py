@@ -37,13 +37,18 @@ def predict_command(
 ) -> None:
     """Classify pictures: needs numpy, Pillow and one runtime, and nothing else."""
     from eamdeploy.base.results import to_dict
-    from eamdeploy.cli.views.output import emit, make_table
+    from eamdeploy.cli.views.output import emit, err_console, make_table
 
     tell_defaults(preprocessing)
     found = eamdeploy.predict(
         artifact, images, top=top, runtime=runtime, threads=threads,
         preprocessing=preprocessing, labels=labels, head=head,
     )  # fmt: skip
+
+    turned = [prediction.image for prediction in found if prediction.turned]
+    if turned:
+        what = "carry an EXIF orientation, which is ignored"
+        err_console().print(f"note: {len(turned)} of {len(found)} pictures {what}: {turned[0]}", markup=False)
 
     def render(console: Console) -> None:
         table = make_table("image", "class", ">probability %", ">score")

@@ -169,8 +169,8 @@ def _render(result: ImportResult, console: Console) -> None:
     console.print(f"  top-1 {check.top1:.2f} % on {check.images} images (chance is {check.chance:.2f} %)")
     if check.better is not None:
         console.print(
-            f"  [yellow]with --source {check.better}'s assumptions the same weights score {check.better_top1:.2f} %: these are "
-            "probably not the right ones[/]",
+            f"  [yellow]the same weights score {check.better_top1:.2f} % with {escape(str(check.better_function))} "
+            f"(as {check.better} has it): these are probably not the right assumptions[/]",
             soft_wrap=True,
         )
     elif check.at_chance:

@@ -138,6 +138,8 @@ def register(app: typer.Typer) -> None:
             err_console().print(
                 f"note: {len(result.skipped)} images could not be read and were left out, e.g. {result.skipped[0]}"
             )
+        for note in result.notes:
+            err_console().print(f"note: {note}", markup=False)
         document = {
             "checkpoint": str(result.checkpoint),
             "top1": result.top1,

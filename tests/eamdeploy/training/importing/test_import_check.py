@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def test_other_assumptions_that_score_better_are_named(tmp_path: Path, monkeypat
     monkeypatch.setattr("eamdeploy.training.importing.check.evaluate", lambda path, *_, **__: Found(path))
     found = check_import(write, Function(), "mobilenet_v1", embedded_sample(), limit=50)
     assert (found.top1, found.better_top1, found.at_chance) == (12.0, 58.0, True)
-    assert SOURCES[found.better or ""].functions["mobilenet_v1"].padding == "tf-same"
+    assert SOURCES[found.better or ""].functions["mobilenet_v1"] == found.better_function
+    assert "padding tf-same" in str(found.better_function)
+    assert json.loads(json.dumps(found.to_dict()))["better_function"]["padding"] == "tf-same"
     right = SOURCES["tf-slim"].functions["mobilenet_v1"]
     assert check_import(write, right, "mobilenet_v1", embedded_sample(), limit=50).better is None
 
