@@ -150,14 +150,14 @@ def test_layout_and_fused_optimizer_change_rounding_alone(name: str) -> None:
 def test_compiled_gradients_are_the_same_and_annealing_does_not_compile_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch._dynamo.testing import CompileCounterWithBackend
 
-    counter = CompileCounterWithBackend("aot_eager")
+    counter = CompileCounterWithBackend("eager")
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counter))
     images, labels = next(host_batches())
     network = shortened(replace(SPECS["eam"], temperature=30.0))
     plain = copy.deepcopy(network)
     chosen = trainer(network, "compile", anneal_to=1.0)
     network.eval()
-    for temperature in (30.0, 21.0, 13.0, 8.0, 5.0, 2.0, 1.0):
+    for temperature in (30.0, 21.0, 13.0, 5.0, 1.0):
         for one in (network, plain):
             one.set_temperature(temperature)
             one.zero_grad()
