@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import re
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from eamdeploy.base.errors import MissingDependency, UsageError, did_you_mean
 from runtimes.batching import as_input, image_input, input_layout, run_in_chunks
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
 from runtimes.readers.metadata import read_metadata
+from runtimes.support import tensorrt_cache
 from runtimes.support.affinity import Pinned
 from runtimes.support.ort_profile import operator_times
 
@@ -55,7 +57,11 @@ class OnnxRuntime:
 
 
 class OnnxSession:
-    """An .onnx file in an ``InferenceSession``."""
+    """An .onnx file in an ``InferenceSession``.
+
+    Attributes:
+        engine_build_ms: how long TensorRT took to build its engine; None where it was there, or is not used.
+    """
 
     def __init__(self, path: Path, options: RuntimeOptions) -> None:
         ort = _module()
@@ -65,12 +71,11 @@ class OnnxSession:
         self._path = path
         self._layout = read_metadata(path).input_layout
         self._profile: Path | None = None
+        self.engine_build_ms: float | None = None
         self._scratch = tempfile.TemporaryDirectory(prefix="eamdeploy-") if options.profile else None
         self._pinned = Pinned(options.affinity)
         try:
-            self._session = ort.InferenceSession(
-                str(path), self._session_options(ort, options), providers=_with_fallback(provider)
-            )
+            self._session = self._start(ort, options, provider)
         except Exception as error:
             self.close()
             raise _rejected(ort, path, error) from error
@@ -82,6 +87,19 @@ class OnnxSession:
             raise MissingDependency(f"{provider} did not start and onnxruntime took {used}", where=path, hint=hint)
         self.inputs = tuple(_tensor(value) for value in self._session.get_inputs())
         self.outputs = tuple(_tensor(value) for value in self._session.get_outputs())
+
+    def _start(self, ort: Any, options: RuntimeOptions, provider: str) -> Any:
+        """The session; with TensorRT once more from the engine's file where the engine had to be built first."""
+        chosen: list[Any] = list(_with_fallback(provider))
+        if provider == PROVIDERS["tensorrt"]:
+            folder = tensorrt_cache.engine_folder(self._path)
+            folder.mkdir(parents=True, exist_ok=True)
+            chosen[0] = (provider, tensorrt_cache.provider_options(folder))
+            if not tensorrt_cache.has_engine(folder):
+                begin = time.perf_counter_ns()
+                ort.InferenceSession(str(self._path), self._session_options(ort, options), providers=chosen)
+                self.engine_build_ms = (time.perf_counter_ns() - begin) / 1e6
+        return ort.InferenceSession(str(self._path), self._session_options(ort, options), providers=chosen)
 
     def run(self, batch: Float32) -> list[Array]:
         """See `Session.run`."""

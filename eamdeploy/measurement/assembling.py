@@ -104,6 +104,10 @@ def _verdict(timed: Measured | None) -> RunVerdict:
 
 
 def _note(result: CaseResult) -> str | None:
+    loads = result.measured.loads if result.measured is not None else [result.load]
+    built = next((load["engine_build_ms"] for load in loads if load.get("engine_build_ms")), None)
+    if built is not None:
+        return f"TensorRT built its engine in {built / 1000:.1f} s, which is in no other figure"
     if result.resumed:
         return f"{result.resumed} of the images ran before the link was lost"
     return "it loads and runs; no images were given to compare outputs on" if result.ran else None

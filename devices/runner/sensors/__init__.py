@@ -15,6 +15,7 @@ from devices.runner.sensors.others import OtherProcesses
 from devices.runner.sensors.pmic import RaspberryPmic
 from devices.runner.sensors.pressure import MemoryPressure
 from devices.runner.sensors.quota import CpuQuota
+from devices.runner.sensors.tegrastats import Tegrastats
 from devices.runner.sensors.temperature import Temperature
 from devices.runner.sensors.throttle import RaspberryThrottle
 
@@ -45,6 +46,7 @@ class Sensors:
     def __init__(self, root: Path | None = None, *, cores: Callable[[], set[int]] | None = None) -> None:
         base = root or sensor_root()
         temperature = Temperature(base)
+        module = Ina3221(base)
         self._sensors: list[Sensor] = [
             temperature,
             CpuClock(base, cores),
@@ -53,7 +55,8 @@ class Sensors:
             OtherProcesses(base),
             CpuQuota(base),
             MemoryPressure(base),
-            Ina3221(base),
+            module,
+            Tegrastats(wanted=not module.present),
             RaspberryPmic(),
         ]
 

@@ -28,6 +28,11 @@ class Ina3221:
         self._source = f"INA3221 {whole[0].label}" if whole else f"INA3221, sum of {len(rails)} rails"
         self.problems: dict[str, str] = {}
 
+    @property
+    def present(self) -> bool:
+        """Whether the chip's files are there and can be read."""
+        return bool(self.read())
+
     def read(self) -> dict[str, Any]:
         """``power_mw`` and ``power_source``."""
         if not self._rails:
