@@ -107,7 +107,7 @@ def train(
     """Train a network, or continue a run that was stopped.
 
     Example:
-        >>> request = TrainingRequest(data="imagefolder", root=images, out=out, recipe="cpu-small", spec=spec, epochs=1)
+        >>> request = TrainingRequest(data="imagefolder", root=images, out=out, recipe="cpu-small", spec=spec, epochs=1, batch=32)
         >>> eamdeploy.train(request).epochs
         1
 

@@ -52,5 +52,6 @@ def test_a_number_is_a_number_everywhere() -> None:
     for flag, _, option in _options():
         annotation = str(option.type_descriptor.annotation)
         kinds.setdefault(flag, set()).add("number" if "int" in annotation or "float" in annotation else "other")
-    # lists of numbers with commas, or "dynamic", are still numbers of threads and of images
-    assert {flag for flag, seen in kinds.items() if len(seen) > 1} <= {"--threads", "--batch"}
+    # lists of numbers with commas, "dynamic" and 3x224x224 are still numbers; the classes of an imported network are a
+    # count or their names
+    assert {flag for flag, seen in kinds.items() if len(seen) > 1} <= {"--threads", "--batch", "--input", "--classes"}

@@ -63,7 +63,7 @@ def test_history_lists_what_is_stored(eamdeploy: Callable[..., Any]) -> None:
     with_samples = json.loads(eamdeploy("history", "--json", "--samples", "--artifact", "fast.onnx").stdout)
     assert [len(run["latency_ms"]["samples"]) for run in with_samples["runs"]] == [200]
     shown = eamdeploy("history").stdout
-    assert "median [interval]" in shown
+    assert "median [95 % interval]" in shown
     assert "measured" in shown
 
 

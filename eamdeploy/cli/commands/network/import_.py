@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.commands.network.import_factory import import_by_factory
@@ -152,8 +151,7 @@ def register(app: typer.Typer) -> None:
 
 def _render(result: ImportResult, console: Console) -> None:
     function, preprocessing = result.function, result.preprocessing
-    place = escape(str(result.checkpoint))
-    console.print(f"wrote {place}: {len(result.match.matched)} tensors matched", soft_wrap=True)
+    console.print(f"wrote {result.checkpoint}: {len(result.match.matched)} tensors matched", soft_wrap=True)
     known = f"as {result.source} has it" if result.source else "assumed"
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (preprocessing.mean, preprocessing.std))
     resized = "resized" if preprocessing.resize is None else f"short side {preprocessing.resize}, centre"
@@ -169,11 +167,12 @@ def _render(result: ImportResult, console: Console) -> None:
     console.print(f"  top-1 {check.top1:.2f} % on {check.images} images (chance is {check.chance:.2f} %)")
     if check.better is not None:
         console.print(
-            f"  [yellow]the same weights score {check.better_top1:.2f} % with {escape(str(check.better_function))} "
-            f"(as {check.better} has it): these are probably not the right assumptions[/]",
+            f"  the same weights score {check.better_top1:.2f} % with {check.better_function} "
+            f"(as {check.better} has it): these are probably not the right assumptions",
+            style="yellow",
             soft_wrap=True,
         )
     elif check.at_chance:
         console.print(
-            "  [yellow]that is no better than chance: an assumption or a class name is wrong[/]", soft_wrap=True
+            "  that is no better than chance: an assumption or a class name is wrong", style="yellow", soft_wrap=True
         )
