@@ -23,7 +23,7 @@ if [ -r "$root/proc/cpuinfo" ]; then
     case "$key" in Features*|flags*) say features "$value"; break ;; esac
   done < "$root/proc/cpuinfo"
 fi
-say cpus "$(nproc 2>/dev/null)"
+say cpus "$(unset OMP_NUM_THREADS OMP_THREAD_LIMIT; nproc 2>/dev/null)"
 if [ -r "$root/proc/meminfo" ]; then
   while read -r key value _; do
     case "$key" in MemTotal:|MemAvailable:|SwapTotal:|SwapFree:) say "${key%:}" "$value" ;; esac

@@ -20,6 +20,7 @@ from eamdeploy.measurement.request import Request
 from eamdeploy.measurement.targets import Target
 from eamdeploy.runs.card import renew_cards
 from eamdeploy.runs.store import Store
+from eamdeploy.runs.store.provenance import commit_problem
 
 Told = Callable[[str, str], None]
 
@@ -63,6 +64,8 @@ def bench(
         checks = [check for check in found if check is not None]
     finished = tuple(run for outcome in outcomes for run in outcome.runs)
     notes = _renewed(request, finished) if store is not None else ()
+    if store is not None and finished and (problem := commit_problem()) is not None:
+        notes = (*notes, problem)
     return BenchReport(
         runs=finished,
         failures=tuple(failure for outcome in outcomes for failure in outcome.failures),

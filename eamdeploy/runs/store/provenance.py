@@ -42,15 +42,29 @@ def git_commit(folder: Path | str = ".") -> str | None:
     return told if told and _COMMIT.fullmatch(told) else None
 
 
+def commit_problem(folder: Path | str = ".") -> str | None:
+    """Why the commit of ``folder`` cannot be recorded although it has one, with the way out; None where nothing is wrong."""
+    done = _git(folder, ["rev-parse", "HEAD"])
+    said = done.stderr.decode(errors="replace") if done is not None else ""
+    if "dubious ownership" not in said:
+        return None
+    where = Path(folder).resolve()
+    return f"the git commit is not recorded: {where} belongs to another user; git config --global --add safe.directory {where}"
+
+
 def _run_git(folder: Path | str, words: list[str]) -> str | None:
+    done = _git(folder, words)
+    return done.stdout.decode(errors="replace").strip() or None if done and done.returncode == 0 else None
+
+
+def _git(folder: Path | str, words: list[str]) -> subprocess.CompletedProcess[bytes] | None:
     # optional locks: only looked at, the repository's index is not written
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     git = processes.tool("git", "-C", str(folder), *words)
     try:
-        done = None if git is None else processes.run(git, timeout_s=10, env=environment)
+        return None if git is None else processes.run(git, timeout_s=10, env=environment)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.decode(errors="replace").strip() or None if done and done.returncode == 0 else None
 
 
 def find_manifest(artifact: str) -> str | None:

@@ -11,6 +11,7 @@ from devices.doctor import examine
 from devices.doctor.examine import judge
 from devices.doctor.facts import PythonFacts, parse_facts
 from devices.setup import set_up
+from devices.setup.install import _chosen
 from eamdeploy.base.errors import MissingDependency
 from tests.devices.board_server import BoardServer
 
@@ -238,3 +239,31 @@ def test_setup_says_what_failed(tmp_path, run):
             await nowhere.close()
 
     run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("values", "python", "words"),
+    [
+        ({}, {"version": "3.6.9"}, "Python 3.6.9 is older than 3.9"),
+        ({}, {"version": "3.8.10"}, "Python 3.8.10 is older than 3.9"),
+        ({}, {"bits": 32}, "32-bit"),
+        ({"machine": "armv7l"}, {}, "32-bit"),
+        ({"libc": "musl libc (aarch64)"}, {}, "no wheel fits"),
+        ({"libc": "glibc 2.12"}, {}, "no wheel fits"),
+        ({}, {"version": "3.13.1"}, None),
+        ({}, {"version": "3.14.0", "pip": False, "venv": False}, None),  # setup needs neither
+    ],
+)
+def test_doctor_and_setup_agree_on_what_fits(values, python, words):
+    nothing = {"numpy": None, "runtimes": {"onnxruntime": None, "ai-edge-litert": None}}
+    examination = findings(values, PythonFacts(**(vars(PYTHON) | nothing | python)))
+    runtimes = next(finding for finding in examination.findings if finding.check == "runtimes")
+    if words is None:
+        assert "wheels fit for" in runtimes.meaning
+        assert "onnxruntime" in _chosen(examination.facts, (), "mypi")
+        return
+    assert words in runtimes.meaning
+    for asked in ((), ("onnxruntime",)):
+        with pytest.raises(MissingDependency, match=words) as caught:
+            _chosen(examination.facts, asked, "mypi")
+        assert caught.value.exit_code == 7
