@@ -1,6 +1,6 @@
-"""Find which output of an artifact holds the classes and what it means, from its answers to real pictures.
+"""Find which output of an artifact holds the classes and what it means, from its last operator and its answers to real pictures.
 
-Only what the answers leave no doubt about is taken; otherwise the user is asked, with the choices.
+Only what those leave no doubt about is taken; otherwise the user is asked, with the choices.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from eamdeploy.data import embedded_sample
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.head import Head, parse_head
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.final_operator import final_operator
 from runtimes.registry import runtime_for
 from runtimes.trial import load_untrusted
 
 PICTURES = 16
+_LINEAR = ("Add", "Conv", "Gemm", "MatMul")  # operators whose values know no bounds
 SUM_TOLERANCE = 0.02  # of fp16 and int8 probabilities
 
 Answers = dict[str, npt.NDArray[Any]]
@@ -44,7 +46,7 @@ def find_head(
     name = choose_output(answers, fields.get("output"), classes=classes, where=path)
     values = answers[name]
     rows = values.reshape(len(values), -1)
-    head = Head(kind or _kind(values.dtype, rows.astype(np.float64), path), **fields)
+    head = Head(kind or _kind(final_operator(path, name), values.dtype, rows.astype(np.float64), path), **fields)
     if len(answers) > 1:
         head = Head(head.kind, name, head.threshold)
     if head.classes_of(1) == 2 and rows.shape[1] != 1:
@@ -99,15 +101,27 @@ def _width(value: npt.NDArray[Any]) -> int | None:
     return None if len(value) != PICTURES or len(long) > 1 else (long or [1])[0]
 
 
-def _kind(dtype: np.dtype[Any], rows: npt.NDArray[np.float64], where: Path) -> str:
-    """What the values themselves say."""
+def shown_head(path: Path, output: str) -> Head | None:
+    """The head where the last operator alone says it: a softmax, whose 8-bit probabilities need not sum to 1."""
+    return Head("probabilities") if final_operator(path, output) == "Softmax" else None
+
+
+def _kind(operator: str | None, dtype: np.dtype[Any], rows: npt.NDArray[np.float64], where: Path) -> str:
+    """What the operator and the values say."""
     if not np.isfinite(rows).all():
         raise UsageError("the artifact answers with a NaN or an infinity", where=where)
     if dtype.kind in "iu" or dtype.kind == "b":
         if rows.shape[1] == 1:
             return "ids"
         raise _doubt(where, f"its answer is {rows.shape[1]} whole numbers an image", ("logits", "probabilities"))
+    if operator == "Softmax" and rows.shape[1] > 1:
+        return "probabilities"
     found = look_of(rows)
+    if operator in _LINEAR and found == "multi-label":
+        return "logits"
+    if operator in _LINEAR and found == "sigmoid":
+        why = "its answer is one number an image, between 0 and 1 on the sample images and not bound to that"
+        raise _doubt(where, why, ("single-logit", "sigmoid"))
     if found == "single-logit":
         raise _doubt(where, "its answer is one number an image, not always between 0 and 1", ("single-logit",))
     if found == "multi-label":

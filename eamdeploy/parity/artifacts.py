@@ -20,6 +20,7 @@ from eamdeploy.base.errors import UsageError
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
+from eamdeploy.inference.head_finding import shown_head
 from eamdeploy.inference.model_card import ModelCard, head_of
 from eamdeploy.parity.compare.heads import common_form
 from eamdeploy.parity.compare.measure import top1_percent
@@ -107,7 +108,7 @@ def _compare(
             raise UsageError("the two artifacts cannot be compared", where=path, why=why)
         head, note = reference.head, None
         if name == classes:
-            declared = None if metadata.foreign else head_of(metadata)
+            declared = shown_head(path, own) if metadata.foreign else head_of(metadata)
             value, expected, head, note = common_form(value, expected, head, declared)
             answers = (value, expected, head)
         output = compare_output(name, value, expected, judge, held)

@@ -119,7 +119,7 @@ def check_parity(
             check_fit(path, session, metadata, checkpoint)
             stack.enter_context(torch_threads(threads))
             images = take(source, limit)
-            if gives_probabilities(session, metadata, checkpoint, images):
+            if gives_probabilities(path, session, metadata, checkpoint, images):
                 note = "compared as probabilities: the network gives logits and the artifact their softmax"
                 stack.enter_context(softmax_behind(checkpoint.network))
             both = run_both(path, session, chosen, metadata, checkpoint, images, threads=threads, progress=progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from eamdeploy.data import ImageDataset
 from eamdeploy.data.dataset import take
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.data.stream import chunks
-from eamdeploy.inference.head_finding import look_of
+from eamdeploy.inference.head_finding import look_of, shown_head
 from eamdeploy.inference.model_card import head_of
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.run.batches import fixed_batch, run_scores
@@ -24,12 +25,14 @@ LOOKED_AT = 8
 
 
 def gives_probabilities(
-    session: Session, metadata: ArtifactMetadata, checkpoint: Checkpoint, images: ImageDataset
+    path: Path, session: Session, metadata: ArtifactMetadata, checkpoint: Checkpoint, images: ImageDataset
 ) -> bool:
     """Whether the artifact answers with probabilities: by what it says, or a foreign one by what they look like."""
     if not metadata.foreign:
         return head_of(metadata).kind == "probabilities"
     prepare = Preprocessing.from_dict(checkpoint.preprocessing).apply
+    if shown_head(path, session.outputs[0].name) is not None:
+        return True
     _, some = next(chunks(take(images, LOOKED_AT), prepare, LOOKED_AT, []))
     scores = run_scores(session, np.stack(some), fixed_batch(session) or 1)
     return scores.shape[1] > 1 and look_of(scores) == "probabilities"

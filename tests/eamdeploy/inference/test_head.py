@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import numpy_helper
 from PIL import Image
 
 from eamdeploy.base.errors import UsageError
@@ -157,3 +159,23 @@ def test_a_picture_that_exif_would_turn_is_marked(tmp_path: Path) -> None:
         (found[applied],) = predict(path, [tmp_path / "turned.png"], card=foreign_card(path, spec, None))
     assert (found[False].turned, found[True].turned) == (True, False)
     assert found[False].top[0].score != found[True].top[0].score
+
+
+@pytest.mark.parametrize(("width", "kind"), [(10, "logits"), (1, None)])
+def test_scores_of_a_linear_layer_are_no_probabilities_wherever_they_lie(
+    tmp_path: Path, width: int, kind: str | None
+) -> None:
+    """All between 0 and 1 on the sample images, and nothing keeps them there."""
+    path = classifier(tmp_path / "net.onnx", width=width)
+    model = onnx.load(str(path))
+    scale = next(tensor for tensor in model.graph.initializer if tensor.name == "w")
+    scale.CopyFrom(numpy_helper.from_array(matrix(width) * np.float32(1e-3), "w"))
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(0.5), "half"))
+    gemm = next(node for node in model.graph.node if node.op_type == "Gemm")
+    gemm.input.append("half")
+    onnx.save(model, str(path))
+    if kind is None:
+        with pytest.raises(UsageError, match="not bound to that; say what it is as the head: single-logit or sigmoid"):
+            foreign_card(path, PREPROCESSING, None)
+    else:
+        assert foreign_card(path, PREPROCESSING, None).head.kind == kind
