@@ -16,6 +16,7 @@ RUN_LIMIT_BYTES = 64 * 1024 * 1024
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCKS_APART = timedelta(days=1)
 _ROUNDING = 1e-6
+_PERCENT_ROUNDING = 0.006  # of a percentage with two digits
 Problem = tuple[str, str]
 
 
@@ -99,7 +100,7 @@ def _accuracy(accuracy: AccuracyResult) -> Iterator[Problem]:
         right = int(accuracy.correct, 16)
         if right.bit_length() > accuracy.n:
             yield "accuracy.correct", f"it speaks of more than the {accuracy.n} images"
-        elif abs(right.bit_count() - accuracy.top1 * accuracy.n / 100) > 0.5:
+        elif abs(100 * right.bit_count() / accuracy.n - accuracy.top1) > _PERCENT_ROUNDING:
             yield "accuracy.correct", f"{right.bit_count()} of {accuracy.n} images are not {accuracy.top1} %"
     if accuracy.confused is not None and (images := sum(count for _, _, count in accuracy.confused)) != accuracy.n:
         yield "accuracy.confused", f"it counts {images} images, not {accuracy.n}"

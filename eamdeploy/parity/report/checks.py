@@ -45,6 +45,9 @@ def output_check(
             f"{ratio} (at least {judge.limits.min_snr_db:g} dB), max error {output.max_abs_error:.2g}, "
             f"mean {output.mean_abs_error:.2g}"
         )
+        if output.lost:
+            columns = ", ".join(map(str, output.lost[:5]))
+            message += f"; column{'s' if len(output.lost) > 1 else ''} {columns} no longer follow the reference"
     if judge.own and rule == rules.OUTPUT.id:
         message += f"; {len(judge.own)} images judged by their own rounding, which is larger"
     if excused:

@@ -26,6 +26,7 @@ class OutputParity:
         rounding_abs: largest difference between float32 and float64 PyTorch.
         tolerance_abs: what was allowed of one element; ``None`` where the limit is an SNR.
         not_finite: images with a NaN or an infinity.
+        lost: columns (classes) of an approximate artifact that no longer follow the reference at all.
     """
 
     name: str
@@ -40,6 +41,7 @@ class OutputParity:
     tolerance_abs: float | None
     not_finite: int
     passed: bool
+    lost: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

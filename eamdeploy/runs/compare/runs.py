@@ -221,6 +221,8 @@ def _notes(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None
     for side, result in (("A", a.accuracy), ("B", b.accuracy)):
         if result is not None and (warning := chance_warning(result)):
             yield f"{side} is at chance level: {warning}"
+    if a.accuracy and b.accuracy and a.accuracy.data == b.accuracy.data and not same_images(a.accuracy, b.accuracy):
+        yield "the accuracies are not known to be over the same images: compared unpaired, by a wider interval"
     if a.verdict == b.verdict and a.verdict.state != "clean":
         yield f"both are {_doubt(a)}"
     else:

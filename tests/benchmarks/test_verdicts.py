@@ -1,0 +1,38 @@
+"""No planted fault passes and no sound variation is refused: the mutation check of the verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("onnx", reason="the classifiers are made with onnx")
+pytest.importorskip("onnxruntime", reason="and run by onnxruntime")
+
+
+@pytest.mark.slow
+def test_the_verdicts_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.verdicts.__main__ import all_cases
+
+    monkeypatch.chdir(tmp_path)
+    found = all_cases(tmp_path, quick=True)
+    counted = Counter(case.fault for case in found)
+    assert counted[True] >= 200
+    assert counted[False] >= 200
+    assert {case.command for case in found} == {"compare", "evaluate", "gate", "quantize", "verify"}
+    results = [(case, *case.run()) for case in found]
+    wrong = [(case.command, case.name, result, said) for case, result, said in results if not case.right(result)]
+    assert wrong == []
+
+
+def test_a_case_counts_internal_errors_as_wrong() -> None:
+    from benchmarks.verdicts.case import Case
+
+    def crash() -> bool:
+        raise ZeroDivisionError
+
+    for fault in (True, False):
+        case = Case("gate", "a bug", fault, crash)
+        assert case.run() == ("crashed", "ZeroDivisionError: ")
+        assert not case.right("crashed")

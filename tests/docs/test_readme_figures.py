@@ -1,0 +1,58 @@
+"""The figures in the README are today's: what it says of accuracies, estimates and costs is measured or read again."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import README, ROOT
+
+TEXT = README.read_text("utf-8")
+NAME = "fashion-mnist-v1x0.25-eam-rcr"
+
+
+def test_the_table_of_checkpoints() -> None:
+    from eamdeploy.networks.zoo.catalogue import list_models
+
+    said = dict(re.findall(r"^\| `([\w.-]+)` \|[^|]*\| ([\d.]+) % of 10,000 \|$", TEXT, re.MULTILINE))
+    assert said == {model.name: f"{model.top1:.2f}" for model in list_models()}
+
+
+def _shown(ending: str) -> tuple[str, str]:
+    """Top-1 and number of images in the demo's table, of one file."""
+    (line,) = (line for line in TEXT.splitlines() if line.startswith(f"{NAME}{ending} "))
+    found = re.search(r" ([\d.]+)  (\d+)  \d+  \w+$", line)
+    assert found, line
+    return found[1], found[2]
+
+
+def test_what_a_dynamic_network_costs() -> None:
+    rows = []
+    for name in ("whole-network.json", "whole-network-amx.json"):
+        document = json.loads((ROOT / "benchmarks" / "export" / name).read_text("utf-8"))
+        rows += [row for run in document.get("runs", [document]) for row in run["rows"]]
+    ratios = [row["ratio"] for row in rows if row["files"][0].startswith("static")]
+    assert f"took {min(ratios):.1f} to {max(ratios):.1f} times" in " ".join(TEXT.split())
+
+
+@pytest.mark.slow
+def test_the_demo_s_accuracies(start: Path) -> None:
+    from eamdeploy.inference.evaluate import evaluate
+
+    for ending in (".onnx", ".tflite", "-int8.onnx"):
+        found = evaluate(start / "build" / f"net{ending}").result
+        assert _shown(ending) == (f"{found.top1:.2f}", str(found.n)), ending
+
+
+@pytest.mark.slow
+def test_the_estimate(start: Path) -> None:
+    import eamdeploy
+
+    said = re.search(r"^pi4 +litert +int8 +~([\d.]+) +([\d.]+) to ([\d.]+) ", TEXT, re.MULTILINE)
+    assert said
+    (found,) = eamdeploy.estimate(start / "build" / "net-int8.tflite", ["pi4"])
+    assert found.interval90_ms is not None
+    assert [f"{value:.3g}" for value in (found.p50_ms, *found.interval90_ms)] == [*said.groups()]
