@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -24,6 +24,8 @@ from eamdeploy.networks.program.network import ProgramNetwork, build_program
 from eamdeploy.networks.program.spec import IMPORTED, ImportedSpec
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.networks.zoo.shipped import resolve_checkpoint
+
+AnyNetwork: TypeAlias = "Network | ProgramNetwork"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Checkpoint:
         path: where it was read from.
     """
 
-    network: Network | ProgramNetwork
+    network: AnyNetwork
     spec: ArchSpec | ImportedSpec
     preprocessing: dict[str, Any]
     classes: tuple[str, ...]
@@ -73,7 +75,7 @@ class Checkpoint:
 
 def save_checkpoint(
     path: Path | str,
-    network: Network | ProgramNetwork,
+    network: AnyNetwork,
     *,
     preprocessing: Mapping[str, Any],
     classes: Sequence[str],
@@ -110,7 +112,7 @@ def save_checkpoint(
     return hashlib.sha256(content).hexdigest()
 
 
-def _build(document: dict[str, Any], path: Path) -> Network | ProgramNetwork:
+def _build(document: dict[str, Any], path: Path) -> AnyNetwork:
     if document["architecture"].get("arch") != IMPORTED:
         return build(ArchSpec.from_dict(document["architecture"]))
     if not isinstance(document.get("program"), dict):
@@ -131,7 +133,8 @@ def load_checkpoint(path_or_name: Path | str) -> Checkpoint:
     content = path.read_bytes()
     network = _build(document, path)
     spec = network.spec
-    apply_rewrites(network, document.get("rewrites", {}))
+    if isinstance(network, Network):
+        apply_rewrites(network, document.get("rewrites", {}))
     network.rewrites = document.get("rewrites", {})
     try:
         network.load_state_dict(load(content))

@@ -15,8 +15,7 @@ from typing import Any
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data.preprocessing import Preprocessing
-from eamdeploy.networks.architectures.network import Network
-from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from eamdeploy.networks.checkpoint import AnyNetwork, Checkpoint, load_checkpoint, save_checkpoint
 from eamdeploy.pipeline.finetune import Finetuning, finetune_within
 from export.planning.target import Target
 from export.rewrites.accuracy import Change
@@ -102,7 +101,9 @@ def spend_budget(
         DataError: for images that cannot be used.
     """
     say = say or _silent
-    spec, network = checkpoint.spec, checkpoint.built("an accuracy budget")
+    spec, network = checkpoint.spec, checkpoint.network
+    if request.finetune_epochs:
+        network = checkpoint.built("fine-tuning")
     preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
     shape = spec.input_shape
     limit = request.limit or _limit(network)
@@ -149,7 +150,7 @@ def _silent(sentence: str) -> None:
     del sentence
 
 
-def _limit(network: Network) -> int:
+def _limit(network: AnyNetwork) -> int:
     from eamdeploy.networks.complexity import measure_complexity
 
     low, high = LIMIT_RANGE

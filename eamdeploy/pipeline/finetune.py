@@ -72,10 +72,11 @@ def _finetune(
     preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
     chosen = spending.chosen
     say(f"fine-tuning with {chosen.collapsed} layers collapsed for {how.epochs} epochs on {len(data)} images")
+    start = copy.deepcopy(spending.network)
+    if not isinstance(start, Network):
+        raise TypeError("an imported network is not fine-tuned")
     with tempfile.TemporaryDirectory() as folder:
-        trained = train(
-            copy.deepcopy(spending.network), data, held_out, preprocessing, recipe, Path(folder), resume=False
-        )
+        trained = train(start, data, held_out, preprocessing, recipe, Path(folder), resume=False)
         network = load_checkpoint(trained.checkpoint).built("fine-tuning")
     calibration, validation = (
         _compare(checkpoint.built("fine-tuning"), network, part) for part in (images.calibration, images.validation)

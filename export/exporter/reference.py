@@ -31,10 +31,21 @@ def convolution_layers(network: nn.Module) -> tuple[str, ...]:
     )
 
 
+def attention_paths(network: nn.Module) -> dict[str, str]:
+    """For layers whose mixing weights are given to them and that still mix, the path of the module that gives them."""
+    if not isinstance(network, ProgramNetwork):
+        return {}
+    return {
+        path: source
+        for path, source in network.attentions.items()
+        if isinstance(network.get_submodule(path), (MixedConv2d, LoweredConv))
+    }
+
+
 def attention_layers(network: nn.Module) -> dict[str, nn.Module]:
     """By dynamic layer, the module whose output its mixing weights are: its own attention, or one that several share."""
     if isinstance(network, ProgramNetwork):
-        return {path: network.get_submodule(source) for path, source in network.attentions.items()}
+        return {path: network.get_submodule(source) for path, source in attention_paths(network).items()}
     found = {}
     for path, module in network.named_modules():
         attention = getattr(module, "attention", None)

@@ -89,11 +89,14 @@ def collect_alpha(network: nn.Module, batches: Iterable[Tensor]) -> dict[str, Te
 
 
 @torch.no_grad()
-def layer_attention(path: str, bank: Tensor, alpha: Tensor) -> LayerAttention:
-    """The statistics of one layer with kernels ``bank: (k, ...)`` from its weights ``alpha: (N, k)``."""
+def layer_attention(path: str, bank: Tensor, alpha: Tensor, *, convex: bool = True) -> LayerAttention:
+    """The statistics of one layer with kernels ``bank: (k, ...)`` from its weights ``alpha: (N, k)``.
+
+    Where the weights need not sum to 1, ``worst_case`` is that of the images that were seen.
+    """
     alpha = alpha.double()
     flat = bank.detach().double().flatten(1)
-    mean = normalised_mean(alpha)
+    mean = normalised_mean(alpha) if convex else alpha.mean(dim=0)
     moves = alpha - mean
     mean_norm = (mean @ flat).norm().clamp(min=1e-30)
     gram = flat @ flat.T
@@ -113,7 +116,7 @@ def layer_attention(path: str, bank: Tensor, alpha: Tensor) -> LayerAttention:
         distance=float(distance.mean()),
         distance_max=float(distance.max()),
         bound_max=float(bound.max()),
-        worst_case=float((flat - mean @ flat).norm(dim=1).max() / mean_norm),
+        worst_case=float((flat - mean @ flat).norm(dim=1).max() / mean_norm) if convex else float(distance.max()),
         covariance=tuple(_floats(row) for row in covariance),
     )
 
@@ -149,7 +152,7 @@ def attention_statistics(network: nn.Module, batches: Iterable[Tensor]) -> dict[
         layer = network.get_submodule(path)
         # a layer that was made low-rank already has no bank: its distance from the mean is not asked for again
         if isinstance(layer, MixedConv2d):
-            statistics[path] = layer_attention(path, layer.bank, alpha)
+            statistics[path] = layer_attention(path, layer.bank, alpha, convex=layer.bounds.convex)
     return statistics
 
 

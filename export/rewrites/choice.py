@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from eamdeploy.base.errors import UsageError
-from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.checkpoint import AnyNetwork
 from eamdeploy.networks.layers.blocks import ConvBnAct
 from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
 from export.rewrites.attention_stats import LayerAttention
 from export.rewrites.collapse import Collapse
@@ -51,7 +52,7 @@ class Choice:
         return cls(values.get("kind", EXACT), values.get("rank"), values.get("storage"))
 
 
-def rewrite_layer(network: Network, path: str, choice: Choice, statistics: LayerAttention) -> None:
+def rewrite_layer(network: AnyNetwork, path: str, choice: Choice, statistics: LayerAttention) -> None:
     """Put ``choice`` in the place of the dynamic convolution at ``path``, in place.
 
     Raises:
@@ -60,10 +61,13 @@ def rewrite_layer(network: Network, path: str, choice: Choice, statistics: Layer
     if choice.kind == EXACT:
         return
     layer = dict(network.named_modules()).get(path)
-    if not isinstance(layer, DynamicConv2d):
+    if not isinstance(layer, MixedConv2d):
         raise UsageError("only a dynamic convolution can be rewritten", where=path)
+    if not isinstance(layer, DynamicConv2d) and choice.kind != COLLAPSE:
+        raise UsageError(f"a layer whose mixing weights are given to it has no form '{choice.kind}'", where=path)
     mean = torch.tensor(statistics.mean, dtype=torch.float64)
-    mean = mean / mean.sum()
+    if layer.bounds.convex:
+        mean = mean / mean.sum()
     covariance = torch.tensor(statistics.covariance, dtype=torch.float64)
     if choice.kind == COLLAPSE:
         made = Collapse().rewrite(layer, mean)
@@ -78,7 +82,7 @@ def rewrite_layer(network: Network, path: str, choice: Choice, statistics: Layer
     network.rewrites[path] = choice.to_dict()
 
 
-def _output_scale(network: Network, path: str) -> Tensor | None:
+def _output_scale(network: AnyNetwork, path: str) -> Tensor | None:
     """What the batch norm behind the layer multiplies its outputs by, ``(O,)``."""
     block = network.get_submodule(path.rpartition(".")[0])
     if not isinstance(block, ConvBnAct) or block.bn.running_var is None:
@@ -88,8 +92,8 @@ def _output_scale(network: Network, path: str) -> Tensor | None:
 
 
 def rewrite_network(
-    network: Network, choices: Mapping[str, Choice], statistics: Mapping[str, LayerAttention]
-) -> Network:
+    network: AnyNetwork, choices: Mapping[str, Choice], statistics: Mapping[str, LayerAttention]
+) -> AnyNetwork:
     """A copy of ``network`` with every layer in the form that ``choices`` gives it; others stay exact."""
     rewritten = copy.deepcopy(network)
     for path, choice in choices.items():

@@ -34,8 +34,13 @@ class Collapse:
         with torch.no_grad():
             bank = layer.bank.detach().double()
             conv.weight.copy_(torch.tensordot(alpha_mean.double(), bank, dims=1))
-            if layer.bias is not None and conv.bias is not None:
-                conv.bias.copy_(alpha_mean.double() @ layer.bias.detach().double())
+            if conv.bias is not None:
+                shift = torch.zeros(layer.out_channels, dtype=torch.float64)
+                if layer.bias is not None:
+                    shift = shift + alpha_mean.double() @ layer.bias.detach().double()
+                if layer.shift is not None:
+                    shift = shift + layer.shift.detach().double()
+                conv.bias.copy_(shift)
         return conv
 
     def __call__(self, site: LayerSite, target: Target) -> nn.Module:

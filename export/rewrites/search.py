@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from eamdeploy.base.errors import UsageError, did_you_mean
-from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.checkpoint import AnyNetwork
 from eamdeploy.networks.layers.rewritten import COLLAPSE
 from export.lowerings.base import LayerSite
 from export.planning.plan import plan_network
@@ -88,7 +88,7 @@ class Spending:
 
     budget_points: float
     minimize: str
-    network: Network
+    network: AnyNetwork
     layers: tuple[LayerResult, ...]
     frontier: tuple[FrontierPoint, ...]
     chosen: FrontierPoint
@@ -103,7 +103,7 @@ class Spending:
 
 
 def spend(
-    network: Network,
+    network: AnyNetwork,
     images: BudgetImages,
     targets: tuple[Target, ...],
     input_shape: tuple[int, int, int],
@@ -128,7 +128,8 @@ def spend(
         raise UsageError(
             f"nothing is known of '{minimize}'", where="--minimize", hint=did_you_mean(minimize, OBJECTIVES)
         )
-    sites = find_sites(network, input_shape)
+    # a gate on the taps has no mean kernel to stand in for it
+    sites = [site for site in find_sites(network, input_shape) if not site.layer.gated]
     if not sites:
         raise UsageError("the network has no dynamic layer: there is nothing to spend a budget on")
     search = _Search(network.eval(), sites, images, targets, input_shape, budget_points, minimize, say or _silent)
@@ -144,7 +145,7 @@ class _Search:
 
     def __init__(
         self,
-        network: Network,
+        network: AnyNetwork,
         sites: list[LayerSite],
         images: BudgetImages,
         targets: tuple[Target, ...],
@@ -163,7 +164,7 @@ class _Search:
         calibration = self.images.calibration
         self.say(f"measuring the attention on {len(calibration)} images")
         self.statistics = attention_statistics(self.network, calibration.batches())
-        everything = dict.fromkeys(self.statistics, Choice(COLLAPSE))
+        everything = dict.fromkeys((site.path for site in self.sites), Choice(COLLAPSE))
         self.all_collapsed = self._changed(everything, calibration).within(self.budget)
         probe = calibration.first(self._probe_images())
         self.say(f"trying every form of {len(self.sites)} layers on {len(probe)} images")

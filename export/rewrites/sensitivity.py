@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.architectures.network import Network
+from eamdeploy.networks.checkpoint import AnyNetwork
+from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
+from eamdeploy.networks.program.network import ProgramNetwork
 from export.lowerings.base import LayerSite
 from export.rewrites.attention_stats import LayerAttention
 from export.rewrites.choice import Choice, rewrite_layer
@@ -45,7 +47,7 @@ def scores_of(network: nn.Module, batches: Iterator[Tensor]) -> Tensor:
 
 @torch.no_grad()
 def layer_divergences(
-    network: Network,
+    network: AnyNetwork,
     sites: list[LayerSite],
     statistics: Mapping[str, LayerAttention],
     images: LabelledImages,
@@ -72,19 +74,20 @@ def layer_divergences(
         rest = [module for _, module in stages[index:]]
         if reference is None:
             reference = torch.cat([_run(network, rest, feed) for feed in feeds])
-        inside = [path for path in wanted if path == prefix or path.startswith(f"{prefix}.")]
+        inside = [path for path in wanted if not prefix or path == prefix or path.startswith(f"{prefix}.")]
         for path in inside:
             found[path] = _try_choices(
                 network, wanted[path], statistics[path], rest, feeds, reference, storage, worthwhile
             )
             if on_progress is not None:
                 on_progress(len(found), len(wanted))
-        feeds = [stage(feed) for feed in feeds]
+        if index + 1 < len(stages):
+            feeds = [stage(feed) for feed in feeds]
     return found
 
 
 def _try_choices(
-    network: Network,
+    network: AnyNetwork,
     site: LayerSite,
     statistics: LayerAttention,
     rest: list[nn.Module],
@@ -104,7 +107,7 @@ def _try_choices(
 
     collapse = Choice(COLLAPSE)
     found = {collapse: measure(collapse)}
-    if found[collapse] <= NEGLIGIBLE:
+    if found[collapse] <= NEGLIGIBLE or not isinstance(site.layer, DynamicConv2d):
         return found
     directions = [Choice(MEAN_RESIDUAL, rank, storage) for rank in range(1, site.layer.kernels)]
     whole = full_rank(tuple(site.layer.bank.shape), site.layer.groups)
@@ -120,15 +123,20 @@ def _try_choices(
     return found
 
 
-def _stages(network: Network) -> Iterator[tuple[str, nn.Module]]:
-    """The parts that run one after the other, with their paths."""
+def _stages(network: AnyNetwork) -> Iterator[tuple[str, nn.Module]]:
+    """The parts that run one after the other, with their paths; an imported network is one part."""
+    if isinstance(network, ProgramNetwork):
+        yield "", network
+        return
     yield "stem", network.stem
     for name, block in network.blocks.named_children():
         yield f"blocks.{name}", block
 
 
-def _run(network: Network, rest: list[nn.Module], x: Tensor) -> Tensor:
+def _run(network: AnyNetwork, rest: list[nn.Module], x: Tensor) -> Tensor:
     for stage in rest:
         x = stage(x)
+    if isinstance(network, ProgramNetwork):
+        return x
     scores: Tensor = network.classifier(network.head(x.mean(dim=(2, 3))))
     return scores

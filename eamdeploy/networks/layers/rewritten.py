@@ -145,7 +145,7 @@ def collapsed_conv(layer: MixedConv2d) -> nn.Conv2d:
         layer.padding,
         layer.dilation,
         layer.groups,
-        bias=layer.bias is not None,
+        bias=layer.bias is not None or layer.shift is not None,
         dtype=layer.bank.dtype,
     )
 

@@ -93,7 +93,11 @@ class ProgramNetwork(nn.Module):
         for index, step in enumerate(self.instructions):
             args = [substitute(argument, resolve) for argument in step.args]
             kwargs = {key: substitute(argument, resolve) for key, argument in step.kwargs.items()}
-            function = self.get_submodule(step.layer) if step.operator == CALL else operator_function(step.operator)
+            function: Any = (
+                self.get_submodule(step.layer) if step.operator == CALL else operator_function(step.operator)
+            )
+            if step.layer in self.attentions and not hasattr(function, "bounds"):
+                args = args[:1]  # a static convolution stands in for one that was called with its weights as well
             values[step.name] = function(*args, **kwargs)
             for name in self._last_use[index]:
                 del values[name]

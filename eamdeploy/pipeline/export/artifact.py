@@ -13,10 +13,9 @@ from eamdeploy.base.errors import ParityError
 from eamdeploy.base.files import atomic_path
 from eamdeploy.data import ImageDataset
 from eamdeploy.networks.checkpoint import Checkpoint
-from eamdeploy.networks.program.network import ProgramNetwork
 from eamdeploy.parity import ParityReport, check_parity
 from eamdeploy.pipeline.export.options import ExportedArtifact, ExportOptions, parity_summary
-from export.exporter.reference import convolution_layers, mixing_of
+from export.exporter.reference import attention_paths, convolution_layers, mixing_of
 from export.exporter.request import ExportedFile, Exporter, ExportRequest
 from export.manifest.document import ManifestSource, artifact_entry, write_manifest
 from export.manifest.metadata import artifact_metadata
@@ -72,7 +71,7 @@ def export_one(
         input_shape=shape,
         batch=options.batch,
         layers=convolution_layers(lowered),
-        attentions=lowered.attentions if isinstance(lowered, ProgramNetwork) else {},
+        attentions=attention_paths(lowered),
         opset=options.opset,
         simplify=options.simplify,
         machine=target.machine,
