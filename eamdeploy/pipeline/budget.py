@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eamdeploy.base.chance import reference_warning
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import AnyNetwork, Checkpoint, load_checkpoint, save_checkpoint
@@ -161,6 +162,10 @@ def budget_report(
     checkpoint: Checkpoint, spending: Spending, images: BudgetImages, finetuned: tuple[Change, Change] | None
 ) -> dict[str, Any]:
     """What the manifest, the artifacts and ``--json`` say about a spent budget."""
+    confirmed = spending.chosen.validation or spending.chosen.calibration
+    warning = None
+    if confirmed is not None:
+        warning = reference_warning(confirmed.top1_exact, confirmed.images, len(checkpoint.classes))
     return {
         "points": spending.budget_points,
         "minimize": spending.minimize,
@@ -179,6 +184,7 @@ def budget_report(
         "layers": [_layer(layer) for layer in spending.layers],
         "frontier": [_point(point) for point in spending.frontier],
         "sentence": sentence(spending, None if finetuned is None else finetuned[1]),
+        "warning": warning,
     }
 
 

@@ -50,6 +50,8 @@ def render_budget(report: Mapping[str, Any], console: Console) -> None:
         console.print(
             f"  fine-tuned: {part['top1']:.2f} % on the validation images, {part['drop_points']:+.2f} points lost"
         )
+    if report.get("warning"):
+        console.print(f"warning: {report['warning']}", style="yellow", soft_wrap=True)
     console.print(report["sentence"], style="bold", soft_wrap=True)
     dynamic = sum(layer["choice"]["kind"] != "collapse" for layer in report["layers"])
     if dynamic and not report["finetuned"]:
