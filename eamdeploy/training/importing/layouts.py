@@ -30,7 +30,7 @@ def timm_layout(tensors: Mapping[str, Tensor], arch: str) -> Layout | None:
     """The layout of the network that ``tensors`` (without a prefix) belong to; ``None`` where it is none of ``arch``'s kind."""
     places = block_places(tensors)
     stages = [int(place.split(".")[1]) for place in places]
-    if "conv_stem.weight" not in tensors or not places:
+    if "conv_stem.weight" not in tensors or not places or not _is_kind(tensors, arch):
         return None
     gated = any(".se.conv_reduce.weight" in name for name in tensors)
     v3 = arch in _RELU_STAGES
@@ -60,6 +60,16 @@ def timm_layout(tensors: Mapping[str, Tensor], arch: str) -> Layout | None:
     elif head is not None:
         hidden = int(head.shape[0])
     return Layout(int(tensors["conv_stem.weight"].shape[0]), tuple(blocks), last, hidden, act, max(1, lasts))
+
+
+def _is_kind(tensors: Mapping[str, Tensor], arch: str) -> bool:
+    """Whether the blocks are of the architecture's kind: their shapes alone could be read as another's."""
+    inverted = any(name.endswith(".conv_pwl.weight") for name in tensors)
+    plain = [int(match[1]) for name in tensors if (match := re.fullmatch(r"blocks\.(\d+)\.\d+\.conv\.weight", name))]
+    if arch in _RELU_STAGES:
+        # V3 ends in a convolution in a stage of its own
+        return inverted and set(plain) == {len(_STRIDES[arch])}
+    return inverted == (arch == "mobilenet_v2") and not plain
 
 
 def _block(tensors: Mapping[str, Tensor], place: str) -> tuple[int, int, int, int] | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from torch import Tensor
 
 from eamdeploy.base.errors import DataError
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.architectures.network import Network
-from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.networks.spec import ARCHITECTURES, ArchSpec
 from eamdeploy.training.importing.layouts import block_places, timm_layout
 from eamdeploy.training.importing.names.keras import plain_key
 from eamdeploy.training.importing.names.walk import ConvNames, LayerNames, LinearNames
@@ -156,3 +157,18 @@ def check_complete(found: Recognised, source: str) -> None:
             why = f"its names are {found.source.name}'s, and it has no {key}, which {spec.arch} at width {spec.width:g} has"
             hint = "check the architecture and the width"
             raise DataError("the weights are of another architecture", where=source, why=why, hint=hint)
+
+
+def check_other_architectures(tensors: Mapping[str, Tensor], spec: ArchSpec, source: Path) -> None:
+    """Check that names which are no library's for this architecture are none for another either.
+
+    Raises:
+        DataError: naming the architecture that the file has.
+    """
+    for arch in ARCHITECTURES:
+        if arch == spec.arch:
+            continue
+        found = recognise(tensors, replace(spec, arch=arch), said=None, file_name=source.name)
+        if found is not None:
+            why = f"its names are {found.source.name}'s of {arch}, and {spec.arch} was asked for"
+            raise DataError("the weights are of another architecture", where=source, why=why, hint=f"ask for {arch}")

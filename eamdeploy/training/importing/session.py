@@ -20,7 +20,13 @@ from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.importing.check import ImportCheck, check_import
 from eamdeploy.training.importing.function import Function
 from eamdeploy.training.importing.matching import Match, fill, widen_variances
-from eamdeploy.training.importing.recognise import Recognised, check_complete, classifier_size, recognise
+from eamdeploy.training.importing.recognise import (
+    Recognised,
+    check_complete,
+    check_other_architectures,
+    classifier_size,
+    recognise,
+)
 from eamdeploy.training.importing.sources import FOLDED, UNKNOWN, function_of, get_source
 from eamdeploy.training.importing.states import without_counters
 from eamdeploy.training.importing.warm_start import warm_start
@@ -125,6 +131,8 @@ def import_weights(
         raise UsageError(f"the names of the tensors are not {told.source}'s", where=source)
     if found is not None:
         check_complete(found, str(source))
+    elif not weights.folded and not known:
+        check_other_architectures(tensors, plain, source)
     assumed = _function(weights, found, spec.arch) if own is None else _as_trained(own)
     function = assumed.changed({"activation": told.activation, "epsilon": told.epsilon, "padding": told.padding})
     size = classifier_size(found) if found is not None else _own_classes(tensors, ordered=weights.ordered)

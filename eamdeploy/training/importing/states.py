@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from eamdeploy.base.errors import DataError, UsageError, did_you_mean
 
 # what profilers and batch norms count, and no layer computes with
+_AVERAGES = {"ema", "swa", "avg", "average", "averaged", "shadow"}
 _COUNTERS = ("total_ops", "total_params", "num_batches_tracked", "n_averaged")
 
 
@@ -49,8 +51,8 @@ def choose_state(
 
 def is_average(name: str) -> bool:
     """Whether a key speaks of averaged weights."""
-    lowered = name.lower()
-    return "ema" in lowered.replace("schema", "") or "averag" in lowered or "swa" in lowered.split(".")[0].split("_")
+    words = re.split(r"[^a-z]+", name.lower())
+    return any(word in _AVERAGES or (word.endswith("ema") and word != "schema") for word in words)
 
 
 def without_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
