@@ -23,6 +23,9 @@ def remarks_on(dataset: ImageDataset, *, exif: bool = False) -> list[str]:
         found.append(
             f"{len(dataset.left_out)} files in {dataset.name} are no pictures by their endings and are left out: {some}"
         )
+    if dataset.of_no_class:
+        some = ", ".join(dataset.of_no_class[:3]) + (", …" if len(dataset.of_no_class) > 3 else "")
+        found.append(f"{len(dataset.of_no_class)} folders in {dataset.name} are of no class and are left out: {some}")
     if dataset.turned:
         what = "is applied" if exif else 'is ignored ("exif": true in the preprocessing applies it)'
         found.append(

@@ -23,6 +23,7 @@ class FolderDataset:
 
     Attributes:
         left_out: visible files in the classes' folders whose ending is of no picture, as paths below the root.
+        of_no_class: folders that hold pictures and are named after none of the classes that were given.
         turned: positions of pictures read so far that EXIF says are to be turned.
         read: positions of all pictures read so far.
     """
@@ -37,6 +38,8 @@ class FolderDataset:
         places = {name: position_of(name, self.classes, root) for name, files in found.items() if files}
         self.files = [(file, place) for name, place in places.items() if place is not None for file in found[name]]
         self.left_out = tuple(path.relative_to(root).as_posix() for path in left_out)
+        parts = {name.split("/")[0] for name in names}
+        self.of_no_class = tuple(name for name in folders if name not in parts and _images(root / name, []))
         self.turned: set[int] = set()
         self.read: set[int] = set()
         if not self.files:

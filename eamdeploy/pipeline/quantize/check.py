@@ -78,6 +78,7 @@ class Judge:
         self, dataset: ImageDataset, card: ModelCard, class_map: Mapping[str, int | str] | None = None
     ) -> None:
         self.dataset, self.card = dataset, card
+        self.skipped: dict[str, None] = {}
         self.targets: npt.NDArray[np.int64] | None = None
         try:
             self.targets = np.asarray(output_indices(dataset.classes, card.classes, class_map, where=dataset.name))
@@ -128,12 +129,14 @@ class Judge:
         session = runtime_for(path).load(path, RuntimeOptions(threads=1))
         names = [tensor.name for tensor in session.outputs]
         try:
-            for indices, prepared in chunks(dataset, self.card.preprocessing.apply, CHUNK, []):
+            skipped: list[str] = []
+            for indices, prepared in chunks(dataset, self.card.preprocessing.apply, CHUNK, skipped):
                 outputs = session.run(np.stack(prepared))
                 scores = self.card.head.scores(outputs, names, images=len(indices), where=path)
                 if not np.isfinite(scores).all():
                     raise MeasurementError("the artifact answers with a NaN or an infinity", where=path)
                 yield scores, indices
+            self.skipped.update(dict.fromkeys(skipped))
         finally:
             session.close()
 

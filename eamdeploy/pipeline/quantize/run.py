@@ -119,7 +119,7 @@ def quantize_artifact(
             latency=latency,
             planned_for=_planned_for(carried),
             multi_label=card.head.multi_label,
-            data_notes=_data_notes(seen, judge.dataset, card),
+            data_notes=_data_notes(seen, judge, card),
         )
         known = FORMATS[read_metadata(source).format]
         exporter = get_exporter(known.name)
@@ -138,9 +138,11 @@ def quantize_artifact(
     )
 
 
-def _data_notes(seen: ImageDataset, checked: ImageDataset, card: ModelCard) -> tuple[str, ...]:
+def _data_notes(seen: ImageDataset, judge: Judge, card: ModelCard) -> tuple[str, ...]:
     exif = card.preprocessing.exif
-    return tuple(dict.fromkeys([*remarks_on(seen, exif=exif), *remarks_on(checked, exif=exif)]))
+    names = list(judge.skipped)
+    unread = [f"{len(names)} images of the check do not decode and are left out, such as {names[0]}"] if names else []
+    return tuple(dict.fromkeys([*remarks_on(seen, exif=exif), *remarks_on(judge.dataset, exif=exif), *unread]))
 
 
 def _planned_for(carried: Mapping[str, Any]) -> str | None:

@@ -150,3 +150,12 @@ def test_the_order_of_writing_does_not_matter(tmp_path_factory: pytest.TempPathF
     data = FolderDataset(tree(tmp_path_factory.mktemp("tree"), *names))
     assert [data.key(index) for index in range(len(data))] == sorted(names)
     assert data.classes == ("a", "b", "c")
+
+
+def test_folders_of_no_class_are_named(tmp_path: Path) -> None:
+    root = tree(tmp_path, "t-shirt/top/1.png", "bag/2.png", "zebra/3.png")
+    (root / "empty").mkdir()
+    data = FolderDataset(root, ("t-shirt/top", "bag"))
+    assert len(data) == 2
+    assert remarks_on(data) == [f"1 folders in {root.name} are of no class and are left out: zebra"]
+    assert remarks_on(FolderDataset(root)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from onnx import numpy_helper
 from PIL import Image
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.cli.main import main
 from eamdeploy.data import embedded_sample
 from eamdeploy.inference.evaluate import evaluate
 from eamdeploy.inference.foreign import foreign_card
 from eamdeploy.inference.head import KINDS, Head, parse_head
 from eamdeploy.inference.predict import predict
-from tests.eamdeploy.inference.classifiers import PREPROCESSING, classifier, matrix
+from tests.eamdeploy.inference.classifiers import PREPROCESSING, SAID, classifier, matrix
 
 
 @pytest.mark.parametrize(
@@ -179,3 +181,31 @@ def test_scores_of_a_linear_layer_are_no_probabilities_wherever_they_lie(
             foreign_card(path, PREPROCESSING, None)
     else:
         assert foreign_card(path, PREPROCESSING, None).head.kind == kind
+
+
+def test_the_command_asks_for_a_head_and_takes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, path = embedded_sample(), classifier(tmp_path / "net.onnx", extra=True)
+    (tmp_path / "labels.txt").write_text("\n".join(data.classes))
+    words = [
+        "evaluate",
+        str(path),
+        "--preprocessing",
+        SAID,
+        "--labels",
+        str(tmp_path / "labels.txt"),
+        "--limit",
+        "40",
+        "--json",
+    ]
+
+    def run(*more: str) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([*words, *more])
+        shown = capsys.readouterr()
+        return ended.value.code, shown.out, shown.err
+
+    code, out, err = run()
+    assert (code, out) == (2, "")
+    assert "several of its outputs could hold the classes" in err
+    code, out, _ = run("--head", "output=logits")
+    assert (code, json.loads(out)["n"]) == (0, 40)

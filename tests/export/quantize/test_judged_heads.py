@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from eamdeploy.data import embedded_sample
+from eamdeploy.data import embedded_sample, open_dataset
 from eamdeploy.data.dataset import take
 from eamdeploy.inference.foreign import foreign_card
 from eamdeploy.inference.model_card import read_card
@@ -74,3 +74,15 @@ def test_the_quantized_file_carries_the_head(tmp_path: Path) -> None:
     made = quantize_artifact(source, tmp_path / "int8.onnx", options, card=card, calibration=DATA)
     assert read_card(made.path).head == card.head
     assert (answers(source, 0.4) != answers(made.path, 0.4)).mean() < 0.05
+
+
+def test_pictures_that_do_not_decode_are_named(tmp_path: Path) -> None:
+    for index in range(12):
+        folder = tmp_path / "data" / ("a", "b")[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        DATA.image(index).save(folder / f"{index}.png")
+    (tmp_path / "data" / "a" / "broken.png").write_bytes(b"nothing")
+    source = classifier(tmp_path / "net.onnx")
+    judge = Judge(open_dataset(tmp_path / "data"), foreign_card(source, PREPROCESSING, None))
+    assert judge.compare(source, source).images == 12
+    assert list(judge.skipped) == ["a/broken.png"]
