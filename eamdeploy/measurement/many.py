@@ -14,7 +14,7 @@ from eamdeploy.base.results import Run
 from eamdeploy.measurement.accuracy.pictures import Pictures
 from eamdeploy.measurement.board_job import Outcome, run_board
 from eamdeploy.measurement.estimating import add_estimate
-from eamdeploy.measurement.evidence.selfcheck import doubled, self_check
+from eamdeploy.measurement.evidence.selfcheck import doubled, not_made, self_check
 from eamdeploy.measurement.report import BenchReport, Failure
 from eamdeploy.measurement.request import Request
 from eamdeploy.measurement.targets import Target
@@ -58,17 +58,21 @@ def bench(
     except KeyboardInterrupt:
         told("bench", _interrupted(stored, kept=store is not None))
         raise
-    checks = []
+    checks, unmade = [], []
     if check_itself:
-        found = [self_check(outcome.target.name, outcome.runs) for outcome in outcomes]
-        checks = [check for check in found if check is not None]
+        for outcome in outcomes:
+            found = self_check(outcome.target.name, outcome.runs)
+            if found is not None:
+                checks.append(found)
+            elif not outcome.failures:
+                unmade.append(not_made(outcome.target.name))
     finished = tuple(run for outcome in outcomes for run in outcome.runs)
     notes = _renewed(request, finished) if store is not None else ()
     if store is not None and finished and (problem := commit_problem()) is not None:
         notes = (*notes, problem)
     return BenchReport(
         runs=finished,
-        failures=tuple(failure for outcome in outcomes for failure in outcome.failures),
+        failures=(*(failure for outcome in outcomes for failure in outcome.failures), *unmade),
         self_checks=tuple(checks),
         notes=(*(note for outcome in outcomes for note in outcome.notes), *notes),
     )

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from eamdeploy.base.errors import UsageError
+from eamdeploy.base.errors import MeasurementError, UsageError
 from eamdeploy.base.results import Latency, Run
 from eamdeploy.measurement.evidence.statistics import relative_difference
-from eamdeploy.measurement.report import SelfCheck
+from eamdeploy.measurement.report import Failure, SelfCheck
 from eamdeploy.measurement.request import Request
 
 _LABELS = ("(A)", "(A again)")
@@ -39,6 +39,13 @@ def self_check(board: str, runs: Sequence[Run]) -> SelfCheck | None:
     intervals = [run.latency_ms.ci95 for run in timed if run.latency_ms is not None and run.latency_ms.ci95]
     agree = max(low for low, _ in intervals) <= min(high for _, high in intervals)
     return SelfCheck(board, timed[0].artifact, difference, ci95, noise_floor([*one, *two]), agree)
+
+
+def not_made(board: str) -> Failure:
+    """A self-check that was asked for and is not there: nothing on the board was timed twice."""
+    hint = "ask for it on this host or on a board of yours, where inferences are timed"
+    error = MeasurementError("the self-check could not be judged", where=board, why="no two latencies", hint=hint)
+    return Failure(board, None, error)
 
 
 def noise_floor(blocks: Sequence[Sequence[float]], *, seed: int = 0) -> float:

@@ -90,3 +90,13 @@ def test_the_noise_floor_grows_with_the_differences_between_processes():
     wild = noise_floor(blocks(generator, count=8, between=0.05))
     assert 0 < calm < 0.02
     assert wild > 3 * calm
+
+
+def test_a_self_check_that_cannot_be_made_is_not_silent():
+    from eamdeploy.measurement.evidence.selfcheck import not_made, self_check
+    from eamdeploy.measurement.report import BenchReport
+
+    assert self_check("pi4", []) is None
+    report = BenchReport(runs=(), failures=(not_made("pi4"),))
+    assert report.exit_code == 5
+    assert "self-check could not be judged (pi4)" in str(report.failures[0].error)
