@@ -90,7 +90,8 @@ def _entry(manifest: Mapping[str, Any], name: str, sha256: str) -> Mapping[str, 
         for wanted in (("sha256", sha256), ("file", name)):
             for entry in entries:
                 # an entry of the same name and another content describes an older file
-                current = isinstance(entry, dict) and entry.get("sha256") in (None, sha256)
-                if current and entry.get(wanted[0]) == wanted[1]:
+                if not isinstance(entry, dict) or entry.get("sha256") not in (None, sha256):
+                    continue
+                if entry.get(wanted[0]) == wanted[1]:
                     return entry
     return {}
