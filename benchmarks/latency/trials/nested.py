@@ -1,4 +1,4 @@
-"""Intervals for a family that was left out, made without it: two families out of every board's fit behind them.
+"""Intervals for a family that was left out, made without it: two families out of every fit behind them.
 
 To say whether the interval of an unmeasured family is right, a measured family must play its part everywhere: out of
 the fit that predicts it, out of the errors that make the interval, and out of the fits those errors come from.
@@ -21,21 +21,19 @@ Behind = Mapping[str, Sequence[LeftOut]]
 
 
 def errors_without(groups: Sequence[Group], population: Population) -> dict[str, list[LeftOut]]:
-    """For each family, the left-out errors of every other family, from fits of boards that saw neither of the two.
-
-    The shared costs are fitted without the family alone: they have seen the others.
-    """
-    behind: dict[str, list[LeftOut]] = {}
-    for one in sorted({f for g in groups for f in g.families}):
-        without = {id(g): np.array([f != one for f in g.families]) for g in groups}
-        priors = fit_priors(groups, population, lambda g, masks=without: masks[id(g)])  # type: ignore[misc]
-        behind[one] = []
-        for g in groups:
-            for other in sorted({*g.families} - {one}):
-                tested = np.array([f == other for f in g.families])
-                mask = without[id(g)] & ~tested
-                if mask.sum() >= 2:
-                    behind[one] += predict_left_out(g, mask, priors, tested)
+    """For each family, the left-out errors of every other family, from fits that saw neither of the two."""
+    families = sorted({f for g in groups for f in g.families})
+    behind: dict[str, list[LeftOut]] = {f: [] for f in families}
+    for i, one in enumerate(families):
+        for other in families[i + 1 :]:
+            masks = {id(g): np.array([f not in (one, other) for f in g.families]) for g in groups}
+            priors = fit_priors(groups, population, lambda g, masks=masks: masks[id(g)])  # type: ignore[misc]
+            for g in groups:
+                mask = masks[id(g)]
+                if mask.all() or mask.sum() < 2:
+                    continue
+                for r in predict_left_out(g, mask, priors):
+                    behind[other if r.family == one else one].append(r)
     return behind
 
 

@@ -164,7 +164,7 @@ def _choice(
         factor = transfers()["runtime"].get(kind, {}).get(k.runtime)
         if factor is None:
             return None
-        words = f"transferred from {k.runtime} {k.version}".rstrip() + f": no calibration of {_words(wanted)} is near"
+        words = f"transferred from {k.runtime} to {_words(wanted)}, as runtimes differ"
         steps.append(Step(factor["shift"], factor["half_width"], words))
     in_fp16 = k.precision == "fp16" and k.runtime in COMPUTES_FP16
     if in_fp16 and not any(r in COMPUTES_FP16 for r in wanted):
@@ -179,10 +179,9 @@ def _words(wanted: tuple[str, ...]) -> str:
 def _board_step(source: Board, target: Board, kind: str, *, one_thread: bool) -> Step | None:
     if kind == "int8" and source.dot_product != target.dot_product:
         return None
-    where = f"{source.name} ({source.cores}x {source.core})"
     pair = transfers()["pairs"].get(kind, {}).get(f"{source.name} -> {target.name}")
     if pair is not None:
-        words = f"transferred from {where} by how much faster {pair['networks']} networks are measured on {target.name}"
+        words = f"transferred from {source.name}, by networks measured on both"
         return Step(pair["shift"], pair["half_width"], words)
     ratio = log_speed_ratio(source, target)
     factor = transfers()["board"].get(kind, {}).get(likeness(source, target))
@@ -190,7 +189,7 @@ def _board_step(source: Board, target: Board, kind: str, *, one_thread: bool) ->
         return None
     if one_thread:
         ratio += math.log(target.cores / source.cores)
-    words = f"transferred from {where} by data-sheet ratio: {target.name} has no calibration of its own"
+    words = f"transferred from {source.name}, by data sheets"
     return Step(ratio, factor["half_width"], words)
 
 

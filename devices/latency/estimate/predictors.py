@@ -103,7 +103,4 @@ def by_instructions(features: ArtifactFeatures, calibration: Calibration, board:
     return TimePrediction("instructions", times, overheads, half, tuple(notes))
 
 
-DYNAMIC_NOTE = (
-    "dynamic layers: instructions counted on an emulated board, at the rate of the static networks measured here, "
-    "and the kernel banks' bytes at the board's memory bandwidth"
-)
+DYNAMIC_NOTE = "dynamic layers, by counted instructions at the rate of static networks, and by the banks' bytes"

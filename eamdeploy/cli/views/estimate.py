@@ -40,8 +40,10 @@ def show_estimates(console: Console, found: Sequence[Estimate], *, single: bool,
             )
     console.print(table)
     console.print("estimated by the latency model, not measured", style="dim")
+    answered = sum(e.p50_ms is not None for e in found)
     for note, names in _by_note(found).items():
-        console.print(f"{', '.join(names)}: {note}", style="dim", markup=False)
+        who = "all" if len(names) == answered > 1 else ", ".join(names)
+        console.print(f"{who}: {note}", style="dim", markup=False)
     if any(e.p50_ms is None for e in found):
         console.print(NEXT_STEP, style="dim")
     if single and found[0].p50_ms is not None:
