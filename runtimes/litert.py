@@ -59,13 +59,13 @@ class LiteRtSession:
             with greetings_dropped():
                 self._interpreter = _interpreter(self._found, path, options)
                 self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+            self._inputs = self._interpreter.get_input_details()
+            self._outputs = self._interpreter.get_output_details()
+            self.inputs = tuple(_tensor(detail) for detail in self._inputs)
+            self.outputs = tuple(_tensor(detail) for detail in self._outputs)
+        except (ValueError, RuntimeError, TypeError, LookupError) as error:  # UnicodeError too: a name is any bytes
             self.close()
             raise _rejected(self._found, path, error) from error
-        self._inputs = self._interpreter.get_input_details()
-        self._outputs = self._interpreter.get_output_details()
-        self.inputs = tuple(_tensor(detail) for detail in self._inputs)
-        self.outputs = tuple(_tensor(detail) for detail in self._outputs)
 
     def run(self, batch: Float32) -> list[Array]:
         """See `Session.run`."""
@@ -126,8 +126,11 @@ class LiteRtSession:
         detail = self._inputs[0]
         shape = [batch, *[int(size) for size in detail["shape"][1:]]]
         if list(detail["shape"]) != shape:
-            self._interpreter.resize_tensor_input(detail["index"], shape)
-            self._interpreter.allocate_tensors()
+            try:
+                self._interpreter.resize_tensor_input(detail["index"], shape)
+                self._interpreter.allocate_tensors()
+            except (ValueError, RuntimeError) as error:
+                raise _rejected(self._found, self._path, error) from error
             self._inputs = self._interpreter.get_input_details()
             self._outputs = self._interpreter.get_output_details()
 

@@ -1,105 +1,200 @@
-"""A file from elsewhere is tried in a process of its own before it is loaded here: a runtime that crashes on it ends that one.
+"""Files from elsewhere are loaded and run in a process of their own: a runtime that crashes on one ends that process.
 
 Runtimes are native code, and a damaged or crafted model makes some of them read where nothing is: the whole command would
-end by a signal, without a word. One process tries the files of a command one after the other; it is started anew when a
-file ended it. What merely fails there fails again here, in the runtime's own words.
+end by a signal, without a word. One process serves the files of a command; it is started anew when a file ended it.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import json
+import itertools
 import os
 import select
 import signal
-import sys
+import threading
 import time
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eamdeploy.base.errors import UsageError
-from runtimes.protocol import Runtime, RuntimeOptions, Session
+from eamdeploy.base.errors import DataError, MeasurementError, MissingDependency, UsageError
+from runtimes.protocol import OperatorTime, Runtime, RuntimeOptions, Session, TensorInfo
+from runtimes.trial_frames import read_frame, write_frame
 
 if TYPE_CHECKING:
     from eamdeploy.base.processes import Child
+    from runtimes.protocol import Array, Float32
 
-TRIED = ("onnxruntime", "litert", "ncnn", "mnn")
+TRIED = ("onnxruntime", "litert")
 START_LIMIT_S = 120.0  # importing the runtime on a busy machine
 CPU_LIMIT_S, CPU_LIMIT_S_PER_MB = 6.0, 3.0  # of work, to load the file and run it once
+RUN_LIMIT_S = 1800.0  # of work, for one call with many images
 WAITING_FACTOR = 10.0  # on a busy machine work takes longer than its CPU time
 _POLL_S = 0.25
-_CODE = "from runtimes.trial import serve\nserve()"
+_CODE = "from runtimes.trial_server import serve\nserve()"
+_HINT = "the file is damaged, or was made for another version of the runtime; export it again"
+_ERRORS = {kind.__name__: kind for kind in (UsageError, DataError, MissingDependency, MeasurementError)}
 
 
 def load_untrusted(runtime: Runtime, path: Path, options: RuntimeOptions) -> Session:
-    """Load an artifact that may be anything; it was tried in another process first.
+    """Load an artifact that may be anything, in another process; what needs that process has its session here.
 
     Raises:
         UsageError: the runtime crashes on the file or does not come back, or what `Runtime.load` raises.
         MissingDependency: as `Runtime.load`.
     """
-    try_artifact(runtime.name, path)
-    return runtime.load(path, options)
+    if runtime.name not in TRIED:
+        return runtime.load(path, options)
+    return UntrustedSession(_PROCESS, runtime.name, path, options)
 
 
 def try_artifact(runtime: str, path: Path) -> None:
-    """Load the file and run it once in another process.
+    """Load the file and run it once in another process; what merely fails is for the loader to say.
 
     Raises:
         UsageError: the runtime crashes on it, or does not come back.
     """
-    if runtime not in TRIED:
-        return
-    with contextlib.suppress(OSError):  # one that is not there: the runtime says so
-        status = path.stat()
-        _tried(runtime, str(path.resolve()), status.st_mtime_ns, status.st_size)
+    if runtime in TRIED and path.is_file():
+        with contextlib.suppress(_Refused):
+            UntrustedSession(_PROCESS, runtime, path, RuntimeOptions(), refused=_Refused).close()
 
 
-@lru_cache(maxsize=256)
-def _tried(runtime: str, path: str, _changed: int, size: int) -> None:
-    limit_s = CPU_LIMIT_S + CPU_LIMIT_S_PER_MB * size / 1e6
-    ended = _PROCESS.attempt(runtime, path, limit_s)
-    hint = "the file is damaged, or was made for another version of the runtime; export it again"
-    if ended is None:
-        return
-    if ended < 0:
-        name = signal.Signals(-ended).name if -ended in set(signal.Signals) else f"signal {-ended}"
-        raise UsageError(f"{runtime} crashes on this file", where=path, why=name, hint=hint)
-    why = f"loading it and running it once took more than {limit_s:.0f} s of work"
-    raise UsageError(f"{runtime} does not get through this file", where=path, why=why, hint=hint)
+class _Refused(Exception):
+    """The file was refused in words."""
 
 
-class _TrialProcess:
-    """The process that tries files; there is none until the first file."""
+class UntrustedSession:
+    """The `Session` of a file that another process holds."""
+
+    def __init__(
+        self,
+        process: TrialProcess,
+        runtime: str,
+        path: Path,
+        options: RuntimeOptions,
+        *,
+        refused: type[Exception] | None = None,
+    ) -> None:
+        size = path.stat().st_size if path.is_file() else 0
+        self._process, self._path, self._runtime, self._refused = process, path, runtime, refused
+        asked = {"op": "load", "runtime": runtime, "path": str(path.resolve()), "options": asdict(options)}
+        self._serial, answer, _ = process.load(self, asked, CPU_LIMIT_S + CPU_LIMIT_S_PER_MB * size / 1e6)
+        self._number = answer["session"]
+        self.inputs, self.outputs = (
+            tuple(TensorInfo(each["name"], tuple(each["shape"]), each["dtype"]) for each in answer[name])
+            for name in ("inputs", "outputs")
+        )
+
+    def run(self, batch: Float32) -> list[Array]:
+        """See `Session.run`."""
+        return self._ask("run", [("", batch)])[1]
+
+    def raw_run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """See `Session.raw_run`."""
+        return self._ask("raw_run", list(feeds.items()))[1]
+
+    def timed_call(self, feeds: Mapping[str, Array]) -> Callable[[], Any]:
+        """See `Session.timed_call`; the way to the other process is in it, so it is no latency."""
+        return lambda: self.raw_run(feeds)
+
+    def operator_times(self) -> Sequence[OperatorTime]:
+        """See `Session.operator_times`."""
+        return [OperatorTime(**row) for row in self._ask("operator_times", [])[0]["operators"]]
+
+    def close(self) -> None:
+        """See `Session.close`."""
+        if self._process.serial == self._serial:
+            self._ask("close", [])
+
+    def _ask(self, operation: str, arrays: list[tuple[str, Array]]) -> tuple[dict[str, Any], list[Array]]:
+        if self._process.serial != self._serial:
+            raise UsageError("the process that held the file has ended", where=self._path, hint="run the command again")
+        return self._process.ask(self, {"op": operation, "session": self._number}, arrays, RUN_LIMIT_S)
+
+    def failure(self, error: Mapping[str, Any]) -> Exception:
+        """The error that was met in the other process, as its own class."""
+        if self._refused is not None:
+            return self._refused()
+        kind = _ERRORS.get(str(error.get("type")), UsageError)
+        return kind(str(error["what"]), where=error.get("where"), why=error.get("why"), hint=error.get("hint"))
+
+    def crash(self, status: int) -> UsageError:
+        """The error for a process that ended while it worked on this file."""
+        known = -status in set(signal.Signals)
+        why = signal.Signals(-status).name if known else f"exit status {status}"
+        return UsageError(f"{self._runtime} crashes on this file", where=self._path, why=why, hint=_HINT)
+
+    def hang(self, limit_s: float) -> UsageError:
+        """The error for a process that did not come back from this file."""
+        why = f"it took more than {limit_s:.0f} s of work"
+        return UsageError(f"{self._runtime} does not get through this file", where=self._path, why=why, hint=_HINT)
+
+
+class TrialProcess:
+    """The process that holds files from elsewhere; there is none until the first file.
+
+    Attributes:
+        serial: grows with each process that is started.
+    """
 
     def __init__(self) -> None:
         self._process: Child | None = None
+        self._serials, self.serial = itertools.count(1), 0
+        self._lock = threading.RLock()
+        self._imported: set[str] = set()
 
-    def attempt(self, runtime: str, path: str, limit_s: float) -> int | None:
-        """None when the file was got through; else how the process ended, 0 when it had to be stopped."""
-        process = self._started()
-        if process is None or process.stdin is None:
-            return None
-        try:
-            process.stdin.write(json.dumps([runtime, path]).encode() + b"\n")
-            process.stdin.flush()
-            self._answer(process, START_LIMIT_S)  # the runtime is imported
-            if self._answer(process, limit_s):
-                return None
-        except BrokenPipeError:
-            pass
-        except TimeoutError:
-            self.close()
-            return 0
-        ended = process.wait()
-        self.close()
-        return ended if ended < 0 else None
+    def load(
+        self, session: UntrustedSession, asked: Mapping[str, Any], limit_s: float
+    ) -> tuple[int, dict[str, Any], list[Array]]:
+        """Start the process if need be and load a file in it."""
+        from eamdeploy.base.processes import python_code, start
+
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self.close()
+                self._process, self.serial, self._imported = start(python_code(_CODE)), next(self._serials), set()
+                atexit.register(self.close)
+            if asked["runtime"] not in self._imported:
+                self.ask(session, {"op": "import", "runtime": asked["runtime"]}, [], START_LIMIT_S)
+                self._imported.add(asked["runtime"])
+            return self.serial, *self.ask(session, asked, [], limit_s)
+
+    def ask(
+        self, session: UntrustedSession, message: Mapping[str, Any], arrays: list[tuple[str, Array]], limit_s: float
+    ) -> tuple[dict[str, Any], list[Array]]:
+        """Send a message and wait for its answer.
+
+        Raises:
+            UsageError: the process crashed, or did not come back in time.
+        """
+        with self._lock:
+            process = self._process
+            if process is None or process.stdin is None or process.stdout is None:
+                raise session.crash(0)
+            try:
+                write_frame(process.stdin, message, arrays)
+                self._wait(process, limit_s)
+                found = read_frame(process.stdout)
+            except TimeoutError as error:
+                self.close()
+                raise session.hang(limit_s) from error
+            except (BrokenPipeError, EOFError) as error:
+                status = process.wait()
+                self.close()
+                raise session.crash(status) from error
+            except BaseException:  # Ctrl-C in the middle of an answer: the rest of it must not be taken for the next
+                self.close()
+                raise
+        answer, values = found
+        if "error" in answer:
+            raise session.failure(answer["error"])
+        return answer, values
 
     def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
+        process, self._process, self.serial = self._process, None, 0
         if process is None:
             return
         process.kill()
@@ -109,24 +204,12 @@ class _TrialProcess:
                 with contextlib.suppress(OSError):
                     pipe.close()
 
-    def _started(self) -> Child | None:
-        from eamdeploy.base.processes import python_code, start
-
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            self._process = start(python_code(_CODE))
-            atexit.register(self.close)
-        return self._process
-
     @staticmethod
-    def _answer(process: Child, limit_s: float) -> bool:
-        """Whether it answered; False when it ended instead."""
-        if process.stdout is None:
-            return False
+    def _wait(process: Child, limit_s: float) -> None:
         end, worked = time.monotonic() + WAITING_FACTOR * limit_s, _cpu_s(process.pid)
         while time.monotonic() < end and _cpu_s(process.pid) - worked < limit_s:
-            if select.select([process.stdout], [], [], _POLL_S)[0]:
-                return os.read(process.stdout.fileno(), 1) != b""
+            if process.stdout is None or select.select([process.stdout], [], [], _POLL_S)[0]:
+                return
         raise TimeoutError
 
 
@@ -139,29 +222,4 @@ def _cpu_s(process_id: int) -> float:
         return 0.0
 
 
-_PROCESS = _TrialProcess()
-
-
-def serve() -> None:
-    """In that process: try one file a line; a byte says that the runtime is there, another that the file was got through."""
-    answers = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):  # whatever a runtime prints about a file, it prints again where it counts
-        os.dup2(nowhere, descriptor)
-    from runtimes.batching import sample_feeds
-    from runtimes.registry import get_runtime
-
-    for line in sys.stdin:
-        name, path = json.loads(line)
-        runtime: Any = get_runtime(name)
-        # what fails in words does so again where the words are heard
-        with contextlib.suppress(Exception):
-            runtime.version()
-        os.write(answers, b".")
-        with contextlib.suppress(Exception):
-            session = runtime.load(Path(path), RuntimeOptions(threads=1))
-            # an input whose size only the user knows is not made up: what is wrong with it would be ours
-            if all(None not in tensor.shape[1:] for tensor in session.inputs):
-                session.raw_run(sample_feeds(session.inputs, batch=1))
-            session.close()
-        os.write(answers, b".")
+_PROCESS = TrialProcess()

@@ -20,9 +20,10 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 # our own folder after the standard library; and whatever happens to the parent, the child does not stay behind
 _PREPARE = """
 import sys
-root = sys.argv.pop(1)
+root, *packages = sys.argv.pop(1).split("\x1f")
 if root not in sys.path:
     sys.path.insert(next((i for i, p in enumerate(sys.path) if p.endswith("-packages")), len(sys.path)), root)
+sys.path.extend(p for p in packages if p not in sys.path)
 def _die_with_parent():
     import contextlib, ctypes, os, signal
     with contextlib.suppress(OSError, AttributeError):
@@ -33,7 +34,9 @@ _die_with_parent()
 
 def python_code(code: str, *arguments: str) -> list[str]:
     """The command that runs ``code`` in an isolated Python that finds eamdeploy; ``arguments`` are its ``sys.argv[1:]``."""
-    return [sys.executable, "-I", "-c", _PREPARE + code, _ROOT, *arguments]
+    # where this process has its packages from, such as a user's own site folder, the other one finds them too
+    packages = [path for path in sys.path if path.endswith("-packages") and os.path.isabs(path)]  # noqa: PTH117
+    return [sys.executable, "-I", "-c", _PREPARE + code, "\x1f".join([_ROOT, *packages]), *arguments]
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
