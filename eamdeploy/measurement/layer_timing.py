@@ -36,8 +36,10 @@ _DISTRIBUTIONS = {
     "litert": ("ai-edge-litert", "tflite-runtime", "tensorflow"),
 }
 _VERSIONS = """
-import json, sys
+import json, site, sys
 from importlib import metadata
+if sys.prefix == sys.base_prefix:
+    site.addsitedir(site.getusersitepackages())
 found = {}
 for name in sys.argv[1:]:
     try:

@@ -174,7 +174,7 @@ def test_throttling_and_under_voltage_are_seen(board):
                 return await session.conditions()
 
         assert board.run(read())["throttled"] == 0x50005
-        assert _levels(board.run(read_facts(board.transport, python="no")))["throttling"] == "problem"
+        assert _levels(board.run(read_facts(board.transport, python="version")))["throttling"] == "problem"
     finally:
         board.as_root("rm /usr/bin/vcgencmd")
 
