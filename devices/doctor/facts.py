@@ -223,14 +223,14 @@ def _values(text: str) -> dict[str, str]:
 
 
 def _python_facts(answer: Mapping[str, Any]) -> PythonFacts:
-    runtimes = ("onnxruntime", "ai_edge_litert", "tflite_runtime")
+    runtimes = ("onnxruntime", "ai_edge_litert", "tflite_runtime", "ncnn", "MNN")
     return PythonFacts(
         version=answer["python"],
         executable=answer["executable"],
         platform=answer["platform"],
         bits=answer["bits"],
         numpy=answer["numpy"],
-        runtimes={name.replace("_", "-"): answer[name] for name in runtimes},
+        runtimes={name.replace("_", "-"): answer.get(name) for name in runtimes},
         pip=answer["pip"],
         venv=answer["venv"],
     )

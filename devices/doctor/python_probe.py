@@ -21,14 +21,14 @@ if sys.prefix == sys.base_prefix:  # as the runner does: isolated, but with what
     site.addsitedir(site.getusersitepackages())
 
 
-def version(name: str) -> "str | None":
+def version(name: str, imported: bool = True) -> "str | None":
     """Version of an installed package: None when absent, the error's text when its import fails."""
     try:
         if importlib.util.find_spec(name.split(".")[0]) is None:
             return None
         from importlib import metadata
 
-        if sys.argv[1:] != ["version"]:
+        if imported and sys.argv[1:] != ["version"]:
             __import__(name)
         return metadata.version(name.replace("_", "-"))
     except Exception as error:
@@ -81,6 +81,8 @@ print(  # noqa: T201 - this is the answer
             "onnxruntime": version("onnxruntime"),
             "ai_edge_litert": version("ai_edge_litert"),
             "tflite_runtime": version("tflite_runtime"),
+            "ncnn": version("ncnn"),
+            "MNN": version("MNN", imported=False),  # it prints when it is imported, between the lines of this answer
             "pip": importlib.util.find_spec("pip") is not None,
             "venv": importlib.util.find_spec("venv") is not None,
             "ensurepip": importlib.util.find_spec("ensurepip") is not None,
