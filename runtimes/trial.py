@@ -118,7 +118,8 @@ class UntrustedSession:
         if self._refused is not None:
             return self._refused()
         kind = _ERRORS.get(str(error.get("type")), UsageError)
-        return kind(str(error["what"]), where=error.get("where"), why=error.get("why"), hint=error.get("hint"))
+        where = error.get("where") or self._path
+        return kind(str(error["what"]), where=where, why=error.get("why"), hint=error.get("hint"))
 
     def crash(self, status: int) -> UsageError:
         """The error for a process that ended while it worked on this file."""
