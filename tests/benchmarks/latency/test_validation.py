@@ -14,6 +14,7 @@ from benchmarks.latency.gather.measured_networks import load_networks
 from benchmarks.latency.gather.rows import read_rows
 from benchmarks.latency.trials.anchors import Anchored, anchor_coverage, anchor_width, choose_anchors
 from benchmarks.latency.trials.nested import covered, errors_without
+from benchmarks.latency.trials.own_files import estimate_own_files, summary
 from benchmarks.latency.trials.validation import LeftOut, coverage, held_together, leave_out
 from devices.latency.model.conformal import quantile
 from devices.latency.model.groups import Group
@@ -188,6 +189,26 @@ def test_intervals_cover_nine_in_ten_over_all_calibrations(name: str) -> None:
     assert all(86 <= t["leave_network_out"]["coverage90_percent"] <= 95 for t in large)
     by_family = [t["leave_family_out"]["coverage90_percent"] for t in large]
     assert 84 <= np.mean(by_family) <= 95
+
+
+@pytest.mark.slow
+def test_own_int8_files_are_estimated_within_five_percent_and_their_intervals_hold() -> None:
+    t = evaluated("tflite-int8")
+    (pi4,) = [g for g in t.groups if g.conditions.board == "Raspberry Pi 4B" and g.conditions.version == "2.7.1"]
+    found = summary(estimate_own_files(t, pi4, "tflite-int8"))
+    assert found["n"] >= 50
+    assert found["mean_abs_percent"] <= 5
+    assert 86 <= found["coverage90_percent"] <= 97  # 54 of 56
+
+
+@pytest.mark.slow
+def test_small_networks_are_estimated_within_their_noise() -> None:
+    some = [r for r in evaluated("tflite-fp32").by_network if r.family == "nb201"]
+    errors = np.array([r.error for r in some])
+    assert len(errors) > 8000
+    assert np.abs(errors).mean() <= 0.09
+    assert abs(errors.mean()) <= 0.03
+    assert 0.86 <= coverage(some, "network") <= 0.95
 
 
 def test_every_shipped_calibration_reports_its_errors() -> None:
