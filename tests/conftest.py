@@ -27,6 +27,7 @@ def repeatable() -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run side by side without doing things twice: a file's tests share its fixtures, emulated boards run one at a time.
 
