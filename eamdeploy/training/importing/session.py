@@ -16,6 +16,7 @@ from eamdeploy.inference.foreign import class_names
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.checkpoint import save_checkpoint
 from eamdeploy.networks.checkpoint_header import read_document
+from eamdeploy.networks.program.spec import IMPORTED
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.training.importing.check import ImportCheck, check_import
 from eamdeploy.training.importing.function import Function
@@ -173,9 +174,12 @@ def _own_document(source: Path) -> dict[str, Any] | None:
     if source.suffix != ".safetensors":
         return None
     try:
-        return read_document(source)
+        found = read_document(source)
     except DataError:
         return None  # weights of somebody else
+    if found["architecture"].get("arch") == IMPORTED:
+        raise UsageError("the checkpoint is imported already", where=source, hint="give it to export, verify or bench")
+    return found
 
 
 def _as_trained(document: Mapping[str, Any]) -> Function:

@@ -62,17 +62,15 @@ def register(app: typer.Typer) -> None:
         if (checkpoint is None) == (architecture.arch is None):
             raise UsageError("give either a checkpoint or --arch", hint="e.g. eamdeploy describe --arch mobilenet_v1")
         if checkpoint is not None:
-            from eamdeploy.networks.checkpoint_header import read_document
-            from eamdeploy.networks.spec import ArchSpec
-            from eamdeploy.networks.zoo.shipped import resolve_checkpoint
-
-            spec = ArchSpec.from_dict(read_document(resolve_checkpoint(checkpoint))["architecture"])
-            counted = eamdeploy.describe(checkpoint)
+            network = eamdeploy.load(checkpoint)
+            name, shown = network.spec.name, network.spec.to_dict()
+            counted = eamdeploy.describe(network)
         else:
             spec = architecture.spec(classes=classes, input_px=input_px, in_channels=in_channels)
+            name, shown = spec.name, spec.to_dict()
             counted = eamdeploy.describe(spec)
-        document = {"architecture": spec.to_dict(), **counted.to_dict()}
-        emit("describe", document, as_json, lambda console: _render(console, spec.name, counted))
+        document = {"architecture": shown, **counted.to_dict()}
+        emit("describe", document, as_json, lambda console: _render(console, name, counted))
 
 
 def _millions(value: float) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.networks.layers.pooling import average_matrix
 from eamdeploy.networks.program.instructions import (
     CALL,
     Argument,
@@ -147,8 +148,8 @@ class Emitter:
         kwargs = {
             key: self.argument(given, twin.kwargs[key]) for key, given in node.kwargs.items() if key not in _DROPPED
         }
-        if name == "adaptive_avg_pool2d.default" and self._sizes(args[1]) == [1, 1]:
-            name, args = "mean.dim", [args[0], [2, 3], True]
+        if name == "adaptive_avg_pool2d.default":
+            name, args = self._pooling(node, args)
         if name == "pow.Tensor_Scalar" and args[1] == 2:
             name, args = "mul.Tensor", [args[0], args[0]]  # converters have no power of five axes
         value = self.add(node.name, name or str(node.target), args, where, kwargs=kwargs)
@@ -157,6 +158,21 @@ class Emitter:
         self.values[node.name] = value
         if changes_in_place(node) and isinstance(node.args[0], fx.Node):
             self.values[node.args[0].name] = value
+
+    def _pooling(self, node: fx.Node, args: list[Argument]) -> tuple[str, list[Argument]]:
+        """Adaptive average pooling as a mean, or where cells overlap as two constant matrices: converters have no form of it."""
+        sizes, source = self._sizes(args[1]), node.args[0]
+        if sizes == [1, 1]:
+            return "mean.dim", [args[0], [2, 3], True]
+        extent = self.traced.shapes[source.name][2:] if isinstance(source, fx.Node) else ()
+        whole = all(isinstance(size, int) and size > 0 for size in sizes) and len(extent) == 2
+        if not whole or all(length % size == 0 for length, size in zip(extent, sizes, strict=True)):
+            return "adaptive_avg_pool2d.default", args
+        rows, columns = (average_matrix(*pair, torch.float64) for pair in zip(extent, sizes, strict=True))
+        names = f"{node.name}.rows", f"{node.name}.columns"
+        self.tensors.update(zip(names, (rows, columns.T.contiguous()), strict=True))
+        across = self.add(names[1], "matmul.default", [args[0], StoredTensor(names[1])], module_path(node))
+        return "matmul.default", [StoredTensor(names[0]), across]
 
     @staticmethod
     def _sizes(argument: Argument) -> list[Any]:

@@ -109,3 +109,9 @@ def test_the_users_module_stays_as_it_was() -> None:
     import_network(nn.Sequential(network, nn.AdaptiveAvgPool2d(1), nn.Flatten()), torch.randn(3, 3, 8, 8))
     assert network.training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_overlapping_pooling_cells_become_constant_matrices() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d((5, 3)), nn.Flatten(), nn.Linear(60, 2)).eval()
+    found = import_network(network, torch.randn(3, 3, 19, 16))
+    assert "matmul.default" in {step.operator for step in found.rewritten.network.instructions}
