@@ -32,7 +32,11 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 def test_an_artifact_its_manifest_its_card_and_nothing_else(checkpoint: Checkpoint, tmp_path: Path) -> None:
     said: list[str] = []
     (artifact,) = export_checkpoint(checkpoint, tmp_path / "out", ExportOptions(), say=said.append)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["net.card.md", "net.manifest.json", "net.onnx"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "net.card.md",
+        "net.manifest.json",
+        "net.onnx",
+    ]
     assert [sentence.split()[0] for sentence in said] == ["planning", "converting", "verifying"]
     manifest = read_manifest(artifact.manifest)
     jsonschema.validate(manifest, manifest_schema())
