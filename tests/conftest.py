@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,8 +28,8 @@ def repeatable() -> None:
         sys.modules["torch"].manual_seed(0)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before xdist reads the groups in its own hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Run side by side without doing things twice: a file's tests share its fixtures, emulated boards run one at a time.
 
     The tests of the matrix share nothing, so they fill the gaps.
@@ -43,3 +44,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         else:
             group = str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+    return (yield)
