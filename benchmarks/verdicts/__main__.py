@@ -30,7 +30,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave out the shipped network")
-    parser.add_argument("--out", type=Path, help="write every case with its result as JSON")
+    parser.add_argument("--out", type=Path, help="write every case with its result as JSON (results.json)")
     arguments = parser.parse_args()
     out = None if arguments.out is None else arguments.out.resolve()
     with tempfile.TemporaryDirectory() as name:
