@@ -19,11 +19,11 @@ demo: setup  ## from the shipped checkpoint to a report, on real images, without
 	$(BIN)/eamdeploy demo --out out/demo
 
 test: setup  ## the quick tier
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "$(QUICK)" $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(QUICK)" $(PYTEST_OPTIONS)
 	@echo "Left out: slow, emulated, chromium and matrix tests; 'make test-all' runs them."
 
 test-all: setup  ## every test but those that need a real board
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not board" $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not board" $(PYTEST_OPTIONS)
 
 check: setup  ## lint, format, types, import contract
 	$(BIN)/ruff check .
@@ -32,7 +32,7 @@ check: setup  ## lint, format, types, import contract
 	$(BIN)/lint-imports
 
 matrix: setup  ## every network x convolution x selection x format
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m matrix
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m matrix
 
 bench: setup  ## the benchmarks that need no board and no data
 	$(BIN)/python -m benchmarks

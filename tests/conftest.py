@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,22 +25,3 @@ def repeatable() -> None:
     """Each test starts from the same seed, whatever ran before it; torch only where something imported it already."""
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
-
-
-@pytest.hookimpl(wrapper=True)  # before xdist reads the groups in its own hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Run side by side without doing things twice: a file's tests share its fixtures, emulated boards run one at a time.
-
-    The tests of the matrix share nothing, so they fill the gaps.
-    """
-    for item in items:
-        if item.get_closest_marker("emulated") is not None:
-            group = "emulated"
-        elif item.path.parent.name == "docs":
-            group = "docs"
-        elif item.get_closest_marker("matrix") is not None:
-            continue
-        else:
-            group = str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    return (yield)
