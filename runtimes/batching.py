@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Quantization:
+class AffineQuantization:
     """Per-tensor scale of a quantized input or output: real = scale * (stored - zero_point)."""
 
     scale: float

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eamdeploy.base.errors import MissingDependency, UsageError
-from runtimes.batching import Quantization, as_input, image_input, input_layout, run_in_chunks
+from runtimes.batching import AffineQuantization, as_input, image_input, input_layout, run_in_chunks
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
 from runtimes.readers.metadata import read_metadata
 from runtimes.readers.tflite_old import needs_newer_runtime
@@ -153,11 +153,11 @@ def _tensor(detail: Mapping[str, Any]) -> TensorInfo:
     return TensorInfo(detail["name"], sizes, np.dtype(detail["dtype"]).name)
 
 
-def _quantization(detail: Mapping[str, Any]) -> Quantization | None:
+def _quantization(detail: Mapping[str, Any]) -> AffineQuantization | None:
     scale, zero_point = detail.get("quantization", (0.0, 0))
     if np.dtype(detail["dtype"]).kind not in "iu" or not scale:
         return None
-    return Quantization(float(scale), int(zero_point))
+    return AffineQuantization(float(scale), int(zero_point))
 
 
 def _real(detail: Mapping[str, Any], value: Array) -> Array:

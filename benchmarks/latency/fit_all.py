@@ -31,8 +31,8 @@ from benchmarks.latency.trials.validation import (
     quantile,
 )
 from devices.latency.model.calibration import Calibration, from_group, write_calibration
-from devices.latency.model.groups import Group, Priors
-from devices.latency.model.measurements import Conditions
+from devices.latency.model.groups import CalibrationGroup, Priors
+from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.populations import POPULATIONS, Population
 from eamdeploy.base.files import atomic_write_text
 
@@ -52,13 +52,13 @@ class Evaluated:
     """
 
     population: Population
-    groups: list[Group]
+    groups: list[CalibrationGroup]
     priors: Priors
     by_network: list[LeftOut]
     by_family: list[LeftOut]
     without: dict[str, list[LeftOut]]
-    by_board: dict[Conditions, Anchored]
-    rates: dict[Conditions, RateTest]
+    by_board: dict[MeasurementConditions, Anchored]
+    rates: dict[MeasurementConditions, RateTest]
 
 
 def evaluate_population(rows: Sequence[Row], population: Population, tables: Tables) -> Evaluated | None:
@@ -175,7 +175,7 @@ def _percent(share: float) -> float | None:
     return None if math.isnan(share) else round(100 * share, 1)
 
 
-def repeated(g: Group) -> float | None:
+def repeated(g: CalibrationGroup) -> float | None:
     """How far a publisher's repeated measurements of one network are apart, in percent of the larger, on average."""
     apart = []
     for timed in g.timed:
@@ -186,7 +186,7 @@ def repeated(g: Group) -> float | None:
     return round(float(np.mean(apart)), 2) if apart else None
 
 
-def _of(g: Group, results: Sequence[LeftOut]) -> list[LeftOut]:
+def _of(g: CalibrationGroup, results: Sequence[LeftOut]) -> list[LeftOut]:
     return [r for r in results if r.conditions == g.conditions]
 
 

@@ -20,7 +20,7 @@ from eamdeploy.data.dataset import ImageDataset, Relabelled, Subset
 from eamdeploy.inference.evaluate import evaluate
 from eamdeploy.inference.foreign import foreign_card
 from eamdeploy.parity import verify_against_artifact
-from eamdeploy.pipeline.quantize.check import Judge
+from eamdeploy.pipeline.quantize.check import QuantizationJudge
 
 HEAD = "output=logits"
 
@@ -130,9 +130,9 @@ def cases(folder: Path) -> Iterator[Case]:
     def good() -> float:
         return evaluate(source, card=card).result.top1
 
-    judge = Judge(embedded_sample(), card)
+    judge = QuantizationJudge(embedded_sample(), card)
 
-    def quantized(how: dict[str, Any], with_card: Judge = judge) -> bool:
+    def quantized(how: dict[str, Any], with_card: QuantizationJudge = judge) -> bool:
         outcome = with_card.compare(source, file(**how))
         return outcome.drop_points <= 1.0 and outcome.warning is None
 
@@ -154,7 +154,7 @@ def cases(folder: Path) -> Iterator[Case]:
     ):  # fmt: skip
         wrong = replace(classifiers.PREPROCESSING, mean=(mean,), std=(std,))
         yield Case("evaluate", f"preprocessing: {name}", True, partial(evaluated, {}, preprocessing=wrong))
-        guessing = Judge(embedded_sample(), replace(card, preprocessing=wrong))
+        guessing = QuantizationJudge(embedded_sample(), replace(card, preprocessing=wrong))
         yield Case("quantize", f"the float file guesses: {name}", True, partial(quantized, {}, guessing))
     classes = embedded_sample().classes
     for turn in (1, 2, 5, 9):

@@ -2,6 +2,6 @@
 
 from devices.doctor.examine import CHECKS, Examination, examine
 from devices.doctor.facts import BoardFacts, read_facts
-from devices.doctor.finding import Finding
+from devices.doctor.finding import Diagnosis
 
-__all__ = ["CHECKS", "BoardFacts", "Examination", "Finding", "examine", "read_facts"]
+__all__ = ["CHECKS", "BoardFacts", "Diagnosis", "Examination", "examine", "read_facts"]

@@ -8,10 +8,10 @@ from typing import Any
 
 from devices.doctor.checks import conditions, cpu, python, room, system
 from devices.doctor.facts import BoardFacts, read_facts
-from devices.doctor.finding import Finding
+from devices.doctor.finding import Diagnosis
 from devices.transports.protocol import Transport
 
-Check = Callable[[BoardFacts], Iterable[Finding]]
+Check = Callable[[BoardFacts], Iterable[Diagnosis]]
 
 CHECKS: tuple[Check, ...] = (
     system.check_system,
@@ -41,7 +41,7 @@ class Examination:
     """What a board answered and what that means."""
 
     facts: BoardFacts
-    findings: tuple[Finding, ...]
+    findings: tuple[Diagnosis, ...]
 
     @property
     def healthy(self) -> bool:

@@ -9,7 +9,7 @@ Level = Literal["ok", "note", "warning", "problem"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """What was looked at, what was seen, and what it means.
 
     Attributes:

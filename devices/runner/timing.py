@@ -16,7 +16,7 @@ _STABLE = 0.05  # relative difference of their medians below which the machine c
 
 
 @dataclass(frozen=True)
-class Limits:
+class TimingLimits:
     """When to stop.
 
     Attributes:
@@ -59,7 +59,7 @@ class Timing:
     conditions: list[dict[str, Any]]
 
 
-def measure(call: Callable[[], Any], limits: Limits, sensors: Sensors | None = None) -> Timing:
+def measure(call: Callable[[], Any], limits: TimingLimits, sensors: Sensors | None = None) -> Timing:
     """Time ``call``; see `Timing`."""
     clock = time.perf_counter_ns
     sensing = sensors or Sensors()

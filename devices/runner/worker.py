@@ -97,7 +97,7 @@ class Worker:
 
         session = self._loaded()
         call = session.timed_call(sample_feeds(session.inputs, batch=message.get("batch", 1)))
-        result = timing.measure(call, timing.Limits(**message["limits"]))
+        result = timing.measure(call, timing.TimingLimits(**message["limits"]))
         return {"timing": asdict(result), "peak_mb": facts.memory_mb("VmHWM")}
 
     def _once(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -173,7 +173,7 @@ class Facts(Struct):
     facts: dict[Name, Text]
 
 
-class Conditions(Struct):
+class ConditionsMessage(Struct):
     """The answer to ``conditions``."""
 
     conditions: _Readings
@@ -185,7 +185,7 @@ _ANSWERS: dict[str, Any] = {
     "infer": Inferred,
     "profile": Profiled,
     "facts": Facts,
-    "conditions": Conditions,
+    "conditions": ConditionsMessage,
 }
 _DECODERS = {operation: msgspec.json.Decoder(kind) for operation, kind in _ANSWERS.items()}
 
@@ -235,7 +235,7 @@ def _inferred(answer: Inferred, asked: Mapping[str, Any], _: Mapping[str, Any]) 
         yield "outputs", f"{size} bytes for {numbers} numbers of float32"
 
 
-def _conditions(_: Conditions, __: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Problem]:
+def _conditions(_: ConditionsMessage, __: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _odd_readings([document["conditions"]], "conditions")
 
 

@@ -19,7 +19,7 @@ from devices.runner.start import installed_runner
 from devices.session.deadlines import Deadlines
 from devices.session.errors import from_answer, runner_ended, worker_ended
 from devices.session.messages import BadMessage, Ended, Failed, Message, Ready, Result, read_answer, read_line
-from devices.session.worker import Worker
+from devices.session.worker import RemoteWorker
 from devices.transports.protocol import Stream, Transport
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MeasurementError
 from runtimes.readers.artifact_files import artifact_sha256, external_files
@@ -138,9 +138,9 @@ class BoardSession:
                 await self.transport.push(local, remote)
         return remote
 
-    def worker(self) -> Worker:
+    def worker(self) -> RemoteWorker:
         """A fresh process on the board; use as an asynchronous context manager."""
-        return Worker(self, f"w{next(self._ids)}")
+        return RemoteWorker(self, f"w{next(self._ids)}")
 
     async def tell(self, message: Mapping[str, Any]) -> None:
         """Send a message that has no answer."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from devices.session.run import BoardSession
 
 
-class Worker:
+class RemoteWorker:
     """One process on the board that holds one artifact."""
 
     def __init__(self, session: BoardSession, name: str) -> None:

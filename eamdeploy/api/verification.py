@@ -11,7 +11,7 @@ from eamdeploy.api.types import AnyPath, ArtifactLike, NetworkLike, artifact_pat
 from eamdeploy.base.errors import UsageError
 
 if TYPE_CHECKING:
-    from eamdeploy.parity import ParityLimits, ParityVerdict
+    from eamdeploy.parity import ParityTolerance, ParityVerdict
     from eamdeploy.parity.audit.run import AuditReport
 
 _ALONE = "a checkpoint knows its preprocessing, classes and head"
@@ -26,7 +26,7 @@ def verify(
     runtime: str | None = None,
     threads: int = 1,
     random_images: int = 0,
-    limits: ParityLimits | None = None,
+    limits: ParityTolerance | None = None,
     preprocessing: str | None = None,
     labels: AnyPath | None = None,
     head: str | None = None,

@@ -3,16 +3,16 @@
 from eamdeploy.measurement.many import bench
 from eamdeploy.measurement.report import BenchReport, Failure, SelfCheck
 from eamdeploy.measurement.request import Case, Effort, Request, expand
-from eamdeploy.measurement.targets import Target, choose_targets
+from eamdeploy.measurement.targets import BenchTarget, choose_targets
 
 __all__ = [
     "BenchReport",
+    "BenchTarget",
     "Case",
     "Effort",
     "Failure",
     "Request",
     "SelfCheck",
-    "Target",
     "bench",
     "choose_targets",
     "expand",

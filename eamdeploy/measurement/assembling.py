@@ -12,9 +12,9 @@ import eamdeploy
 from devices.runner.bundle import bundle_sha256
 from eamdeploy.base.results import AccuracyResult, Conditions, Latency, Provenance, Run, RunVerdict
 from eamdeploy.measurement.evidence import conditions as evidence
-from eamdeploy.measurement.measuring import Measured
+from eamdeploy.measurement.measuring import MeasuredCase
 from eamdeploy.measurement.request import Case
-from eamdeploy.measurement.targets import Target
+from eamdeploy.measurement.targets import BenchTarget
 from runtimes.readers.artifact_files import artifact_bytes
 
 
@@ -33,7 +33,7 @@ class CaseResult:
     """
 
     case: Case
-    measured: Measured | None = None
+    measured: MeasuredCase | None = None
     accuracy: AccuracyResult | None = None
     load: Mapping[str, Any] = field(default_factory=dict)
     resumed: int = 0
@@ -48,7 +48,7 @@ class CaseResult:
         return timed or self.ran or self.accuracy is not None or self.instructions is not None or bool(self.operators)
 
 
-def assemble(result: CaseResult, target: Target, facts: Mapping[str, str], group: str) -> Run:
+def assemble(result: CaseResult, target: BenchTarget, facts: Mapping[str, str], group: str) -> Run:
     """The run of one case."""
     case, measured = result.case, result.measured
     timed = measured if measured is not None and measured.summary is not None else None
@@ -94,7 +94,7 @@ def assemble(result: CaseResult, target: Target, facts: Mapping[str, str], group
     )
 
 
-def _verdict(timed: Measured | None) -> RunVerdict:
+def _verdict(timed: MeasuredCase | None) -> RunVerdict:
     if timed is None or timed.summary is None:
         return RunVerdict("clean")
     found = evidence.verdict(timed, timed.summary)
@@ -118,7 +118,7 @@ def new_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
 
 
-def _latency(measured: Measured) -> Latency | None:
+def _latency(measured: MeasuredCase) -> Latency | None:
     summary = measured.summary
     if summary is None:
         return None

@@ -13,10 +13,10 @@ from eamdeploy.base.results import Run
 from eamdeploy.measurement.accuracy.measure import run_on_device, score
 from eamdeploy.measurement.accuracy.pictures import Pictures
 from eamdeploy.measurement.assembling import CaseResult, assemble, new_id
-from eamdeploy.measurement.measuring import Measured, measure_cases
+from eamdeploy.measurement.measuring import MeasuredCase, measure_cases
 from eamdeploy.measurement.report import Failure
 from eamdeploy.measurement.request import Request
-from eamdeploy.measurement.targets import HOST, Target
+from eamdeploy.measurement.targets import HOST, BenchTarget
 
 _PUSHED = (
     "onnxruntime",
@@ -32,7 +32,7 @@ _MOST_COUNTED = 8
 
 
 @dataclass
-class Outcome:
+class BoardOutcome:
     """Results of one board.
 
     Attributes:
@@ -42,14 +42,16 @@ class Outcome:
         group: what its runs have in common: they were interleaved.
     """
 
-    target: Target
+    target: BenchTarget
     runs: list[Run] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     group: str = field(default_factory=new_id)
 
 
-async def run_board(transport: Transport, outcome: Outcome, pictures: Pictures, on_run: Callable[[Run], None]) -> None:
+async def run_board(
+    transport: Transport, outcome: BoardOutcome, pictures: Pictures, on_run: Callable[[Run], None]
+) -> None:
     """Do all of a request on one board.
 
     Args:
@@ -76,10 +78,12 @@ async def run_board(transport: Transport, outcome: Outcome, pictures: Pictures, 
                 on_run(run)
 
 
-async def _everything(session: BoardSession, pictures: Pictures, results: list[CaseResult], outcome: Outcome) -> None:
+async def _everything(
+    session: BoardSession, pictures: Pictures, results: list[CaseResult], outcome: BoardOutcome
+) -> None:
     target, request = outcome.target, pictures.request
     if request.latency and target.kind == "measured":
-        measured = [Measured(case) for case in request.cases]
+        measured = [MeasuredCase(case) for case in request.cases]
         for result, each in zip(results, measured, strict=True):
             result.measured = each
         await measure_cases(session, request, measured)
@@ -98,7 +102,7 @@ async def _everything(session: BoardSession, pictures: Pictures, results: list[C
 
 
 async def _each(
-    results: list[CaseResult], outcome: Outcome, at_once: int, do: Callable[[CaseResult], Awaitable[None]]
+    results: list[CaseResult], outcome: BoardOutcome, at_once: int, do: Callable[[CaseResult], Awaitable[None]]
 ) -> None:
     gate = asyncio.Semaphore(at_once)
 
@@ -120,7 +124,7 @@ async def _each(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _outputs(session: BoardSession, result: CaseResult, pictures: Pictures, target: Target) -> None:
+async def _outputs(session: BoardSession, result: CaseResult, pictures: Pictures, target: BenchTarget) -> None:
     case, request = result.case, pictures.request
     images = await pictures.of(case)
     if images is None:
@@ -182,5 +186,5 @@ async def _profile(session: BoardSession, result: CaseResult, request: Request) 
         result.operators = await worker.profile(request.profile, batch=case.batch)
 
 
-def _needs_installed(target: Target, request: Request) -> bool:
+def _needs_installed(target: BenchTarget, request: Request) -> bool:
     return target.name == HOST and any(case.runtime not in _PUSHED for case in request.cases)

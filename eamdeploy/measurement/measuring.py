@@ -19,7 +19,7 @@ _LEAST_SAMPLES = 10
 
 
 @dataclass
-class Measured:
+class MeasuredCase:
     """What is known of one case so far.
 
     Attributes:
@@ -53,7 +53,7 @@ def round_order(count: int, number: int) -> list[int]:
     return order if number % 2 == 0 else order[::-1]
 
 
-async def measure_cases(session: BoardSession, request: Request, results: Sequence[Measured]) -> None:
+async def measure_cases(session: BoardSession, request: Request, results: Sequence[MeasuredCase]) -> None:
     """Time all cases of a request; a case that fails keeps its error, and the others are measured all the same.
 
     Args:
@@ -76,7 +76,7 @@ async def measure_cases(session: BoardSession, request: Request, results: Sequen
                 await _one_block(session, result, request)
 
 
-async def _one_block(session: BoardSession, result: Measured, request: Request) -> None:
+async def _one_block(session: BoardSession, result: MeasuredCase, request: Request) -> None:
     case, effort = result.case, request.effort
     result.cooled &= await _cool_down(session, effort)
     try:
@@ -113,7 +113,7 @@ def _limits(effort: Effort) -> dict[str, float]:
     }
 
 
-def _finished(result: Measured, effort: Effort) -> bool:
+def _finished(result: MeasuredCase, effort: Effort) -> bool:
     if result.failure is not None:
         return True
     if len(result.blocks) < effort.blocks:
@@ -123,7 +123,7 @@ def _finished(result: Measured, effort: Effort) -> bool:
     return result.summary is not None and result.summary.relative_width <= effort.precision
 
 
-def _may_go_on(result: Measured, effort: Effort) -> bool:
+def _may_go_on(result: MeasuredCase, effort: Effort) -> bool:
     return effort.runs is None and result.seconds < effort.max_seconds
 
 

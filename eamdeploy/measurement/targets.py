@@ -16,7 +16,7 @@ HOST = "host"
 
 
 @dataclass(frozen=True)
-class Target:
+class BenchTarget:
     """One place to measure at.
 
     Attributes:
@@ -50,7 +50,7 @@ def choose_targets(
     instructions: bool = False,
     estimate: bool = False,
     registry: BoardRegistry | None = None,
-) -> list[Target]:
+) -> list[BenchTarget]:
     """From ``--device``, ``--board`` and ``--all`` to places.
 
     The device is a profile or the name of a board. A board of the profile is used when there is one; without one the
@@ -73,36 +73,36 @@ def choose_targets(
     if estimate:
         return _estimated(known, device, boards, every=every)
     if not boards and not every and device in (None, HOST):
-        return [Target(HOST, HOST, None, "measured", lambda _: open_host())]
+        return [BenchTarget(HOST, HOST, None, "measured", lambda _: open_host())]
     chosen = choose_boards(known, device, names=boards, every=every)
     if chosen:
         return [_registered(board) for board in chosen]
     if every or device is None:
         hint = "add one with: eamdeploy devices add NAME --profile PROFILE --host USER@HOST"
         raise UsageError("you have no board to measure on", where=known.path, hint=hint)
-    return [Target(device, device, None, "emulated", lambda told: open_emulated(device, progress=told))]
+    return [BenchTarget(device, device, None, "emulated", lambda told: open_emulated(device, progress=told))]
 
 
-def _estimated(registry: BoardRegistry, device: str | None, boards: Sequence[str], *, every: bool) -> list[Target]:
+def _estimated(registry: BoardRegistry, device: str | None, boards: Sequence[str], *, every: bool) -> list[BenchTarget]:
     if device is not None and not boards and not every:
-        return [Target(device, device, None, "estimated", None)]
+        return [BenchTarget(device, device, None, "estimated", None)]
     chosen = choose_boards(registry, device, names=boards, every=every) if boards or every else []
     if not chosen:
         raise UsageError("an estimate is for a device", hint="name a profile, for example --device pi4")
-    return [Target(board.name, board.profile, board.name, "estimated", None) for board in chosen]
+    return [BenchTarget(board.name, board.profile, board.name, "estimated", None) for board in chosen]
 
 
-def _registered(board: Board) -> Target:
+def _registered(board: Board) -> BenchTarget:
     kind: Literal["measured", "emulated"] = "emulated" if board.emulated else "measured"
-    return Target(board.name, board.profile, board.name, kind, lambda told: open_board(board, progress=told))
+    return BenchTarget(board.name, board.profile, board.name, kind, lambda told: open_board(board, progress=told))
 
 
-def _counting(device: str | None, boards: Sequence[str]) -> Target:
+def _counting(device: str | None, boards: Sequence[str]) -> BenchTarget:
     if boards or device in (None, HOST):
         hint = "name a board's profile, for example --device pi4, and no --board"
         raise UsageError("instructions are counted on an emulated board only", hint=hint)
     name = str(device)
-    return Target(
+    return BenchTarget(
         name,
         name,
         None,

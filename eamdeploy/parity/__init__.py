@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from eamdeploy.parity.artifacts import verify_against_artifact
 from eamdeploy.parity.check import check_parity, verify
-from eamdeploy.parity.report.limits import ParityLimits
+from eamdeploy.parity.report.limits import ParityTolerance
 from eamdeploy.parity.report.model import (
     AttentionParity,
     BatchParity,
@@ -31,8 +31,8 @@ __all__ = [
     "Divergence",
     "Flip",
     "OutputParity",
-    "ParityLimits",
     "ParityReport",
+    "ParityTolerance",
     "ParityVerdict",
     "check_parity",
     "verify",

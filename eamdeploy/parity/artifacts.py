@@ -28,8 +28,8 @@ from eamdeploy.parity.compare.outputs import compare_output, find_flips
 from eamdeploy.parity.compare.rounding import Rounding
 from eamdeploy.parity.report import rules
 from eamdeploy.parity.report.checks import flips_check, output_check
-from eamdeploy.parity.report.judge import Judge
-from eamdeploy.parity.report.limits import ParityLimits
+from eamdeploy.parity.report.judge import ParityJudge
+from eamdeploy.parity.report.limits import ParityTolerance
 from eamdeploy.parity.report.model import ParityReport
 from eamdeploy.parity.run.every_output import pair_outputs, run_every_output
 from eamdeploy.runs.findings import Check, Location
@@ -49,7 +49,7 @@ def verify_against_artifact(
     *,
     limit: int | None = 100,
     threads: int = 1,
-    limits: ParityLimits | None = None,
+    limits: ParityTolerance | None = None,
     progress: Progress | None = None,
 ) -> list[ParityReport]:
     """Run every artifact and the ``reference`` on the same images, each in its own runtime.
@@ -70,7 +70,7 @@ def verify_against_artifact(
     made = []
     for path in artifacts:
         tell = None if progress is None else functools.partial(progress, path.name)
-        made.append(_compare(path, reference, images, threads, limits or ParityLimits(), tell))
+        made.append(_compare(path, reference, images, threads, limits or ParityTolerance(), tell))
     return made
 
 
@@ -79,7 +79,7 @@ def _compare(
     reference: ModelCard,
     images: ImageDataset,
     threads: int,
-    limits: ParityLimits,
+    limits: ParityTolerance,
     progress: Callable[[int, int], None] | None,
 ) -> ParityReport:
     started = time.perf_counter()
@@ -96,7 +96,7 @@ def _compare(
             why = f"the classes are in '{classes}' of {reference.path}, and {path} has {_listed(pairs.extra)}"
             raise UsageError("the two artifacts cannot be compared", where=path, why=why)
         runs = run_every_output(ours, theirs, reference, images, progress)
-    judge = Judge(False, limits.factor, limits, Rounding(0, 0.0, 0.0, 0.0, {}, {}))
+    judge = ParityJudge(False, limits.factor, limits, Rounding(0, 0.0, 0.0, 0.0, {}, {}))
     held = np.zeros(len(runs.indices), dtype=bool)
     shown = str(path)
     checks = [_unproven(shown, reference)]

@@ -17,7 +17,7 @@ from eamdeploy.data.remarks import remarks_on
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.budget import budget_check, find_rewritten, spent_on
 from eamdeploy.parity.compare.locate import locate
-from eamdeploy.parity.compare.measure import Measured, measure
+from eamdeploy.parity.compare.measure import ParityMeasurements, measure
 from eamdeploy.parity.fit import carries_what_the_checkpoint_has, check_fit
 from eamdeploy.parity.report import rules
 from eamdeploy.parity.report.checks import (
@@ -29,7 +29,7 @@ from eamdeploy.parity.report.checks import (
     output_check,
 )
 from eamdeploy.parity.report.judge import is_exact
-from eamdeploy.parity.report.limits import ParityLimits
+from eamdeploy.parity.report.limits import ParityTolerance
 from eamdeploy.parity.report.model import ParityReport
 from eamdeploy.parity.run.images import Progress, run_both
 from eamdeploy.parity.run.probabilities import gives_probabilities, softmax_behind
@@ -51,7 +51,7 @@ def check_parity(
     limit: int | None = DEFAULT_IMAGES,
     runtime: str | None = None,
     threads: int = 1,
-    limits: ParityLimits | None = None,
+    limits: ParityTolerance | None = None,
     random_images: int = 0,
     name: str | None = None,
     progress: Progress | None = None,
@@ -123,7 +123,7 @@ def check_parity(
                 note = "compared as probabilities: the network gives logits and the artifact their softmax"
                 stack.enter_context(softmax_behind(checkpoint.network))
             both = run_both(path, session, chosen, metadata, checkpoint, images, threads=threads, progress=progress)
-            measured = measure(both, session, metadata, checkpoint, images, limits or ParityLimits(), random_images)
+            measured = measure(both, session, metadata, checkpoint, images, limits or ParityTolerance(), random_images)
             report = _fill(report, measured, shown, note)
             if any(check.failed for check in report.checks[1:]):
                 found = locate(path, chosen, metadata, checkpoint, images, measured, threads)
@@ -162,7 +162,7 @@ def verify(
     return reports
 
 
-def _fill(report: ParityReport, measured: Measured, shown: str, note: str | None) -> ParityReport:
+def _fill(report: ParityReport, measured: ParityMeasurements, shown: str, note: str | None) -> ParityReport:
     judge, layer = measured.judge, layer_of(report.first_divergence)
     checks = [report.checks[0]]
     scores = [output_check(shown, row, judge, measured.excused, layer, rules.OUTPUT.id) for row in measured.outputs]

@@ -17,7 +17,7 @@ DATA_OF_SAMPLE = "fashion-mnist"
 
 
 @dataclass(frozen=True)
-class Step:
+class DemoStep:
     """One command of the demo.
 
     Attributes:
@@ -47,7 +47,7 @@ class DemoResult:
 class DemoFailed(EamdeployError):
     """A step failed; its own message is already on stderr, its exit code becomes ours."""
 
-    def __init__(self, step: Step, exit_code: int) -> None:
+    def __init__(self, step: DemoStep, exit_code: int) -> None:
         super().__init__(f"the demo stopped at: eamdeploy {' '.join(step.words)}")
         self.exit_code = exit_code
 
@@ -64,7 +64,7 @@ def sample_checkpoint() -> str:
     return names[0]
 
 
-def plan_demo(out: Path) -> list[Step]:
+def plan_demo(out: Path) -> list[DemoStep]:
     """The commands, fitted to what is installed: TFLite only where its converter is."""
     checkpoint = sample_checkpoint()
     formats = ["onnx"]
@@ -74,26 +74,28 @@ def plan_demo(out: Path) -> list[Step]:
     int8 = [str(out / f"{checkpoint}-int8.{suffix}") for suffix in formats]
     store = str(out / "runs.db")
     return [
-        Step("What the network costs", ("describe", checkpoint)),
-        Step(
+        DemoStep("What the network costs", ("describe", checkpoint)),
+        DemoStep(
             "Export, quantize and verify on real images",
             ("export", checkpoint, "--format", ",".join(formats), "--precision", "fp32,int8", "--out", str(out)),
         ),
-        Step("Verify the file again, as a CI job would", ("verify", fp32[0], "--against", checkpoint)),
-        Step(
+        DemoStep("Verify the file again, as a CI job would", ("verify", fp32[0], "--against", checkpoint)),
+        DemoStep(
             "Measure on this machine, interleaved",
             ("bench", *fp32, *int8, "--device", "host", "--accuracy", "--runs", "100", "--store", store),
         ),
         *(
             # that nothing measured is close enough to estimate from is an answer too
-            Step("Estimate on a Raspberry Pi 4", ("estimate", file, "--device", "pi4"), (MissingDependency.exit_code,))
+            DemoStep(
+                "Estimate on a Raspberry Pi 4", ("estimate", file, "--device", "pi4"), (MissingDependency.exit_code,)
+            )
             for file in (fp32[-1], int8[-1])
         ),
-        Step("One page with everything", ("report", "--store", store, "--out", str(out / "report.html"))),
+        DemoStep("One page with everything", ("report", "--store", store, "--out", str(out / "report.html"))),
     ]
 
 
-def run_demo(out: Path, say: Callable[[Step], None]) -> DemoResult:
+def run_demo(out: Path, say: Callable[[DemoStep], None]) -> DemoResult:
     """Run the demo into ``out``; each command's own output goes where ours goes.
 
     Raises:

@@ -20,7 +20,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """A data set's statistics; ``size`` is the usual input."""
 
     size: int
@@ -36,10 +36,10 @@ class Source:
 
 
 SOURCES = {
-    "cifar10": Source(32, 3, CIFAR_MEAN, CIFAR_STD),
-    "cifar100": Source(32, 3, CIFAR_MEAN, CIFAR_STD),
-    "fashion-mnist": Source(28, 1, (0.2860,), (0.3530,)),
-    "imagefolder": Source(224, 3, IMAGENET_MEAN, IMAGENET_STD),
+    "cifar10": DataSource(32, 3, CIFAR_MEAN, CIFAR_STD),
+    "cifar100": DataSource(32, 3, CIFAR_MEAN, CIFAR_STD),
+    "fashion-mnist": DataSource(28, 1, (0.2860,), (0.3530,)),
+    "imagefolder": DataSource(224, 3, IMAGENET_MEAN, IMAGENET_STD),
 }
 
 
@@ -62,7 +62,7 @@ def input_side(data: ImageDataset, where: object) -> int:
     raise UsageError("the input size has to be said", where=where, why=why, hint="give it, for example --input 224")
 
 
-def get_source(name: str) -> Source:
+def get_source(name: str) -> DataSource:
     """The source of that name.
 
     Raises:

@@ -13,8 +13,8 @@ import numpy as np
 
 from eamdeploy.base.errors import UsageError
 from export.ncnn.graph import OnnxNode, OnnxSource
-from export.ncnn.network import Array, NcnnNetwork, Weights
-from export.ncnn.values import Value, sizes, without_batch
+from export.ncnn.network import Array, NcnnNetwork, NcnnWeights
+from export.ncnn.values import NcnnValue, sizes, without_batch
 from runtimes.readers.ncnn_file import Parameter
 
 Operator = Callable[["Conversion", OnnxNode], None]
@@ -35,7 +35,7 @@ class Conversion:
         self.source = OnnxSource(model)
         self.network = NcnnNetwork()
         self.channel_window = channel_window
-        self._values: dict[str, Value] = {}
+        self._values: dict[str, NcnnValue] = {}
         self._taken: set[str] = set()
         self._fused: set[str] = set()
 
@@ -78,7 +78,7 @@ class Conversion:
         """Whether a tensor is known now."""
         return name in self.source.constants
 
-    def value(self, name: str) -> Value:
+    def value(self, name: str) -> NcnnValue:
         """A computed tensor."""
         return self._values[name]
 
@@ -94,7 +94,7 @@ class Conversion:
             raise UsageError("a tensor's size is not known before the run", where=name, hint="export at a fixed batch")
         if len(without_batch(shape)) > MOST_DIMENSIONS:
             raise UsageError(f"ncnn has no tensors of {len(shape)} dimensions", where=name)
-        self._values[name] = Value(blob, shape, without_batch(shape) if dims is None else tuple(dims))
+        self._values[name] = NcnnValue(blob, shape, without_batch(shape) if dims is None else tuple(dims))
 
     def layer(
         self,
@@ -102,7 +102,7 @@ class Conversion:
         node: OnnxNode,
         inputs: Sequence[str],
         parameters: dict[int, Parameter] | None = None,
-        weights: Sequence[Weights] = (),
+        weights: Sequence[NcnnWeights] = (),
         *,
         output: str | None = None,
         dims: Sequence[int] | None = None,
@@ -121,7 +121,7 @@ class Conversion:
         name: str,
         inputs: Sequence[str],
         parameters: dict[int, Parameter],
-        weights: Sequence[Weights] = (),
+        weights: Sequence[NcnnWeights] = (),
     ) -> str:
         """Add a layer that ONNX has no tensor for; returns its blob."""
         blob = self.unused(name)
@@ -132,9 +132,9 @@ class Conversion:
         """A constant as a blob, in the dimensions given or in its own without the batch."""
         values = self.source.constant(name)
         wanted = tuple(dims) if dims is not None else without_batch(tuple(values.shape)) or (1,)
-        return self.helper("MemoryData", f"{name}/constant", (), sizes(wanted), (Weights(values),))
+        return self.helper("MemoryData", f"{name}/constant", (), sizes(wanted), (NcnnWeights(values),))
 
-    def in_dims(self, value: Value, dims: Sequence[int]) -> str:
+    def in_dims(self, value: NcnnValue, dims: Sequence[int]) -> str:
         """The blob of ``value`` in other dimensions of as many elements."""
         if value.dims == tuple(dims):
             return value.blob

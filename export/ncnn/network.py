@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Weights:
+class NcnnWeights:
     """One block of a layer's weights.
 
     Attributes:
@@ -41,7 +41,7 @@ class Weights:
 class NcnnNetwork:
     """Layers in order of execution, each with its weights."""
 
-    layers: list[tuple[NcnnLayer, tuple[Weights, ...]]] = field(default_factory=list)
+    layers: list[tuple[NcnnLayer, tuple[NcnnWeights, ...]]] = field(default_factory=list)
 
     def add(
         self,
@@ -50,7 +50,7 @@ class NcnnNetwork:
         inputs: Sequence[str],
         outputs: Sequence[str],
         parameters: Mapping[int, Parameter] | None = None,
-        weights: Sequence[Weights] = (),
+        weights: Sequence[NcnnWeights] = (),
     ) -> None:
         """Append a layer."""
         layer = NcnnLayer(kind, name, tuple(inputs), tuple(outputs), dict(parameters or {}))

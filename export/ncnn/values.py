@@ -16,7 +16,7 @@ def without_batch(shape: Shape) -> Shape:
 
 
 @dataclass(frozen=True)
-class Value:
+class NcnnValue:
     """A computed tensor.
 
     Attributes:

@@ -71,7 +71,7 @@ def block_filter(kernel: npt.NDArray[np.float32], block: int, depthwise: bool) -
 
 
 @dataclass
-class _Rewrite:
+class _BlockedRewrite:
     graph: Any
     block: int
     shapes: dict[str, list[int]]
@@ -110,7 +110,7 @@ def move_to_blocks(model: Any, layers: Collection[str], block: int) -> list[str]
         for value in (*graph.value_info, *graph.input, *graph.output)
     }
     graph = model.graph
-    rewrite = _Rewrite(graph, block, shapes)
+    rewrite = _BlockedRewrite(graph, block, shapes)
     producers = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name: tensor for tensor in graph.initializer}
     readers: dict[str, list[Any]] = {}
@@ -148,7 +148,7 @@ def move_to_blocks(model: Any, layers: Collection[str], block: int) -> list[str]
 
 
 def _move(
-    rewrite: _Rewrite,
+    rewrite: _BlockedRewrite,
     node: Any,
     producers: dict[str, Any],
     constants: dict[str, Any],
@@ -183,7 +183,7 @@ def _move(
     return True
 
 
-def _gather(rewrite: _Rewrite, node: Any, constants: dict[str, Any]) -> None:
+def _gather(rewrite: _BlockedRewrite, node: Any, constants: dict[str, Any]) -> None:
     """Channels out of a blocked map: channel c is every b-th element from ``(c // b) H W b + c % b`` on."""
     from onnx import numpy_helper
 
@@ -216,7 +216,7 @@ def _gather(rewrite: _Rewrite, node: Any, constants: dict[str, Any]) -> None:
     rewrite.emit("Reshape", [joined, rewrite.constant(f"{output}/shape", np.array(shape, np.int64))], output)
 
 
-def _guard(rewrite: _Rewrite, model: Any) -> None:
+def _guard(rewrite: _BlockedRewrite, model: Any) -> None:
     """Scores become NaN where the runtime's block is another one; a constant expression, computed when the file is loaded."""
     scores, block = model.graph.output[0].name, rewrite.block
     for node in rewrite.nodes:
@@ -234,7 +234,7 @@ def _guard(rewrite: _Rewrite, model: Any) -> None:
     rewrite.emit("Add", ["scores/unguarded", poison], scores)
 
 
-def _put_back(rewrite: _Rewrite) -> None:
+def _put_back(rewrite: _BlockedRewrite) -> None:
     """A ReorderOutput for every map that somebody reads plain, right before its first reader."""
     from onnx import helper
 

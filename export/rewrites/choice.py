@@ -25,7 +25,7 @@ EXACT = "exact"
 
 
 @dataclass(frozen=True)
-class Choice:
+class RewriteChoice:
     """One layer's form.
 
     Attributes:
@@ -47,12 +47,12 @@ class Choice:
         return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Choice:
+    def from_dict(cls, values: Mapping[str, Any]) -> RewriteChoice:
         """The inverse of :meth:`to_dict`."""
         return cls(values.get("kind", EXACT), values.get("rank"), values.get("storage"))
 
 
-def rewrite_layer(network: AnyNetwork, path: str, choice: Choice, statistics: LayerAttention) -> None:
+def rewrite_layer(network: AnyNetwork, path: str, choice: RewriteChoice, statistics: LayerAttention) -> None:
     """Put ``choice`` in the place of the dynamic convolution at ``path``, in place.
 
     Raises:
@@ -92,7 +92,7 @@ def _output_scale(network: AnyNetwork, path: str) -> Tensor | None:
 
 
 def rewrite_network(
-    network: AnyNetwork, choices: Mapping[str, Choice], statistics: Mapping[str, LayerAttention]
+    network: AnyNetwork, choices: Mapping[str, RewriteChoice], statistics: Mapping[str, LayerAttention]
 ) -> AnyNetwork:
     """A copy of ``network`` with every layer in the form that ``choices`` gives it; others stay exact."""
     rewritten = copy.deepcopy(network)

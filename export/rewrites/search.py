@@ -24,9 +24,9 @@ from export.planning.sites import find_sites
 from export.planning.target import Target
 from export.rewrites.accuracy import Change, compare_answers
 from export.rewrites.attention_stats import LayerAttention, attention_statistics
-from export.rewrites.choice import Choice, rewrite_network
+from export.rewrites.choice import RewriteChoice, rewrite_network
 from export.rewrites.images import BudgetImages, LabelledImages
-from export.rewrites.path import WORTHWHILE, Step, choices_after, frontier_path, layer_steps
+from export.rewrites.path import WORTHWHILE, PathStep, choices_after, frontier_path, layer_steps
 from export.rewrites.sensitivity import layer_divergences, scores_of
 from export.rewrites.work import OBJECTIVES, cost
 
@@ -68,7 +68,7 @@ class LayerResult:
 
     layer: str
     kind: str
-    choice: Choice
+    choice: RewriteChoice
     divergence: float
     saving: float
     attention: LayerAttention
@@ -97,7 +97,7 @@ class Spending:
     cheapest: Spending | None = None
 
     @property
-    def choices(self) -> dict[str, Choice]:
+    def choices(self) -> dict[str, RewriteChoice]:
         """Layer path to form."""
         return {layer.layer: layer.choice for layer in self.layers}
 
@@ -164,7 +164,7 @@ class _Search:
         calibration = self.images.calibration
         self.say(f"measuring the attention on {len(calibration)} images")
         self.statistics = attention_statistics(self.network, calibration.batches())
-        everything = dict.fromkeys((site.path for site in self.sites), Choice(COLLAPSE))
+        everything = dict.fromkeys((site.path for site in self.sites), RewriteChoice(COLLAPSE))
         self.all_collapsed = self._changed(everything, calibration).within(self.budget)
         probe = calibration.first(self._probe_images())
         self.say(f"trying every form of {len(self.sites)} layers on {len(probe)} images")
@@ -177,11 +177,11 @@ class _Search:
             worthwhile=self._worthwhile,
         )
         self.costs = {
-            site.path: {choice: self._cost(site, choice) for choice in (Choice(), *self.harms[site.path])}
+            site.path: {choice: self._cost(site, choice) for choice in (RewriteChoice(), *self.harms[site.path])}
             for site in self.sites
         }
         steps = {path: layer_steps(path, self.costs[path], harms) for path, harms in self.harms.items()}
-        self.path: list[Step] = frontier_path(steps)
+        self.path: list[PathStep] = frontier_path(steps)
         self.say(f"searching {len(self.path)} steps on {len(calibration)} images")
         taken = self._confirm(self._furthest())
         cheapest = self._result(len(self.path)) if beyond and taken < len(self.path) else None
@@ -191,15 +191,17 @@ class _Search:
         macs = sum(site.layer.bank[0].numel() * site.output_hw[0] * site.output_hw[1] for site in self.sites)
         return int(min(200, max(48, PROBE_MACS / max(1, macs))))
 
-    def _cost(self, site: LayerSite, choice: Choice) -> float:
+    def _cost(self, site: LayerSite, choice: RewriteChoice) -> float:
         return sum(
             cost(site, choice, lowerings[site.path], target, self.minimize)
             for target, lowerings in zip(self.targets, self.lowerings, strict=True)
         )
 
-    def _worthwhile(self, site: LayerSite, choice: Choice) -> bool:
+    def _worthwhile(self, site: LayerSite, choice: RewriteChoice) -> bool:
         # where even all layers may collapse nothing finer is asked for
-        return not self.all_collapsed and self._cost(site, choice) < (1 - WORTHWHILE) * self._cost(site, Choice())
+        return not self.all_collapsed and self._cost(site, choice) < (1 - WORTHWHILE) * self._cost(
+            site, RewriteChoice()
+        )
 
     def _furthest(self) -> int:
         """The last point within the budget on the calibration images; drops are taken to grow along the path."""
@@ -239,7 +241,7 @@ class _Search:
     def _compare(self, steps: int, images: LabelledImages) -> Change:
         return self._changed(choices_after(self.path, steps), images)
 
-    def _changed(self, choices: Mapping[str, Choice], images: LabelledImages) -> Change:
+    def _changed(self, choices: Mapping[str, RewriteChoice], images: LabelledImages) -> Change:
         if images not in self.reference:
             self.reference[images] = scores_of(self.network, images.batches())
         exact = self.reference[images]
@@ -250,7 +252,7 @@ class _Search:
 
     def _point(self, steps: int) -> FrontierPoint:
         choices = choices_after(self.path, steps)
-        kinds = [choices.get(site.path, Choice()).kind for site in self.sites]
+        kinds = [choices.get(site.path, RewriteChoice()).kind for site in self.sites]
         calibration, validation = self.measured[steps]
         return FrontierPoint(
             steps=steps,
@@ -263,15 +265,15 @@ class _Search:
             validation=validation,
         )
 
-    def _total(self, choices: Mapping[str, Choice]) -> float:
-        return sum(self.costs[site.path][choices.get(site.path, Choice())] for site in self.sites)
+    def _total(self, choices: Mapping[str, RewriteChoice]) -> float:
+        return sum(self.costs[site.path][choices.get(site.path, RewriteChoice())] for site in self.sites)
 
     def _result(self, steps: int) -> Spending:
         for known in {0, steps}:
             self._change(known)
             self._validate(known)
         choices = choices_after(self.path, steps)
-        layers = tuple(self._layer(site, choices.get(site.path, Choice())) for site in self.sites)
+        layers = tuple(self._layer(site, choices.get(site.path, RewriteChoice())) for site in self.sites)
         frontier = tuple(self._point(known) for known in sorted(self.measured))
         return Spending(
             budget_points=self.budget,
@@ -284,13 +286,13 @@ class _Search:
             after=self._total(choices),
         )
 
-    def _layer(self, site: LayerSite, choice: Choice) -> LayerResult:
+    def _layer(self, site: LayerSite, choice: RewriteChoice) -> LayerResult:
         costs = self.costs[site.path]
         return LayerResult(
             layer=site.path,
             kind=site.kind,
             choice=choice,
             divergence=self.harms[site.path].get(choice, 0.0),
-            saving=1 - costs[choice] / costs[Choice()],
+            saving=1 - costs[choice] / costs[RewriteChoice()],
             attention=self.statistics[site.path],
         )

@@ -18,7 +18,7 @@ from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUA
 from eamdeploy.networks.program.network import ProgramNetwork
 from export.lowerings.base import LayerSite
 from export.rewrites.attention_stats import LayerAttention
-from export.rewrites.choice import Choice, rewrite_layer
+from export.rewrites.choice import RewriteChoice, rewrite_layer
 from export.rewrites.factors import full_rank
 from export.rewrites.images import LabelledImages
 
@@ -29,7 +29,7 @@ GOOD_ENOUGH = 0.03
 NEGLIGIBLE = 1e-7
 
 OnProgress = Callable[[int, int], None]
-Worthwhile = Callable[[LayerSite, Choice], bool]
+Worthwhile = Callable[[LayerSite, RewriteChoice], bool]
 
 
 def divergence(reference: Tensor, scores: Tensor) -> float:
@@ -55,7 +55,7 @@ def layer_divergences(
     storage: str = "fp32",
     worthwhile: Worthwhile,
     on_progress: OnProgress | None = None,
-) -> dict[str, dict[Choice, float]]:
+) -> dict[str, dict[RewriteChoice, float]]:
     """The divergence of each choice of each layer, all others exact: layer path to choice to nats.
 
     The part of the network before a layer runs once for all of its choices.
@@ -69,7 +69,7 @@ def layer_divergences(
     feeds = list(images.batches())
     wanted = {site.path: site for site in sites}
     reference: Tensor | None = None
-    found: dict[str, dict[Choice, float]] = {}
+    found: dict[str, dict[RewriteChoice, float]] = {}
     for index, (prefix, stage) in enumerate(stages):
         rest = [module for _, module in stages[index:]]
         if reference is None:
@@ -95,8 +95,8 @@ def _try_choices(
     reference: Tensor,
     storage: str,
     worthwhile: Worthwhile,
-) -> dict[Choice, float]:
-    def measure(choice: Choice) -> float:
+) -> dict[RewriteChoice, float]:
+    def measure(choice: RewriteChoice) -> float:
         original = network.get_submodule(site.path)
         try:
             rewrite_layer(network, site.path, choice, statistics)
@@ -105,14 +105,14 @@ def _try_choices(
             network.set_submodule(site.path, original)
             network.rewrites.pop(site.path, None)
 
-    collapse = Choice(COLLAPSE)
+    collapse = RewriteChoice(COLLAPSE)
     found = {collapse: measure(collapse)}
     if found[collapse] <= NEGLIGIBLE or not isinstance(site.layer, DynamicConv2d):
         return found
-    directions = [Choice(MEAN_RESIDUAL, rank, storage) for rank in range(1, site.layer.kernels)]
+    directions = [RewriteChoice(MEAN_RESIDUAL, rank, storage) for rank in range(1, site.layer.kernels)]
     whole = full_rank(tuple(site.layer.bank.shape), site.layer.groups)
     most = site.layer.kernels - 2 if site.layer.groups > 1 else whole // 2
-    factors = [Choice(LOW_RANK, rank) for rank in RANKS if rank <= most]
+    factors = [RewriteChoice(LOW_RANK, rank) for rank in RANKS if rank <= most]
     for finer in (directions, factors):
         for choice in finer:
             if not worthwhile(site, choice):

@@ -14,7 +14,7 @@ from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
 from export.lowerings.base import LayerSite
 from export.planning.target import Target
-from export.rewrites.choice import EXACT, Choice
+from export.rewrites.choice import EXACT, RewriteChoice
 from export.rewrites.mean_residual import BYTES
 
 OBJECTIVES = ("latency", "size", "instructions")
@@ -55,7 +55,7 @@ _INSTRUCTIONS = (0.33, 0.6, 1.5, 0.6, 0.8, 3000.0, 0.0)
 _BYTES = (0.0, 0.0, 0.0, 0.0, 0.0, 150.0, 1.0)
 
 
-def layer_work(site: LayerSite, choice: Choice, lowering: str) -> Work:
+def layer_work(site: LayerSite, choice: RewriteChoice, lowering: str) -> Work:
     """The work of a layer in the form ``choice``; ``lowering`` is what the exact form would be lowered to."""
     layer = site.layer
     positions, kernel = math.prod(site.output_hw), layer.bank[0].numel()
@@ -104,7 +104,7 @@ def _sum(*parts: Work) -> Work:
     return Work(*(sum(values) for values in zip(*(astuple(part) for part in parts), strict=True)))
 
 
-def cost(site: LayerSite, choice: Choice, lowering: str, target: Target, minimize: str) -> float:
+def cost(site: LayerSite, choice: RewriteChoice, lowering: str, target: Target, minimize: str) -> float:
     """Estimated milliseconds, or bytes, or instructions of a layer in the form ``choice``."""
     counts = astuple(layer_work(site, choice, lowering))
     if minimize == "latency":
@@ -116,4 +116,4 @@ def cost(site: LayerSite, choice: Choice, lowering: str, target: Target, minimiz
 
 def exact_cost(site: LayerSite, lowering: str, target: Target, minimize: str) -> float:
     """The same of the layer as it is."""
-    return cost(site, Choice(EXACT), lowering, target, minimize)
+    return cost(site, RewriteChoice(EXACT), lowering, target, minimize)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eamdeploy.base.errors import UsageError
-from export.ncnn.network import NcnnNetwork, Weights
+from export.ncnn.network import NcnnNetwork, NcnnWeights
 from runtimes.protocol import RuntimeOptions
 from runtimes.readers.artifact_files import artifact_bytes, artifact_sha256
 from runtimes.readers.metadata import read_metadata
@@ -23,7 +23,7 @@ def network(tmp_path: Path) -> Path:
     made.add("Input", "input", (), ("input",), {0: 2, 1: 2, 2: 1})
     made.add("Reshape", "flat", ("input",), ("flat",), {0: 4})
     weights = np.arange(12, dtype=np.float32).reshape(3, 4)
-    made.add("InnerProduct", "fc", ("flat",), ("scores",), {0: 3, 1: 0, 2: 12}, (Weights(weights, tagged=True),))
+    made.add("InnerProduct", "fc", ("flat",), ("scores",), {0: 3, 1: 0, 2: 12}, (NcnnWeights(weights, tagged=True),))
     path = tmp_path / "net.ncnn.param"
     made.write(path, shown=["scores"])
     return path

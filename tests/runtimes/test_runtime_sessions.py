@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eamdeploy.base.errors import DataError, MissingDependency, UsageError
-from runtimes.batching import Quantization
+from runtimes.batching import AffineQuantization
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
 from tests.runtimes import tiny_models
@@ -105,7 +105,7 @@ def test_affinity_holds_while_the_session_lives(tmp_path):
 
 
 def test_quantized_inputs_and_outputs_are_real_numbers_outside(tmp_path):
-    scale = Quantization(0.5, 3)
+    scale = AffineQuantization(0.5, 3)
     stored = scale.quantize(np.asarray([-10.0, -1.5, 0.0, 0.26, 100.0, 1000.0], np.float32), "uint8")
     assert stored.tolist() == [0, 0, 3, 4, 203, 255]
     assert scale.dequantize(stored).tolist() == [-1.5, -1.5, 0.0, 0.5, 100.0, 126.0]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from benchmarks.latency.gather.rows import Row, group
 from devices.latency.model.fitting import Sample, fit_population
-from devices.latency.model.groups import Group, Priors
+from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.measurements import Network
 from devices.latency.model.populations import Population
 from devices.latency.model.terms import PRIOR, PRIOR_SCALE, STRUCTURES, select, structure_terms
@@ -20,7 +20,7 @@ POOLED_FROM = 8  # networks a calibration needs to take part in estimating a pop
 
 def make_groups(
     rows: Iterable[Row], networks: Mapping[Network, Mapping[str, Array]], population: Population
-) -> list[Group]:
+) -> list[CalibrationGroup]:
     """The population's calibrations; a network that nobody has written down is left out.
 
     Rows of one architecture (the same model, width and input size) under the same conditions are one line, however
@@ -40,13 +40,17 @@ def make_groups(
         totals = np.stack([networks[n][population.format] for n in names])
         sources = tuple(sorted({row.source for row in measured}))
         groups.append(
-            Group(conditions, tuple(names), totals, tuple(tuple(sorted(by_network[n])) for n in names), sources)
+            CalibrationGroup(
+                conditions, tuple(names), totals, tuple(tuple(sorted(by_network[n])) for n in names), sources
+            )
         )
     return groups
 
 
 def fit_priors(
-    groups: Sequence[Group], population: Population, keep: Callable[[Group], npt.NDArray[np.bool_]] | None = None
+    groups: Sequence[CalibrationGroup],
+    population: Population,
+    keep: Callable[[CalibrationGroup], npt.NDArray[np.bool_]] | None = None,
 ) -> Priors:
     """Estimate the population's costs, structure by structure, from what `keep` lets through."""
     priors: Priors = {}

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from devices.latency.model.measurements import STATED, Conditions, Network, family
+from devices.latency.model.measurements import STATED, MeasurementConditions, Network, family
 from eamdeploy.base.errors import UsageError
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published.csv.gz"
@@ -32,7 +32,7 @@ COLUMNS = (
 class Row:
     """One measurement."""
 
-    conditions: Conditions
+    conditions: MeasurementConditions
     network: Network
     milliseconds: float
     source: str
@@ -84,7 +84,7 @@ def _row(r: dict[str, str], number: int, path: Path) -> Row:
     precision = "fp32" if r["runtime"].startswith("TFLite") and r["precision"] == "fp16" else r["precision"]
     threads = int(found[0]) if (found := re.match(r"\d+", r["threads"])) else 0
     stated = STATED if threads and r["cpu_or_gpu"] == "cpu" else ""
-    conditions = Conditions(
+    conditions = MeasurementConditions(
         r["board"], r["cpu_or_gpu"], _runtime(r["runtime"]), r["runtime_version"], precision, stated
     )
     source = r.get("source") or " ".join(
@@ -98,9 +98,9 @@ def _runtime(name: str) -> str:
     return "TFLite" if name == "TFLite-ruy" else name
 
 
-def group(rows: Iterable[Row]) -> dict[Conditions, list[Row]]:
+def group(rows: Iterable[Row]) -> dict[MeasurementConditions, list[Row]]:
     """Rows by conditions."""
-    groups: dict[Conditions, list[Row]] = {}
+    groups: dict[MeasurementConditions, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.conditions, []).append(row)
     return groups

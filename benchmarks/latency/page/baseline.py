@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
-from devices.latency.model.groups import Group
+from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.terms import INDEX
 
 MACS = [INDEX[t] for t in ("macs", "winograd_macs", "grouped_macs")]
 
 
-def four_terms(group: Group) -> np.ndarray:
+def four_terms(group: CalibrationGroup) -> np.ndarray:
     """(networks, 4): MACs but depthwise, depthwise MACs, elements moved, operators."""
     t = group.totals
     moved = t[:, INDEX["activations"]] + t[:, INDEX["weights"]]
     return np.stack([t[:, MACS].sum(1), t[:, INDEX["depthwise_macs"]], moved, t[:, INDEX["operators"]]], axis=1)
 
 
-def leave_out_error(group: Group, by: str) -> float | None:
+def leave_out_error(group: CalibrationGroup, by: str) -> float | None:
     """Mean absolute error in percent over left-out measurements; None where fewer than five networks would be left."""
     labels = group.networks if by == "network" else group.families
     x, errors = four_terms(group), []

@@ -14,8 +14,8 @@ from benchmarks.latency.fit_all import Evaluated
 from benchmarks.latency.gather.grouping import fit_priors
 from benchmarks.latency.trials.validation import LeftOut, predict_left_out
 from devices.latency.calibrate.anchors import believed, contradiction
-from devices.latency.model.groups import Group, Priors
-from devices.latency.model.measurements import Conditions
+from devices.latency.model.groups import CalibrationGroup, Priors
+from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.residual import alike
 from devices.latency.model.terms import coordinates
 
@@ -60,13 +60,13 @@ class HeldOut:
         scatter: of its measurements in the logarithm, where all its networks are fitted.
     """
 
-    group: Group
+    group: CalibrationGroup
     priors: Priors
     anchors: npt.NDArray[np.bool_]
     scatter: float
 
 
-def held_out(tested: Sequence[Evaluated]) -> dict[Conditions, HeldOut]:
+def held_out(tested: Sequence[Evaluated]) -> dict[MeasurementConditions, HeldOut]:
     """Every calibration that was predicted from two anchors."""
     found = {}
     for t in tested:

@@ -15,7 +15,7 @@ from benchmarks.latency.trials.own_files import estimate_own_files, summary
 from benchmarks.latency.trials.transfer import newest
 from benchmarks.latency.trials.validation import coverage
 from devices.latency.model.calibration import Calibration
-from devices.latency.model.groups import Group
+from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.hardware import boards
 
 
@@ -68,7 +68,7 @@ def instructions_table(counted: Sequence[Counted]) -> str:
     return table(head, body)
 
 
-def rates_table(entries: Sequence[tuple[Calibration, Group]]) -> str:
+def rates_table(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     """Instruction rates beside the costs of operators, on the boards that have a profile."""
     body = []
     for c, _ in sorted(entries, key=lambda e: e[0].name):

@@ -32,7 +32,7 @@ from benchmarks.latency.page.markdown import number, table
 from benchmarks.latency.page.plots import plot_boards
 from devices.latency.calibrate.anchors import DOUBTED_FROM
 from devices.latency.model.calibration import Calibration
-from devices.latency.model.groups import Group
+from devices.latency.model.groups import CalibrationGroup
 from eamdeploy.base.files import atomic_write_text
 
 TEMPLATE = Path(__file__).with_name("page.md")
@@ -81,7 +81,7 @@ def write_page(
     return target
 
 
-def _calibrations(entries: Sequence[tuple[Calibration, Group]], wanted: Any) -> str:
+def _calibrations(entries: Sequence[tuple[Calibration, CalibrationGroup]], wanted: Any) -> str:
     body = []
     for c, _ in sorted(entries, key=lambda e: e[0].name):
         if not wanted(c):
@@ -108,7 +108,7 @@ def _calibrations(entries: Sequence[tuple[Calibration, Group]], wanted: Any) -> 
     return table(head, body)
 
 
-def _families(entries: Sequence[tuple[Calibration, Group]]) -> str:
+def _families(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     body = []
     for c, _ in sorted(entries, key=lambda e: e[0].name):
         if c.rows < 30:
@@ -120,7 +120,7 @@ def _families(entries: Sequence[tuple[Calibration, Group]]) -> str:
     return table(("calibration", "family", "rows", "mean abs. error", "bias"), body)
 
 
-def _boards(entries: Sequence[tuple[Calibration, Group]]) -> str:
+def _boards(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     body = []
     for c, _ in sorted(entries, key=lambda e: e[0].name):
         held = c.tests.get("board_held_out")
@@ -139,7 +139,7 @@ def _boards(entries: Sequence[tuple[Calibration, Group]]) -> str:
     return table(head, body)
 
 
-def _board_means(entries: Sequence[tuple[Calibration, Group]]) -> str:
+def _board_means(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     cells: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for c, _ in entries:
         if held := c.tests.get("board_held_out"):
@@ -161,7 +161,7 @@ def _board_means(entries: Sequence[tuple[Calibration, Group]]) -> str:
     return table(("held out", "calibrations", "mean abs. error", "within the aim", "covered, mean"), body)
 
 
-def _coverage(entries: Sequence[tuple[Calibration, Group]]) -> str:
+def _coverage(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     large = [c for c, _ in entries if c.rows >= 30]
     body = []
     for words, key, figure in (
@@ -199,7 +199,7 @@ def _in_band(percent: float) -> bool:
     return not (_narrow(round(percent, 1)) or _wide(round(percent, 1)))
 
 
-def _by_chance(entries: Sequence[tuple[Calibration, Group]]) -> str:
+def _by_chance(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     """How many would lie in the band if every row were covered with a probability of 0.9, independently."""
     expected = 0.0
     for c, _ in entries:
@@ -270,7 +270,7 @@ def _aim(c: Calibration) -> int:
     return AIM[c.conditions.precision == "int8"]
 
 
-def _baseline(entries: Sequence[tuple[Calibration, Group]]) -> str:
+def _baseline(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     body = []
     for c, g in sorted(entries, key=lambda e: e[0].name):
         if c.rows < 15:

@@ -13,8 +13,8 @@ from benchmarks.latency.trials.validation import LeftOut, predict_left_out
 from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.calibrate.anchors import MISFIT, believed
 from devices.latency.model.conformal import stranger_width
-from devices.latency.model.groups import Group, Priors
-from devices.latency.model.measurements import Conditions, Network
+from devices.latency.model.groups import CalibrationGroup, Priors
+from devices.latency.model.measurements import MeasurementConditions, Network
 from devices.latency.model.populations import Population
 from devices.latency.model.residual import alike
 from devices.latency.model.terms import coordinates
@@ -61,7 +61,9 @@ def choose_anchors(totals: Array, priors: Priors) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def hold_out_boards(groups: Sequence[Group], population: Population, least: int = 15) -> dict[Conditions, Anchored]:
+def hold_out_boards(
+    groups: Sequence[CalibrationGroup], population: Population, least: int = 15
+) -> dict[MeasurementConditions, Anchored]:
     """Predict each board from the other boards and two anchor networks measured on it.
 
     The board is left out of the population entirely; the two anchors are chosen by `choose_anchors` and are not tested.
@@ -71,7 +73,7 @@ def hold_out_boards(groups: Sequence[Group], population: Population, least: int 
         population: that they belong to.
         least: networks a calibration needs to be tested.
     """
-    held: dict[Conditions, Anchored] = {}
+    held: dict[MeasurementConditions, Anchored] = {}
     for board in sorted({g.conditions.board for g in groups}):
         others = [g for g in groups if g.conditions.board != board]
         if not any(len(g.networks) >= 8 for g in others):
@@ -101,7 +103,9 @@ class AnchorWidth:
         return stranger_width(self.by_spread * spread, self.plain)
 
 
-def anchor_width(held: Mapping[Conditions, Anchored], without_board: str | None = None) -> AnchorWidth | None:
+def anchor_width(
+    held: Mapping[MeasurementConditions, Anchored], without_board: str | None = None
+) -> AnchorWidth | None:
     """How wide intervals must be on a board known by two anchors; every board counts alike, however often measured.
 
     Args:
@@ -120,7 +124,7 @@ def anchor_width(held: Mapping[Conditions, Anchored], without_board: str | None 
     )
 
 
-def anchor_coverage(conditions: Conditions, held: Mapping[Conditions, Anchored]) -> float | None:
+def anchor_coverage(conditions: MeasurementConditions, held: Mapping[MeasurementConditions, Anchored]) -> float | None:
     """Percent of a held-out board's measurements inside intervals made from the other boards."""
     width = anchor_width(held, conditions.board)
     if width is None:

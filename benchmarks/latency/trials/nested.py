@@ -13,14 +13,14 @@ import numpy as np
 from benchmarks.latency.gather.grouping import fit_priors
 from benchmarks.latency.trials.validation import OWN_SCORES_FROM, LeftOut, predict_left_out
 from devices.latency.model.conformal import quantile, stranger_width
-from devices.latency.model.groups import Group
-from devices.latency.model.measurements import Conditions
+from devices.latency.model.groups import CalibrationGroup
+from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.populations import Population
 
 Behind = Mapping[str, Sequence[LeftOut]]
 
 
-def errors_without(groups: Sequence[Group], population: Population) -> dict[str, list[LeftOut]]:
+def errors_without(groups: Sequence[CalibrationGroup], population: Population) -> dict[str, list[LeftOut]]:
     """For each family, the left-out errors of every other family, from fits that saw neither of the two."""
     families = sorted({f for g in groups for f in g.families})
     behind: dict[str, list[LeftOut]] = {f: [] for f in families}
@@ -59,6 +59,6 @@ def covered(results: Sequence[LeftOut], behind: Behind) -> list[bool]:
     return inside
 
 
-def _errors(behind: Sequence[LeftOut], conditions: Conditions) -> Sequence[LeftOut]:
+def _errors(behind: Sequence[LeftOut], conditions: MeasurementConditions) -> Sequence[LeftOut]:
     own = [e for e in behind if e.conditions == conditions]
     return own if enough_of_its_own(own) else behind

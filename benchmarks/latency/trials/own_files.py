@@ -21,7 +21,7 @@ from benchmarks.latency.trials.validation import held_together, quantile
 from devices.latency.estimate.predictors import by_operators
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.model.calibration import from_group
-from devices.latency.model.groups import Group
+from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.measurements import Network, family
 
 
@@ -45,7 +45,7 @@ class FromFile:
         return abs(math.log(self.predicted_ms / self.measured_ms)) <= self.half_width
 
 
-def estimate_own_files(t: Evaluated, group: Group, form: str) -> list[FromFile]:
+def estimate_own_files(t: Evaluated, group: CalibrationGroup, form: str) -> list[FromFile]:
     """Estimate every exported network of one calibration without it.
 
     Args:

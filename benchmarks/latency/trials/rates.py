@@ -14,10 +14,10 @@ from benchmarks.latency.trials.validation import OWN_SCORES_FROM, LeftOut
 from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.estimate.choose import OLD_SYSTEM
 from devices.latency.model.conformal import quantile
-from devices.latency.model.groups import Group
+from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.hardware import in_order
 from devices.latency.model.instructions import InstructionTable, static_counted, table_for
-from devices.latency.model.measurements import Conditions
+from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.rate import InstructionRate, log_rate
 from devices.latency.model.shared_work import shared_share
 
@@ -44,9 +44,9 @@ class RateTest:
         }
 
 
-def test_rates(groups: Sequence[Group], tables: Tables) -> dict[Conditions, RateTest]:
+def test_rates(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[MeasurementConditions, RateTest]:
     """Of every calibration that a table of instructions serves."""
-    errors: dict[Conditions, tuple[Group, InstructionTable, list[float], list[float]]] = {}
+    errors: dict[MeasurementConditions, tuple[CalibrationGroup, InstructionTable, list[float], list[float]]] = {}
     for g in groups:
         table = table_for(g.conditions.runtime, g.conditions.precision, tables)
         if table is not None and g.conditions.processor == "cpu":
@@ -67,10 +67,10 @@ def test_rates(groups: Sequence[Group], tables: Tables) -> dict[Conditions, Rate
 
 
 def _width(
-    conditions: Conditions,
+    conditions: MeasurementConditions,
     by_family: Sequence[float],
     by_size: Sequence[float],
-    left: Mapping[Conditions, Sequence[float]],
+    left: Mapping[MeasurementConditions, Sequence[float]],
 ) -> float:
     """Of a 90 % interval; with few errors of its own, a calibration borrows the nearest ones' that make enough.
 
@@ -80,7 +80,7 @@ def _width(
     if len(by_family) >= OWN_SCORES_FROM and len(by_size) >= OWN_SCORES_FROM:
         return max(quantile(map(abs, by_family)), quantile(map(abs, by_size)))
 
-    def runtime(c: Conditions) -> bool:
+    def runtime(c: MeasurementConditions) -> bool:
         return c.runtime == conditions.runtime and (OLD_SYSTEM in c.version) == (OLD_SYSTEM in conditions.version)
 
     circles = (
@@ -105,7 +105,7 @@ def pooled_widths(tests: Iterable[RateTest]) -> dict[str, float] | None:
     return {"half_width": round(quantile(errors), 4), "pair_error": round(pair, 4)}
 
 
-def pair_error(results: Sequence[LeftOut], group: Group) -> float | None:
+def pair_error(results: Sequence[LeftOut], group: CalibrationGroup) -> float | None:
     """How far the errors of two left-out networks are apart, nine in ten pairs, for each unit of work they do not share."""
     mean: dict[Any, list[float]] = {}
     for r in results:
@@ -122,7 +122,7 @@ def _apart(errors: Array, totals: Array) -> float:
     return quantile(np.abs(errors[first] - errors[second]) / np.maximum(apart, LEAST_APART))
 
 
-def _left_out(group: Group, table: InstructionTable) -> tuple[list[float], list[float]]:
+def _left_out(group: CalibrationGroup, table: InstructionTable) -> tuple[list[float], list[float]]:
     logs = np.log(table.millions(static_counted(group.totals)))
     families, order = np.array(group.families), np.argsort(np.argsort(logs, kind="stable"), kind="stable")
     third = len(logs) // 3
@@ -131,7 +131,7 @@ def _left_out(group: Group, table: InstructionTable) -> tuple[list[float], list[
     return _errors(group, table, logs, by_family), _errors(group, table, logs, by_size)
 
 
-def _errors(group: Group, table: InstructionTable, logs: Array, masks: Sequence[Array]) -> list[float]:
+def _errors(group: CalibrationGroup, table: InstructionTable, logs: Array, masks: Sequence[Array]) -> list[float]:
     errors = []
     for held in masks:
         if not held.all() and held.any():

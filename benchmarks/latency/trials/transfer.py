@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.estimate.choose import OLD_SYSTEM, STAND_INS, rank
 from devices.latency.model.conformal import quantile
-from devices.latency.model.groups import Group
+from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.hardware import boards, likeness, log_speed_ratio
 from devices.latency.model.measurements import STATED
 
@@ -26,7 +26,7 @@ LIKENESSES = ("same core and count", "same core", "like core", "other core")
 Errors = list[tuple[float, float]]  # of single networks, with their weights
 
 
-def transfers(groups: Sequence[Group]) -> dict[str, Any]:
+def transfers(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
     """All factors, for the file that the package ships."""
     cpu = newest([g for g in groups if g.conditions.processor == "cpu"])
     kinds = {
@@ -42,9 +42,9 @@ def transfers(groups: Sequence[Group]) -> dict[str, Any]:
     return factors
 
 
-def newest(groups: Sequence[Group]) -> list[Group]:
+def newest(groups: Sequence[CalibrationGroup]) -> list[CalibrationGroup]:
     """For each board, runtime and precision, with threads stated and without, the newest version with enough networks."""
-    best: dict[tuple[str, ...], Group] = {}
+    best: dict[tuple[str, ...], CalibrationGroup] = {}
     for g in groups:
         c = g.conditions
         if OLD_SYSTEM in c.version:
@@ -58,7 +58,7 @@ def newest(groups: Sequence[Group]) -> list[Group]:
     return list(best.values())
 
 
-def board_factor(groups: Sequence[Group], alike: str) -> dict[str, Any] | None:
+def board_factor(groups: Sequence[CalibrationGroup], alike: str) -> dict[str, Any] | None:
     """Between boards under the same runtime and precision: what is left after the data sheets' ratio.
 
     Args:
@@ -81,12 +81,12 @@ def board_factor(groups: Sequence[Group], alike: str) -> dict[str, Any] | None:
     return _factor(errors)
 
 
-def runtime_factors(groups: Sequence[Group]) -> dict[str, Any]:
+def runtime_factors(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
     """From one runtime to any other on the same board and precision, by the runtime whose measurements stand in.
 
     Which other runtime makes no difference; measurements that state no version state no threads either, and compare with nothing.
     """
-    latest: dict[tuple[str, str], Group] = {}
+    latest: dict[tuple[str, str], CalibrationGroup] = {}
     for g in groups:
         key = (g.conditions.board, g.conditions.runtime)
         if g.conditions.runtime not in STAND_INS or not g.conditions.version:
@@ -112,7 +112,7 @@ def _factor(errors: Sequence[np.ndarray]) -> dict[str, Any] | None:
     return {"half_width": round(half_width, 4), "pairs": len(errors)}
 
 
-def pair_factors(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
+def pair_factors(groups: Sequence[CalibrationGroup]) -> dict[str, dict[str, Any]]:
     """How much faster one board is than another, where the same networks were measured on both under the same conditions.
 
     Nine in ten networks, one by one, were within the half width of the median of all.
@@ -139,7 +139,7 @@ def pair_factors(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def speedup_law(groups: Sequence[Group]) -> dict[str, Any]:
+def speedup_law(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
     """The share of the work that threads divide, and how far single networks on single boards are from it."""
     parallel, left = {}, []
     for kind in ("float", "int8"):
@@ -153,20 +153,20 @@ def speedup_law(groups: Sequence[Group]) -> dict[str, Any]:
     return {"parallel": parallel, "half_width": round(quantile(left), 4), "calibrations": len(left)}
 
 
-def _comparable(a: Group, b: Group) -> bool:
+def _comparable(a: CalibrationGroup, b: CalibrationGroup) -> bool:
     """The same runtime and precision; threads stated by both, and carried to one, or by neither, and taken to be all."""
     c, d = a.conditions, b.conditions
     return (c.runtime, c.precision, c.threads, bool(c.version)) == (d.runtime, d.precision, d.threads, bool(d.version))
 
 
-def _pairs(groups: Sequence[Group]) -> Iterable[tuple[Group, Group]]:
+def _pairs(groups: Sequence[CalibrationGroup]) -> Iterable[tuple[CalibrationGroup, CalibrationGroup]]:
     for a in groups:
         for b in groups:
             if a is not b and len(set(a.networks) & set(b.networks)) >= SHARED:
                 yield a, b
 
 
-def _ratios(a: Group, b: Group) -> np.ndarray:
+def _ratios(a: CalibrationGroup, b: CalibrationGroup) -> np.ndarray:
     """log(time under b / time under a) of the networks both have."""
     of_b = dict(zip(b.networks, b.log_ms, strict=True))
     return np.array([of_b[n] - t for n, t in zip(a.networks, a.log_ms, strict=True) if n in of_b])

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from benchmarks.latency.gather.grouping import fit_priors
 from devices.latency.model.conformal import quantile, stranger_width
-from devices.latency.model.groups import Group, Priors
-from devices.latency.model.measurements import Conditions, Network, family
+from devices.latency.model.groups import CalibrationGroup, Priors
+from devices.latency.model.measurements import MeasurementConditions, Network, family
 from devices.latency.model.populations import Population
 
 Array = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ OWN_SCORES_FROM = 15  # left-out rows from which a calibration's own errors set 
 class LeftOut:
     """One measurement and what was predicted for it without it."""
 
-    conditions: Conditions
+    conditions: MeasurementConditions
     network: Network
     predicted_ms: float
     measured_ms: float
@@ -58,7 +58,7 @@ class LeftOut:
         return family(self.network[0])
 
 
-def leave_out(groups: Sequence[Group], population: Population, by: str) -> list[LeftOut]:
+def leave_out(groups: Sequence[CalibrationGroup], population: Population, by: str) -> list[LeftOut]:
     """Predict every measurement without its network (`by="network"`) or its family (`by="family"`)."""
     results: list[LeftOut] = []
     for held in held_together(groups, by):
@@ -79,7 +79,7 @@ class Held:
     without: frozenset[Network]
 
 
-def held_together(groups: Sequence[Group], by: str) -> list[Held]:
+def held_together(groups: Sequence[CalibrationGroup], by: str) -> list[Held]:
     """What is left out together.
 
     By family: all of a family. By network: a network with every network of its design that has its width or its input size,
@@ -106,7 +106,7 @@ def held_together(groups: Sequence[Group], by: str) -> list[Held]:
 
 
 def predict_left_out(
-    g: Group, mask: npt.NDArray[np.bool_], priors: Priors, tested: npt.NDArray[np.bool_] | None = None
+    g: CalibrationGroup, mask: npt.NDArray[np.bool_], priors: Priors, tested: npt.NDArray[np.bool_] | None = None
 ) -> list[LeftOut]:
     """Fit where `mask` is true, predict every measurement where `tested` is, by default where `mask` is not."""
     kept, wanted = g.keep(mask), ~mask if tested is None else tested

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from devices.doctor.facts import BoardFacts
-from devices.doctor.finding import Finding
+from devices.doctor.finding import Diagnosis
 
 _HOT_C, _BUSY_LOAD_PER_CPU = 70.0, 0.25
 _BITS = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
@@ -14,28 +14,30 @@ _STEADY_GOVERNOR = "performance"
 _MAX_CLOCK_OFFSET_S = 120.0
 
 
-def check_governor(facts: BoardFacts) -> Iterator[Finding]:
+def check_governor(facts: BoardFacts) -> Iterator[Diagnosis]:
     """A governor that follows the load makes the first inferences slow."""
     governor = facts.settings.get("governor")
     if not governor:
-        yield Finding("governor", "note", "absent", "clocks cannot be read on this board: runs cannot show them")
+        yield Diagnosis("governor", "note", "absent", "clocks cannot be read on this board: runs cannot show them")
         return
     seen, top = governor, facts.readings.get("clock_max_mhz")
     if top:
         seen += f", up to {top:.0f} MHz"
     if governor == _STEADY_GOVERNOR:
-        yield Finding("governor", "ok", seen)
+        yield Diagnosis("governor", "ok", seen)
     else:
         hint = "for steadier figures: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
-        yield Finding("governor", "note", seen, "the clock follows the load; warm-up takes longer", hint)
+        yield Diagnosis("governor", "note", seen, "the clock follows the load; warm-up takes longer", hint)
 
 
-def check_temperature(facts: BoardFacts) -> Iterator[Finding]:
+def check_temperature(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Near the limit a board slows down."""
     if facts.temperature_c is None:
-        yield Finding("temperature", "note", "absent", "no thermal sensor: runs cannot show that the board stayed cool")
+        yield Diagnosis(
+            "temperature", "note", "absent", "no thermal sensor: runs cannot show that the board stayed cool"
+        )
     elif facts.temperature_c >= _HOT_C:
-        yield Finding(
+        yield Diagnosis(
             "temperature",
             "warning",
             f"{facts.temperature_c:.1f} °C",
@@ -43,10 +45,10 @@ def check_temperature(facts: BoardFacts) -> Iterator[Finding]:
             "cool it first",
         )
     else:
-        yield Finding("temperature", "ok", f"{facts.temperature_c:.1f} °C")
+        yield Diagnosis("temperature", "ok", f"{facts.temperature_c:.1f} °C")
 
 
-def check_throttling(facts: BoardFacts) -> Iterator[Finding]:
+def check_throttling(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Raspberry Pi's firmware says whether power or heat has slowed it."""
     if facts.throttled is None:
         return
@@ -55,48 +57,48 @@ def check_throttling(facts: BoardFacts) -> Iterator[Finding]:
     seen = f"0x{facts.throttled:x}"
     hint = "use the board's own power supply and a short cable; add a heat sink or a fan"
     if now:
-        yield Finding("throttling", "problem", seen, f"now: {', '.join(now)}; figures would not be valid", hint)
+        yield Diagnosis("throttling", "problem", seen, f"now: {', '.join(now)}; figures would not be valid", hint)
     elif before:
-        yield Finding("throttling", "warning", seen, f"since it was switched on: {', '.join(before)}", hint)
+        yield Diagnosis("throttling", "warning", seen, f"since it was switched on: {', '.join(before)}", hint)
     else:
-        yield Finding("throttling", "ok", seen)
+        yield Diagnosis("throttling", "ok", seen)
 
 
-def check_power(facts: BoardFacts) -> Iterator[Finding]:
+def check_power(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Power mode of a Jetson, and whether energy can be measured."""
     mode, clocks, fan = (facts.settings.get(name) for name in ("power_mode", "clocks", "fan"))
     if mode:
-        yield Finding("power mode", "ok", mode, "figures hold for this mode only", "change it with nvpmodel -m")
+        yield Diagnosis("power mode", "ok", mode, "figures hold for this mode only", "change it with nvpmodel -m")
     if clocks == "free":
-        yield Finding("clocks", "note", clocks, "they follow the load", "for steadier figures: sudo jetson_clocks")
+        yield Diagnosis("clocks", "note", clocks, "they follow the load", "for steadier figures: sudo jetson_clocks")
     elif clocks:
-        yield Finding("clocks", "ok", clocks)
+        yield Diagnosis("clocks", "ok", clocks)
     if fan:
-        yield Finding("fan", "ok", fan)
+        yield Diagnosis("fan", "ok", fan)
     if facts.power_source:
-        yield Finding("energy", "ok", facts.power_source)
+        yield Diagnosis("energy", "ok", facts.power_source)
     else:
-        yield Finding("energy", "note", "no sensor", "energy will be null")
+        yield Diagnosis("energy", "note", "no sensor", "energy will be null")
 
 
-def check_sensors(facts: BoardFacts) -> Iterator[Finding]:
+def check_sensors(facts: BoardFacts) -> Iterator[Diagnosis]:
     """What is there and may not be read is no absent sensor."""
     for name, problem in facts.problems.items():
-        yield Finding(name, "warning", "cannot be read", problem)
+        yield Diagnosis(name, "warning", "cannot be read", problem)
 
 
-def check_load(facts: BoardFacts) -> Iterator[Finding]:
+def check_load(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Other work on the board is in the figures."""
     if facts.load is None:
         return
     busy = facts.load > max(1, facts.cpus or 1) * _BUSY_LOAD_PER_CPU
     meaning, hint = ("something else is running", "stop it before measuring (top)") if busy else ("", "")
-    yield Finding("load", "warning" if busy else "ok", f"{facts.load:.2f} on {facts.cpus or '?'} CPUs", meaning, hint)
+    yield Diagnosis("load", "warning" if busy else "ok", f"{facts.load:.2f} on {facts.cpus or '?'} CPUs", meaning, hint)
 
 
-def check_clock(facts: BoardFacts) -> Iterator[Finding]:
+def check_clock(facts: BoardFacts) -> Iterator[Diagnosis]:
     """A board without a battery starts in the past; time stamps and TLS suffer, measurements don't."""
     if facts.clock_offset_s is not None and abs(facts.clock_offset_s) > _MAX_CLOCK_OFFSET_S:
         seen = f"{facts.clock_offset_s:+.0f} s against this machine"
         meaning = "durations are not affected; installing from an index may fail"
-        yield Finding("clock", "warning", seen, meaning, "switch on time synchronisation (timedatectl set-ntp true)")
+        yield Diagnosis("clock", "warning", seen, meaning, "switch on time synchronisation (timedatectl set-ntp true)")

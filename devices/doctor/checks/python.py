@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from devices.doctor.facts import BoardFacts, PythonFacts
-from devices.doctor.finding import Finding
+from devices.doctor.finding import Diagnosis
 from devices.doctor.wheels import runtime_wheels
 
 OLDEST = (3, 9)  # of the runner
@@ -13,39 +13,39 @@ MACHINES_32 = ("armv6l", "armv7l", "armv8l", "i686")
 _SETUP = "install what is missing with: eamdeploy devices setup"
 
 
-def check_python(facts: BoardFacts) -> Iterator[Finding]:
+def check_python(facts: BoardFacts) -> Iterator[Diagnosis]:
     """There is one, new enough."""
     if facts.python is None:
         hint = "install it: sudo apt-get install python3, or name another with: eamdeploy devices add … --python PATH"
-        yield Finding("Python", "problem", "none", facts.python_error or "", hint)
+        yield Diagnosis("Python", "problem", "none", facts.python_error or "", hint)
         return
     seen = f"{facts.python.version} ({facts.python.executable})"
     if facts.python.release < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        yield Finding(
+        yield Diagnosis(
             "Python", "problem", seen, f"the runner needs {oldest} or later", "install a newer Python beside it"
         )
     else:
-        yield Finding("Python", "ok", seen)
+        yield Diagnosis("Python", "ok", seen)
 
 
-def check_numpy(facts: BoardFacts) -> Iterator[Finding]:
+def check_numpy(facts: BoardFacts) -> Iterator[Diagnosis]:
     """It is there, can be imported, and fits tflite-runtime."""
     if facts.python is None:
         return
     numpy, old_runtime = facts.python.numpy, facts.python.runtimes.get("tflite-runtime")
     if numpy is None:
-        yield Finding("numpy", "problem", "none", "the runner needs it", _SETUP)
+        yield Diagnosis("numpy", "problem", "none", "the runner needs it", _SETUP)
     elif numpy.startswith("broken:"):
-        yield Finding("numpy", "problem", numpy, "it cannot be imported", _SETUP)
+        yield Diagnosis("numpy", "problem", numpy, "it cannot be imported", _SETUP)
     elif old_runtime is not None and int(numpy.split(".")[0]) >= 2:
         meaning = f"tflite-runtime {old_runtime} was built for numpy 1 and crashes with numpy 2"
-        yield Finding("numpy", "warning", numpy, meaning, "use ai-edge-litert instead, or numpy<2 beside it")
+        yield Diagnosis("numpy", "warning", numpy, meaning, "use ai-edge-litert instead, or numpy<2 beside it")
     else:
-        yield Finding("numpy", "ok", numpy)
+        yield Diagnosis("numpy", "ok", numpy)
 
 
-def check_runtimes(facts: BoardFacts) -> Iterator[Finding]:
+def check_runtimes(facts: BoardFacts) -> Iterator[Diagnosis]:
     """What is installed, and what could be."""
     if facts.python is None:
         return
@@ -54,18 +54,18 @@ def check_runtimes(facts: BoardFacts) -> Iterator[Finding]:
         if seen is None:
             continue
         if name in working:
-            yield Finding(name, "ok", seen)
+            yield Diagnosis(name, "ok", seen)
         else:
-            yield Finding(name, "problem", seen, "it cannot be imported", _SETUP)
+            yield Diagnosis(name, "problem", seen, "it cannot be imported", _SETUP)
     if not working:
         fitting = [wheel.package for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc)]
         if (why := unfit(facts)) is not None:
-            yield Finding("runtimes", "problem", "none", why)
+            yield Diagnosis("runtimes", "problem", "none", why)
         else:
-            yield Finding("runtimes", "problem", "none", f"wheels fit for {' and '.join(fitting)}", _SETUP)
+            yield Diagnosis("runtimes", "problem", "none", f"wheels fit for {' and '.join(fitting)}", _SETUP)
     elif "onnxruntime" not in working or not working.keys() & {"ai-edge-litert", "tflite-runtime"}:
         formats = ".tflite" if "onnxruntime" in working else ".onnx"
-        yield Finding("runtimes", "note", ", ".join(working), f"{formats} files cannot be run yet", _SETUP)
+        yield Diagnosis("runtimes", "note", ", ".join(working), f"{formats} files cannot be run yet", _SETUP)
 
 
 def unfit(facts: BoardFacts) -> str | None:

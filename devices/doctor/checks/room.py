@@ -5,39 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from devices.doctor.facts import BoardFacts
-from devices.doctor.finding import Finding
+from devices.doctor.finding import Diagnosis
 
 _LITTLE_MEMORY_MB, _LITTLE_DISK_MB, _NO_DISK_MB, _MUCH_SWAP_MB = 200, 200, 20, 100
 _NETWORK = ("nfs", "nfs4", "cifs", "smb2", "fuseblk", "fuse.sshfs")
 
 
-def check_memory(facts: BoardFacts) -> Iterator[Finding]:
+def check_memory(facts: BoardFacts) -> Iterator[Diagnosis]:
     """A runtime and a model need some."""
     if facts.memory_available_mb is None:
         return
     seen = f"{facts.memory_available_mb} of {facts.memory_mb} MB available"
     if facts.memory_available_mb < _LITTLE_MEMORY_MB:
-        yield Finding("memory", "warning", seen, "the runtime may be killed", "stop other programs, or add swap")
+        yield Diagnosis("memory", "warning", seen, "the runtime may be killed", "stop other programs, or add swap")
     else:
-        yield Finding("memory", "ok", seen)
+        yield Diagnosis("memory", "ok", seen)
 
 
-def check_swap(facts: BoardFacts) -> Iterator[Finding]:
+def check_swap(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Swap in use is disk in the figures."""
     if facts.swap_mb is None:
         return
     if facts.swap_used_mb and facts.swap_used_mb > _MUCH_SWAP_MB:
         meaning = "what is swapped out makes inferences wait for the disk"
-        yield Finding("swap", "warning", f"{facts.swap_used_mb} of {facts.swap_mb} MB in use", meaning, "free memory")
+        yield Diagnosis("swap", "warning", f"{facts.swap_used_mb} of {facts.swap_mb} MB in use", meaning, "free memory")
     else:
         used = f"{facts.swap_used_mb or 0} of {facts.swap_mb} MB in use"
-        yield Finding("swap", "ok", used if facts.swap_mb else "none")
+        yield Diagnosis("swap", "ok", used if facts.swap_mb else "none")
 
 
-def check_disk(facts: BoardFacts) -> Iterator[Finding]:
+def check_disk(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Models and images are pushed to a temporary folder."""
     if facts.work_folder is None:
-        yield Finding(
+        yield Diagnosis(
             "disk",
             "problem",
             "no writable folder",
@@ -48,17 +48,17 @@ def check_disk(facts: BoardFacts) -> Iterator[Finding]:
     free = facts.work_free_mb
     seen = f"{'?' if free is None else free} MB free in {facts.work_folder}"
     if free is not None and free < _NO_DISK_MB:
-        yield Finding("disk", "problem", seen, "the board's disk is full", "free some space there (df -h)")
+        yield Diagnosis("disk", "problem", seen, "the board's disk is full", "free some space there (df -h)")
     elif free is not None and free < _LITTLE_DISK_MB:
-        yield Finding("disk", "warning", seen, "large models will not fit", "free some space there (df -h)")
+        yield Diagnosis("disk", "warning", seen, "large models will not fit", "free some space there (df -h)")
     else:
-        yield Finding("disk", "ok", seen)
+        yield Diagnosis("disk", "ok", seen)
     if facts.home in facts.noexec:
         seen = f"{facts.home} is mounted noexec"
-        yield Finding("home", "problem", seen, "nothing installed there can be loaded", "mount it without noexec")
+        yield Diagnosis("home", "problem", seen, "nothing installed there can be loaded", "mount it without noexec")
     elif facts.home_type in _NETWORK:
         meaning = "runtimes start slowly from there, and a lost network stops them"
-        yield Finding("home", "note", f"{facts.home} is on {facts.home_type}", meaning)
+        yield Diagnosis("home", "note", f"{facts.home} is on {facts.home_type}", meaning)
     if not facts.home_writable:
         meaning = "runs work from the temporary folder; 'devices setup' cannot install"
-        yield Finding("home", "warning", f"{facts.home or 'none'} is read-only", meaning, "make it writable")
+        yield Diagnosis("home", "warning", f"{facts.home or 'none'} is read-only", meaning, "make it writable")

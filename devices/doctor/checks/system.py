@@ -6,43 +6,43 @@ from collections.abc import Iterator
 
 from devices.doctor.checks.python import MACHINES_32
 from devices.doctor.facts import BoardFacts
-from devices.doctor.finding import Finding
+from devices.doctor.finding import Diagnosis
 from devices.doctor.wheels import runtime_wheels
 
 _ABSENT = "not known"
 
 
-def check_system(facts: BoardFacts) -> Iterator[Finding]:
+def check_system(facts: BoardFacts) -> Iterator[Diagnosis]:
     """What the board says it is."""
-    yield Finding("board", "ok", facts.model or "no device tree: not a Raspberry Pi or Jetson, or emulated")
+    yield Diagnosis("board", "ok", facts.model or "no device tree: not a Raspberry Pi or Jetson, or emulated")
     seen = f"{facts.os or _ABSENT}, kernel {facts.kernel or _ABSENT}, user {facts.user or _ABSENT}"
-    yield Finding("system", "ok", seen)
+    yield Diagnosis("system", "ok", seen)
 
 
-def check_login_shell(facts: BoardFacts) -> Iterator[Finding]:
+def check_login_shell(facts: BoardFacts) -> Iterator[Diagnosis]:
     """What it prints on every command is left out of answers, and costs the time that printing takes."""
     if facts.shell_noise:
         meaning = "it prints this on every command; it is left out of all answers"
-        yield Finding("login shell", "note", facts.shell_noise, meaning, "print only where there is a terminal")
+        yield Diagnosis("login shell", "note", facts.shell_noise, meaning, "print only where there is a terminal")
 
 
-def check_machine(facts: BoardFacts) -> Iterator[Finding]:
+def check_machine(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Runtimes have 64-bit wheels only."""
     python_32 = facts.python is not None and facts.python.bits == 32
     if facts.machine in MACHINES_32 or facts.bits == 32 or python_32:
-        yield Finding(
+        yield Diagnosis(
             "machine", "problem", f"{facts.machine}, 32-bit programs",
             "the runtimes have no wheels for 32-bit systems",
             "install the 64-bit system (Raspberry Pi OS 64-bit); a Zero 2 W and every later board runs it",
         )  # fmt: skip
     else:
-        yield Finding("machine", "ok", facts.machine or _ABSENT)
+        yield Diagnosis("machine", "ok", facts.machine or _ABSENT)
 
 
-def check_glibc(facts: BoardFacts) -> Iterator[Finding]:
+def check_glibc(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Wheels name the oldest C library that they run with."""
     if facts.glibc is None:
-        yield Finding(
+        yield Diagnosis(
             "C library", "problem", facts.libc or _ABSENT,
             "the runtimes' wheels need the GNU C library", "use a Debian based system, not Alpine",
         )  # fmt: skip
@@ -51,11 +51,11 @@ def check_glibc(facts: BoardFacts) -> Iterator[Finding]:
     newer = [wheel for wheel in runtime_wheels() if wheel.glibc > facts.glibc]
     too_new = [f"{wheel.package} needs {wheel.glibc[0]}.{wheel.glibc[1]}" for wheel in newer]
     if len(too_new) == len(runtime_wheels()):
-        yield Finding(
+        yield Diagnosis(
             "C library", "problem", seen, "no runtime has wheels for it: " + ", ".join(too_new),
             "install a newer system: Debian 10 or JetPack 5 and later",
         )  # fmt: skip
     elif too_new:
-        yield Finding("C library", "warning", seen, ", ".join(too_new), "use the other runtime, or a newer system")
+        yield Diagnosis("C library", "warning", seen, ", ".join(too_new), "use the other runtime, or a newer system")
     else:
-        yield Finding("C library", "ok", seen)
+        yield Diagnosis("C library", "ok", seen)

@@ -27,9 +27,9 @@ from devices.latency.graph.extract import extract_features
 from devices.latency.model.calibration import OWN_INTERVALS_FROM, Calibration, from_group, write_calibration
 from devices.latency.model.conformal import quantile
 from devices.latency.model.fitting import Prior
-from devices.latency.model.groups import Group, Priors
+from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.instructions import table_for
-from devices.latency.model.measurements import Conditions
+from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.model import SPREAD_FLOOR
 from devices.latency.model.populations import POPULATIONS
 from devices.latency.model.rate import InstructionRate, log_rate
@@ -114,20 +114,20 @@ def calibrate_all(runs: Sequence[MeasuredRun], out: Path | None = None) -> tuple
     return done, [f"{_words(c)}: {n} network measured, at least {LEAST} are needed" for c, n in short]
 
 
-def _by_conditions(runs: Iterable[MeasuredRun]) -> dict[Conditions, list[MeasuredRun]]:
-    groups: dict[Conditions, list[MeasuredRun]] = {}
+def _by_conditions(runs: Iterable[MeasuredRun]) -> dict[MeasurementConditions, list[MeasuredRun]]:
+    groups: dict[MeasurementConditions, list[MeasuredRun]] = {}
     for run in runs:
         if not (run.milliseconds > 0 and math.isfinite(run.milliseconds)):
             raise UsageError("a latency is no positive number", where=run.source or run.path, why=run.milliseconds)
         # patch releases share a calibration
         version = ".".join(re.findall(r"\d+", run.runtime_version)[:2])
         runtime = RUNTIMES.get(run.runtime, (run.runtime,))[0]
-        key = Conditions(run.device, "cpu", runtime, version, run.precision, str(run.threads))
+        key = MeasurementConditions(run.device, "cpu", runtime, version, run.precision, str(run.threads))
         groups.setdefault(key, []).append(run)
     return groups
 
 
-def _group(conditions: Conditions, runs: list[MeasuredRun]) -> tuple[Group, bool]:
+def _group(conditions: MeasurementConditions, runs: list[MeasuredRun]) -> tuple[CalibrationGroup, bool]:
     """Runs of artifacts with equal operators are one network, measured several times."""
     totals: dict[tuple[float, ...], np.ndarray] = {}
     names: dict[tuple[float, ...], tuple[str, str, str]] = {}
@@ -144,7 +144,7 @@ def _group(conditions: Conditions, runs: list[MeasuredRun]) -> tuple[Group, bool
         times.setdefault(key, []).append((0, math.log(run.milliseconds)))
     keys = sorted(totals)
     sources = tuple(sorted({r.source or r.path.name for r in runs}))
-    group = Group(
+    group = CalibrationGroup(
         conditions,
         tuple(names[k] for k in keys),
         np.stack([totals[k] for k in keys]),
@@ -154,7 +154,7 @@ def _group(conditions: Conditions, runs: list[MeasuredRun]) -> tuple[Group, bool
     return group, dynamic
 
 
-def _population(conditions: Conditions) -> str:
+def _population(conditions: MeasurementConditions) -> str:
     for population in POPULATIONS:
         if (
             population.processor == "cpu"
@@ -166,7 +166,7 @@ def _population(conditions: Conditions) -> str:
     return "tflite-int8" if conditions.precision == "int8" else "tflite-fp32"
 
 
-def _fit(group: Group, population: str, dynamic: bool, profile: str) -> Calibration:
+def _fit(group: CalibrationGroup, population: str, dynamic: bool, profile: str) -> Calibration:
     priors = population_priors(population)
     widths = shipped_priors()["widths"][population]
     scores = _leave_one_out(group, priors)
@@ -209,7 +209,7 @@ def _fit(group: Group, population: str, dynamic: bool, profile: str) -> Calibrat
     )
 
 
-def _rate(group: Group, widths: Mapping[str, float] | None) -> InstructionRate | None:
+def _rate(group: CalibrationGroup, widths: Mapping[str, float] | None) -> InstructionRate | None:
     """The board's own rate; how wrong rates go is known from published boards."""
     table = table_for(group.conditions.runtime, group.conditions.precision)
     if table is None or widths is None:
@@ -218,7 +218,7 @@ def _rate(group: Group, widths: Mapping[str, float] | None) -> InstructionRate |
     return InstructionRate(table.runtime, table.precision, rate, widths["half_width"], widths["pair_error"])
 
 
-def _leave_one_out(group: Group, priors: Priors) -> list[tuple[float, float]]:
+def _leave_one_out(group: CalibrationGroup, priors: Priors) -> list[tuple[float, float]]:
     """(score, relative error) of each network without itself; needs three."""
     if len(group.networks) <= LEAST:
         return []
@@ -231,7 +231,7 @@ def _leave_one_out(group: Group, priors: Priors) -> list[tuple[float, float]]:
     return out
 
 
-def _words(conditions: Conditions) -> str:
+def _words(conditions: MeasurementConditions) -> str:
     c = conditions
     return f"{c.board}, {c.runtime} {c.version}, {c.precision}, {c.threads} threads"
 

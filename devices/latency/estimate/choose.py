@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Any
 
 from devices.latency.model.calibration import Calibration
-from devices.latency.model.hardware import Board, board_of, boards, likeness, log_speed_ratio
+from devices.latency.model.hardware import BoardHardware, board_of, boards, likeness, log_speed_ratio
 from devices.latency.model.measurements import STATED
 
 # a .tflite file runs under LiteRT, whose CPU kernels are TFLite's, most of them XNNPACK's
@@ -48,7 +48,7 @@ ENOUGH = 12  # networks from which a newer version is preferred over a better me
 
 
 @dataclass(frozen=True)
-class Step:
+class TransferStep:
     """One thing carried over: how it changes the logarithm of the latency, how far that may be off, in words."""
 
     shift: float
@@ -57,7 +57,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Choice:
+class CalibrationChoice:
     """A calibration and the way from it to what was asked for.
 
     Attributes:
@@ -66,7 +66,7 @@ class Choice:
     """
 
     calibration: Calibration
-    steps: tuple[Step, ...]
+    steps: tuple[TransferStep, ...]
     threads: int | None = None
     thread_shift: float = 0.0
 
@@ -101,7 +101,7 @@ def choices(
     precision: str,
     threads: int | None,
     smaller: Callable[[Calibration], float] = lambda _: 0.0,
-) -> list[Choice]:
+) -> list[CalibrationChoice]:
     """Every calibration that could serve, with what is carried over; the user's own alone where there are any.
 
     A calibration of another precision never serves, and of several versions only the newest that is well measured.
@@ -140,13 +140,13 @@ def _newest(calibrations: Iterable[Calibration]) -> list[Calibration]:
 def _choice(
     c: Calibration,
     device: str,
-    target: Board | None,
+    target: BoardHardware | None,
     wanted: tuple[str, ...],
     precision: str,
     threads: int | None,
     *,
     smaller: float,
-) -> Choice | None:
+) -> CalibrationChoice | None:
     kind = "int8" if precision == "int8" else "float"
     k, steps = c.conditions, []
     source = boards().get(k.board)
@@ -165,7 +165,7 @@ def _choice(
         if factor is None:
             return None
         words = f"transferred from {k.runtime} to {_words(wanted)}, as runtimes differ"
-        steps.append(Step(factor["shift"], factor["half_width"], words))
+        steps.append(TransferStep(factor["shift"], factor["half_width"], words))
     in_fp16 = k.precision == "fp16" and k.runtime in COMPUTES_FP16
     if in_fp16 and not any(r in COMPUTES_FP16 for r in wanted):
         return None  # this artifact will not be computed in fp16
@@ -176,13 +176,13 @@ def _words(wanted: tuple[str, ...]) -> str:
     return next((name for name, published in RUNTIMES.items() if published == wanted and name != "tflite"), wanted[0])
 
 
-def _board_step(source: Board, target: Board, kind: str, *, one_thread: bool) -> Step | None:
+def _board_step(source: BoardHardware, target: BoardHardware, kind: str, *, one_thread: bool) -> TransferStep | None:
     if kind == "int8" and source.dot_product != target.dot_product:
         return None
     pair = transfers()["pairs"].get(kind, {}).get(f"{source.name} -> {target.name}")
     if pair is not None:
         words = f"transferred from {source.name}, by networks measured on both"
-        return Step(pair["shift"], pair["half_width"], words)
+        return TransferStep(pair["shift"], pair["half_width"], words)
     ratio = log_speed_ratio(source, target)
     factor = transfers()["board"].get(kind, {}).get(likeness(source, target))
     if ratio is None or factor is None:
@@ -190,28 +190,30 @@ def _board_step(source: Board, target: Board, kind: str, *, one_thread: bool) ->
     if one_thread:
         ratio += math.log(target.cores / source.cores)
     words = f"transferred from {source.name}, by data sheets"
-    return Step(ratio, factor["half_width"], words)
+    return TransferStep(ratio, factor["half_width"], words)
 
 
 def _threaded(
-    c: Calibration, board: Board | None, threads: int | None, steps: list[Step], *, smaller: float
-) -> Choice | None:
+    c: Calibration, board: BoardHardware | None, threads: int | None, steps: list[TransferStep], *, smaller: float
+) -> CalibrationChoice | None:
     """Carry to a thread count; `board` is the one estimated for. A network much smaller than all measured ones is given one."""
     cores = board.cores if board is not None else 0
     k = c.conditions
     if k.threads == STATED:
         n = threads or (1 if smaller > MUCH else min(c.speedup.most, cores or c.speedup.most))
         if n not in c.speedup.measured and n > 1:
-            steps = [*steps, Step(0.0, transfers()["speedup"]["half_width"], f"{n} threads were not measured")]
+            steps = [*steps, TransferStep(0.0, transfers()["speedup"]["half_width"], f"{n} threads were not measured")]
         if smaller and n > 1:
             words = "smaller than every measured network: how much more threads help it is not known"
-            steps = [*steps, Step(0.0, abs(c.speedup.log_change(n)) * min(LOST * smaller, 0.5), words)]
-        return Choice(c, tuple(steps), n, c.speedup.log_change(n))
+            steps = [*steps, TransferStep(0.0, abs(c.speedup.log_change(n)) * min(LOST * smaller, 0.5), words)]
+        return CalibrationChoice(c, tuple(steps), n, c.speedup.log_change(n))
     if k.threads:
         # the user's own, at one count
-        return Choice(c, tuple(steps), threads or int(k.threads)) if threads in (None, int(k.threads)) else None
+        return (
+            CalibrationChoice(c, tuple(steps), threads or int(k.threads)) if threads in (None, int(k.threads)) else None
+        )
     if threads is None or threads >= cores > 0:
-        return Choice(c, tuple(steps), threads)
+        return CalibrationChoice(c, tuple(steps), threads)
     law = transfers()["speedup"]
     parallel = law["parallel"]["int8" if k.precision == "int8" else "float"]
 
@@ -219,5 +221,5 @@ def _threaded(
         return math.log(1 - parallel + parallel / n)
 
     words = f"threads not stated by the publisher: taken as all {cores} cores, carried to {threads} as others scale"
-    step = Step(change(threads) - change(cores), law["half_width"], words)
-    return Choice(c, (*steps, step), threads)
+    step = TransferStep(change(threads) - change(cores), law["half_width"], words)
+    return CalibrationChoice(c, (*steps, step), threads)

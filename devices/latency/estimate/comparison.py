@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from devices.latency.estimate.choose import Choice
+from devices.latency.estimate.choose import CalibrationChoice
 from devices.latency.estimate.estimate import asked_for, candidates
 from devices.latency.estimate.predictors import TimePrediction
 from devices.latency.estimate.userstore import own_calibrations
@@ -98,12 +98,12 @@ def compare_estimates(
     return _ratio(device, choice, both, one, other)
 
 
-def _key(choice: Choice, prediction: TimePrediction) -> tuple[str, str, float]:
+def _key(choice: CalibrationChoice, prediction: TimePrediction) -> tuple[str, str, float]:
     return choice.calibration.name, prediction.method, choice.shift
 
 
 def _ratio(
-    device: str, choice: Choice, both: Sequence[ArtifactFeatures], one: TimePrediction, other: TimePrediction
+    device: str, choice: CalibrationChoice, both: Sequence[ArtifactFeatures], one: TimePrediction, other: TimePrediction
 ) -> RatioEstimate:
     calibration = choice.calibration
     error = calibration.pair_error

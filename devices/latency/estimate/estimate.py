@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devices.latency.estimate.breakdown import breakdown
-from devices.latency.estimate.choose import RUNTIMES, Choice, choices
+from devices.latency.estimate.choose import RUNTIMES, CalibrationChoice, choices
 from devices.latency.estimate.predictors import TimePrediction, by_instructions, by_operators
 from devices.latency.estimate.result import Estimate
 from devices.latency.estimate.userstore import own_calibrations
@@ -23,7 +23,7 @@ KNOWN_RUNTIMES = tuple(RUNTIMES)
 PRECISIONS = ("fp32", "fp16", "int8")
 WIDEST = math.log(10) / 2  # an interval whose ends are a factor of ten apart is no estimate
 SLACK = 0.2  # logarithm: a network as large as the smallest measured one, or nearly
-Candidate = tuple[float, Choice, TimePrediction]
+Candidate = tuple[float, CalibrationChoice, TimePrediction]
 
 
 def estimate(
@@ -121,7 +121,7 @@ def _order(candidate: Candidate) -> tuple[bool, float, int, str, str]:
 def _estimate(
     features: ArtifactFeatures,
     width: float,
-    choice: Choice,
+    choice: CalibrationChoice,
     prediction: TimePrediction,
     device: str,
     runtime: str,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from devices.latency.estimate.breakdown import operator_times
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.model.calibration import Calibration, within
-from devices.latency.model.hardware import Board
+from devices.latency.model.hardware import BoardHardware
 from devices.latency.model.instructions import counted_terms, table_for
 from devices.latency.model.measurements import family
 from devices.latency.model.terms import SMALL_PARTS, coordinates, term_matrix
@@ -77,7 +77,9 @@ def _measured(calibration: Calibration, where: Array) -> bool:
     return bool(len(points)) and float(np.abs(points - where).max(1).min()) < SAME_NETWORK
 
 
-def by_instructions(features: ArtifactFeatures, calibration: Calibration, board: Board | None) -> TimePrediction | None:
+def by_instructions(
+    features: ArtifactFeatures, calibration: Calibration, board: BoardHardware | None
+) -> TimePrediction | None:
     """By instructions at the board's rate, and by the bytes of the kernel banks; None where no table of instructions serves."""
     rate = calibration.rate
     if rate is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from devices.latency.graph.graph import Graph, Operator, Tensor
+from devices.latency.graph.graph import Operator, OperatorGraph, Tensor
 from devices.latency.graph.records import OperatorRecord
 
 # change a shape or a type and move no data worth counting, or are fused by every runtime here
@@ -55,7 +55,7 @@ POOLS = frozenset(
 HEAVY = PRODUCTS | {"Conv", "Add", "Mul", "Sub", "ConvTranspose", "Einsum"}
 
 
-def classify(graph: Graph, dynamic_layers: Iterable[str] = ()) -> tuple[OperatorRecord, ...]:
+def classify(graph: OperatorGraph, dynamic_layers: Iterable[str] = ()) -> tuple[OperatorRecord, ...]:
     """Records of all operators that cost time.
 
     Args:
@@ -72,7 +72,7 @@ def classify(graph: Graph, dynamic_layers: Iterable[str] = ()) -> tuple[Operator
     return tuple(records)
 
 
-def _computed_kernels(graph: Graph) -> frozenset[str]:
+def _computed_kernels(graph: OperatorGraph) -> frozenset[str]:
     """Names of tensors that become, after reshapes, the weight of a convolution or of a product at many positions."""
     found: set[str] = set()
     for operator in graph.operators:
@@ -90,7 +90,7 @@ def _computed_kernels(graph: Graph) -> frozenset[str]:
     return frozenset(found)
 
 
-def _back_through(graph: Graph, tensor: Tensor) -> list[Tensor]:
+def _back_through(graph: OperatorGraph, tensor: Tensor) -> list[Tensor]:
     """`tensor` and what it was before reshapes, transpositions and quantizers."""
     chain = [tensor]
     while (maker := graph.producer.get(chain[-1].name)) is not None and maker.op in PASS_THROUGH and maker.computed:
@@ -98,14 +98,14 @@ def _back_through(graph: Graph, tensor: Tensor) -> list[Tensor]:
     return chain
 
 
-def _is_bank_product(graph: Graph, tensor: Tensor) -> bool:
+def _is_bank_product(graph: OperatorGraph, tensor: Tensor) -> bool:
     maker = graph.producer.get(tensor.name)
     if maker is None or maker.op not in PRODUCTS or not tensor.shape:
         return False
     return tensor.size == tensor.shape[-1] and any(_effective_constant(graph, t) for t in maker.inputs[:2])
 
 
-def _effective_constant(graph: Graph, tensor: Tensor) -> bool:
+def _effective_constant(graph: OperatorGraph, tensor: Tensor) -> bool:
     """Stored in the file, or a quantized constant on its way through a DequantizeLinear."""
     if tensor.constant:
         return True
@@ -118,7 +118,7 @@ def _effective_constant(graph: Graph, tensor: Tensor) -> bool:
     )
 
 
-def _element_bytes(graph: Graph, operator: Operator) -> int:
+def _element_bytes(graph: OperatorGraph, operator: Operator) -> int:
     """4 for float arithmetic, 1 for int8: what an activation was before the DequantizeLinear that feeds it."""
     for tensor in operator.inputs:
         if _effective_constant(graph, tensor):
@@ -134,7 +134,7 @@ def _element_bytes(graph: Graph, operator: Operator) -> int:
     return 4
 
 
-def _record(graph: Graph, operator: Operator, kernels: frozenset[str]) -> OperatorRecord | None:
+def _record(graph: OperatorGraph, operator: Operator, kernels: frozenset[str]) -> OperatorRecord | None:
     op = operator.op
     if op in FREE or not operator.outputs:
         return None
@@ -182,7 +182,7 @@ def _record(graph: Graph, operator: Operator, kernels: frozenset[str]) -> Operat
     )
 
 
-def _feeds_convolutions(graph: Graph, operator: Operator) -> bool:
+def _feeds_convolutions(graph: OperatorGraph, operator: Operator) -> bool:
     """Whether all that reads the operator is a convolution, at once or behind a quantizer."""
     readers = graph.consumers.get(operator.outputs[0].name, [])
     return all(
@@ -190,25 +190,25 @@ def _feeds_convolutions(graph: Graph, operator: Operator) -> bool:
     )
 
 
-def _at_edge(graph: Graph, operator: Operator) -> bool:
+def _at_edge(graph: OperatorGraph, operator: Operator) -> bool:
     ends = {t.name for t in (*graph.inputs, *graph.outputs)}
     return any(t.name in ends for t in (*operator.inputs, *operator.outputs))
 
 
-def _follows_heavy(graph: Graph, operator: Operator) -> bool:
+def _follows_heavy(graph: OperatorGraph, operator: Operator) -> bool:
     maker = graph.producer.get(operator.computed[0].name) if operator.computed else None
     while maker is not None and maker.op in QUANTIZERS and maker.computed:
         maker = graph.producer.get(maker.computed[0].name)
     return maker is not None and (maker.op in HEAVY or maker.op in FUSED_ACTIVATIONS)
 
 
-def _pixels(graph: Graph, tensor: Tensor) -> int:
+def _pixels(graph: OperatorGraph, tensor: Tensor) -> int:
     if len(tensor.shape) != 4:
         return 1
     return tensor.shape[1] * tensor.shape[2] if graph.channels_last else tensor.shape[2] * tensor.shape[3]
 
 
-def _convolution(graph: Graph, operator: Operator, size: int) -> OperatorRecord:
+def _convolution(graph: OperatorGraph, operator: Operator, size: int) -> OperatorRecord:
     image, weight, out = operator.inputs[0], operator.inputs[1], operator.outputs[0]
     channels_in = image.shape[3 if graph.channels_last else 1]
     channels_out = out.shape[3 if graph.channels_last else 1]
@@ -239,7 +239,7 @@ def _convolution(graph: Graph, operator: Operator, size: int) -> OperatorRecord:
     )
 
 
-def _product(graph: Graph, operator: Operator, size: int, kernels: frozenset[str]) -> OperatorRecord:
+def _product(graph: OperatorGraph, operator: Operator, size: int, kernels: frozenset[str]) -> OperatorRecord:
     first, second = operator.inputs[:2]
     out = operator.outputs[0]
     stored = [t for t in (first, second) if _effective_constant(graph, t)]

@@ -45,7 +45,7 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Graph:
+class OperatorGraph:
     """Operators in order of execution."""
 
     operators: tuple[Operator, ...]

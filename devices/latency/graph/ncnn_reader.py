@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from devices.latency.graph.graph import Graph, Operator, Tensor
+from devices.latency.graph.graph import Operator, OperatorGraph, Tensor
 from eamdeploy.base.errors import UsageError
 from runtimes.readers.ncnn_file import NcnnLayer, Parameter, read_param
 
@@ -24,7 +24,7 @@ _BINARY = {0: "Add", 1: "Sub", 2: "Mul", 3: "Div", 7: "Sub", 8: "Div"}
 _FLOAT_BYTES = 4
 
 
-def read_ncnn(path: Path) -> Graph:
+def read_ncnn(path: Path) -> OperatorGraph:
     """The graph of a .param file.
 
     Raises:
@@ -51,7 +51,7 @@ def read_ncnn(path: Path) -> Graph:
         operators.append(_operator(layer, inputs, outputs))
     first = tuple(tensors[layer.outputs[0]] for layer in param.inputs)
     last = tuple(tensors[blob] for blob in param.outputs if blob in tensors)
-    return Graph(tuple(operators), first, last, channels_last=False)
+    return OperatorGraph(tuple(operators), first, last, channels_last=False)
 
 
 def _operator(layer: NcnnLayer, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Operator:

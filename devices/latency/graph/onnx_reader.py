@@ -12,7 +12,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
-from devices.latency.graph.graph import Graph, Operator, Tensor
+from devices.latency.graph.graph import Operator, OperatorGraph, Tensor
 from eamdeploy.base.errors import MissingDependency, UsageError
 
 Buffer = mmap.mmap | bytes
@@ -20,7 +20,7 @@ _BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 1
 Shape = tuple[int, ...]
 
 
-def read_onnx(path: Path) -> Graph:
+def read_onnx(path: Path) -> OperatorGraph:
     """The graph of an .onnx file.
 
     Raises:
@@ -36,7 +36,7 @@ def read_onnx(path: Path) -> Graph:
         ) from error
 
 
-def _graph(data: Buffer, path: Path) -> Graph:
+def _graph(data: Buffer, path: Path) -> OperatorGraph:
     spans = [(start, end) for number, _, start, end in fields(data, 0, len(data)) if number == 7]
     if not spans:
         raise ValueError("no graph inside")
@@ -88,7 +88,7 @@ def _graph(data: Buffer, path: Path) -> Graph:
         if op != "Constant"
     )
     fed = tuple(tensor(n) for n in inputs if n not in constant)
-    return Graph(operators, fed, tuple(tensor(n) for n in outputs), channels_last=False)
+    return OperatorGraph(operators, fed, tuple(tensor(n) for n in outputs), channels_last=False)
 
 
 def _kernel(op: str, attributes: dict[str, Shape], used: list[str], known: dict[str, tuple[Shape, int]]) -> int:

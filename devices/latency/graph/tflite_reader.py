@@ -9,7 +9,7 @@ import mmap
 import struct
 from pathlib import Path
 
-from devices.latency.graph.graph import Graph, Operator, Tensor
+from devices.latency.graph.graph import Operator, OperatorGraph, Tensor
 from eamdeploy.base.errors import UsageError
 
 # builtin codes, under the names ONNX uses where it has the operator
@@ -27,7 +27,7 @@ OPERATORS = {
 _BYTES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 9: 1, 10: 8, 12: 8, 15: 4, 16: 2, 17: 1}
 
 
-class Table:
+class FlatbufferTable:
     """A flatbuffer table: fields by number."""
 
     def __init__(self, data: mmap.mmap, at: int) -> None:
@@ -50,19 +50,19 @@ class Table:
     def _indirect(self, at: int) -> int:
         return at + int(struct.unpack_from("<I", self.data, at)[0])
 
-    def table(self, number: int) -> Table | None:
+    def table(self, number: int) -> FlatbufferTable | None:
         """A nested table."""
         at = self.offset(number)
-        return Table(self.data, self._indirect(at)) if at else None
+        return FlatbufferTable(self.data, self._indirect(at)) if at else None
 
-    def tables(self, number: int) -> list[Table]:
+    def tables(self, number: int) -> list[FlatbufferTable]:
         """A vector of tables."""
         at = self.offset(number)
         if not at:
             return []
         start = self._indirect(at)
         count = struct.unpack_from("<I", self.data, start)[0]
-        return [Table(self.data, self._indirect(start + 4 + 4 * i)) for i in range(count)]
+        return [FlatbufferTable(self.data, self._indirect(start + 4 + 4 * i)) for i in range(count)]
 
     def integers(self, number: int) -> tuple[int, ...]:
         """A vector of int32."""
@@ -88,7 +88,7 @@ class Table:
         return bytes(self.data[start + 4 : start + 4 + size]).decode(errors="replace")
 
 
-def read_tflite(path: Path) -> Graph:
+def read_tflite(path: Path) -> OperatorGraph:
     """The main graph of a .tflite file.
 
     Raises:
@@ -98,14 +98,14 @@ def read_tflite(path: Path) -> Graph:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if bytes(data[4:8]) != b"TFL3":
                 raise ValueError("no TFL3 mark")
-            return _graph(Table(data, struct.unpack_from("<I", data, 0)[0]))
+            return _graph(FlatbufferTable(data, struct.unpack_from("<I", data, 0)[0]))
     except (ValueError, IndexError, struct.error) as error:
         raise UsageError(
             "cannot read the TFLite file", where=path, why=f"damaged or not TFLite ({error})", hint="export it again"
         ) from error
 
 
-def _graph(model: Table) -> Graph:
+def _graph(model: FlatbufferTable) -> OperatorGraph:
     codes = [max(code.scalar(0, "b"), code.scalar(3, "i")) for code in model.tables(1)]
     stored = [buffer.length(0) > 0 or buffer.scalar(1, "Q") > 1 for buffer in model.tables(4)]
     graph = model.tables(2)[0]
@@ -120,10 +120,10 @@ def _graph(model: Table) -> Graph:
     ]
     operators = tuple(_operator(o, codes, tensors) for o in graph.tables(3))
     ends = [tuple(tensors[i] for i in graph.integers(n)) for n in (1, 2)]
-    return Graph(operators, ends[0], ends[1], channels_last=True)
+    return OperatorGraph(operators, ends[0], ends[1], channels_last=True)
 
 
-def _operator(table: Table, codes: list[int], tensors: list[Tensor]) -> Operator:
+def _operator(table: FlatbufferTable, codes: list[int], tensors: list[Tensor]) -> Operator:
     code = codes[table.scalar(0, "I")]
     op = OPERATORS.get(code, f"Builtin{code}")
     inputs = tuple(tensors[i] for i in table.integers(1) if i >= 0)

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.latency.model.conformal import stranger_width
-from devices.latency.model.groups import Group
-from devices.latency.model.measurements import STATED, Conditions
+from devices.latency.model.groups import CalibrationGroup
+from devices.latency.model.measurements import STATED, MeasurementConditions
 from devices.latency.model.model import Model
 from devices.latency.model.rate import InstructionRate
 from devices.latency.model.speedup import Speedup
@@ -49,7 +49,7 @@ class Calibration:
         pair_error: nine in ten pairs of left-out networks erred apart by this, for each unit of work they do not share.
     """
 
-    conditions: Conditions
+    conditions: MeasurementConditions
     model: Model
     networks: int
     rows: int
@@ -151,7 +151,7 @@ class Calibration:
         """What `to_dict` wrote."""
         interval, span = data["interval90"], data["range"]
         return cls(
-            Conditions(**data["conditions"]),
+            MeasurementConditions(**data["conditions"]),
             Model.from_dict(data["model"]),
             data["networks"],
             data["rows"],
@@ -173,7 +173,9 @@ class Calibration:
         )
 
 
-def from_group(group: Group, model: Model, in_family: float, out_of_family: float, **more: Any) -> Calibration:
+def from_group(
+    group: CalibrationGroup, model: Model, in_family: float, out_of_family: float, **more: Any
+) -> Calibration:
     """A calibration of everything that was measured under one set of conditions."""
     from devices.latency.model.terms import coordinates
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.latency.model.fitting import Prior, run_weights
-from devices.latency.model.measurements import Conditions, Network, family
+from devices.latency.model.measurements import MeasurementConditions, Network, family
 from devices.latency.model.model import Model, fit_model
 from devices.latency.model.speedup import Speedup, fit_speedup
 
@@ -18,14 +18,14 @@ Priors = dict[str, tuple[tuple[str, ...], Prior]]
 
 
 @dataclass(frozen=True)
-class Group:
+class CalibrationGroup:
     """One calibration's measurements, a line for each network.
 
     Attributes:
         timed: the single runs of each network: threads (0 where not stated) and log milliseconds.
     """
 
-    conditions: Conditions
+    conditions: MeasurementConditions
     networks: tuple[Network, ...]
     totals: Array
     timed: tuple[tuple[tuple[int, float], ...], ...]
@@ -61,10 +61,10 @@ class Group:
         """Measurements."""
         return sum(len(t) for t in self.timed)
 
-    def keep(self, mask: npt.NDArray[np.bool_]) -> Group:
+    def keep(self, mask: npt.NDArray[np.bool_]) -> CalibrationGroup:
         """The networks where `mask` is true."""
         at = np.flatnonzero(mask)
-        return Group(
+        return CalibrationGroup(
             self.conditions,
             tuple(self.networks[i] for i in at),
             self.totals[at],

@@ -18,7 +18,7 @@ GENERATION = {
 
 
 @dataclass(frozen=True)
-class Board:
+class BoardHardware:
     """The cluster that inference runs on; None where no source gave the fact."""
 
     name: str
@@ -38,14 +38,14 @@ class Board:
 
 
 @cache
-def boards() -> dict[str, Board]:
+def boards() -> dict[str, BoardHardware]:
     """By name, as in the measurements."""
     text = resources.files("devices.latency").joinpath("data/boards.csv").read_text(encoding="utf-8")
     return {r["board"]: _board(r) for r in csv.DictReader(io.StringIO(text))}
 
 
-def _board(r: dict[str, str]) -> Board:
-    return Board(
+def _board(r: dict[str, str]) -> BoardHardware:
+    return BoardHardware(
         r["board"],
         r["profile"],
         r["core"],
@@ -58,12 +58,12 @@ def _board(r: dict[str, str]) -> Board:
     )
 
 
-def board_of(device: str) -> Board | None:
+def board_of(device: str) -> BoardHardware | None:
     """The board of a device profile; None for a profile (such as `host`) that no measurement is of."""
     return next((b for b in boards().values() if b.profile == device), None)
 
 
-def log_speed_ratio(source: Board, target: Board) -> float | None:
+def log_speed_ratio(source: BoardHardware, target: BoardHardware) -> float | None:
     """log(time on target / on source) by cores, clock and operations per cycle; None where a data sheet is silent."""
     work = math.log(source.cores * source.clock_mhz) - math.log(target.cores * target.clock_mhz)
     if source.core == target.core:
@@ -73,7 +73,7 @@ def log_speed_ratio(source: Board, target: Board) -> float | None:
     return work + math.log(source.flop_per_cycle) - math.log(target.flop_per_cycle)
 
 
-def likeness(source: Board, target: Board) -> str:
+def likeness(source: BoardHardware, target: BoardHardware) -> str:
     """How much two boards' processors have in common."""
     if source.core != target.core:
         return "like core" if GENERATION.get(source.core) == GENERATION.get(target.core) else "other core"

@@ -26,7 +26,7 @@ def family(model: str) -> str:
 
 
 @dataclass(frozen=True)
-class Conditions:
+class MeasurementConditions:
     """What a calibration is for."""
 
     board: str

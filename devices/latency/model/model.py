@@ -27,7 +27,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class LatencyPrediction:
     """Logarithms of milliseconds; `spread` is the unit that intervals are counted in."""
 
     log_ms: Array
@@ -42,7 +42,7 @@ class Model:
     points: Array
     coefficients: Array
 
-    def predict(self, totals: Array) -> Prediction:
+    def predict(self, totals: Array) -> LatencyPrediction:
         """Predict from (networks, all terms)."""
         logs, variances = [], []
         for member in self.members:
@@ -55,7 +55,7 @@ class Model:
         stacked = np.stack(logs)
         left = residual_at(self.points, self.coefficients, coordinates(totals))
         spread = np.sqrt(SPREAD_FLOOR**2 + stacked.std(0) ** 2 + np.mean(variances, axis=0))
-        return Prediction(stacked.mean(0) + left, spread)
+        return LatencyPrediction(stacked.mean(0) + left, spread)
 
     def operator_ms(self, per_operator: Array) -> tuple[Array, Array]:
         """Time of each operator and its overhead, before scaling to the prediction: (operators, all terms) -> 2 x (n,)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from devices.latency.model.measurements import Conditions
+from devices.latency.model.measurements import MeasurementConditions
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Population:
     legacy: bool = False
     format: str = "onnx"
 
-    def holds(self, conditions: Conditions) -> bool:
+    def holds(self, conditions: MeasurementConditions) -> bool:
         """Whether a calibration belongs here."""
         return (
             conditions.runtime in self.runtimes
@@ -65,6 +65,6 @@ POPULATIONS = (
 )
 
 
-def population_of(conditions: Conditions) -> Population | None:
+def population_of(conditions: MeasurementConditions) -> Population | None:
     """The population of a calibration; None where nothing of the kind is known."""
     return next((p for p in POPULATIONS if p.holds(conditions)), None)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.model.groups import Group
+from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.instructions import InstructionTable, static_counted
 
 Array = npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ class InstructionRate:
         return cls(**data)
 
 
-def log_rate(group: Group, table: InstructionTable, keep: npt.NDArray[np.bool_] | None = None) -> float:
+def log_rate(group: CalibrationGroup, table: InstructionTable, keep: npt.NDArray[np.bool_] | None = None) -> float:
     """Median over networks of log milliseconds for a million instructions."""
     left = group.log_ms - np.log(table.millions(static_counted(group.totals)))
     return float(np.median(left if keep is None else left[keep]))

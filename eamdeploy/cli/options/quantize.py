@@ -36,7 +36,7 @@ ClassMap = Annotated[
 
 
 @dataclass(frozen=True)
-class Quantization:
+class QuantizationFlags:
     """The options on quantization, declared once for ``quantize`` and ``export``."""
 
     max_drop: MaxDrop = 1.0

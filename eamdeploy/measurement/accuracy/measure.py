@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.session.run import BoardSession
-from devices.session.worker import Worker
+from devices.session.worker import RemoteWorker
 from eamdeploy.base.errors import MeasurementError
 from eamdeploy.base.results import AccuracyResult, pack_correct
 from eamdeploy.measurement.accuracy.images import Images
@@ -124,7 +124,7 @@ def score(outputs: Outputs, images: Images, reference: Outputs | None) -> Accura
     )
 
 
-async def _one_shard(session: BoardSession, worker: Worker, images: Images, start: int, stop: int) -> Outputs:
+async def _one_shard(session: BoardSession, worker: RemoteWorker, images: Images, start: int, stop: int) -> Outputs:
     scale, shift = images.scale_and_shift
     pixels = images.pixels[start:stop]
     # with the message, not as a file: each file costs a board the start of several programs

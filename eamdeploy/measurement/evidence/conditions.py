@@ -10,18 +10,18 @@ from typing import Any
 from eamdeploy.base.results import Conditions, RunVerdict, SensorSample
 from eamdeploy.measurement.evidence.statistics import Summary
 from eamdeploy.measurement.evidence.verdict import Evidence, judge
-from eamdeploy.measurement.measuring import Measured
+from eamdeploy.measurement.measuring import MeasuredCase
 
 _FIELDS = tuple(item.name for item in fields(SensorSample) if item.name != "t_s")
 _CLOCK_JUMP_S = 2.0
 
 
-def readings(measured: Measured) -> list[Mapping[str, Any]]:
+def readings(measured: MeasuredCase) -> list[Mapping[str, Any]]:
     """All readings of a case in order."""
     return [reading for timing in measured.timings for reading in timing["conditions"]]
 
 
-def conditions(measured: Measured, facts: Mapping[str, str]) -> Conditions:
+def conditions(measured: MeasuredCase, facts: Mapping[str, str]) -> Conditions:
     """What the machine was like during a case."""
     raw = readings(measured)
     source = next((str(reading["power_source"]) for reading in raw if "power_source" in reading), None)
@@ -32,7 +32,7 @@ def conditions(measured: Measured, facts: Mapping[str, str]) -> Conditions:
     return Conditions(samples=tuple(_samples(raw)), governor=facts.get("governor"), energy_source=source, facts=known)
 
 
-def energy_mj(measured: Measured) -> float | None:
+def energy_mj(measured: MeasuredCase) -> float | None:
     """Energy of one inference: mean power while measuring times mean latency; the idle board's share is in it."""
     powers = [reading["power_mw"] for reading in readings(measured) if reading.get("power_mw") is not None]
     if not powers or measured.summary is None:
@@ -40,7 +40,7 @@ def energy_mj(measured: Measured) -> float | None:
     return float(sum(powers) / len(powers) * measured.summary.mean / 1000)
 
 
-def verdict(measured: Measured, summary: Summary) -> RunVerdict:
+def verdict(measured: MeasuredCase, summary: Summary) -> RunVerdict:
     """Whether the latency may be believed."""
     stable = [bool(timing["stable"]) for timing in measured.timings]
     return judge(Evidence(_samples(readings(measured)), summary, stable, measured.cooled))

@@ -17,7 +17,7 @@ _SINCE_BOOT = 16
 
 
 @dataclass(frozen=True)
-class Limits:
+class VerdictLimits:
     """Where a verdict turns.
 
     Attributes:
@@ -64,9 +64,9 @@ class Evidence:
     cooled: bool = True
 
 
-def judge(evidence: Evidence, limits: Limits | None = None) -> RunVerdict:
+def judge(evidence: Evidence, limits: VerdictLimits | None = None) -> RunVerdict:
     """The verdict with all its reasons, the worst first."""
-    thresholds = limits or Limits()
+    thresholds = limits or VerdictLimits()
     found = [finding for check in _CHECKS for finding in check(evidence, thresholds)]
     order: dict[State, int] = {"invalid": 0, "suspect": 1, "clean": 2}
     found.sort(key=lambda finding: order[finding[0]])
@@ -76,7 +76,7 @@ def judge(evidence: Evidence, limits: Limits | None = None) -> RunVerdict:
 Finding = tuple[State, str]
 
 
-def _throttling(evidence: Evidence, _: Limits) -> list[Finding]:
+def _throttling(evidence: Evidence, _: VerdictLimits) -> list[Finding]:
     bits = [reading.throttled for reading in evidence.readings if reading.throttled is not None]
     found: list[Finding] = []
     for bit, name in THROTTLE_BITS.items():
@@ -89,7 +89,7 @@ def _throttling(evidence: Evidence, _: Limits) -> list[Finding]:
     return found
 
 
-def _clock(evidence: Evidence, limits: Limits) -> list[Finding]:
+def _clock(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
     clocks = [reading.clock_mhz for reading in evidence.readings if reading.clock_mhz is not None]
     if not clocks or (change := 1 - min(clocks) / max(clocks)) <= limits.suspect_clock:
         return []
@@ -97,14 +97,14 @@ def _clock(evidence: Evidence, limits: Limits) -> list[Finding]:
     return [("invalid" if change > limits.invalid_clock else "suspect", reason)]
 
 
-def _load(evidence: Evidence, limits: Limits) -> list[Finding]:
+def _load(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
     used = [reading.other_cpus for reading in evidence.readings if reading.other_cpus is not None]
     if not used or (mean := sum(used) / len(used)) <= limits.other_cpus:
         return []
     return [("suspect", f"load: other programs used {mean:.1f} CPUs during the run")]
 
 
-def _width(evidence: Evidence, limits: Limits) -> list[Finding]:
+def _width(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
     width = evidence.summary.relative_width
     if width <= limits.suspect_width:
         return []
@@ -112,25 +112,25 @@ def _width(evidence: Evidence, limits: Limits) -> list[Finding]:
     return [("invalid" if width > limits.invalid_width else "suspect", reason)]
 
 
-def _warm_up(evidence: Evidence, _: Limits) -> list[Finding]:
+def _warm_up(evidence: Evidence, _: VerdictLimits) -> list[Finding]:
     if evidence.stable and not any(evidence.stable):
         return [("suspect", "warm-up never became stable")]
     return []
 
 
-def _swap(evidence: Evidence, limits: Limits) -> list[Finding]:
+def _swap(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
     used = [reading.swap_used_mb for reading in evidence.readings if reading.swap_used_mb is not None]
     if used and max(used) - used[0] > limits.swap_mb:
         return [("suspect", f"the board swapped {max(used) - used[0]:.0f} MB during the run")]
     return []
 
 
-def _swap_traffic(evidence: Evidence, limits: Limits) -> list[Finding]:
+def _swap_traffic(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
     moved = sum(reading.swap_io_mb or 0.0 for reading in evidence.readings)
     return [("suspect", f"{moved:.0f} MB went to or came from the swap space")] if moved > limits.swap_io_mb else []
 
 
-def _memory(evidence: Evidence, limits: Limits) -> list[Finding]:
+def _memory(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
     stalls = [reading.memory_stall for reading in evidence.readings if reading.memory_stall is not None]
     if not stalls or (mean := sum(stalls) / len(stalls)) <= limits.suspect_stall:
         return []
@@ -138,7 +138,7 @@ def _memory(evidence: Evidence, limits: Limits) -> list[Finding]:
     return [("invalid" if mean > limits.invalid_stall else "suspect", reason)]
 
 
-def _quota(evidence: Evidence, limits: Limits) -> list[Finding]:
+def _quota(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
     periods = sum(reading.quota_periods or 0 for reading in evidence.readings)
     stopped = sum(reading.quota_throttled or 0 for reading in evidence.readings)
     if not stopped:
@@ -147,23 +147,23 @@ def _quota(evidence: Evidence, limits: Limits) -> list[Finding]:
     return [("invalid" if stopped > limits.invalid_quota * periods else "suspect", reason)]
 
 
-def _steal(evidence: Evidence, limits: Limits) -> list[Finding]:
+def _steal(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
     stolen = [reading.steal_cpus for reading in evidence.readings if reading.steal_cpus is not None]
     if not stolen or (mean := sum(stolen) / len(stolen)) <= limits.steal_cpus:
         return []
     return [("suspect", f"the hypervisor gave {mean:.1f} CPUs of this machine to others during the run")]
 
 
-def _governor(evidence: Evidence, _: Limits) -> list[Finding]:
+def _governor(evidence: Evidence, _: VerdictLimits) -> list[Finding]:
     seen = list(dict.fromkeys(reading.governor for reading in evidence.readings if reading.governor))
     return [("suspect", f"the frequency governor changed during the run: {' to '.join(seen)}")] if len(seen) > 1 else []
 
 
-def _heat(evidence: Evidence, _: Limits) -> list[Finding]:
+def _heat(evidence: Evidence, _: VerdictLimits) -> list[Finding]:
     return [] if evidence.cooled else [("suspect", "the board did not cool down to the temperature asked for")]
 
 
-_CHECKS: tuple[Callable[[Evidence, Limits], list[Finding]], ...] = (
+_CHECKS: tuple[Callable[[Evidence, VerdictLimits], list[Finding]], ...] = (
     _throttling,
     _clock,
     _load,

@@ -18,7 +18,7 @@ from eamdeploy.parity.audit.suspects import SuspectPart, Values, explained, susp
 from eamdeploy.parity.check import DEFAULT_IMAGES, check_parity
 from eamdeploy.parity.report.model import ParityReport
 from eamdeploy.parity.run.images import Progress
-from eamdeploy.parity.run.probe import Graph, open_graph, open_probe
+from eamdeploy.parity.run.probe import ProbedGraph, open_graph, open_probe
 from eamdeploy.parity.run.reference import forward
 from eamdeploy.parity.run.trace import trace
 from runtimes.readers.formats import model_name
@@ -106,7 +106,7 @@ def audit(
     return _written(report, artifact, part, found, _expected(report, checkpoint, image), folder, image, given)
 
 
-def _wrong_tensor(report: ParityReport, graph: Graph, found: dict[str, Values], right: set[str]) -> str | None:
+def _wrong_tensor(report: ParityReport, graph: ProbedGraph, found: dict[str, Values], right: set[str]) -> str | None:
     divergence = report.first_divergence
     if divergence is not None and divergence.tensor in found:
         # known to be wrong, whatever other tensor it happens to resemble

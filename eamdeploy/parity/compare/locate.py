@@ -11,7 +11,7 @@ from eamdeploy.data import ImageDataset
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.compare.divergence import Tolerances, first_divergence
-from eamdeploy.parity.compare.measure import Measured
+from eamdeploy.parity.compare.measure import ParityMeasurements
 from eamdeploy.parity.report.model import Divergence
 from eamdeploy.parity.run.alphas import assign_alphas
 from eamdeploy.parity.run.probe import open_graph, open_probe
@@ -27,7 +27,7 @@ def locate(
     metadata: ArtifactMetadata,
     checkpoint: Checkpoint,
     dataset: ImageDataset,
-    measured: Measured,
+    measured: ParityMeasurements,
     threads: int,
 ) -> Divergence | None:
     """The first layer that differs, on the images that differ most; ``None`` where the inside agrees or is hidden."""

@@ -14,8 +14,8 @@ from eamdeploy.parity.compare.metrics import Array, relative_errors
 from eamdeploy.parity.compare.outputs import Mask, beyond, compare_attention, compare_batch, compare_output, find_flips
 from eamdeploy.parity.compare.rounding import measure_rounding
 from eamdeploy.parity.compare.suspects import near_ties, with_own_rounding
-from eamdeploy.parity.report.judge import Judge, factor_for, is_exact
-from eamdeploy.parity.report.limits import ParityLimits
+from eamdeploy.parity.report.judge import ParityJudge, factor_for, is_exact
+from eamdeploy.parity.report.limits import ParityTolerance
 from eamdeploy.parity.report.model import AttentionParity, BatchParity, Flip, OutputParity
 from eamdeploy.parity.run.batches import fixed_batch, rearranged, run_scores
 from eamdeploy.parity.run.images import BothRuns
@@ -28,7 +28,7 @@ ROUNDING_IMAGES = 8
 
 
 @dataclass(frozen=True)
-class Measured:
+class ParityMeasurements:
     """What the comparison of one artifact gave.
 
     Attributes:
@@ -39,7 +39,7 @@ class Measured:
         worst: positions in the data set of the images that differ most, the worst first.
     """
 
-    judge: Judge
+    judge: ParityJudge
     images: int
     outputs: tuple[OutputParity, ...]
     flips: tuple[Flip, ...]
@@ -61,14 +61,14 @@ def measure(
     metadata: ArtifactMetadata,
     checkpoint: Checkpoint,
     dataset: ImageDataset,
-    limits: ParityLimits,
+    limits: ParityTolerance,
     random_images: int,
-) -> Measured:
+) -> ParityMeasurements:
     """Judge what the two runs gave, and try the artifact in other batches (and on noise)."""
     precision = metadata.precision or "fp32"
     rounded, exact = _rounding_runs(checkpoint, both, precision)
     rounding = measure_rounding(rounded, exact, precision)
-    judge = Judge(is_exact(metadata), factor_for(precision, limits), limits, rounding)
+    judge = ParityJudge(is_exact(metadata), factor_for(precision, limits), limits, rounding)
     if judge.exact:
         judge = with_own_rounding(judge, both, checkpoint, dataset, precision)
     name = session.outputs[0].name
@@ -77,7 +77,7 @@ def measure(
     any_near: Mask = np.any(list(near.values()), axis=0) if near else np.zeros(len(scores), dtype=bool)
     excused = any_near & beyond(scores, reference, judge)
     count = both.attention_images
-    return Measured(
+    return ParityMeasurements(
         judge=judge,
         images=len(scores),
         outputs=(compare_output(name, scores, reference, judge, excused),),
@@ -117,7 +117,7 @@ def _worst(scores: Array, reference: Array, undecided_images: Mask, count: int =
     return [int(position) for position in order[:count]]
 
 
-def _batches(session: Session, images: Images, judge: Judge) -> tuple[BatchParity, ...]:
+def _batches(session: Session, images: Images, judge: ParityJudge) -> tuple[BatchParity, ...]:
     size = fixed_batch(session)
     some = images[: max(8, size or 1)]
     if size is not None and len(some) < 2:
@@ -125,7 +125,7 @@ def _batches(session: Session, images: Images, judge: Judge) -> tuple[BatchParit
     return tuple(compare_batch(*row, judge) for row in rearranged(session, some))
 
 
-def _random(session: Session, checkpoint: Checkpoint, judge: Judge, count: int) -> OutputParity | None:
+def _random(session: Session, checkpoint: Checkpoint, judge: ParityJudge, count: int) -> OutputParity | None:
     if not count:
         return None
     spec = checkpoint.spec

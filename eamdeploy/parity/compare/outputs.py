@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from eamdeploy.inference.head import Head
 from eamdeploy.parity.compare.metrics import Array, not_finite, relative_errors, snr_db
-from eamdeploy.parity.report.judge import Judge
+from eamdeploy.parity.report.judge import ParityJudge
 from eamdeploy.parity.report.model import AttentionParity, BatchParity, Flip, OutputParity
 from eamdeploy.parity.run.reference import ReferenceRun
 
@@ -20,7 +20,7 @@ _VARIES = 4.0
 _FEW_IMAGES, _TELLING, _LOST = 10, 0.25, 0.8
 
 
-def compare_output(name: str, value: Array, reference: Array, judge: Judge, excused: Mask) -> OutputParity:
+def compare_output(name: str, value: Array, reference: Array, judge: ParityJudge, excused: Mask) -> OutputParity:
     """One output (n, classes) against the network's. Where a limit is broken, ``excused`` images are not held to it."""
     broken = not_finite(value)
     finite = np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0)
@@ -64,7 +64,7 @@ def lost_columns(value: Array, reference: Array) -> tuple[int, ...]:
     return tuple(np.flatnonzero(telling & (noise > _LOST * spread)).tolist())
 
 
-def beyond(value: Array, reference: Array, judge: Judge) -> Mask:
+def beyond(value: Array, reference: Array, judge: ParityJudge) -> Mask:
     """The images whose scores differ by more than an exact artifact's may, (n,)."""
     finite = np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0)
     relative = judge.each(len(value), lambda rounding: rounding.output_relative)
@@ -77,7 +77,7 @@ def beyond(value: Array, reference: Array, judge: Judge) -> Mask:
 def find_flips(
     value: Array,
     reference: Array,
-    judge: Judge,
+    judge: ParityJudge,
     excused: Mask,
     names: Sequence[str],
     classes: Sequence[str],
@@ -119,7 +119,7 @@ def _labels(yes: npt.NDArray[np.int64], classes: Sequence[str]) -> str:
 
 
 def compare_attention(
-    alphas: Mapping[str, tuple[str, Array]], reference: ReferenceRun, judge: Judge, undecided: Mapping[str, Mask]
+    alphas: Mapping[str, tuple[str, Array]], reference: ReferenceRun, judge: ParityJudge, undecided: Mapping[str, Mask]
 ) -> tuple[AttentionParity, ...]:
     """Mixing weights by layer.
 
@@ -163,7 +163,7 @@ def compare_attention(
     return tuple(rows)
 
 
-def compare_batch(batch: int, value: Array, alone: Array, judge: Judge) -> BatchParity:
+def compare_batch(batch: int, value: Array, alone: Array, judge: ParityJudge) -> BatchParity:
     """Images out of a batch against the same images alone."""
     difference = float(np.abs(value - alone).max())
     allowed = judge.output_abs

@@ -17,7 +17,7 @@ from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.compare.metrics import relative_errors
 from eamdeploy.parity.compare.outputs import Mask, beyond
 from eamdeploy.parity.compare.rounding import Rounding, largest, measure_rounding, undecided, unit_of
-from eamdeploy.parity.report.judge import Judge
+from eamdeploy.parity.report.judge import ParityJudge
 from eamdeploy.parity.run.images import BothRuns
 from eamdeploy.parity.run.reference import ReferenceRun, run_reference
 from eamdeploy.parity.run.widen import perturb, round_to_half, widen
@@ -26,7 +26,7 @@ AT_ONCE = 4
 DRAWS = 2
 
 
-def near_ties(judge: Judge, run: ReferenceRun) -> dict[str, Mask]:
+def near_ties(judge: ParityJudge, run: ReferenceRun) -> dict[str, Mask]:
     """Of each CGR-max layer, the images on which rounding decides a channel choice."""
     if not judge.exact:
         return {}
@@ -34,8 +34,8 @@ def near_ties(judge: Judge, run: ReferenceRun) -> dict[str, Mask]:
 
 
 def with_own_rounding(
-    judge: Judge, both: BothRuns, checkpoint: Checkpoint, dataset: ImageDataset, precision: str
-) -> Judge:
+    judge: ParityJudge, both: BothRuns, checkpoint: Checkpoint, dataset: ImageDataset, precision: str
+) -> ParityJudge:
     """``judge`` with the own rounding of every suspect image, until none is left or some are beyond theirs."""
     while True:
         suspect = np.flatnonzero(_suspect(judge, both))
@@ -46,7 +46,7 @@ def with_own_rounding(
         judge = replace(judge, own={**judge.own, **_measure(worst.tolist(), both, checkpoint, dataset, precision)})
 
 
-def _suspect(judge: Judge, both: BothRuns) -> Mask:
+def _suspect(judge: ParityJudge, both: BothRuns) -> Mask:
     """Images beyond the tolerance with no tie to excuse them."""
     near = near_ties(judge, both.reference)
     tied: Mask = np.zeros(len(both.scores), dtype=bool)

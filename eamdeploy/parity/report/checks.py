@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from eamdeploy.base.results import to_dict
 from eamdeploy.parity.report import rules
-from eamdeploy.parity.report.judge import Judge
+from eamdeploy.parity.report.judge import ParityJudge
 from eamdeploy.parity.report.model import AttentionParity, BatchParity, Divergence, Flip, OutputParity
 from eamdeploy.runs.findings import Check, Location
 
@@ -28,7 +28,7 @@ def checkpoint_check(artifact: str, made_from: str | None, sha256: str, carried:
 
 
 def output_check(
-    artifact: str, output: OutputParity, judge: Judge, excused: int, layer: str | None, rule: str
+    artifact: str, output: OutputParity, judge: ParityJudge, excused: int, layer: str | None, rule: str
 ) -> Check:
     """Whether one output is within its limit."""
     ratio = "equal to the bit" if output.snr_db is None else f"SNR {output.snr_db:.1f} dB"
@@ -64,7 +64,7 @@ def output_check(
     )
 
 
-def flips_check(artifact: str, flips: Sequence[Flip], images: int, judge: Judge, layer: str | None) -> Check:
+def flips_check(artifact: str, flips: Sequence[Flip], images: int, judge: ParityJudge, layer: str | None) -> Check:
     """Whether classes stay."""
     counted = [flip for flip in flips if flip.counts]
     if judge.exact:
@@ -90,7 +90,7 @@ def flips_check(artifact: str, flips: Sequence[Flip], images: int, judge: Judge,
     return Check("top-1", passed, message, artifact, rules.FLIPS.id, location=place, details=details)
 
 
-def attention_check(artifact: str, rows: Sequence[AttentionParity], reason: str | None, judge: Judge) -> Check:
+def attention_check(artifact: str, rows: Sequence[AttentionParity], reason: str | None, judge: ParityJudge) -> Check:
     """Whether the mixing weights are the network's; skipped with ``reason`` where they cannot be seen."""
     if reason is not None:
         return Check(

@@ -9,7 +9,7 @@ import numpy as np
 
 from eamdeploy.parity.compare.metrics import Array
 from eamdeploy.parity.compare.rounding import Rounding
-from eamdeploy.parity.report.limits import ParityLimits
+from eamdeploy.parity.report.limits import ParityTolerance
 from runtimes.readers.metadata import ArtifactMetadata
 
 # fp16 rounding is modelled with every map rounded, which is the most a runtime does: less room on top is needed
@@ -17,7 +17,7 @@ FP16_SHARE_OF_FACTOR = 0.25
 
 
 @dataclass(frozen=True)
-class Judge:
+class ParityJudge:
     """The limits as they apply to one artifact.
 
     Attributes:
@@ -30,7 +30,7 @@ class Judge:
 
     exact: bool
     factor: float
-    limits: ParityLimits
+    limits: ParityTolerance
     rounding: Rounding
     own: Mapping[int, Rounding] = field(default_factory=dict)
 
@@ -68,6 +68,6 @@ def is_exact(metadata: ArtifactMetadata) -> bool:
     return bool(metadata.raw.get("exact", True)) and all(entry.get("exact", True) for entry in metadata.plan)
 
 
-def factor_for(precision: str, limits: ParityLimits) -> float:
+def factor_for(precision: str, limits: ParityTolerance) -> float:
     """The allowed multiple of the rounding for an exact artifact of ``precision``."""
     return max(1.0, limits.factor * FP16_SHARE_OF_FACTOR) if precision == "fp16" else limits.factor

@@ -8,7 +8,7 @@ from eamdeploy.base.errors import UsageError
 
 
 @dataclass(frozen=True)
-class ParityLimits:
+class ParityTolerance:
     """The limits of one verification.
 
     Attributes:

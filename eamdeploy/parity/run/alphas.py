@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eamdeploy.parity.compare.metrics import Array
-from eamdeploy.parity.run.probe import Graph
+from eamdeploy.parity.run.probe import ProbedGraph
 from runtimes.readers.metadata import ArtifactMetadata
 
 
-def wanted_keys(graph: Graph, metadata: ArtifactMetadata) -> list[str]:
+def wanted_keys(graph: ProbedGraph, metadata: ArtifactMetadata) -> list[str]:
     """The tensors that hold mixing weights, or may: those the metadata names, else all that a softmax computes."""
     named = named_alphas(graph, metadata)
     return list(dict.fromkeys(named.values() if named else graph.softmaxes))
 
 
-def named_alphas(graph: Graph, metadata: ArtifactMetadata) -> dict[str, str]:
+def named_alphas(graph: ProbedGraph, metadata: ArtifactMetadata) -> dict[str, str]:
     """Layer to tensor, as the metadata has it, where the artifact has such a tensor."""
     keys = {layer: graph.key(name) for layer, name in metadata.tensors.get("alpha", {}).items()}
     return {layer: key for layer, key in keys.items() if key is not None}
 
 
 def assign_alphas(
-    graph: Graph, metadata: ArtifactMetadata, layers: Mapping[str, int], values: Mapping[str, Array]
+    graph: ProbedGraph, metadata: ArtifactMetadata, layers: Mapping[str, int], values: Mapping[str, Array]
 ) -> dict[str, str]:
     """Layer to the tensor of its mixing weights; empty where that cannot be told. ``layers`` has each one's kernels.
 

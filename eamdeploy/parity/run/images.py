@@ -17,7 +17,7 @@ from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.compare.metrics import Array
 from eamdeploy.parity.run.alphas import assign_alphas, wanted_keys
 from eamdeploy.parity.run.batches import fixed_batch, run_scores
-from eamdeploy.parity.run.probe import Graph, Probe, open_graph, open_probe
+from eamdeploy.parity.run.probe import Probe, ProbedGraph, open_graph, open_probe
 from eamdeploy.parity.run.reference import Images, ReferenceRun, join_runs, run_reference
 from runtimes.protocol import Runtime, Session
 from runtimes.readers.metadata import ArtifactMetadata
@@ -116,7 +116,7 @@ def run_both(
 @contextlib.contextmanager
 def _probe(
     path: Path, runtime: Runtime, metadata: ArtifactMetadata, checkpoint: Checkpoint, threads: int
-) -> Iterator[tuple[Graph | None, Probe | None, str | None]]:
+) -> Iterator[tuple[ProbedGraph | None, Probe | None, str | None]]:
     """The artifact's graph and a running copy that shows the mixing weights; or why there is none."""
     if checkpoint.spec.conv == "static":
         yield None, None, None

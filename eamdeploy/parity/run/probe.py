@@ -36,7 +36,7 @@ class GraphOperator:
     outputs: tuple[str, ...]
 
 
-class Graph(Protocol):
+class ProbedGraph(Protocol):
     """The tensors of an artifact.
 
     Attributes:
@@ -60,7 +60,7 @@ class Graph(Protocol):
         ...
 
 
-def open_graph(path: Path) -> Graph:
+def open_graph(path: Path) -> ProbedGraph:
     """Read an artifact's graph.
 
     Raises:
@@ -68,9 +68,9 @@ def open_graph(path: Path) -> Graph:
         MissingDependency: when the package that reads the format is not there.
     """
     if path.suffix.lower() == ".onnx":
-        from eamdeploy.parity.run.probe_onnx import OnnxGraph
+        from eamdeploy.parity.run.probe_onnx import ProbedOnnxGraph
 
-        return OnnxGraph(path)
+        return ProbedOnnxGraph(path)
     if path.suffix.lower() == ".tflite":
         from eamdeploy.parity.run.probe_tflite import TfliteGraph
 
@@ -89,7 +89,7 @@ def open_graph(path: Path) -> Graph:
 class Probe:
     """A running copy of an artifact that shows some of its inner tensors."""
 
-    def __init__(self, graph: Graph, session: Session, keys: Sequence[str]) -> None:
+    def __init__(self, graph: ProbedGraph, session: Session, keys: Sequence[str]) -> None:
         self.keys = list(keys)
         self._session = session
         self._first = len(graph.outputs)
@@ -116,7 +116,7 @@ class Probe:
 
 
 @contextlib.contextmanager
-def open_probe(path: Path, graph: Graph, keys: Sequence[str], runtime: Runtime, threads: int) -> Iterator[Probe]:
+def open_probe(path: Path, graph: ProbedGraph, keys: Sequence[str], runtime: Runtime, threads: int) -> Iterator[Probe]:
     """Run the artifact with ``keys`` visible; the copy is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
         copy = Path(folder) / f"probe{path.suffix}"

@@ -10,7 +10,7 @@ from eamdeploy.base.errors import MissingDependency, UsageError
 from eamdeploy.parity.run.probe import GraphOperator
 
 
-class OnnxGraph:
+class ProbedOnnxGraph:
     """An .onnx file's tensors; a tensor's key is its name."""
 
     def __init__(self, path: Path) -> None:

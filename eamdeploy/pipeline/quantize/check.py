@@ -27,7 +27,7 @@ SLOWER = 1.02  # above this ratio the quantized file is called slower
 
 
 @dataclass(frozen=True)
-class Outcome:
+class QuantizationCheck:
     """Top-1 of both on the same images.
 
     Attributes:
@@ -71,7 +71,7 @@ class LatencyPair:
         return self.ratio > SLOWER
 
 
-class Judge:
+class QuantizationJudge:
     """Runs artifacts on ``dataset``; the float one's answers are remembered."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Judge:
             self.targets = None  # images have one label each, and what is answered is a set
         self._best: dict[Path, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
 
-    def compare(self, float_path: Path, path: Path) -> Outcome:
+    def compare(self, float_path: Path, path: Path) -> QuantizationCheck:
         """Both on every image.
 
         Raises:
@@ -102,11 +102,11 @@ class Judge:
         best, _ = self._run(path)
         flips = int((best != reference).any(axis=1).sum())
         if self.targets is None:
-            return Outcome(len(best), None, None, flips)
+            return QuantizationCheck(len(best), None, None, flips)
         hits = [100 * float((values[:, 0] == labels).mean()) for values in (reference, best)]
         warning = reference_warning(hits[0], len(best), len(np.unique(labels)))
         noise = self.score_noise(float_path, path, NOISE_IMAGES) if warning is not None else 0.0
-        return Outcome(len(best), hits[0], hits[1], flips, warning, noise)
+        return QuantizationCheck(len(best), hits[0], hits[1], flips, warning, noise)
 
     def score_noise(self, float_path: Path, path: Path, images: int) -> float:
         """Energy of the scores' change relative to the energy of the float scores around their mean."""
@@ -141,7 +141,7 @@ class Judge:
             session.close()
 
 
-def interleaved_latency(float_path: Path, path: Path, quantizer: Quantizer, judge: Judge) -> LatencyPair:
+def interleaved_latency(float_path: Path, path: Path, quantizer: Quantizer, judge: QuantizationJudge) -> LatencyPair:
     """Median latency of both, alternating, on the first check image; at most some seconds."""
     image = judge.card.preprocessing.apply(judge.dataset.image(0))
     batch = np.repeat(image[None], quantizer.batch, axis=0)

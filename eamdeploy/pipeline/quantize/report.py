@@ -10,7 +10,7 @@ from typing import Any
 
 import eamdeploy
 from eamdeploy.inference.model_card import ModelCard
-from eamdeploy.pipeline.quantize.check import LatencyPair, Outcome
+from eamdeploy.pipeline.quantize.check import LatencyPair, QuantizationCheck
 from export.manifest.document import ManifestSource, manifest_path, read_manifest, write_manifest
 from export.planning.target import RUNTIME_FORMATS, host_machine
 from export.quantize.quantizer import Written
@@ -42,7 +42,7 @@ class QuantizationReport:
     calibration_classes: int
     check_data: str
     same_images: bool
-    outcome: Outcome
+    outcome: QuantizationCheck
     max_drop: float
     bytes: int
     float_bytes: int

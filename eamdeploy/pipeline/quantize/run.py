@@ -23,7 +23,7 @@ from eamdeploy.data import ImageDataset
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
 from eamdeploy.inference.model_card import ModelCard
-from eamdeploy.pipeline.quantize.check import Judge, interleaved_latency
+from eamdeploy.pipeline.quantize.check import QuantizationJudge, interleaved_latency
 from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions, check_precisions
 from eamdeploy.pipeline.quantize.report import QuantizationReport, quantized_metadata, write_entry
 from export.exporter.registry import get_exporter
@@ -81,7 +81,7 @@ def quantize_artifact(
     _check_layers(quantizer, options)
     _check_fit(quantizer, card, source)
     seen = _calibration_set(calibration, card, options)
-    judge = Judge(take(check if check is not None else calibration, options.check_images), card, class_map)
+    judge = QuantizationJudge(take(check if check is not None else calibration, options.check_images), card, class_map)
     calibrated = 0
     if options.precision == "int8":
         tell(f"calibrating {target.name} on {len(seen)} images")
@@ -138,7 +138,7 @@ def quantize_artifact(
     )
 
 
-def _data_notes(seen: ImageDataset, judge: Judge, card: ModelCard) -> tuple[str, ...]:
+def _data_notes(seen: ImageDataset, judge: QuantizationJudge, card: ModelCard) -> tuple[str, ...]:
     exif = card.preprocessing.exif
     names = list(judge.skipped)
     unread = [f"{len(names)} images of the check do not decode and are left out, such as {names[0]}"] if names else []
@@ -153,7 +153,13 @@ class _Work:
     """Writes candidates into a scratch folder and measures them."""
 
     def __init__(
-        self, quantizer: Quantizer, judge: Judge, options: QuantizeOptions, folder: Path, suffix: str, source: Path
+        self,
+        quantizer: Quantizer,
+        judge: QuantizationJudge,
+        options: QuantizeOptions,
+        folder: Path,
+        suffix: str,
+        source: Path,
     ) -> None:
         self.quantizer, self.judge, self.options, self.source = quantizer, judge, options, source
         self.scratch = folder / f"candidate{suffix}"

@@ -32,7 +32,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A table that a reader can sort and filter.
 
     Attributes:
@@ -72,7 +72,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Group:
+class FigureGroup:
     """Cards and a figure about one place."""
 
     title: str
@@ -87,9 +87,9 @@ class Section:
     name: str
     title: str
     text: str = ""
-    groups: tuple[Group, ...] = ()
+    groups: tuple[FigureGroup, ...] = ()
     figures: tuple[Figure, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[ReportTable, ...] = ()
     absent: str = ""
 
 
@@ -106,12 +106,12 @@ class Report:
     sections: tuple[Section, ...]
 
 
-def table(name: str, caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> Table:
+def table(name: str, caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> ReportTable:
     """A table from plain texts and cells; ``>`` before a heading: numeric; columns without a value are left out."""
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     used = [index for index in range(len(columns)) if any(row[index].text not in ("", "–") for row in cells)]
     heads = tuple(Column(columns[index].removeprefix(">"), columns[index].startswith(">")) for index in used)
-    return Table(name, caption, heads, tuple(tuple(row[index] for index in used) for row in cells))
+    return ReportTable(name, caption, heads, tuple(tuple(row[index] for index in used) for row in cells))
 
 
 @dataclass

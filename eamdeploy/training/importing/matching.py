@@ -16,7 +16,7 @@ from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.layers.blocks import ConvBnAct
 from eamdeploy.training.importing.function import OWN_EPSILON
 from eamdeploy.training.importing.names.walk import ConvNames
-from eamdeploy.training.importing.recognise import Recognised
+from eamdeploy.training.importing.recognise import RecognisedSource
 from eamdeploy.training.importing.shapes import Layouts, shown
 from eamdeploy.training.importing.states import without_counters
 from eamdeploy.training.importing.weights import Weights
@@ -39,7 +39,7 @@ class Match:
     transposed: int = 0
 
 
-def fill(network: Network, weights: Weights, *, source: str, found: Recognised | None = None) -> Match:
+def fill(network: Network, weights: Weights, *, source: str, found: RecognisedSource | None = None) -> Match:
     """Fill a static ``network`` in place.
 
     Args:
@@ -69,7 +69,7 @@ def widen_variances(network: nn.Module, epsilon: float) -> None:
             module.running_var += epsilon - OWN_EPSILON
 
 
-def _by_library(found: Recognised, source: str) -> dict[str, tuple[str, Tensor]]:
+def _by_library(found: RecognisedSource, source: str) -> dict[str, tuple[str, Tensor]]:
     """Our name to the file's name and tensor."""
     pairs: dict[str, tuple[str, Tensor]] = {}
     for name in found.names:

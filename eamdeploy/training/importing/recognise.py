@@ -15,7 +15,7 @@ from eamdeploy.networks.spec import ARCHITECTURES, ArchSpec
 from eamdeploy.training.importing.layouts import block_places, timm_layout
 from eamdeploy.training.importing.names.keras import plain_key
 from eamdeploy.training.importing.names.walk import ConvNames, LayerNames, LinearNames
-from eamdeploy.training.importing.sources import SOURCES, Source, get_source, guess_twin
+from eamdeploy.training.importing.sources import SOURCES, WeightsSource, get_source, guess_twin
 from eamdeploy.training.importing.states import is_average
 
 _STEMS = {
@@ -30,7 +30,7 @@ ENOUGH = 0.6  # of a source's names, for a file to be called its
 
 
 @dataclass(frozen=True)
-class Recognised:
+class RecognisedSource:
     """A file that speaks a known library's names.
 
     Attributes:
@@ -42,7 +42,7 @@ class Recognised:
         notes: what a user should know.
     """
 
-    source: Source
+    source: WeightsSource
     network: Network
     names: tuple[LayerNames, ...]
     tensors: Mapping[str, Tensor]
@@ -50,7 +50,9 @@ class Recognised:
     notes: tuple[str, ...]
 
 
-def recognise(tensors: Mapping[str, Tensor], spec: ArchSpec, *, said: str | None, file_name: str) -> Recognised | None:
+def recognise(
+    tensors: Mapping[str, Tensor], spec: ArchSpec, *, said: str | None, file_name: str
+) -> RecognisedSource | None:
     """The source of ``tensors`` for a static network of ``spec``; ``None`` where their names are of no known library.
 
     Args:
@@ -61,7 +63,7 @@ def recognise(tensors: Mapping[str, Tensor], spec: ArchSpec, *, said: str | None
         DataError: when the names are a library's and the architecture is another.
     """
     plain = {plain_key(name): value for name, value in tensors.items()}
-    found: list[tuple[float, Recognised]] = []
+    found: list[tuple[float, RecognisedSource]] = []
     for source in SOURCES.values() if said is None else [get_source(said)]:
         given = plain if source.name in ("keras", "tf-slim") else tensors
         for prefix, inner in _prefixed(given, source).items():
@@ -77,7 +79,7 @@ def recognise(tensors: Mapping[str, Tensor], spec: ArchSpec, *, said: str | None
     return _settled(equal, said, file_name)
 
 
-def _settled(equal: list[Recognised], said: str | None, file_name: str) -> Recognised:
+def _settled(equal: list[RecognisedSource], said: str | None, file_name: str) -> RecognisedSource:
     """Of candidates that explain the names equally well, one, with a note on the others."""
     chosen = next((one for one in equal if not is_average(one.prefix)), equal[0])
     notes = list(chosen.notes)
@@ -93,7 +95,7 @@ def _settled(equal: list[Recognised], said: str | None, file_name: str) -> Recog
     return replace(chosen, source=source, notes=tuple(notes))
 
 
-def _prefixed(tensors: Mapping[str, Tensor], source: Source) -> dict[str, dict[str, Tensor]]:
+def _prefixed(tensors: Mapping[str, Tensor], source: WeightsSource) -> dict[str, dict[str, Tensor]]:
     """The tensors below each prefix under which the source's first convolution may lie."""
     prefixes = {name[: -len(one)] for one in _STEMS[source.name] for name in tensors if name.endswith(one)}
     found = {}
@@ -107,7 +109,9 @@ def _prefixed(tensors: Mapping[str, Tensor], source: Source) -> dict[str, dict[s
     return found
 
 
-def _candidate(source: Source, tensors: dict[str, Tensor], spec: ArchSpec, prefix: str) -> Recognised | None:
+def _candidate(
+    source: WeightsSource, tensors: dict[str, Tensor], spec: ArchSpec, prefix: str
+) -> RecognisedSource | None:
     if spec.arch not in source.functions:
         return None
     network, notes = build(spec), []
@@ -122,20 +126,20 @@ def _candidate(source: Source, tensors: dict[str, Tensor], spec: ArchSpec, prefi
                 notes.append(
                     f"its blocks are not those of {spec.arch} at width {spec.width:g}: they are taken from the file"
                 )
-    return Recognised(source, network, tuple(source.names(network, places)), tensors, prefix, tuple(notes))
+    return RecognisedSource(source, network, tuple(source.names(network, places)), tensors, prefix, tuple(notes))
 
 
 def _shapes(network: Network) -> list[tuple[int, ...]]:
     return [tuple(value.shape) for name, value in network.state_dict().items() if not name.startswith("classifier.")]
 
 
-def _coverage(candidate: Recognised) -> float:
+def _coverage(candidate: RecognisedSource) -> float:
     """The share of the layers' weights that the file has by name."""
     wanted = [name.conv for name in candidate.names if isinstance(name, ConvNames)]
     return sum(f"{name}.weight" in candidate.tensors for name in wanted) / len(wanted)
 
 
-def classifier_size(found: Recognised) -> int | None:
+def classifier_size(found: RecognisedSource) -> int | None:
     """How many classes the file's classifier has; ``None`` without one."""
     for name in found.names:
         if isinstance(name, LinearNames) and name.own == "classifier":
@@ -144,7 +148,7 @@ def classifier_size(found: Recognised) -> int | None:
     return None
 
 
-def check_complete(found: Recognised, source: str) -> None:
+def check_complete(found: RecognisedSource, source: str) -> None:
     """Check that every layer but the classifier is in the file.
 
     Raises:

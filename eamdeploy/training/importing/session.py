@@ -22,7 +22,7 @@ from eamdeploy.training.importing.check import ImportCheck, check_import
 from eamdeploy.training.importing.function import Function
 from eamdeploy.training.importing.matching import Match, fill, widen_variances
 from eamdeploy.training.importing.recognise import (
-    Recognised,
+    RecognisedSource,
     check_complete,
     check_other_architectures,
     classifier_size,
@@ -200,7 +200,7 @@ def plain_state(spec: ArchSpec) -> list[str]:
     return [name for name in without_counters(build(spec).state_dict()) if not name.startswith("classifier.")]
 
 
-def _function(weights: Weights, found: Recognised | None, arch: str) -> Function:
+def _function(weights: Weights, found: RecognisedSource | None, arch: str) -> Function:
     if weights.folded:
         return FOLDED[arch]
     return UNKNOWN if found is None else function_of(found.source, arch, found.tensors)

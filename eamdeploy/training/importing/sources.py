@@ -23,7 +23,7 @@ _TENSORFLOW = {V1: _TF_RELU6, V2: _TF, SMALL: _TF, LARGE: _TF}
 
 
 @dataclass(frozen=True)
-class Source:
+class WeightsSource:
     """One library.
 
     Attributes:
@@ -42,19 +42,19 @@ class Source:
 SOURCES = {
     source.name: source
     for source in (
-        Source(
+        WeightsSource(
             "torchvision", lambda network, _: torchvision_names(network), {V2: Function(), SMALL: _WIDE, LARGE: _WIDE}
         ),
-        Source(
+        WeightsSource(
             "timm",
             timm_names,
             {V1: Function(1e-5, "symmetric", "relu6", *HALF, "bicubic"), V2: _TIMM, SMALL: _TIMM, LARGE: _TIMM},
             "timm-tf",
         ),
-        Source("timm-tf", timm_names, {SMALL: _TF, LARGE: _TF}, "timm"),
-        Source("transformers", lambda network, _: transformers_names(network), {V1: _TF_RELU6, V2: _TF}),
-        Source("keras", lambda network, _: keras_names(network), {V1: _TF_RELU6, V2: _TF}),
-        Source("tf-slim", lambda network, _: slim_names(network), _TENSORFLOW),
+        WeightsSource("timm-tf", timm_names, {SMALL: _TF, LARGE: _TF}, "timm"),
+        WeightsSource("transformers", lambda network, _: transformers_names(network), {V1: _TF_RELU6, V2: _TF}),
+        WeightsSource("keras", lambda network, _: keras_names(network), {V1: _TF_RELU6, V2: _TF}),
+        WeightsSource("tf-slim", lambda network, _: slim_names(network), _TENSORFLOW),
     )
 }
 # a file whose names say nothing: the paper's function, as PyTorch trains it
@@ -62,7 +62,7 @@ UNKNOWN = Function()
 FOLDED = _TENSORFLOW
 
 
-def get_source(name: str) -> Source:
+def get_source(name: str) -> WeightsSource:
     """The source called ``name``.
 
     Raises:
@@ -73,7 +73,7 @@ def get_source(name: str) -> Source:
     return SOURCES[name]
 
 
-def function_of(source: Source, arch: str, names: Collection[str]) -> Function:
+def function_of(source: WeightsSource, arch: str, names: Collection[str]) -> Function:
     """The function of one network of a source; two of timm's V3 differ from the others, which their tensors show."""
     function = source.functions[arch]
     if source.name == "timm" and arch == LARGE:
@@ -84,7 +84,7 @@ def function_of(source: Source, arch: str, names: Collection[str]) -> Function:
     return function
 
 
-def guess_twin(source: Source, file_name: str) -> Source:
+def guess_twin(source: WeightsSource, file_name: str) -> WeightsSource:
     """Of two sources with the same names, the one that the file's name speaks for."""
     twin = source.same_names
     if source.name == "timm" and twin is not None and file_name.lower().startswith("tf_"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from eamdeploy.base.errors import UsageError
 from export.ncnn.conversion import Conversion
 from export.ncnn.graph import OnnxNode
-from export.ncnn.network import Weights
+from export.ncnn.network import NcnnWeights
 from export.ncnn.operators.activation import fused_activation
 from runtimes.readers.ncnn_file import Parameter
 
@@ -32,9 +32,9 @@ def convolution(conversion: Conversion, node: OnnxNode) -> None:
     if conversion.is_constant(kernel):
         values = source.constant(kernel)
         parameters[_WEIGHTS] = values.size
-        weights.append(Weights(values, tagged=True))
+        weights.append(NcnnWeights(values, tagged=True))
         if bias:
-            weights.append(Weights(source.constant(bias)))
+            weights.append(NcnnWeights(source.constant(bias)))
     else:
         shape = source.shapes[kernel]
         parameters |= {_WEIGHTS: shape[0] * shape[1] * height * width, _COMPUTED: 1}

@@ -7,7 +7,7 @@ import numpy as np
 from eamdeploy.base.errors import UsageError
 from export.ncnn.conversion import Conversion
 from export.ncnn.graph import OnnxNode
-from export.ncnn.network import Array, Weights
+from export.ncnn.network import Array, NcnnWeights
 from export.ncnn.operators.activation import fused_activation
 from runtimes.readers.ncnn_file import Parameter
 
@@ -54,9 +54,9 @@ def matmul(conversion: Conversion, node: OnnxNode) -> None:
 def _inner_product(conversion: Conversion, node: OnnxNode, weight: Array, bias: Array | None) -> None:
     activation, output = fused_activation(conversion, node.outputs[0])
     parameters: dict[int, Parameter] = {0: weight.shape[0], 1: int(bias is not None), 2: weight.size}
-    weights = [Weights(np.ascontiguousarray(weight), tagged=True)]
+    weights = [NcnnWeights(np.ascontiguousarray(weight), tagged=True)]
     if bias is not None:
-        weights.append(Weights(bias))
+        weights.append(NcnnWeights(bias))
     inputs = (conversion.natural(node.inputs[0]),)
     conversion.layer("InnerProduct", node, inputs, parameters | activation, weights, output=output)
 
@@ -65,12 +65,12 @@ def _mixture(conversion: Conversion, node: OnnxNode, matrix: Array) -> None:
     """A row times a constant matrix: ncnn's Gemm packs the matrix once, when it loads."""
     depth, width = matrix.shape
     row = conversion.in_dims(conversion.value(node.inputs[0]), (1, depth))
-    weights = [Weights(np.ascontiguousarray(matrix), tagged=True)]
+    weights = [NcnnWeights(np.ascontiguousarray(matrix), tagged=True)]
     output, form = node.outputs[0], _NO_BIAS
     addend = _added_constant(conversion, output, width)
     if addend is not None:
         added, output = addend
-        weights.append(Weights(added, tagged=True))
+        weights.append(NcnnWeights(added, tagged=True))
         form = _BIAS_PER_COLUMN
     parameters: dict[int, Parameter] = {
         _CONSTANT_B: 1, _CONSTANT_C: 1, _CONSTANT_M: 0, _CONSTANT_N: width, _CONSTANT_K: depth, _BIAS_FORM: form,
@@ -88,7 +88,7 @@ def _product(conversion: Conversion, node: OnnxNode) -> None:
     addend = _added_constant(conversion, output, rows)
     if addend is not None:
         added, output = addend
-        weights.append(Weights(added, tagged=True))
+        weights.append(NcnnWeights(added, tagged=True))
         form = _BIAS_PER_ROW
     parameters: dict[int, Parameter] = {_CONSTANT_C: 1, _BIAS_FORM: form, _MAP: int(as_map)}
     parameters |= {_CONSTANT_M: rows if addend else 0, _CONSTANT_N: 0, _CONSTANT_K: 0}

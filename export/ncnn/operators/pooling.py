@@ -5,7 +5,7 @@ from __future__ import annotations
 from eamdeploy.base.errors import UsageError
 from export.ncnn.conversion import Conversion, integers
 from export.ncnn.graph import OnnxNode
-from export.ncnn.values import Value
+from export.ncnn.values import NcnnValue
 
 _MAXIMUM, _AVERAGE = 0, 1
 _WHOLE_MAP, _PAD_MODE, _COUNT_PADDING = 4, 5, 6
@@ -57,7 +57,7 @@ def reduce_sum(conversion: Conversion, node: OnnxNode) -> None:
     _reduce(conversion, node, _SUM)
 
 
-def _pool_whole_map(conversion: Conversion, node: OnnxNode, value: Value, kind: int) -> None:
+def _pool_whole_map(conversion: Conversion, node: OnnxNode, value: NcnnValue, kind: int) -> None:
     parameters = {0: kind, _WHOLE_MAP: 1}
     # ncnn gives a vector, whatever dimensions ONNX keeps
     conversion.layer("Pooling", node, (conversion.natural(node.inputs[0]),), dict(parameters), dims=value.natural[:1])
@@ -73,7 +73,7 @@ def _reduce(conversion: Conversion, node: OnnxNode, operation: int) -> None:
     )
 
 
-def _axes(conversion: Conversion, node: OnnxNode, value: Value) -> list[int]:
+def _axes(conversion: Conversion, node: OnnxNode, value: NcnnValue) -> list[int]:
     named = node.attributes.get("axes")
     if named is None and len(node.inputs) > 1 and node.inputs[1]:
         named = integers(conversion.source.constant(node.inputs[1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from eamdeploy.base.errors import UsageError
 from export.ncnn.conversion import Conversion, integers
 from export.ncnn.graph import OnnxNode
-from export.ncnn.values import Value
+from export.ncnn.values import NcnnValue
 
 _STARTS, _ENDS, _AXES = 9, 10, 11
 
@@ -76,7 +76,7 @@ def concat(conversion: Conversion, node: OnnxNode) -> None:
 def _part(
     conversion: Conversion,
     node: OnnxNode,
-    value: Value,
+    value: NcnnValue,
     axis: int,
     run: tuple[int, int],
     windows: dict[tuple[int, int], str],

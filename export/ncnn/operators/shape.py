@@ -5,7 +5,7 @@ from __future__ import annotations
 from eamdeploy.base.errors import UsageError
 from export.ncnn.conversion import Conversion, integers
 from export.ncnn.graph import OnnxNode
-from export.ncnn.values import Value, sizes, without_batch
+from export.ncnn.values import NcnnValue, sizes, without_batch
 
 # ncnn's order types of Permute by the order of the blob's axes, outermost first
 _PERMUTE = {
@@ -65,6 +65,6 @@ def pad(conversion: Conversion, node: OnnxNode) -> None:
     conversion.layer("Padding", node, (conversion.natural(node.inputs[0]),), dict(parameters))
 
 
-def without_batch_of(value: Value, amounts: list[int]) -> list[int]:
+def without_batch_of(value: NcnnValue, amounts: list[int]) -> list[int]:
     """Per-axis amounts of ONNX's tensor as those of the blob."""
     return amounts[len(value.shape) - len(without_batch(value.shape)) :]

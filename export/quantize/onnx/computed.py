@@ -16,11 +16,11 @@ import numpy.typing as npt
 from export.quantize.bank_parts import cut, diagonal, parts_for
 from export.quantize.onnx.emit import Emitter
 from export.quantize.onnx.graph import OnnxGraph, attribute
-from export.quantize.onnx.units import Bank, Unit
+from export.quantize.onnx.units import OnnxBank, OnnxUnit
 from export.quantize.scales import Affine, bank_scales, quantize_symmetric
 
 
-def is_product(graph: OnnxGraph, unit: Unit) -> bool:
+def is_product(graph: OnnxGraph, unit: OnnxUnit) -> bool:
     """Whether the layer is one matrix product over the pixels of one image: 1x1, no stride, no groups, a map in and out."""
     node, (source, *_) = unit.node, unit.inputs
     shape = graph.shape(source)
@@ -38,7 +38,9 @@ def is_product(graph: OnnxGraph, unit: Unit) -> bool:
     )
 
 
-def mix(emitter: Emitter, layer: str, bank: Bank, alpha: str, machine: str, product: bool) -> npt.NDArray[np.float32]:
+def mix(
+    emitter: Emitter, layer: str, bank: OnnxBank, alpha: str, machine: str, product: bool
+) -> npt.NDArray[np.float32]:
     """Emit the computed kernel as int8 codes, ``layer/kernel/dq``; returns their scales, ``(O,)``.
 
     ``product`` has it as ``(C, O)``, what a matrix product of pixels reads; else it is as the convolution wants it.
@@ -84,7 +86,7 @@ def _on_the_diagonal(emitter: Emitter, layer: str, alpha: str, parts: int, kerne
 
 def multiply(
     emitter: Emitter,
-    unit: Unit,
+    unit: OnnxUnit,
     shape: tuple[int, ...],
     out_channels: int,
     source: Affine,

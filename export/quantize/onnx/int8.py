@@ -18,27 +18,27 @@ from export.quantize.onnx.computed import is_product, mix, multiply
 from export.quantize.onnx.emit import Emitter
 from export.quantize.onnx.graph import OnnxGraph, attribute
 from export.quantize.onnx.storage import store_float16, store_int8
-from export.quantize.onnx.units import FUSED, MOVES, Bank, Unit, activation_ends, find_units
+from export.quantize.onnx.units import FUSED, MOVES, OnnxBank, OnnxUnit, activation_ends, find_units
 from export.quantize.scales import Affine, affine, channel_scales, quantize_symmetric
 
 Ranges = Mapping[str, tuple[float, float]]
 
 
-def activations(graph: OnnxGraph, units: list[Unit]) -> list[str]:
+def activations(graph: OnnxGraph, units: list[OnnxUnit]) -> list[str]:
     """The tensors whose ranges :func:`quantize_int8` wants, in the order of the graph."""
     wanted = {name for unit in units for name in (*unit.inputs, *([unit.output] if unit.output else []))}
     order = [*graph.inputs, *(name for node in graph.graph.node for name in node.output)]
     return [name for name in order if name in wanted and _source(graph, name) == name]
 
 
-def quantize_int8(model: Any, ranges: Ranges, float_layers: Collection[str], machine: str) -> list[Unit]:
+def quantize_int8(model: Any, ranges: Ranges, float_layers: Collection[str], machine: str) -> list[OnnxUnit]:
     """Rewrite ``model`` in place; ``float_layers`` keep float arithmetic and get float16 storage. Returns the int8 units.
 
     ``machine`` is the kind of CPU that computed kernels are laid out for; the file runs on any.
     """
     graph = OnnxGraph(model)
     units = [unit for unit in find_units(graph) if unit.layer not in float_layers]
-    _Rewrite(graph, units, ranges, set(float_layers), machine).run()
+    _OnnxInt8Rewrite(graph, units, ranges, set(float_layers), machine).run()
     return units
 
 
@@ -58,9 +58,9 @@ def _moves_exactly(node: Any, graph: OnnxGraph) -> bool:
     return True
 
 
-class _Rewrite:
+class _OnnxInt8Rewrite:
     def __init__(
-        self, graph: OnnxGraph, units: list[Unit], ranges: Ranges, float_layers: set[str], machine: str
+        self, graph: OnnxGraph, units: list[OnnxUnit], ranges: Ranges, float_layers: set[str], machine: str
     ) -> None:
         self.graph, self.units, self.float_layers, self.machine = graph, units, float_layers, machine
         self.codes: dict[str, Affine] = {}
@@ -144,7 +144,7 @@ class _Rewrite:
                 node.input[index] = self.replaced[name]
         self.emitter.nodes.append(node)
 
-    def _drop_activation(self, unit: Unit) -> None:
+    def _drop_activation(self, unit: OnnxUnit) -> None:
         """Leave out the activation behind a unit where the codes saturate at its ends: runtimes fuse no ``Clip`` whose
         upper end is the last code's value only to within rounding, and then compute the whole layer in float."""
         if unit.output is None or unit.output == unit.node.output[0] or unit.output not in self.codes:
@@ -155,7 +155,7 @@ class _Rewrite:
             unit.node.output[0] = unit.output
             self.written.add(id(activation))
 
-    def _unit(self, unit: Unit) -> None:
+    def _unit(self, unit: OnnxUnit) -> None:
         node = unit.node
         if unit.bank is not None:
             self._computed(unit, unit.bank)
@@ -170,7 +170,7 @@ class _Rewrite:
             axis = 0 if node.op_type == "Gemm" and attribute(node, "transB", 0) else 1
             self._weight(node, self.graph.array(node.input[1]), axis, code)
 
-    def _computed(self, unit: Unit, bank: Bank) -> None:
+    def _computed(self, unit: OnnxUnit, bank: OnnxBank) -> None:
         node, source = unit.node, unit.inputs[0]
         code, result = self.codes.get(_source(self.graph, source)), self.codes.get(unit.output or "")
         encoded = self.replaced.get(source) == f"{source}/dq"

@@ -24,7 +24,7 @@ _QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMu
 
 
 @dataclass(frozen=True)
-class Bank:
+class OnnxBank:
     """Where a computed kernel comes from: ``alpha -> MatMul(alpha, bank) -> Reshape``."""
 
     alpha: str
@@ -39,7 +39,7 @@ class Bank:
 
 
 @dataclass(frozen=True)
-class Unit:
+class OnnxUnit:
     """One thing that can be done in int8.
 
     Attributes:
@@ -56,7 +56,7 @@ class Unit:
     node: Any
     inputs: tuple[str, ...]
     output: str | None
-    bank: Bank | None = None
+    bank: OnnxBank | None = None
 
 
 def check_supported(graph: OnnxGraph) -> None:
@@ -80,7 +80,7 @@ def check_supported(graph: OnnxGraph) -> None:
             raise UsageError("the model is quantized already", where=where, hint="give the float model")
 
 
-def find_units(graph: OnnxGraph) -> list[Unit]:
+def find_units(graph: OnnxGraph) -> list[OnnxUnit]:
     """Every unit, in the order of the graph.
 
     Raises:
@@ -99,17 +99,17 @@ def find_units(graph: OnnxGraph) -> list[Unit]:
     return units
 
 
-def _unit(graph: OnnxGraph, node: Any) -> Unit | None:
+def _unit(graph: OnnxGraph, node: Any) -> OnnxUnit | None:
     layer = layer_of(node)
     if ".attention" in layer:
         return None
     if node.op_type == "Conv":
         if node.input[1] in graph.constants:
-            return Unit(layer, "conv", node, (node.input[0],), _behind(graph, node))
+            return OnnxUnit(layer, "conv", node, (node.input[0],), _behind(graph, node))
         bank = _bank(graph, node.input[1], layer)
         constant_bias = len(node.input) < 3 or node.input[2] in graph.constants
         if bank is not None and constant_bias:
-            return Unit(layer, "dynamic-conv", node, (node.input[0],), _behind(graph, node), bank)
+            return OnnxUnit(layer, "dynamic-conv", node, (node.input[0],), _behind(graph, node), bank)
         return None
     inner = ".gate" in layer or layer.endswith(".bank")
     if node.op_type in {"Gemm", "MatMul"} and node.input[1] in graph.constants and not inner:
@@ -117,13 +117,13 @@ def _unit(graph: OnnxGraph, node: Any) -> Unit | None:
             attribute(node, "transA", 0) == 0 and attribute(node, "alpha", 1.0) == attribute(node, "beta", 1.0) == 1.0
         )
         flat = len(graph.constants[node.input[1]].dims) == 2 and node.input[0] not in graph.constants
-        return Unit(layer, "linear", node, (node.input[0],), None) if plain and flat else None
+        return OnnxUnit(layer, "linear", node, (node.input[0],), None) if plain and flat else None
     maps = [name for name in node.input if name]
     computed = all(_is_map(graph, name) for name in maps)
     if node.op_type in {"Add", "Mul", "Concat"} and len(maps) > 1 and computed:
-        return Unit(layer, node.op_type.lower(), node, tuple(maps), _behind(graph, node))
+        return OnnxUnit(layer, node.op_type.lower(), node, tuple(maps), _behind(graph, node))
     if node.op_type in POOLS and _is_map(graph, node.input[0]):
-        return Unit(layer, "pool", node, (node.input[0],), node.output[0])
+        return OnnxUnit(layer, "pool", node, (node.input[0],), node.output[0])
     return None
 
 
@@ -148,7 +148,7 @@ def activation_ends(graph: OnnxGraph, activation: Any) -> tuple[float, float] | 
     return ends[0], ends[1]
 
 
-def _bank(graph: OnnxGraph, weight: str, layer: str) -> Bank | None:
+def _bank(graph: OnnxGraph, weight: str, layer: str) -> OnnxBank | None:
     reshape = graph.producer.get(weight)
     if reshape is None or reshape.op_type != "Reshape" or graph.sole_reader(weight) is None:
         return None
@@ -158,7 +158,7 @@ def _bank(graph: OnnxGraph, weight: str, layer: str) -> Bank | None:
     code = weights_code(graph.mixing, layer)
     if code is None or graph.sole_reader(reshape.input[0]) is None:
         return None
-    return Bank(str(matmul.input[0]), matmul, reshape, code)
+    return OnnxBank(str(matmul.input[0]), matmul, reshape, code)
 
 
 def _attention_nodes(graph: OnnxGraph) -> set[int]:

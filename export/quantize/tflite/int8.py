@@ -19,7 +19,7 @@ from export.quantize.bank_parts import cut, diagonal, parts_for
 from export.quantize.scales import Affine, affine, channel_scales, quantize_symmetric, tensor_scale
 from export.quantize.tflite.model import FLOAT32, INT8, TensorCode, TfliteModel
 from export.quantize.tflite.storage import store_float16, store_hybrid
-from export.quantize.tflite.units import MOVES, Unit, find_units
+from export.quantize.tflite.units import MOVES, TfliteUnit, find_units
 
 ALPHA = Affine(1 / 256, -128, "int8")
 _VERSIONS = {
@@ -34,7 +34,7 @@ _VERSIONS = {
 _VERSIONS |= {"SLICE": 2, "CONCATENATION": 2, "TRANSPOSE": 2, "STRIDED_SLICE": 2, "SPLIT": 2, "MAX_POOL_2D": 2}
 
 
-def activations(model: TfliteModel, units: list[Unit]) -> list[int]:
+def activations(model: TfliteModel, units: list[TfliteUnit]) -> list[int]:
     """The tensors whose ranges :func:`quantize_int8` wants."""
     wanted = {source(model, tensor) for unit in units for tensor in (*unit.inputs, unit.output)}
     return sorted(wanted)
@@ -55,21 +55,21 @@ def quantize_int8(
     ranges: Mapping[str, tuple[float, float]],
     float_layers: Collection[str],
     machine: str,
-) -> list[Unit]:
+) -> list[TfliteUnit]:
     """Rewrite ``model`` in place; ``ranges`` by tensor name. Returns the int8 units.
 
     ``machine`` is the kind of CPU that banks are laid out for; the file runs on any.
     """
     units = [unit for unit in find_units(model) if unit.layer not in float_layers]
-    _Rewrite(model, units, ranges, machine).run()
+    _TfliteInt8Rewrite(model, units, ranges, machine).run()
     store_hybrid(model)
     store_float16(model)
     return units
 
 
-class _Rewrite:
+class _TfliteInt8Rewrite:
     def __init__(
-        self, model: TfliteModel, units: list[Unit], ranges: Mapping[str, tuple[float, float]], machine: str
+        self, model: TfliteModel, units: list[TfliteUnit], ranges: Mapping[str, tuple[float, float]], machine: str
     ) -> None:
         self.model, self.units, self.machine = model, units, machine
         self.codes: dict[int, Affine] = {}
@@ -149,7 +149,7 @@ class _Rewrite:
             self.out.append(self.model.operator("DEQUANTIZE", [tensor], [self.real[tensor]], 2, options))
         return self.real[tensor]
 
-    def _unit(self, unit: Unit) -> None:
+    def _unit(self, unit: TfliteUnit) -> None:
         model, op = self.model, unit.op
         code = self.codes[unit.output]
         if unit.kind in {"conv", "depthwise"}:
@@ -169,7 +169,7 @@ class _Rewrite:
         code = affine(float(value.min()), float(value.max()), "int8")
         return self.model.add_constant(f"{self.model.name(tensor)}/q", code.quantize(value), _one(code))
 
-    def _convolution(self, unit: Unit) -> None:
+    def _convolution(self, unit: TfliteUnit) -> None:
         model, op = self.model, unit.op
         data = self._int8(int(op.inputs[0]))
         weight = model.value(int(op.inputs[1]))
@@ -190,7 +190,7 @@ class _Rewrite:
         offset = model.add_constant(f"{name}/bias/q", sums, TensorCode(tuple(map(float, units)), zeros, 0))
         op.inputs = [data, kernel, offset]
 
-    def _kernel(self, unit: Unit) -> int:
+    def _kernel(self, unit: TfliteUnit) -> int:
         model, bank = self.model, unit.bank
         if bank is None:
             raise ValueError(f"{unit.layer} has no bank")

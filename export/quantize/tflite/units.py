@@ -30,7 +30,7 @@ _QUANTIZED = {"QUANTIZE", "DEQUANTIZE"}
 
 
 @dataclass(frozen=True)
-class Bank:
+class TfliteBank:
     """Where a computed kernel comes from: ``alpha -> FULLY_CONNECTED(alpha, bank) -> RESHAPE``."""
 
     mixing: Any
@@ -49,7 +49,7 @@ class Bank:
 
 
 @dataclass(frozen=True)
-class Unit:
+class TfliteUnit:
     """One operator in int8: ``conv``, ``depthwise``, ``matmul`` (with a bank), ``bias``, ``add``, ``mul`` or ``hswish``."""
 
     layer: str
@@ -57,7 +57,7 @@ class Unit:
     op: Any
     inputs: tuple[int, ...]
     output: int
-    bank: Bank | None = None
+    bank: TfliteBank | None = None
 
 
 def layer_name(model: TfliteModel, tensor: int) -> str:
@@ -78,15 +78,15 @@ def check_supported(model: TfliteModel) -> None:
             raise UsageError("the model is quantized already", hint="give the float model")
 
 
-def find_units(model: TfliteModel) -> list[Unit]:
+def find_units(model: TfliteModel) -> list[TfliteUnit]:
     """Every unit in the order of the graph.
 
     Raises:
         UsageError: for operators the quantizer does not know.
     """
     check_supported(model)
-    units: list[Unit] = []
-    products: dict[int, Unit] = {}
+    units: list[TfliteUnit] = []
+    products: dict[int, TfliteUnit] = {}
     for op in model.graph.operators:
         unit = _unit(model, op, products)
         if unit is not None:
@@ -96,34 +96,34 @@ def find_units(model: TfliteModel) -> list[Unit]:
     return units
 
 
-def _unit(model: TfliteModel, op: Any, products: dict[int, Unit]) -> Unit | None:
+def _unit(model: TfliteModel, op: Any, products: dict[int, TfliteUnit]) -> TfliteUnit | None:
     kind, output = model.kind(op), int(op.outputs[0])
     inputs = [int(tensor) for tensor in op.inputs if tensor >= 0]
     layer = layer_name(model, output)
     if ".attention" in layer or output in {int(tensor) for tensor in model.graph.outputs} or not model.is_float(output):
         return None
     if kind in {"CONV_2D", "DEPTHWISE_CONV_2D"} and model.is_constant(inputs[1]):
-        return Unit(layer, "conv" if kind == "CONV_2D" else "depthwise", op, (inputs[0],), output)
+        return TfliteUnit(layer, "conv" if kind == "CONV_2D" else "depthwise", op, (inputs[0],), output)
     if kind == "BATCH_MATMUL" and not op.builtinOptions.adjX and not op.builtinOptions.adjY:
         bank = _bank(model, inputs[1])
         if bank is not None:
-            return Unit(layer_name(model, bank.weight), "matmul", op, (inputs[0],), output, bank)
+            return TfliteUnit(layer_name(model, bank.weight), "matmul", op, (inputs[0],), output, bank)
     if kind == "ADD" and len(inputs) == 2:
         product = next((products[tensor] for tensor in inputs if tensor in products), None)
         constant = [tensor for tensor in inputs if model.is_constant(tensor)]
         if product is not None and constant and len(model.readers.get(product.output, [])) == 1:
-            return Unit(product.layer, "bias", op, (product.output,), output)
+            return TfliteUnit(product.layer, "bias", op, (product.output,), output)
         if not constant and len(model.shape(output)) >= 3:
-            return Unit(layer, "add", op, tuple(inputs), output)
+            return TfliteUnit(layer, "add", op, tuple(inputs), output)
     gating = kind == "MUL" and ".gate" in layer and len(model.shape(output)) >= 3
     if gating and not any(model.is_constant(tensor) for tensor in inputs):
-        return Unit(layer, "mul", op, tuple(inputs), output)
+        return TfliteUnit(layer, "mul", op, tuple(inputs), output)
     if kind == "HARD_SWISH" and len(model.shape(output)) >= 3:
-        return Unit(layer, "hswish", op, (inputs[0],), output)
+        return TfliteUnit(layer, "hswish", op, (inputs[0],), output)
     return None
 
 
-def _bank(model: TfliteModel, weight: int) -> Bank | None:
+def _bank(model: TfliteModel, weight: int) -> TfliteBank | None:
     reshape = model.producer.get(weight)
     if reshape is None or model.kind(reshape) != "RESHAPE" or len(model.readers.get(weight, [])) != 1:
         return None
@@ -135,4 +135,4 @@ def _bank(model: TfliteModel, weight: int) -> Bank | None:
     # signed weights would need another zero point than the shipped form has
     if code is None or code.signed or not plain or len(model.readers[int(reshape.inputs[0])]) != 1:
         return None
-    return Bank(mixing, reshape, code)
+    return TfliteBank(mixing, reshape, code)

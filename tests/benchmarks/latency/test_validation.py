@@ -17,8 +17,8 @@ from benchmarks.latency.trials.nested import covered, errors_without
 from benchmarks.latency.trials.own_files import estimate_own_files, summary
 from benchmarks.latency.trials.validation import LeftOut, coverage, held_together, leave_out
 from devices.latency.model.conformal import quantile
-from devices.latency.model.groups import Group
-from devices.latency.model.measurements import Conditions, family
+from devices.latency.model.groups import CalibrationGroup
+from devices.latency.model.measurements import MeasurementConditions, family
 from devices.latency.model.populations import POPULATIONS, Population
 
 
@@ -27,11 +27,11 @@ def population(name: str) -> Population:
 
 
 @cache
-def groups(name: str) -> tuple[Group, ...]:
+def groups(name: str) -> tuple[CalibrationGroup, ...]:
     return tuple(g for g in make_groups(read_rows(), load_networks(), population(name)) if len(g.networks) >= 4)
 
 
-def poisoned(some: tuple[Group, ...], label: str, by: str) -> list[Group]:
+def poisoned(some: tuple[CalibrationGroup, ...], label: str, by: str) -> list[CalibrationGroup]:
     """Multiply what is to be left out by a hundred, everywhere."""
     out = []
     for g in some:
@@ -83,7 +83,7 @@ def test_a_searched_space_is_left_out_in_parts_and_every_network_once() -> None:
     assert all(h.tested == h.without for h in parts)
 
 
-def left_out(conditions: Conditions, family: str, errors: list[float]) -> list[LeftOut]:
+def left_out(conditions: MeasurementConditions, family: str, errors: list[float]) -> list[LeftOut]:
     return [LeftOut(conditions, (family, str(i), "224"), 1.0, float(np.exp(e)), 0.1) for i, e in enumerate(errors)]
 
 

@@ -18,10 +18,10 @@ from eamdeploy.measurement.evidence.verdict import Evidence, judge
 
 _TIMED = """
 import dataclasses, json
-from devices.runner.timing import Limits, measure
+from devices.runner.timing import TimingLimits, measure
 def work():
     sum(range(200_000))
-found = measure(work, Limits(seconds=0.5, warmup_seconds=0.2, sense_every_s=0.25))
+found = measure(work, TimingLimits(seconds=0.5, warmup_seconds=0.2, sense_every_s=0.25))
 print(json.dumps(dataclasses.asdict(found)))
 """
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from devices.runner.sensors import Sensors
-from devices.runner.timing import Limits, measure
+from devices.runner.timing import TimingLimits, measure
 from eamdeploy.measurement.evidence.conditions import verdict
 from eamdeploy.measurement.evidence.statistics import summarize
 from tests.devices.kit import sensor_tree
@@ -36,7 +36,7 @@ def _run(tree: Path, before: dict[str, str], after: dict[str, str]):
         if next(calls) == 60:
             sensor_tree.write(tree, after)
 
-    limits = Limits(seconds=0.0, min_samples=200, max_samples=200, warmup_seconds=0.0, sense_every_s=0.005)
+    limits = TimingLimits(seconds=0.0, min_samples=200, max_samples=200, warmup_seconds=0.0, sense_every_s=0.005)
     found = measure(call, limits, Sensors(tree))
     samples = [duration / 1e6 for duration in found.samples_ns]
     measured = SimpleNamespace(timings=[dataclasses.asdict(found)], cooled=True)

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from eamdeploy.measurement import Target
+from eamdeploy.measurement import BenchTarget
 from tests.devices.board_server import BoardServer
 
 
@@ -26,7 +26,7 @@ class Boards:
 
     def target(self, number, *, kind="measured"):
         server, name = self.servers[number], f"pi{number}"
-        return Target(name, "pi4", name, kind, lambda _: server.transport(name, python=(sys.executable,)))
+        return BenchTarget(name, "pi4", name, kind, lambda _: server.transport(name, python=(sys.executable,)))
 
     def on_loop(self, function, *arguments):
         async def call():

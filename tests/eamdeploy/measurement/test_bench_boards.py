@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from eamdeploy.base.errors import BoardUnreachable
-from eamdeploy.measurement import Effort, Request, Target, bench, expand
+from eamdeploy.measurement import BenchTarget, Effort, Request, bench, expand
 from eamdeploy.runs.store import open_store
 from tests.eamdeploy.measurement.served_boards import eventually, left_over
 
@@ -45,7 +45,7 @@ def test_eight_boards_two_of_them_bad(boards, artifacts):
     machines.on_loop(lambda: machines.servers[5].environment.update(PATH="/nonexistent"))
     targets = [machines.target(number) for number in range(8)]
     bad = machines.servers[5]
-    targets[5] = Target("pi5", "pi4", "pi5", "measured", lambda _: bad.transport("pi5"))
+    targets[5] = BenchTarget("pi5", "pi4", "pi5", "measured", lambda _: bad.transport("pi5"))
     times: dict[str, list[float]] = {}
     store = open_store()
     start = time.monotonic()

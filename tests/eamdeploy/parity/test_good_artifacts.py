@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from eamdeploy.parity import ParityLimits, check_parity
+from eamdeploy.parity import ParityTolerance, check_parity
 from eamdeploy.parity.report.model import ParityReport
 from tests.eamdeploy.parity.artifact_breaking import break_artifact
 from tests.eamdeploy.parity.parity_artifacts import SMALL, Made
@@ -31,7 +31,7 @@ def test_one_hundred_real_images(made: Callable[..., Made], fmt: str) -> None:
     assert report.flips_above_rounding == 0
     assert report.outputs[0].snr_db is not None
     assert report.outputs[0].snr_db > 80
-    assert ratio(report) < ParityLimits().factor / 2
+    assert ratio(report) < ParityTolerance().factor / 2
     assert [row.layer for row in report.attention] == list(good.checkpoint.network.dynamic_layers())
     assert {check.name for check in report.checks} >= {"checkpoint", "top-1", "attention", "random input"}
     assert all(check.status == "passed" for check in report.checks)
@@ -60,7 +60,7 @@ def test_other_networks(made: Callable[..., Made], spec: object) -> None:
     good = made("onnx", spec)
     report = check_parity(good.path, good.checkpoint, limit=60)
     assert report.verdict == "passed", report.sentence
-    assert ratio(report) < ParityLimits().factor / 2
+    assert ratio(report) < ParityTolerance().factor / 2
 
 
 def test_a_file_with_a_softmax_behind_it_is_compared_as_probabilities(

@@ -12,15 +12,15 @@ import pytest
 from eamdeploy.base.errors import UsageError
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.random_init import write_random
-from eamdeploy.parity import ParityLimits, check_parity
+from eamdeploy.parity import ParityTolerance, check_parity
 from eamdeploy.parity.compare.outputs import compare_output, find_flips
 from eamdeploy.parity.compare.rounding import Rounding
-from eamdeploy.parity.report.judge import Judge
+from eamdeploy.parity.report.judge import ParityJudge
 from tests.eamdeploy.parity.artifact_breaking import break_artifact, onnx_edit
 from tests.eamdeploy.parity.parity_artifacts import Made
 
 ROUNDING = Rounding(8, 2.0**-24, 1e-6, 1e-6, {}, {})
-EXACT = Judge(True, 10.0, ParityLimits(), ROUNDING)
+EXACT = ParityJudge(True, 10.0, ParityTolerance(), ROUNDING)
 NONE = np.zeros(3, dtype=bool)
 
 
@@ -52,7 +52,7 @@ def test_one_wrong_score_among_many_is_seen() -> None:
 
 
 def test_approximate_artifacts_are_held_to_their_snr() -> None:
-    judge = replace(EXACT, exact=False, limits=ParityLimits(min_snr_db=20.0))
+    judge = replace(EXACT, exact=False, limits=ParityTolerance(min_snr_db=20.0))
     reference = np.ones((3, 4))
     assert compare_output("scores", reference * 1.05, reference, judge, NONE).passed  # 26 dB
     assert not compare_output("scores", reference * 1.2, reference, judge, NONE).passed  # 14 dB
@@ -73,7 +73,7 @@ def test_a_precision_in_the_metadata_changes_the_judge(made: Callable[..., Made]
     assert check_parity(broken, good.checkpoint, limit=8).verdict == "failed"
     loose = check_parity(tmp_path / "int8.onnx", good.checkpoint, limit=8)
     assert (loose.verdict, loose.exact) == ("passed", False)
-    strict = check_parity(tmp_path / "int8.onnx", good.checkpoint, limit=8, limits=ParityLimits(min_snr_db=60.0))
+    strict = check_parity(tmp_path / "int8.onnx", good.checkpoint, limit=8, limits=ParityTolerance(min_snr_db=60.0))
     assert strict.verdict == "failed"
     assert strict.first_divergence is not None
     assert strict.first_divergence.layer == "blocks.3.pointwise.conv"

@@ -13,7 +13,7 @@ from eamdeploy.data import embedded_sample, open_dataset
 from eamdeploy.data.dataset import take
 from eamdeploy.inference.foreign import foreign_card
 from eamdeploy.inference.model_card import read_card
-from eamdeploy.pipeline.quantize.check import Judge
+from eamdeploy.pipeline.quantize.check import QuantizationJudge
 from eamdeploy.pipeline.quantize.options import QuantizeOptions
 from eamdeploy.pipeline.quantize.run import quantize_artifact
 from runtimes.protocol import RuntimeOptions
@@ -45,7 +45,7 @@ def test_changed_answers_are_counted(tmp_path: Path, width: int, said: str | Non
     source = classifier(tmp_path / "net.onnx", "sigmoids", width=width)
     other = scaled(source, 0.5)
     wanted = int((answers(source) != answers(other)).any(axis=1).sum())
-    outcome = Judge(DATA, foreign_card(source, PREPROCESSING, labels, said)).compare(source, other)
+    outcome = QuantizationJudge(DATA, foreign_card(source, PREPROCESSING, labels, said)).compare(source, other)
     assert (outcome.flips, outcome.top1) == (wanted, None)
     assert wanted > 10
 
@@ -54,8 +54,8 @@ def test_the_output_that_was_named_is_judged(tmp_path: Path) -> None:
     source = classifier(tmp_path / "net.onnx", extra=True)
     other = classifier(tmp_path / "other.onnx", extra=True, seed=1)
     card = foreign_card(source, PREPROCESSING, DATA.classes, "output=logits")
-    named = Judge(DATA, card).compare(source, other)
-    alone = Judge(DATA, foreign_card(classifier(tmp_path / "one.onnx"), PREPROCESSING, DATA.classes))
+    named = QuantizationJudge(DATA, card).compare(source, other)
+    alone = QuantizationJudge(DATA, foreign_card(classifier(tmp_path / "one.onnx"), PREPROCESSING, DATA.classes))
     same = alone.compare(tmp_path / "one.onnx", classifier(tmp_path / "two.onnx", seed=1))
     assert named == same
     assert named.flips > 20
@@ -63,7 +63,7 @@ def test_the_output_that_was_named_is_judged(tmp_path: Path) -> None:
 
 def test_a_single_score_has_noise_over_the_images(tmp_path: Path) -> None:
     source = classifier(tmp_path / "net.onnx", "sigmoids", width=1)
-    judge = Judge(take(DATA, 50), foreign_card(source, PREPROCESSING, ("no", "yes")))
+    judge = QuantizationJudge(take(DATA, 50), foreign_card(source, PREPROCESSING, ("no", "yes")))
     assert 0 < judge.score_noise(source, scaled(source, 0.5), 16) < 10
 
 
@@ -83,6 +83,6 @@ def test_pictures_that_do_not_decode_are_named(tmp_path: Path) -> None:
         DATA.image(index).save(folder / f"{index}.png")
     (tmp_path / "data" / "a" / "broken.png").write_bytes(b"nothing")
     source = classifier(tmp_path / "net.onnx")
-    judge = Judge(open_dataset(tmp_path / "data"), foreign_card(source, PREPROCESSING, None))
+    judge = QuantizationJudge(open_dataset(tmp_path / "data"), foreign_card(source, PREPROCESSING, None))
     assert judge.compare(source, source).images == 12
     assert list(judge.skipped) == ["a/broken.png"]

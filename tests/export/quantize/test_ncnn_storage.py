@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eamdeploy.base.errors import UsageError
-from export.ncnn.network import NcnnNetwork, Weights
+from export.ncnn.network import NcnnNetwork, NcnnWeights
 from export.quantize.formats import open_quantizer
 from runtimes.protocol import RuntimeOptions
 from runtimes.readers.ncnn_file import HALF_TAG, weights_path
@@ -22,17 +22,17 @@ def network(tmp_path: Path) -> Path:
     made = NcnnNetwork()
     made.add("Input", "input", (), ("input",), {0: 4, 1: 4, 2: 8})
     made.add("Split", "both", ("input",), ("a", "b"))
-    weights = (Weights(draw((8, 8, 1, 1)), tagged=True), Weights(draw(8)))
+    weights = (NcnnWeights(draw((8, 8, 1, 1)), tagged=True), NcnnWeights(draw(8)))
     made.add("Convolution", "conv", ("a",), ("y",), {0: 8, 1: 1, 5: 1, 6: 64}, weights)
     made.add("Pooling", "pool", ("b",), ("mean",), {0: 1, 4: 1})
     made.add("Reshape", "row", ("mean",), ("row",), {0: 8, 1: 1})
-    bank = (Weights(draw((8, 64)), tagged=True), Weights(draw(64), tagged=True))
+    bank = (NcnnWeights(draw((8, 64)), tagged=True), NcnnWeights(draw(64), tagged=True))
     made.add("Gemm", "bank", ("row",), ("mixed",), {5: 1, 6: 1, 7: 0, 8: 64, 9: 8, 10: 4}, bank)
     made.add("Reshape", "kernel", ("mixed",), ("kernel",), {0: 1, 1: 1, 11: 8, 2: 8})
     made.add("Convolution", "dynamic", ("y", "kernel"), ("z",), {0: 8, 1: 1, 6: 64, 19: 1})
     made.add("Reshape", "flat", ("z",), ("flat",), {0: 128})
     made.add(
-        "InnerProduct", "fc", ("flat",), ("scores",), {0: 3, 1: 0, 2: 384}, (Weights(draw((3, 128)), tagged=True),)
+        "InnerProduct", "fc", ("flat",), ("scores",), {0: 3, 1: 0, 2: 384}, (NcnnWeights(draw((3, 128)), tagged=True),)
     )
     path = tmp_path / "net.ncnn.param"
     made.write(path, shown=["scores"])

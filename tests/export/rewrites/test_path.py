@@ -7,10 +7,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.rewrites.choice import Choice
+from export.rewrites.choice import RewriteChoice
 from export.rewrites.path import choices_after, frontier_path, layer_steps
 
-EXACT, RANK, COLLAPSE = Choice(), Choice("low-rank", 1), Choice("collapse")
+EXACT, RANK, COLLAPSE = RewriteChoice(), RewriteChoice("low-rank", 1), RewriteChoice("collapse")
 
 
 def test_a_form_above_the_hull_is_left_out() -> None:
@@ -45,7 +45,7 @@ def test_layers_take_turns_by_harm_per_saving() -> None:
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 9.9), st.floats(0, 100)), min_size=1, max_size=6))
 def test_every_step_saves_and_harms_more_per_saving_than_the_one_before(forms: list[tuple[float, float]]) -> None:
-    choices = {Choice("low-rank", index): form for index, form in enumerate(forms)}
+    choices = {RewriteChoice("low-rank", index): form for index, form in enumerate(forms)}
     costs = {EXACT: 10.0} | {choice: cost for choice, (cost, _) in choices.items()}
     steps = layer_steps("a", costs, {choice: harm for choice, (_, harm) in choices.items()})
     assert all(step.saving > 0 for step in steps)

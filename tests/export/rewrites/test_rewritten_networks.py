@@ -22,18 +22,18 @@ from export.planning.lower import lower
 from export.planning.plan import plan_network
 from export.planning.target import Target
 from export.rewrites.attention_stats import attention_statistics
-from export.rewrites.choice import Choice, rewrite_network
+from export.rewrites.choice import RewriteChoice, rewrite_network
 from tests.export.rewrites.networks import PX, SHAPE, images, moving_network, settle
 
 FORMS = {
-    "stem.conv": Choice("low-rank", 2),
-    "blocks.0.depthwise.conv": Choice("low-rank", 1),
-    "blocks.0.pointwise.conv": Choice("mean-residual", 1, "int8"),
-    "blocks.1.depthwise.conv": Choice("mean-residual", 3, "fp16"),
-    "blocks.1.pointwise.conv": Choice("low-rank", 4),
-    "blocks.2.depthwise.conv": Choice("collapse"),
-    "blocks.2.pointwise.conv": Choice("collapse"),
-    "blocks.3.pointwise.conv": Choice("mean-residual", 2, "fp32"),
+    "stem.conv": RewriteChoice("low-rank", 2),
+    "blocks.0.depthwise.conv": RewriteChoice("low-rank", 1),
+    "blocks.0.pointwise.conv": RewriteChoice("mean-residual", 1, "int8"),
+    "blocks.1.depthwise.conv": RewriteChoice("mean-residual", 3, "fp16"),
+    "blocks.1.pointwise.conv": RewriteChoice("low-rank", 4),
+    "blocks.2.depthwise.conv": RewriteChoice("collapse"),
+    "blocks.2.pointwise.conv": RewriteChoice("collapse"),
+    "blocks.3.pointwise.conv": RewriteChoice("mean-residual", 2, "fp32"),
 }
 
 
@@ -107,7 +107,7 @@ def test_an_unknown_rewrite_is_refused(make: Callable[..., Network]) -> None:
 def test_a_layer_is_not_rewritten_twice(rewritten: Network, network: Network) -> None:
     statistics = attention_statistics(network, [images(4)])
     with pytest.raises(UsageError, match="only a dynamic convolution"):
-        rewrite_network(rewritten, {"stem.conv": Choice("collapse")}, statistics)
+        rewrite_network(rewritten, {"stem.conv": RewriteChoice("collapse")}, statistics)
 
 
 @pytest.mark.parametrize("name", ["low-rank", "mean-residual"])

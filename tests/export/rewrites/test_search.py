@@ -14,7 +14,7 @@ from eamdeploy.networks.architectures.network import Network
 from export.planning.target import Target
 from export.rewrites.accuracy import Change, compare_answers
 from export.rewrites.attention_stats import attention_statistics
-from export.rewrites.choice import Choice, rewrite_network
+from export.rewrites.choice import RewriteChoice, rewrite_network
 from export.rewrites.images import BudgetImages, LabelledImages
 from export.rewrites.search import Spending, spend
 from export.rewrites.sensitivity import divergence, scores_of
@@ -52,14 +52,14 @@ def search(network: Network, points: float, minimize: str = "latency", runtime: 
 
 def test_still_attention_collapses_everywhere(still: Network) -> None:
     spending = search(still, 0.5)
-    assert {layer.choice for layer in spending.layers} == {Choice("collapse")}
+    assert {layer.choice for layer in spending.layers} == {RewriteChoice("collapse")}
     assert spending.chosen.collapsed == len(still.dynamic_layers())
     assert spending.after < 0.3 * spending.before
     assert not spending.network.dynamic_layers()
 
 
 def test_moving_attention_is_not_collapsed_and_the_budget_holds(restless: Network) -> None:
-    everything = dict.fromkeys(restless.dynamic_layers(), Choice("collapse"))
+    everything = dict.fromkeys(restless.dynamic_layers(), RewriteChoice("collapse"))
     images = images_answered_by(restless, 1)
     statistics = attention_statistics(restless, images.batches())
     ruined = rewrite_network(restless, everything, statistics)
@@ -90,7 +90,7 @@ def test_two_sets_of_one_name_are_two_sets(still: Network) -> None:
     spending = spend(
         still, BudgetImages(one, replace(two, name=one.name), parted=False), (Target(),), SHAPE, budget_points=0.5
     )
-    assert {layer.choice for layer in spending.layers} == {Choice("collapse")}
+    assert {layer.choice for layer in spending.layers} == {RewriteChoice("collapse")}
     exact, rewritten = scores_of(still, two.batches()), scores_of(spending.network, two.batches())
     assert compare_answers(exact, rewritten, two.labels) == spending.chosen.validation
 

@@ -10,7 +10,7 @@ import typer
 from eamdeploy.cli.views.output import console
 
 if TYPE_CHECKING:
-    from eamdeploy.pipeline.demo import Step
+    from eamdeploy.pipeline.demo import DemoStep
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         """The whole path on a shipped checkpoint and real images, in under two minutes, without a network."""
         from eamdeploy.pipeline.demo import run_demo
 
-        def show(step: Step) -> None:
+        def show(step: DemoStep) -> None:
             screen = console()
             screen.print(f"\n{step.title}", style="bold")
             screen.print(f"$ eamdeploy {' '.join(step.words)}", style="dim", soft_wrap=True)

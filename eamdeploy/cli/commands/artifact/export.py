@@ -101,7 +101,7 @@ def export_command(
         ),
     ] = None,
     finetune: Annotated[int, typer.Option("--finetune", min=0, help="Epochs to train on after spending a budget.")] = 0,
-    quantization: q.Quantization,
+    quantization: q.QuantizationFlags,
     data: DataOption = None,
     images: Annotated[
         int, typer.Option("--limit", min=1, help="Images to verify on, balanced over the classes.")

@@ -47,7 +47,7 @@ def quantize_command(
     formats: Annotated[
         str | None, typer.Option("--format", help="Of a checkpoint: onnx (the default), tflite, or both with a comma.")
     ] = None,
-    quantization: q.Quantization,
+    quantization: q.QuantizationFlags,
     preprocessing: PreprocessingOption = None,
     labels: LabelsOption = None,
     head: HeadOption = None,

@@ -69,7 +69,7 @@ def verify_command(
     from eamdeploy.cli.views.output import emit, progress
     from eamdeploy.cli.views.verify import render, write_findings
     from eamdeploy.cli.views.written import after_verdict
-    from eamdeploy.parity import ParityLimits
+    from eamdeploy.parity import ParityTolerance
 
     tell_defaults(preprocessing)
     with progress() as bars:
@@ -86,7 +86,7 @@ def verify_command(
             runtime=runtime,
             threads=threads,
             random_images=random,
-            limits=ParityLimits(factor, min_snr, min_agreement),
+            limits=ParityTolerance(factor, min_snr, min_agreement),
             preprocessing=preprocessing,
             labels=labels,
             head=head,

@@ -11,7 +11,7 @@ from typing import Any
 from eamdeploy.base.errors import DataError
 from eamdeploy.runs.report.content.manifest_tables import dicts, value_cell
 from eamdeploy.runs.report.content.words import figure
-from eamdeploy.runs.report.model import Cell, Names, Table, table
+from eamdeploy.runs.report.model import Cell, Names, ReportTable, table
 
 SCHEMA = "eamdeploy/attention"
 _HINT = "write one with: eamdeploy describe CKPT --attention DIR --json > attention.json"
@@ -52,7 +52,7 @@ def read_attention(path: Path) -> AttentionFile:
     return AttentionFile(title, str(document.get("sentence", "")), tuple(layers))
 
 
-def attention_table(names: Names, files: Sequence[AttentionFile]) -> Table | None:
+def attention_table(names: Names, files: Sequence[AttentionFile]) -> ReportTable | None:
     """How much the mixing weights of each layer move, and how far the kernels they mix then are from the mean."""
     rows: list[list[Cell | str]] = [
         [

@@ -7,13 +7,13 @@ from typing import Any
 
 from eamdeploy.runs.report.content.layer_parts import PARTS, LayerCost
 from eamdeploy.runs.report.content.words import figure
-from eamdeploy.runs.report.model import Cell, Names, Table, table
+from eamdeploy.runs.report.model import Cell, Names, ReportTable, table
 
 Entries = Sequence[tuple[str, Mapping[str, Any]]]
 _BADGES = {"passed": "better", "failed": "worse"}
 
 
-def parity_table(names: Names, entries: Entries) -> Table | None:
+def parity_table(names: Names, entries: Entries) -> ReportTable | None:
     """Whether each artifact is the same function as its checkpoint, and on what that was tried."""
     rows = [
         row
@@ -49,7 +49,7 @@ def _parity(name: str, parity: Mapping[str, Any]) -> Iterable[list[Cell | str]]:
         ]
 
 
-def quantization_table(names: Names, entries: Entries) -> Table | None:
+def quantization_table(names: Names, entries: Entries) -> ReportTable | None:
     """What quantization did: every plain figure of the manifest's ``quantization``."""
     rows: list[list[Cell | str]] = []
     for name, entry in entries:
@@ -59,7 +59,7 @@ def quantization_table(names: Names, entries: Entries) -> Table | None:
     return _table(names, "quantization", "What quantization did", ("artifact", "figure", "value"), rows)
 
 
-def plan_table(names: Names, entries: Entries) -> Table | None:
+def plan_table(names: Names, entries: Entries) -> ReportTable | None:
     """The lowering of each dynamic layer, and why."""
     rows: list[list[Cell | str]] = []
     for name, entry in entries:
@@ -81,7 +81,7 @@ def plan_table(names: Names, entries: Entries) -> Table | None:
     return _table(names, "lowerings", "Lowering of each dynamic layer", columns, rows)
 
 
-def layers_table(names: Names, name: str, costs: Sequence[LayerCost]) -> Table | None:
+def layers_table(names: Names, name: str, costs: Sequence[LayerCost]) -> ReportTable | None:
     """The time of each layer by part."""
     rows = [
         [Cell(cost.layer, position), *(_milliseconds(cost.parts[part]) for part in PARTS), _milliseconds(cost.total_ms)]
@@ -127,5 +127,5 @@ def dicts(value: Any) -> list[Mapping[str, Any]]:
 
 def _table(
     names: Names, name: str, caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell | str]]
-) -> Table | None:
+) -> ReportTable | None:
     return table(names.unique(name), caption, columns, rows) if rows else None

@@ -23,7 +23,7 @@ from eamdeploy.runs.report.figures.conditions import conditions_figure
 from eamdeploy.runs.report.figures.latency import latency_figure
 from eamdeploy.runs.report.figures.layers import layers_figure
 from eamdeploy.runs.report.figures.pareto import pareto_figure
-from eamdeploy.runs.report.model import Card, Figure, Group, Names, Report, Section, Table
+from eamdeploy.runs.report.model import Card, Figure, FigureGroup, Names, Report, ReportTable, Section
 
 T = TypeVar("T")
 _MOST_PROFILES = 6
@@ -60,7 +60,7 @@ def build_report(material: Material, title: str) -> Report:
 
 def _choice(material: Material, names: Names) -> Section:
     groups = [
-        Group(place, tuple(_cards(runs)), _present([pareto_figure(names.unique(f"pareto {place}"), place, runs)]))
+        FigureGroup(place, tuple(_cards(runs)), _present([pareto_figure(names.unique(f"pareto {place}"), place, runs)]))
         for place, runs in _rivals(material.newest()).items()
     ]
     drawn = any(group.figures for group in groups)
@@ -130,7 +130,7 @@ def _differences(material: Material, names: Names) -> Section:
 
 def _layers(material: Material, names: Names) -> Section:
     figures: list[Figure | None] = []
-    tables: list[Table | None] = []
+    tables: list[ReportTable | None] = []
     dynamic = {
         name: [str(layer.get("layer")) for layer in manifest.dicts(entry.get("plan"))]
         for name, entry in material.entries()

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from eamdeploy.base.results import Run
 from eamdeploy.runs.compare import compare_runs
 from eamdeploy.runs.report.content import words
-from eamdeploy.runs.report.model import Cell, Names, Table, table
+from eamdeploy.runs.report.model import Cell, Names, ReportTable, table
 
 # every pair of a large group would bury the one that matters
 _MOST_PAIRS = 12
 
 
-def runs_table(names: Names, runs: Sequence[Run]) -> Table:
+def runs_table(names: Names, runs: Sequence[Run]) -> ReportTable:
     """Every figure of every run, with its provenance."""
     columns = (
         "artifact", "precision", "on", "runtime", ">median [interval]", ">p90 ms", ">p99 ms", ">top-1 [interval]",
@@ -47,7 +47,7 @@ def _run(run: Run) -> list[Cell | str]:
     ]
 
 
-def differences_table(names: Names, groups: Iterable[Sequence[Run]]) -> Table | None:
+def differences_table(names: Names, groups: Iterable[Sequence[Run]]) -> ReportTable | None:
     """Within each group of interleaved runs, each against the group's first; ``None`` without groups."""
     rows: list[list[Cell | str]] = []
     for group in groups:
@@ -75,7 +75,7 @@ def differences_table(names: Names, groups: Iterable[Sequence[Run]]) -> Table | 
     return table(names.unique("differences"), "Differences between runs that were measured in turns", columns, rows)
 
 
-def machines_table(names: Names, runs: Sequence[Run]) -> Table | None:
+def machines_table(names: Names, runs: Sequence[Run]) -> ReportTable | None:
     """What is known of each machine and runtime that ran something."""
     rows: dict[tuple[str, ...], list[Cell | str]] = {}
     for run in runs:

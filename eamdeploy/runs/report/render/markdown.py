@@ -13,7 +13,7 @@ from eamdeploy.runs.report.content.attention import AttentionFile, attention_tab
 from eamdeploy.runs.report.content.manifest_tables import parity_table
 from eamdeploy.runs.report.content.pareto import pareto_front
 from eamdeploy.runs.report.content.tables import differences_table
-from eamdeploy.runs.report.model import Names, Table
+from eamdeploy.runs.report.model import Names, ReportTable
 
 _MOST_RUNS = 40
 
@@ -76,6 +76,6 @@ def _front(runs: Sequence[Run], place: str) -> list[Run]:
     return pareto_front(here) if len(here) > 1 else []
 
 
-def _table(found: Table) -> str:
+def _table(found: ReportTable) -> str:
     rows = [[cell.text for cell in row] for row in found.rows]
     return f"\n**{escape_cell(found.caption)}**\n\n" + markdown_table([column.label for column in found.columns], rows)

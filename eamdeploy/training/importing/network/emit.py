@@ -29,7 +29,7 @@ from eamdeploy.training.importing.network.unfold import unfolds
 _DROPPED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy")
 
 
-class Emitter:
+class InstructionEmitter:
     """Instructions, layers and tensors of a program in the making.
 
     Attributes:

@@ -19,10 +19,10 @@ from eamdeploy.training.importing.network.trace import module_path
 from eamdeploy.training.importing.network.unfold import reshaped
 
 if TYPE_CHECKING:
-    from eamdeploy.training.importing.network.emit import Emitter
+    from eamdeploy.training.importing.network.emit import InstructionEmitter
 
 
-def mixing_weights(emitter: Emitter, mixing: Mixing, where: str) -> tuple[Value, str]:
+def mixing_weights(emitter: InstructionEmitter, mixing: Mixing, where: str) -> tuple[Value, str]:
     """``alpha: (B, k)`` and the path of the layer that gives it."""
     constant = mixing.constant is not None
     key = (tuple(alpha.name for alpha in mixing.alphas), constant)
@@ -42,24 +42,24 @@ def mixing_weights(emitter: Emitter, mixing: Mixing, where: str) -> tuple[Value,
     return found
 
 
-def _weights(emitter: Emitter, alpha: fx.Node, place: str) -> tuple[Value, str]:
+def _weights(emitter: InstructionEmitter, alpha: fx.Node, place: str) -> tuple[Value, str]:
     count = _each(emitter, alpha)
     if emitter.traced.shapes[alpha.name] == (emitter.traced.batch, count):
         return _as_layer(emitter, alpha, place)
     return _operation(emitter, "reshape.default", [emitter.value(alpha), [BatchSize(1), count]], place)
 
 
-def _each(emitter: Emitter, node: fx.Node) -> int:
+def _each(emitter: InstructionEmitter, node: fx.Node) -> int:
     """Elements of ``node`` for one image."""
     return math.prod(emitter.traced.shapes[node.name]) // emitter.traced.batch
 
 
-def _operation(emitter: Emitter, operator: str, args: Sequence[Argument], place: str) -> tuple[Value, str]:
+def _operation(emitter: InstructionEmitter, operator: str, args: Sequence[Argument], place: str) -> tuple[Value, str]:
     path = emitter.paths.claim(f"{place}.alpha" if place else "alpha", "alpha")
     return emitter.call(path, Operation(operator), args), path
 
 
-def _as_layer(emitter: Emitter, node: fx.Node, place: str) -> tuple[Value, str]:
+def _as_layer(emitter: InstructionEmitter, node: fx.Node, place: str) -> tuple[Value, str]:
     """Turn the instruction that gives ``node`` into a layer's, so that its value has a path."""
     value = emitter.value(node)
     if not isinstance(value, Value):
@@ -74,7 +74,7 @@ def _as_layer(emitter: Emitter, node: fx.Node, place: str) -> tuple[Value, str]:
     return value, path
 
 
-def _gate_values(emitter: Emitter, gate: Gate, where: str, *, tail: tuple[int, ...]) -> Value:
+def _gate_values(emitter: InstructionEmitter, gate: Gate, where: str, *, tail: tuple[int, ...]) -> Value:
     count = _each(emitter, gate.node)
     values = reshaped(emitter, gate.node, [BatchSize(1), count, *tail], where)
     if gate.index == tuple(range(count)):
@@ -84,13 +84,13 @@ def _gate_values(emitter: Emitter, gate: Gate, where: str, *, tail: tuple[int, .
     return emitter.add(name, "index_select.default", [values, 1, StoredTensor(name)], where)
 
 
-def gated(emitter: Emitter, maps: Value, gate: Gate, where: str) -> Value:
+def gated(emitter: InstructionEmitter, maps: Value, gate: Gate, where: str) -> Value:
     """``maps`` times one factor for each channel."""
     factors = _gate_values(emitter, gate, where, tail=(1, 1))
     return emitter.add(f"{gate.node.name}.gated", "mul.Tensor", [maps, factors], where)
 
 
-def taps(emitter: Emitter, gates: Sequence[Gate], where: str) -> Value:
+def taps(emitter: InstructionEmitter, gates: Sequence[Gate], where: str) -> Value:
     """The product of gates on a kernel's taps, ``(B, kh kw)``."""
     values = [_gate_values(emitter, gate, where, tail=()) for gate in gates]
     product = values[0]
@@ -99,7 +99,7 @@ def taps(emitter: Emitter, gates: Sequence[Gate], where: str) -> Value:
     return product
 
 
-def plain_bias(emitter: Emitter, convolution: Convolution) -> Argument:
+def plain_bias(emitter: InstructionEmitter, convolution: Convolution) -> Argument:
     """The bias as something to be added to ``(B, O, H', W')``, or ``None``."""
     bias, where = convolution.bias, module_path(convolution.node)
     if bias is None:
@@ -111,7 +111,7 @@ def plain_bias(emitter: Emitter, convolution: Convolution) -> Argument:
 
 
 def mixed_bias(
-    emitter: Emitter, convolution: Convolution, mixing: Mixing, outputs: int
+    emitter: InstructionEmitter, convolution: Convolution, mixing: Mixing, outputs: int
 ) -> tuple[Tensor | None, Tensor | None, Argument]:
     """(mixed bias (k, O), bias that is not mixed (O,), what is left to be added)."""
     node = convolution.bias

@@ -15,7 +15,7 @@ from eamdeploy.networks.layers.mixed_conv import MixedConv2d, MixingBounds
 from eamdeploy.networks.program.instructions import BatchSize, Value
 from eamdeploy.training.importing.network.bounds import gate_bound, mixing_bounds
 from eamdeploy.training.importing.network.convolutions import Convolution, read_convolution
-from eamdeploy.training.importing.network.emit import Emitter
+from eamdeploy.training.importing.network.emit import InstructionEmitter
 from eamdeploy.training.importing.network.evaluate import operator_name
 from eamdeploy.training.importing.network.mixing import gated, mixed_bias, mixing_weights, plain_bias, taps
 from eamdeploy.training.importing.network.multilinear import Mixing, NoMixing, find_mixing
@@ -56,7 +56,7 @@ class FoundLayer:
 class Recognised:
     """A program before it is a network."""
 
-    emitter: Emitter
+    emitter: InstructionEmitter
     found: list[FoundLayer] = field(default_factory=list)
 
 
@@ -76,7 +76,7 @@ def recognise(traced: Traced, other: Traced | None) -> Recognised:
             dependent.add(node.name)
     if traced.output.name not in dependent:
         raise DataError("the network's output does not depend on its input")
-    emitter = Emitter(traced, other, dependent)
+    emitter = InstructionEmitter(traced, other, dependent)
     result = Recognised(emitter)
     for node in traced.nodes:
         if node.name not in dependent:
@@ -112,7 +112,7 @@ def _raise_if_unsteady(node: fx.Node, name: str) -> None:
         )
 
 
-def _dynamic(convolution: Convolution, emitter: Emitter, result: Recognised) -> None:
+def _dynamic(convolution: Convolution, emitter: InstructionEmitter, result: Recognised) -> None:
     node, traced = convolution.node, emitter.traced
     where = source_line(node)
     folded = folded_groups(emitter, convolution)
@@ -170,7 +170,7 @@ def _mixed(
     bounds: MixingBounds,
     groups: int,
     maps: Value,
-    emitter: Emitter,
+    emitter: InstructionEmitter,
 ) -> tuple[str, Value, Any]:
     """Emit the gates and the mixed convolution; the path, its value, and a bias that is left to add."""
     where = module_path(convolution.node)
@@ -214,7 +214,7 @@ def _mixed(
 
 
 def _gated(
-    convolution: Convolution, mixing: Mixing, groups: int, maps: Value, emitter: Emitter
+    convolution: Convolution, mixing: Mixing, groups: int, maps: Value, emitter: InstructionEmitter
 ) -> tuple[str, Value, Any]:
     """One kernel with gates on channels alone: a static convolution between two products."""
     where, kernel = module_path(convolution.node), mixing.bank[0]

@@ -9,7 +9,7 @@ from torch import Tensor, fx, nn
 
 from eamdeploy.networks.program.instructions import Value
 from eamdeploy.training.importing.network.convolutions import Convolution
-from eamdeploy.training.importing.network.emit import Emitter
+from eamdeploy.training.importing.network.emit import InstructionEmitter
 from eamdeploy.training.importing.network.evaluate import evaluate
 from eamdeploy.training.importing.network.trace import module_path
 from eamdeploy.training.importing.network.unfold import (
@@ -23,7 +23,7 @@ LayerT = TypeVar("LayerT", bound=nn.Module)
 _NORMS = ("batch_norm.default", "_native_batch_norm_legit_no_training.default")
 
 
-def static_layer(node: fx.Node, name: str, convolution: Convolution | None, emitter: Emitter) -> bool:
+def static_layer(node: fx.Node, name: str, convolution: Convolution | None, emitter: InstructionEmitter) -> bool:
     """Emit ``node`` as a layer if it is one; whether it was."""
     if convolution is not None:
         return _convolution(convolution, emitter)
@@ -41,7 +41,7 @@ def _is_norm(node: fx.Node) -> bool:
     return str(node.target) == "aten._native_batch_norm_legit_no_training.default"
 
 
-def _convolution(found: Convolution, emitter: Emitter) -> bool:
+def _convolution(found: Convolution, emitter: InstructionEmitter) -> bool:
     node, where = found.node, module_path(found.node)
     kernel = emitter.constant(found.kernel)
     bias = None if found.bias is None else emitter.constant(found.bias)
@@ -60,7 +60,7 @@ def _convolution(found: Convolution, emitter: Emitter) -> bool:
     return True
 
 
-def _repeated(found: Convolution, emitter: Emitter) -> bool:
+def _repeated(found: Convolution, emitter: InstructionEmitter) -> bool:
     """A static kernel repeated for every image of a folded batch: a static convolution."""
     groups, batch = folded_groups(emitter, found), emitter.traced.batch
     if groups is None or emitter.other is None or found.bias is not None:
@@ -92,7 +92,7 @@ def _conv2d(found: Convolution, kernel: Tensor, bias: Tensor | None, groups: int
     )
 
 
-def _linear(node: fx.Node, emitter: Emitter) -> bool:
+def _linear(node: fx.Node, emitter: InstructionEmitter) -> bool:
     weight = emitter.constant(node.args[1]) if isinstance(node.args[1], fx.Node) else None
     given = node.args[2] if len(node.args) > 2 else node.kwargs.get("bias")
     bias = emitter.constant(given) if isinstance(given, fx.Node) else None
@@ -110,7 +110,7 @@ def _linear(node: fx.Node, emitter: Emitter) -> bool:
     return True
 
 
-def _batch_norm(node: fx.Node, name: str, emitter: Emitter) -> bool:
+def _batch_norm(node: fx.Node, name: str, emitter: InstructionEmitter) -> bool:
     x = node.args[0]
     parts = [emitter.constant(part) if isinstance(part, fx.Node) else None for part in node.args[1:5]]
     weight, bias, mean, variance = parts
@@ -133,7 +133,7 @@ def _epsilon(node: fx.Node, name: str) -> float:
 def _affine(
     node: fx.Node,
     name: str,
-    emitter: Emitter,
+    emitter: InstructionEmitter,
     weight: Tensor | None,
     bias: Tensor | None,
     mean: Tensor,

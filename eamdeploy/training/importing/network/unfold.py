@@ -16,10 +16,10 @@ from eamdeploy.training.importing.network.rearranging import is_unchanged
 from eamdeploy.training.importing.network.trace import module_path
 
 if TYPE_CHECKING:
-    from eamdeploy.training.importing.network.emit import Emitter
+    from eamdeploy.training.importing.network.emit import InstructionEmitter
 
 
-def folded_groups(emitter: Emitter, convolution: Convolution) -> int | None:
+def folded_groups(emitter: InstructionEmitter, convolution: Convolution) -> int | None:
     """The groups for one image of a convolution over a folded batch; ``None`` where the batch is not so folded."""
     if emitter.other is None:
         return convolution.groups
@@ -29,7 +29,7 @@ def folded_groups(emitter: Emitter, convolution: Convolution) -> int | None:
     return each if each > 0 and each * emitter.traced.batch == convolution.groups else None
 
 
-def constant_groups(emitter: Emitter, convolution: Convolution) -> int | None:
+def constant_groups(emitter: InstructionEmitter, convolution: Convolution) -> int | None:
     """The groups of a convolution, or ``None`` where they grow with the batch."""
     if emitter.other is None:
         return convolution.groups
@@ -38,7 +38,7 @@ def constant_groups(emitter: Emitter, convolution: Convolution) -> int | None:
     return convolution.groups if after == convolution.groups else None
 
 
-def reshaped(emitter: Emitter, node: fx.Node, sizes: Sequence[Argument], where: str) -> Value:
+def reshaped(emitter: InstructionEmitter, node: fx.Node, sizes: Sequence[Argument], where: str) -> Value:
     """``node`` as ``sizes``; the value it was folded from where that is the same."""
     batch = emitter.traced.batch
     shape = tuple(size.images * batch + size.plus if isinstance(size, BatchSize) else int(size) for size in sizes)
@@ -55,14 +55,14 @@ def reshaped(emitter: Emitter, node: fx.Node, sizes: Sequence[Argument], where: 
     return emitter.add(f"{node.name}.as", "reshape.default", [emitter.value(node), list(sizes)], where)
 
 
-def unfolded_input(emitter: Emitter, convolution: Convolution, channels: int) -> Value:
+def unfolded_input(emitter: InstructionEmitter, convolution: Convolution, channels: int) -> Value:
     """The maps ``(B, C, H, W)`` that a convolution reads."""
     shape = emitter.traced.shapes[convolution.input.name]
     size = (1, shape[-1]) if convolution.flat else shape[-2:]
     return reshaped(emitter, convolution.input, [BatchSize(1), channels, *size], module_path(convolution.node))
 
 
-def folded_output(emitter: Emitter, convolution: Convolution, y: Value, bias: Argument) -> None:
+def folded_output(emitter: InstructionEmitter, convolution: Convolution, y: Value, bias: Argument) -> None:
     """Let ``y: (B, O, H', W')`` stand for what the convolution gave, in the shape it gave it in."""
     node, where = convolution.node, module_path(convolution.node)
     if bias is not None:
@@ -78,7 +78,7 @@ def folded_output(emitter: Emitter, convolution: Convolution, y: Value, bias: Ar
     emitter.values[node.name] = emitter.add(node.name, "reshape.default", [y, sizes], where)
 
 
-def unfolds(emitter: Emitter, node: fx.Node) -> bool:
+def unfolds(emitter: InstructionEmitter, node: fx.Node) -> bool:
     """Whether ``node`` turns a folded output back into what it was: then that stands for it."""
     current: Any = node
     while isinstance(current, fx.Node):
