@@ -37,8 +37,8 @@ matrix: setup  ## every network x convolution x selection x format
 bench: setup  ## the benchmarks that need no board and no data
 	$(BIN)/python -m benchmarks
 
-docs: setup  ## docs/reference.md from the command line itself, and the site in out/site
-	$(BIN)/python -m eamdeploy.cli.reference docs/reference.md
+docs: setup  ## docs/reference/reference.md from the command line itself, and the site in out/site
+	$(BIN)/python -m eamdeploy.cli.reference docs/reference/reference.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: setup

@@ -1,4 +1,4 @@
-"""The command line as one Markdown page: ``python -m eamdeploy.cli.reference docs/reference.md``.
+"""The command line as one Markdown page: ``python -m eamdeploy.cli.reference docs/reference/reference.md``.
 
 It is read from the application itself and not from its help, so it does not depend on a terminal.
 """
@@ -148,7 +148,7 @@ def main(arguments: list[str]) -> None:
         UsageError: without a path.
     """
     if len(arguments) != 1:
-        raise UsageError("the reference needs one path to be written to", hint="e.g. docs/reference.md")
+        raise UsageError("the reference needs one path to be written to", hint="e.g. docs/reference/reference.md")
     atomic_write_text(Path(arguments[0]), render_reference())
 
 

@@ -32,7 +32,7 @@ _MOST_COUNTED = 8
 
 
 @dataclass
-class BoardOutcome:
+class BenchOutcome:
     """Results of one board.
 
     Attributes:
@@ -50,7 +50,7 @@ class BoardOutcome:
 
 
 async def run_board(
-    transport: Transport, outcome: BoardOutcome, pictures: Pictures, on_run: Callable[[Run], None]
+    transport: Transport, outcome: BenchOutcome, pictures: Pictures, on_run: Callable[[Run], None]
 ) -> None:
     """Do all of a request on one board.
 
@@ -79,7 +79,7 @@ async def run_board(
 
 
 async def _everything(
-    session: BoardSession, pictures: Pictures, results: list[CaseResult], outcome: BoardOutcome
+    session: BoardSession, pictures: Pictures, results: list[CaseResult], outcome: BenchOutcome
 ) -> None:
     target, request = outcome.target, pictures.request
     if request.latency and target.kind == "measured":
@@ -102,7 +102,7 @@ async def _everything(
 
 
 async def _each(
-    results: list[CaseResult], outcome: BoardOutcome, at_once: int, do: Callable[[CaseResult], Awaitable[None]]
+    results: list[CaseResult], outcome: BenchOutcome, at_once: int, do: Callable[[CaseResult], Awaitable[None]]
 ) -> None:
     gate = asyncio.Semaphore(at_once)
 

@@ -12,7 +12,7 @@ from devices.transports.protocol import Transport
 from eamdeploy.base.errors import EamdeployError
 from eamdeploy.base.results import Run
 from eamdeploy.measurement.accuracy.pictures import Pictures
-from eamdeploy.measurement.board_job import BoardOutcome, run_board
+from eamdeploy.measurement.board_job import BenchOutcome, run_board
 from eamdeploy.measurement.estimating import add_estimate
 from eamdeploy.measurement.evidence.selfcheck import doubled, not_made, self_check
 from eamdeploy.measurement.report import BenchReport, Failure
@@ -100,7 +100,7 @@ def _renewed(request: Request, runs: Sequence[Run]) -> tuple[str, ...]:
 
 async def _all(
     request: Request, targets: Sequence[BenchTarget], store: Store | None, stored: list[Run], wait_s: float, told: Told
-) -> list[BoardOutcome]:
+) -> list[BenchOutcome]:
     def keep(run: Run) -> None:
         if store is not None:
             store.append(run)
@@ -113,8 +113,8 @@ async def _all(
 
 async def _one(
     target: BenchTarget, request: Request, keep: Callable[[Run], None], wait_s: float, told: Callable[[str], None]
-) -> BoardOutcome:
-    outcome = BoardOutcome(target)
+) -> BenchOutcome:
+    outcome = BenchOutcome(target)
     pictures = Pictures(replace(request, told=told))
     emulated = target.kind == "emulated" and not target.instructions
     # whatever becomes of an emulated board: its time would mean nothing
@@ -146,6 +146,6 @@ async def _one(
     return outcome
 
 
-async def _estimates(outcome: BoardOutcome, request: Request, keep: Callable[[Run], None], *, wanted: bool) -> None:
+async def _estimates(outcome: BenchOutcome, request: Request, keep: Callable[[Run], None], *, wanted: bool) -> None:
     for case in request.cases if wanted else ():
         await asyncio.to_thread(add_estimate, outcome, case, keep)

@@ -2,7 +2,7 @@
 
 ``(1, k) @ (k, N)`` sums over ``k`` = 4 elements, and int8 products pad what they sum over: to 64 with AMX, to 16 or 8 on Arm, to 4
 with VNNI. Cut into ``p`` parts of N / p, the same product is ``(p, p k) @ (p k, N / p)``, with alpha in the diagonal blocks of the
-left operand; its rows in turn are the kernel. Which ``p`` is fastest where was measured: docs/quantization.md.
+left operand; its rows in turn are the kernel. Which ``p`` is fastest where was measured: docs/how-to/quantization.md.
 """
 
 from __future__ import annotations

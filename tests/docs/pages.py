@@ -11,10 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-START = DOCS / "quick-start.md"
-PAGES = [README, *sorted(DOCS.glob("*.md"))]
+START = DOCS / "tutorials" / "quick-start.md"
+PAGES = [README, *sorted(page for page in DOCS.rglob("*.md") if page.parent.name != "adr")]
 # read from the application by its generator; a test of its own keeps it so
-GENERATED = DOCS / "reference.md"
+GENERATED = DOCS / "reference" / "reference.md"
 
 _FENCE = re.compile(r"^( *)```([a-z]*)([^\n]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^ {0,8}(?:\$ )?(?:eamdeploy|python|pip|make|torchrun)\b.*", re.MULTILINE)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCS, PAGES, README, START, runnable
+from tests.docs.pages import PAGES, README, START, runnable
 from tests.docs.running import ADDRESS, run_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def ids(page: Path) -> str:
-    return page.name if page.parent == DOCS else f"top-{page.name}"
+    return page.name if page != README else f"top-{page.name}"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if runnable(page) and page != START], ids=ids)

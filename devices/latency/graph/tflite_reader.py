@@ -27,7 +27,7 @@ OPERATORS = {
 _BYTES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 9: 1, 10: 8, 12: 8, 15: 4, 16: 2, 17: 1}
 
 
-class FlatbufferTable:
+class TfliteTable:
     """A flatbuffer table: fields by number."""
 
     def __init__(self, data: mmap.mmap, at: int) -> None:
@@ -50,19 +50,19 @@ class FlatbufferTable:
     def _indirect(self, at: int) -> int:
         return at + int(struct.unpack_from("<I", self.data, at)[0])
 
-    def table(self, number: int) -> FlatbufferTable | None:
+    def table(self, number: int) -> TfliteTable | None:
         """A nested table."""
         at = self.offset(number)
-        return FlatbufferTable(self.data, self._indirect(at)) if at else None
+        return TfliteTable(self.data, self._indirect(at)) if at else None
 
-    def tables(self, number: int) -> list[FlatbufferTable]:
+    def tables(self, number: int) -> list[TfliteTable]:
         """A vector of tables."""
         at = self.offset(number)
         if not at:
             return []
         start = self._indirect(at)
         count = struct.unpack_from("<I", self.data, start)[0]
-        return [FlatbufferTable(self.data, self._indirect(start + 4 + 4 * i)) for i in range(count)]
+        return [TfliteTable(self.data, self._indirect(start + 4 + 4 * i)) for i in range(count)]
 
     def integers(self, number: int) -> tuple[int, ...]:
         """A vector of int32."""
@@ -98,14 +98,14 @@ def read_tflite(path: Path) -> OperatorGraph:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if bytes(data[4:8]) != b"TFL3":
                 raise ValueError("no TFL3 mark")
-            return _graph(FlatbufferTable(data, struct.unpack_from("<I", data, 0)[0]))
+            return _graph(TfliteTable(data, struct.unpack_from("<I", data, 0)[0]))
     except (ValueError, IndexError, struct.error) as error:
         raise UsageError(
             "cannot read the TFLite file", where=path, why=f"damaged or not TFLite ({error})", hint="export it again"
         ) from error
 
 
-def _graph(model: FlatbufferTable) -> OperatorGraph:
+def _graph(model: TfliteTable) -> OperatorGraph:
     codes = [max(code.scalar(0, "b"), code.scalar(3, "i")) for code in model.tables(1)]
     stored = [buffer.length(0) > 0 or buffer.scalar(1, "Q") > 1 for buffer in model.tables(4)]
     graph = model.tables(2)[0]
@@ -123,7 +123,7 @@ def _graph(model: FlatbufferTable) -> OperatorGraph:
     return OperatorGraph(operators, ends[0], ends[1], channels_last=True)
 
 
-def _operator(table: FlatbufferTable, codes: list[int], tensors: list[Tensor]) -> Operator:
+def _operator(table: TfliteTable, codes: list[int], tensors: list[Tensor]) -> Operator:
     code = codes[table.scalar(0, "I")]
     op = OPERATORS.get(code, f"Builtin{code}")
     inputs = tuple(tensors[i] for i in table.integers(1) if i >= 0)

@@ -14,7 +14,7 @@ class ParityTolerance:
     Attributes:
         factor: an exact artifact (fp32, fp16) may differ from PyTorch by this many times the network's own rounding. A
             correct artifact adds up the same products in another order, so its error is of the size of PyTorch's own;
-            ``docs/verify.md`` has the ratios seen. A wrong kernel, channel or temperature is hundreds of times larger.
+            ``docs/explanation/verify.md`` has the ratios seen. A wrong kernel, channel or temperature is hundreds of times larger.
         min_snr_db: an approximate artifact (int8, or a plan that says it is not exact) keeps at least this
             signal-to-noise ratio at every output.
         min_agreement: share of images on which an approximate artifact chooses the same class, 0 to 1.

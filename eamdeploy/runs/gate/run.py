@@ -20,7 +20,7 @@ from eamdeploy.runs.gate.unjudged import changed_since
 from eamdeploy.runs.store import RunFilter, Store
 from eamdeploy.runs.store.places import place_of
 
-# until the store has three sessions to tell: what a quiet virtual machine was seen to need (docs/gate.md)
+# until the store has three sessions to tell: what a quiet virtual machine was seen to need (docs/how-to/gate.md)
 ASSUMED_SESSION_NOISE = SessionNoise(0.05)
 MISSING = "missing"
 NAMES = (*(question.name for question in QUESTIONS), MISSING)

@@ -12,7 +12,7 @@ from devices.session.deadlines import Deadlines
 from devices.transports import lines
 from eamdeploy.measurement import BenchTarget, Effort, Request, expand
 from eamdeploy.measurement.accuracy.pictures import Pictures
-from eamdeploy.measurement.board_job import BoardOutcome, run_board
+from eamdeploy.measurement.board_job import BenchOutcome, run_board
 from tests.devices.session.lies import LIES
 from tests.devices.session.lying import LyingBoard, honest, line, one_lie
 
@@ -25,8 +25,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "LINE_LIMIT_BYTES", 1 << 24)
 
 
-async def _outcome(board: LyingBoard, request: Request) -> BoardOutcome:
-    outcome, stored = BoardOutcome(TARGET), []
+async def _outcome(board: LyingBoard, request: Request) -> BenchOutcome:
+    outcome, stored = BenchOutcome(TARGET), []
     pictures = Pictures(request)
     try:
         await run_board(board, outcome, pictures, stored.append)
@@ -42,7 +42,7 @@ def test_a_hundred_lies(artifacts: tuple[Path, object], pictures: Path) -> None:
     timed = Request(cases, Effort(runs=40), accuracy=False)
     shown = Request(cases, Effort(runs=40), latency=False, data=pictures, limit=4)
 
-    async def all_of_them() -> list[BoardOutcome]:
+    async def all_of_them() -> list[BenchOutcome]:
         found = []
         for batch in itertools.batched(LIES, 16) if hasattr(itertools, "batched") else _batches(LIES, 16):
             told = [
@@ -102,8 +102,8 @@ def test_the_answer_of_a_large_network_comes_in_pieces(artifacts: tuple[Path, ob
     assert len(outcome.runs[0].accuracy.confused) <= 60
 
 
-async def _outcome_of_host(board: LyingBoard, request: Request) -> BoardOutcome:
-    outcome = BoardOutcome(BenchTarget("host", "host", None, "measured", None))
+async def _outcome_of_host(board: LyingBoard, request: Request) -> BenchOutcome:
+    outcome = BenchOutcome(BenchTarget("host", "host", None, "measured", None))
     pictures = Pictures(request)
     await run_board(board, outcome, pictures, lambda _: None)
     await pictures.close()
