@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.latency.gather.rows import Row, group
-from devices.latency.model.fitting import Sample, fit_population
+from devices.latency.model.fit.fitting import Sample, fit_population
 from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.measurements import Network
 from devices.latency.model.populations import Population

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.latency.graph.extract import extract_features
-from devices.latency.model.conformal import quantile
-from devices.latency.model.fitting import Prior, Sample, fit_one
+from devices.latency.model.fit.conformal import quantile
+from devices.latency.model.fit.fitting import Prior, Sample, fit_one
 from devices.latency.model.instructions import COUNTED, InstructionTable, counted_terms
 from eamdeploy.base.files import atomic_write_text
 

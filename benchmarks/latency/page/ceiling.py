@@ -14,9 +14,9 @@ from benchmarks.latency.fit_all import Evaluated
 from benchmarks.latency.gather.grouping import fit_priors
 from benchmarks.latency.trials.validation import LeftOut, predict_left_out
 from devices.latency.calibrate.anchors import believed, contradiction
+from devices.latency.model.fit.residual import alike
 from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.measurements import MeasurementConditions
-from devices.latency.model.residual import alike
 from devices.latency.model.terms import coordinates
 
 HALF_WIDTH = 1.6448536  # of a 90 % interval of a normal distribution, in standard deviations

@@ -12,11 +12,11 @@ from benchmarks.latency.gather.grouping import fit_priors
 from benchmarks.latency.trials.validation import LeftOut, predict_left_out
 from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.calibrate.anchors import MISFIT, believed
-from devices.latency.model.conformal import stranger_width
+from devices.latency.model.fit.conformal import stranger_width
+from devices.latency.model.fit.residual import alike
 from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.measurements import MeasurementConditions, Network
 from devices.latency.model.populations import Population
-from devices.latency.model.residual import alike
 from devices.latency.model.terms import coordinates
 
 Array = npt.NDArray[np.float64]

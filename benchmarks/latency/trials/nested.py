@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.latency.gather.grouping import fit_priors
 from benchmarks.latency.trials.validation import OWN_SCORES_FROM, LeftOut, predict_left_out
-from devices.latency.model.conformal import quantile, stranger_width
+from devices.latency.model.fit.conformal import quantile, stranger_width
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.populations import Population

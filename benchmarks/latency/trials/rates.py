@@ -13,7 +13,7 @@ import numpy.typing as npt
 from benchmarks.latency.trials.validation import OWN_SCORES_FROM, LeftOut
 from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.estimate.choose import OLD_SYSTEM
-from devices.latency.model.conformal import quantile
+from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.hardware import in_order
 from devices.latency.model.instructions import InstructionTable, static_counted, table_for

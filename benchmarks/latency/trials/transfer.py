@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.estimate.choose import OLD_SYSTEM, STAND_INS, rank
-from devices.latency.model.conformal import quantile
+from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.hardware import boards, likeness, log_speed_ratio
 from devices.latency.model.measurements import STATED

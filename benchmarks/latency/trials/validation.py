@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.latency.gather.grouping import fit_priors
-from devices.latency.model.conformal import quantile, stranger_width
+from devices.latency.model.fit.conformal import quantile, stranger_width
 from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.measurements import MeasurementConditions, Network, family
 from devices.latency.model.populations import Population

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from devices.latency.model.conformal import LEVEL
+from devices.latency.model.fit.conformal import LEVEL
 
 
 def weighted_quantile(scores: Iterable[tuple[float, float]], level: float = LEVEL) -> float:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.model.fitting import SCALE_SPREAD, Prior
+from devices.latency.model.fit.fitting import SCALE_SPREAD, Prior
+from devices.latency.model.fit.residual import alike
 from devices.latency.model.groups import Priors
-from devices.latency.model.residual import alike
 from devices.latency.model.terms import coordinates, select
 
 Array = npt.NDArray[np.float64]

@@ -25,8 +25,8 @@ from devices.latency.estimate.choose import RUNTIMES
 from devices.latency.estimate.userstore import folder
 from devices.latency.graph.extract import extract_features
 from devices.latency.model.calibration import OWN_INTERVALS_FROM, Calibration, from_group, write_calibration
-from devices.latency.model.conformal import quantile
-from devices.latency.model.fitting import Prior
+from devices.latency.model.fit.conformal import quantile
+from devices.latency.model.fit.fitting import Prior
 from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.instructions import table_for
 from devices.latency.model.measurements import MeasurementConditions

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.model.conformal import stranger_width
+from devices.latency.model.fit.conformal import stranger_width
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.measurements import STATED, MeasurementConditions
 from devices.latency.model.model import Model

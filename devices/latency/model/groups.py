@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.model.fitting import Prior, run_weights
+from devices.latency.model.fit.fitting import Prior, run_weights
 from devices.latency.model.measurements import MeasurementConditions, Network, family
 from devices.latency.model.model import Model, fit_model
 from devices.latency.model.speedup import Speedup, fit_speedup

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.model.fitting import Fit, Prior, Sample, fit_one
-from devices.latency.model.residual import residual_at, residual_weights
+from devices.latency.model.fit.fitting import Fit, Prior, Sample, fit_one
+from devices.latency.model.fit.residual import residual_at, residual_weights
 from devices.latency.model.terms import TERMS, coordinates, select
 
 Array = npt.NDArray[np.float64]

@@ -16,7 +16,7 @@ from benchmarks.latency.trials.anchors import Anchored, anchor_coverage, anchor_
 from benchmarks.latency.trials.nested import covered, errors_without
 from benchmarks.latency.trials.own_files import estimate_own_files, summary
 from benchmarks.latency.trials.validation import LeftOut, coverage, held_together, leave_out
-from devices.latency.model.conformal import quantile
+from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.measurements import MeasurementConditions, family
 from devices.latency.model.populations import POPULATIONS, Population

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from devices.latency.model.fitting import Prior, Sample, fit_one, fit_population
+from devices.latency.model.fit.fitting import Prior, Sample, fit_one, fit_population
 
 TRUE = np.log(np.array([0.1, 0.9, 2.0, 0.05]))
 

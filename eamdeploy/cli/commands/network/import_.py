@@ -103,7 +103,7 @@ def register(app: typer.Typer) -> None:
         from eamdeploy.data import open_dataset
         from eamdeploy.data.class_map import read_class_map
         from eamdeploy.inference.foreign import read_preprocessing
-        from eamdeploy.training.importing.network.factory import is_factory
+        from eamdeploy.training.importing.network.tracing.factory import is_factory
         from eamdeploy.training.importing.session import Said, import_weights
 
         count = int(classes) if classes is not None and classes.isdigit() else None

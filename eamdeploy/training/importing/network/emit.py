@@ -21,10 +21,10 @@ from eamdeploy.networks.program.instructions import (
 )
 from eamdeploy.networks.program.network import INPUT
 from eamdeploy.networks.program.operators import GETITEM, OPERATORS, REARRANGING
-from eamdeploy.training.importing.network.evaluate import changes_in_place, evaluate, operator_name
-from eamdeploy.training.importing.network.naming import Paths
-from eamdeploy.training.importing.network.trace import Traced, module_path, source_line
-from eamdeploy.training.importing.network.unfold import unfolds
+from eamdeploy.training.importing.network.kernels.unfold import unfolds
+from eamdeploy.training.importing.network.tracing.evaluate import changes_in_place, evaluate, operator_name
+from eamdeploy.training.importing.network.tracing.naming import Paths
+from eamdeploy.training.importing.network.tracing.trace import Traced, module_path, source_line
 
 _DROPPED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "copy")
 

@@ -13,20 +13,20 @@ from eamdeploy.base.errors import DataError
 from eamdeploy.networks.layers.computed_conv import ComputedConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d, MixingBounds
 from eamdeploy.networks.program.instructions import BatchSize, Value
-from eamdeploy.training.importing.network.bounds import gate_bound, mixing_bounds
-from eamdeploy.training.importing.network.convolutions import Convolution, read_convolution
 from eamdeploy.training.importing.network.emit import InstructionEmitter
-from eamdeploy.training.importing.network.evaluate import operator_name
-from eamdeploy.training.importing.network.mixing import gated, mixed_bias, mixing_weights, plain_bias, taps
-from eamdeploy.training.importing.network.multilinear import Mixing, NoMixing, find_mixing
-from eamdeploy.training.importing.network.static_layers import static_layer
-from eamdeploy.training.importing.network.trace import Traced, module_path, source_line
-from eamdeploy.training.importing.network.unfold import (
+from eamdeploy.training.importing.network.kernels.bounds import gate_bound, mixing_bounds
+from eamdeploy.training.importing.network.kernels.convolutions import Convolution, read_convolution
+from eamdeploy.training.importing.network.kernels.mixing import gated, mixed_bias, mixing_weights, plain_bias, taps
+from eamdeploy.training.importing.network.kernels.multilinear import Mixing, NoMixing, find_mixing
+from eamdeploy.training.importing.network.kernels.static_layers import static_layer
+from eamdeploy.training.importing.network.kernels.unfold import (
     folded_groups,
     folded_output,
     reshaped,
     unfolded_input,
 )
+from eamdeploy.training.importing.network.tracing.evaluate import operator_name
+from eamdeploy.training.importing.network.tracing.trace import Traced, module_path, source_line
 
 # without a bound on the weights, more kernels than this are rather a layer that computes the kernel outright
 MOST_UNBOUNDED_KERNELS = 8

@@ -21,10 +21,10 @@ from eamdeploy.data.preprocessing_said import complete
 from eamdeploy.inference.foreign import class_names
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from eamdeploy.training.importing.network.adapters import apply_adapters
-from eamdeploy.training.importing.network.factory import call_factory, load_weights
-from eamdeploy.training.importing.network.graph import RewrittenNetwork, rewrite_module
 from eamdeploy.training.importing.network.proof import BATCHES
-from eamdeploy.training.importing.network.unstored import UnstoredNumber, unstored_numbers
+from eamdeploy.training.importing.network.tracing.factory import call_factory, load_weights
+from eamdeploy.training.importing.network.tracing.graph import RewrittenNetwork, rewrite_module
+from eamdeploy.training.importing.network.tracing.unstored import UnstoredNumber, unstored_numbers
 
 Say = Callable[[str], None]
 

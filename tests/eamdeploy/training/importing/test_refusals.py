@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from eamdeploy.base.errors import DataError, EamdeployError, UsageError
 from eamdeploy.networks.checkpoint import load_checkpoint
-from eamdeploy.training.importing.network.factory import is_factory
 from eamdeploy.training.importing.network.session import import_factory, import_network
+from eamdeploy.training.importing.network.tracing.factory import is_factory
 from tests.eamdeploy.training.importing.foreign_layers import Network, foreign_network
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from eamdeploy.training.importing.network.evaluate import evaluate
-from eamdeploy.training.importing.network.trace import Traced
+from eamdeploy.training.importing.network.tracing.evaluate import evaluate
+from eamdeploy.training.importing.network.tracing.trace import Traced
 
 # a map of this many elements is looked at; the proof compares everything in any case
 MOST_ELEMENTS = 50_000_000

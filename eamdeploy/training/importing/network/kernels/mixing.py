@@ -12,11 +12,11 @@ from torch import Tensor, fx
 from eamdeploy.networks.program.instructions import CALL, Argument, BatchSize, Instruction, StoredTensor, Value
 from eamdeploy.networks.program.layers import Operation
 from eamdeploy.networks.program.network import INPUT
-from eamdeploy.training.importing.network.convolutions import Convolution
-from eamdeploy.training.importing.network.evaluate import evaluate
-from eamdeploy.training.importing.network.multilinear import Gate, Mixing, find_mixing
-from eamdeploy.training.importing.network.trace import module_path
-from eamdeploy.training.importing.network.unfold import reshaped
+from eamdeploy.training.importing.network.kernels.convolutions import Convolution
+from eamdeploy.training.importing.network.kernels.multilinear import Gate, Mixing, find_mixing
+from eamdeploy.training.importing.network.kernels.unfold import reshaped
+from eamdeploy.training.importing.network.tracing.evaluate import evaluate
+from eamdeploy.training.importing.network.tracing.trace import module_path
 
 if TYPE_CHECKING:
     from eamdeploy.training.importing.network.emit import InstructionEmitter

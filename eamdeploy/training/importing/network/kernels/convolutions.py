@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import fx
 
-from eamdeploy.training.importing.network.trace import Traced
+from eamdeploy.training.importing.network.tracing.trace import Traced
 
 Pair = tuple[int, int]
 

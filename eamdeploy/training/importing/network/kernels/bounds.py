@@ -9,8 +9,8 @@ from torch import fx
 
 from eamdeploy.networks.layers.mixed_conv import CONVEX, MixingBounds
 from eamdeploy.networks.program.operators import REARRANGING
-from eamdeploy.training.importing.network.evaluate import operator_name
-from eamdeploy.training.importing.network.trace import Traced
+from eamdeploy.training.importing.network.tracing.evaluate import operator_name
+from eamdeploy.training.importing.network.tracing.trace import Traced
 
 # largest magnitude of what these give
 _LARGEST = {"sigmoid.default": 1.0, "hardsigmoid.default": 1.0, "tanh.default": 1.0, "relu6.default": 6.0}

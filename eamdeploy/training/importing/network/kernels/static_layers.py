@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, fx, nn
 
 from eamdeploy.networks.program.instructions import Value
-from eamdeploy.training.importing.network.convolutions import Convolution
 from eamdeploy.training.importing.network.emit import InstructionEmitter
-from eamdeploy.training.importing.network.evaluate import evaluate
-from eamdeploy.training.importing.network.trace import module_path
-from eamdeploy.training.importing.network.unfold import (
+from eamdeploy.training.importing.network.kernels.convolutions import Convolution
+from eamdeploy.training.importing.network.kernels.unfold import (
     constant_groups,
     folded_groups,
     folded_output,
     unfolded_input,
 )
+from eamdeploy.training.importing.network.tracing.evaluate import evaluate
+from eamdeploy.training.importing.network.tracing.trace import module_path
 
 LayerT = TypeVar("LayerT", bound=nn.Module)
 _NORMS = ("batch_norm.default", "_native_batch_norm_legit_no_training.default")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from eamdeploy.training.importing.network.trace import Traced
+from eamdeploy.training.importing.network.tracing.trace import Traced
 
 
 def operator_name(node: fx.Node) -> str:

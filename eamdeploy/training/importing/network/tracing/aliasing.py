@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import fx
 
 from eamdeploy.networks.program.operators import OPERATORS, REARRANGING
-from eamdeploy.training.importing.network.evaluate import changes_in_place, operator_name
-from eamdeploy.training.importing.network.trace import Traced
+from eamdeploy.training.importing.network.tracing.evaluate import changes_in_place, operator_name
+from eamdeploy.training.importing.network.tracing.trace import Traced
 
 
 def needs_functional_form(traced: Traced) -> bool:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from eamdeploy.base.errors import DataError, EamdeployError, ParityError
 from eamdeploy.networks.program.network import ProgramNetwork
 from eamdeploy.networks.program.spec import ImportedSpec
-from eamdeploy.training.importing.network.aliasing import needs_functional_form
 from eamdeploy.training.importing.network.proof import Proof, compare, raise_unless_proven
 from eamdeploy.training.importing.network.recognise import FoundLayer, Recognised, recognise
-from eamdeploy.training.importing.network.trace import Traced, trace
+from eamdeploy.training.importing.network.tracing.aliasing import needs_functional_form
+from eamdeploy.training.importing.network.tracing.trace import Traced, trace
 
 Say = Callable[[str], None]
 

@@ -10,10 +10,10 @@ from torch import fx
 
 from eamdeploy.networks.program.instructions import Argument, BatchSize, Value
 from eamdeploy.networks.program.operators import REARRANGING
-from eamdeploy.training.importing.network.convolutions import Convolution
-from eamdeploy.training.importing.network.evaluate import operator_name
-from eamdeploy.training.importing.network.rearranging import is_unchanged
-from eamdeploy.training.importing.network.trace import module_path
+from eamdeploy.training.importing.network.kernels.convolutions import Convolution
+from eamdeploy.training.importing.network.kernels.rearranging import is_unchanged
+from eamdeploy.training.importing.network.tracing.evaluate import operator_name
+from eamdeploy.training.importing.network.tracing.trace import module_path
 
 if TYPE_CHECKING:
     from eamdeploy.training.importing.network.emit import InstructionEmitter

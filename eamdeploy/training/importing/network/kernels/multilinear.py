@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, fx
 
 from eamdeploy.networks.program.operators import REARRANGING
-from eamdeploy.training.importing.network.evaluate import evaluate, operator_name
-from eamdeploy.training.importing.network.trace import Traced
+from eamdeploy.training.importing.network.tracing.evaluate import evaluate, operator_name
+from eamdeploy.training.importing.network.tracing.trace import Traced
 
 # linear in every tensor they are given, one at a time
 _LINEAR = frozenset(

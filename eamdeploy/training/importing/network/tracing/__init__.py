@@ -1,0 +1,1 @@
+"""Traces a network, and gives its graph the names and values that the module has."""
