@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from devices.boards.profiles import Profile
 from devices.transports.emulated.image.build import build_image
 from devices.transports.emulated.machine import Machine, MachineOptions
 from devices.transports.ssh import SshTarget, SshTransport
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency
+
+if TYPE_CHECKING:
+    import asyncssh
 
 # an emulated board is slow, much slower when this machine is busy, and slowest when it counts instructions
 _LOGIN_TIMEOUT_S, _SILENCE_S = 180.0, 90.0
@@ -74,11 +78,15 @@ class EmulatedTransport(SshTransport):
                 machine = Machine(image, self.options)
                 await machine.start()
                 self.machine, self.target = machine, machine.target
+        await super().connect()
+
+    async def _open(self, on_lost: Callable[[], None]) -> asyncssh.SSHClientConnection:
+        """Log in; a machine that has ended is not taken for a board that refuses."""
         try:
-            if self.machine.pid is not None:
-                return await super().connect()
+            if self.machine is None or self.machine.pid is not None:
+                return await super()._open(on_lost)
         except BoardUnreachable:
-            if not await self.machine.has_ended():
+            if self.machine is None or not await self.machine.has_ended():
                 raise
         raise BoardUnreachable("the emulated board has stopped", where=self.name)
 
