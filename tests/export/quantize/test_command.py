@@ -120,7 +120,7 @@ def test_a_foreign_artifact_without_preprocessing_is_told_what_to_add(tmp_path: 
     grey = '{"size": 32, "channels": 1, "mean": [0], "std": [1]}'
     code, _, err = run("quantize", source, "--preprocessing", grey, "--calibration", tmp_path / "d")
     assert code == 2
-    assert "does not fit the artifact" in " ".join(err.split())
+    assert "it takes Bx1x28x28 (NCHW), the images are Bx1x32x32" in " ".join(err.split())
 
 
 def test_an_image_without_pixels_is_named(tiny: TinyFiles, tmp_path: Path, run: Run) -> None:
