@@ -38,11 +38,10 @@ def export(checkpoint: Checkpoint, folder: Path, tree: Path, budget: BudgetReque
 
 
 def test_budget_zero_is_the_export_without_one(trained: Checkpoint, tree: Path, tmp_path: Path) -> None:
-    from eamdeploy.cli.commands.artifact.export import _budget
+    import eamdeploy
 
-    assert _budget(0, "latency", tree, None, 0, None) is None
-    plain = export(trained, tmp_path / "plain", tree, None)
-    zero = export(trained, tmp_path / "zero", tree, _budget(0.0, "latency", tree, None, 0, None))
+    (plain,) = eamdeploy.export(trained, tmp_path / "plain", data=tree)
+    (zero,) = eamdeploy.export(trained, tmp_path / "zero", data=tree, calibration=tree, budget=0.0)
     assert zero.path.read_bytes() == plain.path.read_bytes()
     assert zero.plan.to_list() == plain.plan.to_list()
 
