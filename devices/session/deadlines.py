@@ -52,4 +52,4 @@ class Deadlines:
             return (sampling + _SLACK_S) * self.factor
         if operation == "profile":
             return (_SLACK_S + _PROFILED_S * float(asked.get("inferences", 1))) * self.factor
-        return {"load": _LOAD_S, "infer": _SHARD_S}.get(operation, _SHORT_S) * self.factor
+        return {"load": _LOAD_S, "infer": _SHARD_S, "once": _LOAD_S}.get(operation, _SHORT_S) * self.factor

@@ -114,6 +114,7 @@ class Loaded(Struct):
     inputs: Annotated[list[_Tensor], Meta(max_length=1024)]
     outputs: Annotated[list[_Tensor], Meta(max_length=1024)]
     baseline_mb: Amount | None
+    engine_build_ms: Duration | None = None
 
 
 class _Readings(Struct):
@@ -143,6 +144,12 @@ class Timed(Struct):
 
     timing: _Timing
     peak_mb: Amount | None
+
+
+class Counted(Struct):
+    """The answer to ``once``."""
+
+    duration_ns: _Nanoseconds
 
 
 class Inferred(Struct):
@@ -179,15 +186,16 @@ class ConditionsMessage(Struct):
     conditions: _Readings
 
 
-_ANSWERS: dict[str, Any] = {
+ANSWERS: dict[str, Any] = {
     "load": Loaded,
     "measure": Timed,
+    "once": Counted,
     "infer": Inferred,
     "profile": Profiled,
     "facts": Facts,
     "conditions": ConditionsMessage,
 }
-_DECODERS = {operation: msgspec.json.Decoder(kind) for operation, kind in _ANSWERS.items()}
+_DECODERS = {operation: msgspec.json.Decoder(kind) for operation, kind in ANSWERS.items()}
 
 
 def read_answer(operation: str, asked: Mapping[str, Any], text: str, board: str) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from devices.runner.bundle import NAME, bundle
 from devices.runner.start import installed_runner
 from devices.session.deadlines import Deadlines
 from devices.session.errors import from_answer, runner_ended, worker_ended
-from devices.session.messages import BadMessage, Ended, Failed, Message, Ready, Result, read_answer, read_line
+from devices.session.messages import ANSWERS, BadMessage, Ended, Failed, Message, Ready, Result, read_answer, read_line
 from devices.session.worker import RemoteWorker
 from devices.transports.protocol import Stream, Transport
-from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MeasurementError
+from eamdeploy.base.errors import BoardUnreachable, EamdeployError, InternalError, MeasurementError
 from runtimes.readers.artifact_files import artifact_sha256, external_files
 
 PING_EVERY_S = 10.0
@@ -158,6 +158,8 @@ class BoardSession:
             BoardUnreachable: the link was lost.
             MeasurementError: the process on the board was killed or crashed, or its answer cannot be true.
         """
+        if operation not in ANSWERS:
+            raise InternalError(f"nothing is known of the answer to '{operation}'")
         number = next(self._ids)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._pending[number] = _Pending(operation, values, worker, future)
@@ -197,6 +199,10 @@ class BoardSession:
             failure = runner_ended(self.transport.name, status, stream.stderr_tail, self._noise)
         except EamdeployError as error:
             failure = error
+        except Exception as error:
+            # a fault of ours must end the requests that wait for an answer, not leave them waiting
+            self._fail(InternalError("reading the board's answers failed", why=f"{type(error).__name__}: {error}"))
+            raise
         self._fail(failure)
 
     async def _keep_alive(self) -> None:
