@@ -51,7 +51,7 @@ def test_the_demo_s_accuracies(start: Path) -> None:
 def test_the_estimate(start: Path) -> None:
     import eamdeploy
 
-    said = re.search(r"^pi4 +litert +int8 +~([\d.]+) +([\d.]+) to ([\d.]+) ", TEXT, re.MULTILINE)
+    said = re.search(r"^pi4 +litert +int8 +\d+ +~([\d.]+) +([\d.]+) to ([\d.]+)\b", TEXT, re.MULTILINE)
     assert said
     (found,) = eamdeploy.estimate(start / "build" / "net-int8.tflite", ["pi4"])
     assert found.interval90_ms is not None

@@ -59,7 +59,7 @@ def test_writers_race_to_make_the_file(tmp_path: Path, make_run: Callable[..., R
 
 def _write_forever(path: Path, make_run: Callable[..., Run], acknowledged: int) -> None:
     store = open_store(path)
-    samples = tuple(float(value) for value in range(20_000))
+    samples = tuple(1.0 + value for value in range(20_000))
     while True:
         run = store.append(make_run(latency_ms=Latency(1.0, samples=samples)))
         os.write(acknowledged, f"{run.id}\n".encode())
