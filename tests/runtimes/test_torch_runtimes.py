@@ -81,7 +81,7 @@ from runtimes.registry import get_runtime
 # a whole network takes minutes to compile on a small machine; what is tested is the way there
 torch.manual_seed(0)
 network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.LazyLinear(10))
-spec = types.SimpleNamespace(in_channels=3, input_px=8, classes=10)
+spec = types.SimpleNamespace(input_shape=(3, 8, 8), classes=10)
 network(torch.zeros(1, 3, 8, 8))
 checkpoint.load_checkpoint = lambda path: types.SimpleNamespace(network=network, spec=spec)
 pixels = np.random.default_rng(0).standard_normal((1, 3, 8, 8)).astype(np.float32)

@@ -150,6 +150,7 @@ def test_layout_and_fused_optimizer_change_rounding_alone(name: str) -> None:
 def test_compiled_gradients_are_the_same_and_annealing_does_not_compile_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch._dynamo.testing import CompileCounterWithBackend
 
+    torch._dynamo.reset()  # what tests before this one traced in this process counts against its limits
     counter = CompileCounterWithBackend("eager")
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counter))
     images, labels = next(host_batches())
