@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+
+from eamdeploy.base.errors import MissingDependency
+
 # PEP 599 and 571 names of the first tags, which many wheels still carry
 _LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 # the oldest C library for which wheels of these machines exist
@@ -23,3 +27,14 @@ def manylinux_platforms(machine: str, glibc: tuple[int, int]) -> list[str]:
         if legacy and (machine in ("x86_64", "i686") or legacy == "manylinux2014"):
             tags.append(f"{legacy}_{machine}")
     return tags
+
+
+def require_pip() -> None:
+    """Make sure that this environment has pip, which fetches wheels for other machines.
+
+    Raises:
+        MissingDependency: it has none, as an environment that uv made without ``--seed``.
+    """
+    if importlib.util.find_spec("pip") is None:
+        hint = "install it with: python -m ensurepip, or uv pip install pip"
+        raise MissingDependency("wheels for a board are fetched by pip, which this environment lacks", hint=hint)

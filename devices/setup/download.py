@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devices.doctor import BoardFacts
-from devices.wheel_tags import manylinux_platforms
+from devices.wheel_tags import manylinux_platforms, require_pip
 from eamdeploy.base.errors import MissingDependency
 from eamdeploy.base.processes import python_module, run
 
@@ -21,6 +21,7 @@ def download_wheels(requirements: Sequence[str], facts: BoardFacts, folder: Path
     """
     if facts.python is None or facts.glibc is None or facts.machine is None:
         raise MissingDependency("no wheels fit a board without Python and the GNU C library")
+    require_pip()
     argv = python_module("pip", "download", "--quiet", "--no-input", "--disable-pip-version-check")
     argv += ["--dest", str(folder), "--only-binary=:all:", "--implementation", "cp"]
     argv += ["--python-version", ".".join(map(str, facts.python.release))]

@@ -74,7 +74,7 @@ def install(root: Path, extras: str) -> Installed:
     # the wheel is built from the sdist, so both must hold every file, and nothing stale in the checkout gets in
     run("build", "--quiet", "--out-dir", root / "dist", *_indexes(without_constraint), ROOT)
     (wheel,) = (root / "dist").glob("*.whl")
-    run("venv", "--quiet", "--python", sys.executable, root / "venv")
+    run("venv", "--quiet", "--seed", "--python", sys.executable, root / "venv")
     python = root / "venv" / "bin" / "python"
     run("pip", "install", "--quiet", "--python", python, *options, f"eamdeploy[{extras}] @ {wheel.as_uri()}")
     folder = root / "work"

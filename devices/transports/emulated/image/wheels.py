@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devices.transports.emulated.tools import run_tool
-from devices.wheel_tags import manylinux_platforms
+from devices.wheel_tags import manylinux_platforms, require_pip
 from eamdeploy.base.errors import MissingDependency
 from eamdeploy.base.processes import python_module
 
@@ -19,6 +19,7 @@ def install_for_board(
     Raises:
         MissingDependency: no wheel fits, or the index cannot be reached.
     """
+    require_pip()
     argv = python_module("pip", "install", "--quiet", "--no-input", "--disable-pip-version-check")
     argv += ["--target", str(target), "--only-binary=:all:", "--no-compile", "--implementation", "cp"]
     argv += ["--python-version", python_version, "--no-warn-conflicts", "--root-user-action=ignore"]
