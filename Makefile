@@ -19,12 +19,12 @@ demo: setup  ## from the shipped checkpoint to a report, on real images, without
 	$(BIN)/eamdeploy demo --out out/demo
 
 test: setup  ## the quick tier
+	@echo "Leaves out the slow, emulated, chromium and matrix tests; 'make test-all' runs all but the matrix."
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(QUICK)" $(PYTEST_OPTIONS)
-	@echo "Left out: slow, emulated, chromium and matrix tests; 'make test-all' runs them."
 
 test-all: setup  ## every test but the full matrix and those that need a real board
+	@echo "Leaves out the full export matrix ('make matrix', nightly in CI) and tests on a real board."
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not board and not matrix" $(PYTEST_OPTIONS)
-	@echo "Left out: the full export matrix ('make matrix', nightly in CI) and tests on a real board."
 
 check: setup  ## lint, format, types, import contract
 	$(BIN)/ruff check .
