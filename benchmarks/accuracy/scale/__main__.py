@@ -79,9 +79,8 @@ def _epochs(scope: Scope, setting: Setting, replicas: int) -> int:
 
 
 def _write(out: Path, rows: list[Row]) -> None:
-    """The rows so far without each image's answer, and their tables."""
-    brief = [{**vars(row), "correct": None} for row in rows]
-    atomic_write_text(out / "results.json", json.dumps(brief, indent=2) + "\n")
+    """The rows so far, and their tables."""
+    atomic_write_text(out / "results.json", json.dumps([vars(row) for row in rows], indent=2) + "\n")
     atomic_write_text(out / "results.md", tables(rows))
 
 

@@ -24,14 +24,14 @@ class PairedDifference:
         mean: over the seeds.
         seeds95: the 95 % interval of the mean by Student's paired t over the seeds: what another seed may give. ``None``
             with one seed.
-        images95: the 95 % interval over the test images of all seeds together, image by image: what other images may give
-            for these very networks.
+        images95: the 95 % interval over the test images of all seeds whose answers were kept, together, image by image:
+            what other images may give for these very networks. ``None`` where no seed's answers were kept.
     """
 
     by_seed: tuple[float, ...]
     mean: float
     seeds95: tuple[float, float] | None
-    images95: tuple[float, float]
+    images95: tuple[float, float] | None
 
     @property
     def shown(self) -> bool:
@@ -46,9 +46,16 @@ def paired(a: Sequence[Row], b: Sequence[Row]) -> PairedDifference | None:
     if not pairs:
         return None
     differences = tuple(right.top1 - left.top1 for left, right in pairs)
-    together = [_pooled([pair[side] for pair in pairs]) for side in (0, 1)]
+    return PairedDifference(differences, mean(differences), _student(differences), _over_images(pairs))
+
+
+def _over_images(pairs: Sequence[tuple[Row, Row]]) -> tuple[float, float] | None:
+    answered = [pair for pair in pairs if all(row.correct is not None for row in pair)]
+    if not answered:
+        return None
+    together = [_pooled([pair[side] for pair in answered]) for side in (0, 1)]
     images = compare_accuracy(together[0], together[1])
-    return PairedDifference(differences, mean(differences), _student(differences), (images.low, images.high))
+    return images.low, images.high
 
 
 def _student(differences: Sequence[float]) -> tuple[float, float] | None:
@@ -62,6 +69,6 @@ def _pooled(rows: Sequence[Row]) -> AccuracyResult:
     """All seeds' answers one behind the other, as one result over so many images."""
     bits, count = 0, 0
     for row in rows:
-        bits |= int(row.correct, 16) << count
+        bits |= int(row.correct or "0", 16) << count
         count += row.images
     return AccuracyResult(top1=100 * bits.bit_count() / count, n=count, data="test", correct=f"{bits:x}")

@@ -16,7 +16,7 @@ class Row:
     Attributes:
         copy: which copy of CIFAR-10.
         top1: percent of the test images after the last epoch.
-        correct: a bit per test image, in hexadecimal.
+        correct: a bit per test image, in hexadecimal; ``None`` in rows of an earlier table, which left it out.
         movement: by layer, mean over test images of ``sum_i |alpha_i - mean alpha_i|``.
         device: where it was trained.
         how: precision and acceleration.
@@ -30,7 +30,7 @@ class Row:
     parameters: int
     top1: float
     images: int
-    correct: str
+    correct: str | None
     movement: dict[str, float]
     device: str
     how: str

@@ -78,7 +78,7 @@ def _differences(groups: dict[tuple[float, str], list[Row]]) -> list[str]:
                 f"{found.mean:+.2f}",
                 ", ".join(f"{value:+.2f}" for value in found.by_seed),
                 seeds,
-                f"{found.images95[0]:+.2f} to {found.images95[1]:+.2f}",
+                f"{found.images95[0]:+.2f} to {found.images95[1]:+.2f}" if found.images95 else "–",
                 verdict,
             ]
             lines.append("| " + " | ".join(cells) + " |")

@@ -11,13 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from torch import nn
 
 from benchmarks.accuracy.scale.images import DecodedImages
 from benchmarks.accuracy.scale.plan import Job
 from benchmarks.accuracy.scale.rows import Row
 from eamdeploy.base.results import pack_correct
 from eamdeploy.networks.architectures.build import build
-from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.pipeline.attention_report import attention_report
 from eamdeploy.training.batches.batches import Batches
@@ -128,7 +128,7 @@ def _row(job: Job, setting: Setting, folder: Path) -> Row:
 
 
 @torch.no_grad()
-def answers(network: Network, batches: Batches) -> Iterator[bool]:
+def answers(network: nn.Module, batches: Batches) -> Iterator[bool]:
     """Whether each test image is classified rightly, in order."""
     network.eval()
     for images, labels in batches.sequential(250):

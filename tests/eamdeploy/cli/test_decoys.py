@@ -58,6 +58,5 @@ def test_no_command_runs_what_lies_in_the_current_folder(
         codes[words[0]] = done.returncode
         assert executed(folder) == [], words
         assert done.returncode not in (1, 99), (words, done.stderr[-2000:])
-    assert [codes[name] for name in ("export", "verify", "evaluate", "predict", "bench", "history", "report")] == [
-        0
-    ] * 7
+    assert [codes[name] for name in ("export", "verify", "evaluate", "predict", "history", "report")] == [0] * 6
+    assert codes["bench"] in (0, 5)  # a busy machine's times are measured and called invalid

@@ -16,7 +16,7 @@ from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
 from eamdeploy.networks.layers.selection import CgrMaxSelection, StaticSelection, block_bounds
 from eamdeploy.networks.random_init import random_network
 from eamdeploy.networks.spec import ARCHITECTURES, SELECTIONS, ArchSpec
-from tests.eamdeploy.networks.timm_layers import load_cond_conv
+from tests.foreign.timm_package import timm
 
 VARIANTS = [("static", "rcr"), ("dynet", "rcr"), *(("eam", select) for select in SELECTIONS)]
 
@@ -181,7 +181,7 @@ def test_cgr_max_breaks_ties_to_the_lowest_index() -> None:
 
 
 def test_timm_cond_conv_agrees_under_the_same_routing() -> None:
-    cond_conv = load_cond_conv()
+    cond_conv = timm().layers.CondConv2d
     for kernel, groups, stride in ((3, 1, 2), (1, 1, 1), (3, 8, 1)):
         spec = ArchSpec(width=0.25, classes=3, input_px=32)
         layer = DynamicConv2d(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import nn
 
 import eamdeploy
 from eamdeploy.pipeline.export import ExportedArtifact, ExportOptions
-from tests.eamdeploy.pipeline.timm_finder import timm
+from tests.foreign.timm_package import timm
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,8 +22,6 @@ pytestmark = [
 
 def network(name: str) -> Any:
     """With random weights, and batch norms that have seen something."""
-    if find_spec("timm") is None:
-        pytest.skip("timm is not installed")
     package = timm()
     torch.manual_seed(0)
     made = package.create_model(name, pretrained=False, num_classes=10)

@@ -20,7 +20,7 @@ from eamdeploy.networks.spec import ARCHITECTURES, ArchSpec
 from eamdeploy.training.importing.session import ImportResult, Said, import_weights
 from eamdeploy.training.importing.states import is_average
 from tests.eamdeploy.training.importing import torchvision_like
-from tests.eamdeploy.training.importing.timm_networks import randomised, timm
+from tests.foreign.timm_package import randomised, timm
 
 PX = 96
 SHAPE = (2, 3, PX, PX)

@@ -61,13 +61,10 @@ def _torchvision_served() -> Iterator[None]:
 
 def timm() -> Any:
     """The package; the test is skipped where it is not installed."""
+    if "timm" in sys.modules:
+        return sys.modules["timm"]
     if importlib.util.find_spec("timm") is None:
         pytest.skip("timm is not installed")
-    loaded = sys.modules.get("timm")
-    if loaded is not None and hasattr(loaded, "create_model"):
-        return loaded
-    for name in [name for name in sys.modules if name.split(".")[0] == "timm"]:
-        del sys.modules[name]  # parts of it that another test loaded alone
     with _torchvision_served(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module("timm")
