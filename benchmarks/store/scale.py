@@ -60,7 +60,7 @@ def main() -> None:
             export_runs(store, folder / "history.jsonl.gz")
         with _timed("calibrate"):
             try:
-                calibrate_from_runs(store.runs(), out=folder / "calibrations")
+                calibrate_from_runs(store.timed_runs(), out=folder / "calibrations")
             except UsageError as error:
                 print(f"  {error}")
 

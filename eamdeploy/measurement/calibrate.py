@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from devices.latency.calibrate.refit import MeasuredRun, calibrate_all
 from devices.latency.model.calibration import Calibration
+from eamdeploy.base.decoding import TimedRun
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.results import Run
 from runtimes.readers.artifact_files import artifact_sha256
@@ -22,11 +24,13 @@ class Calibrated:
     skipped: tuple[str, ...]
 
 
-def calibrate_from_runs(runs: Iterable[Run], *, device: str | None = None, out: Path | None = None) -> Calibrated:
+def calibrate_from_runs(
+    runs: Iterable[Run] | Iterable[TimedRun], *, device: str | None = None, out: Path | None = None
+) -> Calibrated:
     """Fit from measured runs: batch 1, a clean or merely suspect verdict, the artifact unchanged since.
 
     Args:
-        runs: of the store.
+        runs: of the store; for a long history its ``timed_runs``.
         device: only this board or profile; None for all.
         out: where the calibrations go; the user's data folder by default.
 
@@ -34,7 +38,9 @@ def calibrate_from_runs(runs: Iterable[Run], *, device: str | None = None, out: 
         UsageError: when no run can be used, or too few networks were measured.
     """
     used, skipped = [], []
-    digests: dict[str, str | None] = {}  # thousands of runs are of a few files
+    # thousands of runs are of a few files
+    digests: dict[str, str | None] = {}
+    path_of = functools.cache(Path)
     for run in runs:
         if device is not None and device not in (run.board, run.device):
             continue
@@ -42,7 +48,7 @@ def calibrate_from_runs(runs: Iterable[Run], *, device: str | None = None, out: 
         if why:
             skipped.append(f"{run.id}: {why}")
         else:
-            used.append(_measured(run))
+            used.append(_measured(run, path_of(run.artifact)))
     if not used:
         why = "; ".join(sorted({s.partition(": ")[2] for s in skipped})) or "the store has none"
         where = device or "the store"
@@ -53,7 +59,7 @@ def calibrate_from_runs(runs: Iterable[Run], *, device: str | None = None, out: 
     return Calibrated(tuple(calibrations), sum(c.rows for c in calibrations), (*skipped, *short))
 
 
-def _unusable(run: Run, digests: dict[str, str | None]) -> str | None:
+def _unusable(run: Run | TimedRun, digests: dict[str, str | None]) -> str | None:
     if run.provenance.kind != "measured" or run.latency_ms is None:
         return "its latency was not measured"
     if run.batch != 1:
@@ -70,11 +76,11 @@ def _unusable(run: Run, digests: dict[str, str | None]) -> str | None:
     return None
 
 
-def _measured(run: Run) -> MeasuredRun:
+def _measured(run: Run | TimedRun, path: Path) -> MeasuredRun:
     if run.latency_ms is None:
         raise ValueError("a run without a latency")
     return MeasuredRun(
-        Path(run.artifact),
+        path,
         run.latency_ms.p50,
         run.board or run.device,
         run.runtime,

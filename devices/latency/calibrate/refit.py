@@ -119,12 +119,19 @@ def _by_conditions(runs: Iterable[MeasuredRun]) -> dict[MeasurementConditions, l
     for run in runs:
         if not (run.milliseconds > 0 and math.isfinite(run.milliseconds)):
             raise UsageError("a latency is no positive number", where=run.source or run.path, why=run.milliseconds)
-        # patch releases share a calibration
-        version = ".".join(re.findall(r"\d+", run.runtime_version)[:2])
-        runtime = RUNTIMES.get(run.runtime, (run.runtime,))[0]
-        key = MeasurementConditions(run.device, "cpu", runtime, version, run.precision, str(run.threads))
-        groups.setdefault(key, []).append(run)
+        groups.setdefault(_conditions(run), []).append(run)
     return groups
+
+
+def _conditions(run: MeasuredRun) -> MeasurementConditions:
+    return _named_conditions(run.device, run.runtime, run.runtime_version, run.precision, run.threads)
+
+
+@cache
+def _named_conditions(device: str, runtime: str, version: str, precision: str, threads: int) -> MeasurementConditions:
+    # patch releases share a calibration
+    release = ".".join(re.findall(r"\d+", version)[:2])
+    return MeasurementConditions(device, "cpu", RUNTIMES.get(runtime, (runtime,))[0], release, precision, str(threads))
 
 
 def _group(conditions: MeasurementConditions, runs: list[MeasuredRun]) -> tuple[CalibrationGroup, bool]:
@@ -133,15 +140,17 @@ def _group(conditions: MeasurementConditions, runs: list[MeasuredRun]) -> tuple[
     names: dict[tuple[float, ...], tuple[str, str, str]] = {}
     times: dict[tuple[float, ...], list[tuple[int, float]]] = {}
     dynamic = False
-    read = {path: extract_features(path) for path in {run.path for run in runs}}  # many runs are of one file
-    sums = {path: term_matrix(features.records).sum(0) for path, features in read.items()}
+    of_file: dict[Path, list[tuple[int, float]]] = {}  # many runs are of one file
     for run in runs:
-        features, x = read[run.path], sums[run.path]
+        of_file.setdefault(run.path, []).append((0, math.log(run.milliseconds)))
+    for path, measured in of_file.items():
+        features = extract_features(path)
+        x = term_matrix(features.records).sum(0)
         key = tuple(np.round(x, 6))
         dynamic = dynamic or features.is_dynamic
         totals[key] = x
         names.setdefault(key, (features.family or features.name, features.name, str(features.input_px)))
-        times.setdefault(key, []).append((0, math.log(run.milliseconds)))
+        times.setdefault(key, []).extend(measured)
     keys = sorted(totals)
     sources = tuple(sorted({r.source or r.path.name for r in runs}))
     group = CalibrationGroup(

@@ -194,7 +194,7 @@ def from_group(
         in_family,
         out_of_family,
         speedup=group.speedup,
-        sources=more.pop("sources", summarised(group.sources)),
+        sources=more.pop("sources", None) or summarised(group.sources),
         **more,
     )
 

@@ -36,17 +36,18 @@ class CalibrationGroup:
         """What more threads bring, from networks measured with several counts."""
         return fit_speedup(self.timed)
 
-    @property
+    @cached_property
     def runs(self) -> tuple[tuple[float, ...], ...]:
         """Log milliseconds of each network's runs, carried to one thread where threads are stated."""
-        return tuple(tuple(log - self.speedup.log_change(n) for n, log in timed) for timed in self.timed)
+        change = {n: self.speedup.log_change(n) for timed in self.timed for n, _ in timed}
+        return tuple(tuple(log - change[n] for n, log in timed) for timed in self.timed)
 
     @property
     def families(self) -> tuple[str, ...]:
         """Of each network."""
         return tuple(family(n[0]) for n in self.networks)
 
-    @property
+    @cached_property
     def log_ms(self) -> Array:
         """Mean over the runs of each network."""
         return np.array([np.mean(r) for r in self.runs])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from eamdeploy.base.decoding.decoder import DEPTH_LIMIT, decode
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.results import AccuracyResult, Latency, Run
+from eamdeploy.base.results import AccuracyResult, Latency, Provenance, Run, RunVerdict
+from eamdeploy.base.values import Digest, Few, Identifier, Name, Text
 
 RUN_LIMIT_BYTES = 64 * 1024 * 1024
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -18,6 +20,24 @@ _CLOCKS_APART = timedelta(days=1)
 _ROUNDING = 1e-6
 _PERCENT_ROUNDING = 0.006  # of a percentage with two digits
 Problem = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class TimedRun:
+    """A run without what a latency model does not ask for; its fields are those of `Run`. It decodes four times as fast."""
+
+    id: Identifier
+    device: Name
+    runtime: Name
+    threads: Few
+    artifact: Text
+    artifact_sha256: Digest
+    provenance: Provenance
+    verdict: RunVerdict
+    latency_ms: Latency | None = None
+    precision: Name = ""
+    batch: Few = 1
+    board: Name | None = None
 
 
 def decode_run(content: bytes | str, *, where: object, what: str = "this is not a run", hint: str | None = None) -> Run:
@@ -42,13 +62,29 @@ def check_run(run: Run, *, where: object, what: str = "this is not a run", hint:
     return run
 
 
-def _problems(run: Run) -> Iterator[Problem]:
+def decode_timed_run(content: bytes | str, *, where: object, what: str = "this is not a run") -> TimedRun:
+    """As `decode_run`, of the fields that a latency model is fitted to, held against each other in the same way.
+
+    Raises:
+        UsageError: with the field and the value.
+    """
+    run = decode(TimedRun, content, where=where, what=what)
+    for field, why in _timing_problems(run):
+        raise UsageError(what, where=f"{where}, field '{field}'", why=why)
+    return run
+
+
+def _timing_problems(run: Run | TimedRun) -> Iterator[Problem]:
     if why := _impossible_moment(run.provenance.when):
         yield "provenance.when", why
     if run.latency_ms is not None:
         yield from _latency(run.latency_ms)
         if run.provenance.kind == "estimated" and run.latency_ms.samples:
             yield "latency_ms.samples", "an estimate has no samples"
+
+
+def _problems(run: Run) -> Iterator[Problem]:
+    yield from _timing_problems(run)
     if run.accuracy is not None:
         yield from _accuracy(run.accuracy)
     for index, row in enumerate(run.per_layer):
@@ -82,7 +118,7 @@ def _latency(latency: Latency) -> Iterator[Problem]:
     if latency.ci95 is not None and not _within(latency.p50, *latency.ci95):
         yield "latency_ms.ci95", f"the median {latency.p50} is not inside {list(latency.ci95)}"
     present = [value for value in (latency.p50, latency.p90, latency.p99) if value is not None]
-    if any(later < earlier * (1 - _ROUNDING) for earlier, later in itertools.pairwise(present)):
+    if present != sorted(present) and any(b < a * (1 - _ROUNDING) for a, b in itertools.pairwise(present)):
         yield "latency_ms.p99", f"percentiles must not fall: {present}"
     samples = latency.samples
     if samples and not _within(latency.p50, min(samples), max(samples)):

@@ -73,7 +73,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         hint = "'eamdeploy bench' makes it with the first run, or name another with --store"
         raise StoreError("there is no store yet", where=path, hint=hint)
     with _explained(path, "cannot read the store"), _read_only(path) as connection:
-        _check_ours(connection, path)
+        check_ours(connection, path)
         if version_of(connection) == SCHEMA_VERSION:
             yield connection
             return
@@ -122,7 +122,7 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    _check_ours(connection, path)
+    check_ours(connection, path)
     if version_of(connection) == SCHEMA_VERSION:
         connection.execute("PRAGMA synchronous = FULL")
         return
@@ -138,10 +138,17 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
-    version = version_of(connection)
-    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+def check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse another program's file, and a newer version's.
+
+    Raises:
+        StoreError: it is one.
+    """
+    # one statement, one state of the file: another process may be making the store at this moment
+    version, owner, tables = connection.execute(
+        "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),"
+        " (SELECT count(*) FROM sqlite_master)"
+    ).fetchone()
     if owner != APPLICATION_ID and (owner or version or tables):
         raise StoreError(
             "this is another program's SQLite file", where=path, hint="name the store with --store; nothing was changed"

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from eamdeploy.base.decoding import check_run, convert, decode
+from eamdeploy.base.decoding import TimedRun, check_run, convert, decode, decode_timed_run
 from eamdeploy.base.errors import StoreError, UsageError
 from eamdeploy.base.results import Run, SensorSample
 from eamdeploy.base.values import Count, Milliseconds
@@ -119,6 +119,21 @@ def load_light(run_id: str, document: object) -> Run:
         return check_run(_decoded(run_id, document), where=run_id)
     except (UsageError, ValueError, TypeError) as error:
         raise _unreadable(run_id, error) from error
+
+
+def load_timed(run_id: str, document: object) -> TimedRun:
+    """What the row says of the run's latency.
+
+    Raises:
+        StoreError: when that is not what this program would write; with the field and the value.
+    """
+    try:
+        run = decode_timed_run(_text(document), where=run_id)
+        if run.id != run_id:
+            raise ValueError(f"it calls itself '{run.id}'")
+    except (UsageError, ValueError, TypeError) as error:
+        raise _unreadable(run_id, error) from error
+    return run
 
 
 def _decoded(run_id: object, document: object) -> Run:

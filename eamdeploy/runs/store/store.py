@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.base.decoding import decode_manifest
+from eamdeploy.base.decoding import TimedRun, decode_manifest
 from eamdeploy.base.errors import EamdeployError, StoreError, UsageError
 from eamdeploy.base.results import Run
 from eamdeploy.runs.store import rows
@@ -127,21 +128,30 @@ class Store:
         oldest_first: bool = False,
     ) -> Iterator[Run]:
         """As :meth:`runs`, one at a time: a history larger than the memory can be gone through."""
-        condition, arguments = (where or RunFilter()).where()
-        order = "ASC" if oldest_first else "DESC"
-        query = f"SELECT id, document FROM kept WHERE {condition} ORDER BY seq {order}"  # noqa: S608  # literals
         given = 0
         with reading(self.path) as connection:
-            for run_id, document in connection.execute(query, arguments):
+            for run_id, document in _selected(connection, where, oldest_first=oldest_first):
                 if limit is not None and given >= limit:
                     return
                 try:
                     run = rows.load(connection, run_id, document) if samples else rows.load_light(run_id, document)
                 except StoreError as error:
-                    self.unreadable[str(run_id)] = f"{error.where}: {error.why}"
+                    self._pass_over(run_id, error)
                     continue
                 given += 1
                 yield run
+
+    def timed_runs(self, where: RunFilter | None = None) -> Iterator[TimedRun]:
+        """As :meth:`iterate`, of each run only what a latency model is fitted to: much faster over a long history."""
+        with reading(self.path) as connection:
+            for run_id, document in _selected(connection, where, oldest_first=False):
+                try:
+                    yield rows.load_timed(run_id, document)
+                except StoreError as error:
+                    self._pass_over(run_id, error)
+
+    def _pass_over(self, run_id: object, error: StoreError) -> None:
+        self.unreadable[str(run_id)] = f"{error.where}: {error.why}"
 
     def quarantine(self) -> dict[str, str]:
         """Set aside every run that cannot be read: it stays in the file, and nothing reads it again.
@@ -214,3 +224,13 @@ class Store:
             return set()
         with reading(self.path) as connection:
             return {str(row[0]) for row in connection.execute("SELECT id FROM runs")}
+
+
+def _selected(
+    connection: sqlite3.Connection, where: RunFilter | None, *, oldest_first: bool
+) -> Iterator[tuple[str, object]]:
+    """Id and document of each run that meets ``where`` and is not set aside."""
+    condition, arguments = (where or RunFilter()).where()
+    order = "ASC" if oldest_first else "DESC"
+    query = f"SELECT id, document FROM kept WHERE {condition} ORDER BY seq {order}"  # noqa: S608  # literals
+    yield from connection.execute(query, arguments)

@@ -11,6 +11,7 @@ def own_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("EAMDEPLOY_STORE", str(tmp_path / "runs.db"))
     monkeypatch.setenv("EAMDEPLOY_BOARDS", str(tmp_path / "boards.toml"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)  # a run that cannot be stored is rescued into the current folder
     monkeypatch.delenv("EAMDEPLOY_DATA", raising=False)
     monkeypatch.delenv("EAMDEPLOY_DEVICE", raising=False)
 

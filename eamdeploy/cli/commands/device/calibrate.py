@@ -38,7 +38,7 @@ def register_devices(app: typer.Typer) -> None:
         from eamdeploy.runs.store import open_store
 
         opened = open_store(store)
-        done = calibrate_from_runs(opened.runs(), device=device, out=out)
+        done = calibrate_from_runs(opened.timed_runs(), device=device, out=out)
         note_unreadable(opened)
         document = {
             "calibrations": [

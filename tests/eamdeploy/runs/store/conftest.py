@@ -43,3 +43,9 @@ def _make_run(**changes: Any) -> Run:
 @pytest.fixture(scope="session")
 def make_run() -> Callable[..., Run]:
     return _make_run
+
+
+@pytest.fixture(autouse=True)
+def _stand_in_a_folder_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that a test cannot store is rescued into the current folder."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("standing"))

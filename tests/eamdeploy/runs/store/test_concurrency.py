@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -15,7 +16,8 @@ import pytest
 
 from eamdeploy.base.results import Latency, Run
 from eamdeploy.runs.store import open_store
-from eamdeploy.runs.store.schema import SCHEMA_VERSION
+from eamdeploy.runs.store.connection import check_ours
+from eamdeploy.runs.store.schema import SCHEMA_VERSION, migrate
 
 FORK = multiprocessing.get_context("fork")
 
@@ -55,6 +57,26 @@ def test_writers_race_to_make_the_file(tmp_path: Path, make_run: Callable[..., R
         worker.join()
     assert [worker.exitcode for worker in workers] == [0] * 20
     assert open_store(path).count() == 20
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_store_that_another_process_makes_at_this_moment_is_taken_for_a_store(tmp_path: Path, moment: int) -> None:
+    path = tmp_path / "runs.db"
+    path.touch()
+    statements: list[str] = []
+
+    def meanwhile(statement: str) -> None:
+        statements.append(statement)
+        if len(statements) == moment:
+            other = sqlite3.connect(path, timeout=0, isolation_level=None)
+            # it has to wait until the reading is done
+            with contextlib.closing(other), contextlib.suppress(sqlite3.OperationalError):
+                migrate(other)
+
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.set_trace_callback(meanwhile)
+        check_ours(connection, path)
+    assert len(statements) >= moment
 
 
 def _write_forever(path: Path, make_run: Callable[..., Run], acknowledged: int) -> None:
