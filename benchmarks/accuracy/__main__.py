@@ -28,7 +28,9 @@ def main() -> None:
     rows = []
     for seed in options.seeds.split(","):
         for variant in VARIANTS:
-            row = run(variant, int(seed), options.root, options.epochs, options.threads, options.out)
+            row = run(
+                variant, int(seed), root=options.root, epochs=options.epochs, threads=options.threads, out=options.out
+            )
             print(f"{variant.name}, seed {seed}: {row['top1']:.2f} %", flush=True)
             rows.append(row)
             atomic_write_text(options.out / "results.json", json.dumps(rows, indent=2) + "\n")

@@ -36,7 +36,7 @@ VARIANTS = (
 )
 
 
-def run(variant: Variant, seed: int, root: Path, epochs: int, threads: int, out: Path) -> dict[str, Any]:
+def run(variant: Variant, seed: int, *, root: Path, epochs: int, threads: int, out: Path) -> dict[str, Any]:
     """Train it and look at its attention over 1,000 test images; a finished run is read, a stopped one continued."""
     folder = out / f"{variant.name.replace(' ', '-').replace(',', '')}-seed{seed}-epochs{epochs}"
     kept = folder / "result.json"

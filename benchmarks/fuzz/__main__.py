@@ -75,7 +75,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="eamdeploy-fuzz-") as folder:
         reader = Reader()
         for kind in kinds:
-            counts = _one_kind(kind, each, arguments.seed, Path(folder), reader, arguments.keep)
+            counts = _one_kind(kind, each, seed=arguments.seed, folder=Path(folder), reader=reader, keep=arguments.keep)
             total += counts
             print(f"| {kind.name} | {each} | {' | '.join(str(counts[name]) for name in COLUMNS)} |", flush=True)
         reader.close()
@@ -84,7 +84,7 @@ def main() -> int:
     return 1 if total["internal"] + total["crashed"] + total["hung"] else 0
 
 
-def _one_kind(kind: Kind, count: int, seed: int, folder: Path, reader: Reader, keep: Path) -> Counter[str]:
+def _one_kind(kind: Kind, count: int, *, seed: int, folder: Path, reader: Reader, keep: Path) -> Counter[str]:
     own = folder / kind.name.replace(" ", "-").replace(":", "").replace("/", "-")
     own.mkdir()
     good = kind.good(own)

@@ -70,9 +70,15 @@ def main() -> None:
     images = RandomImages(BATCH * 400)
     with tempfile.TemporaryDirectory() as out:
         loop.train(
-            network, images, RandomImages(100), get_source("cifar10").preprocessing(), recipe, Path(out),
-            options=options, on_step=Turns(int(steps)),
-        )  # fmt: skip
+            network,
+            images,
+            RandomImages(100),
+            preprocessing=get_source("cifar10").preprocessing(),
+            recipe=recipe,
+            out=Path(out),
+            options=options,
+            on_step=Turns(int(steps)),
+        )
 
 
 main()

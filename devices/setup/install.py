@@ -70,7 +70,9 @@ async def set_up(
     requirements = ("numpy<2" if "tflite-runtime" in runtimes else "numpy", *_chosen(facts, runtimes, transport.name))
     async with fresh_environment(transport, facts.home or "~") as fresh:
         progress(f"building {fresh.python}")
-        offline = await _install(transport, facts, fresh, requirements, offline, progress)
+        offline = await _install(
+            transport, facts, fresh=fresh, requirements=requirements, offline=offline, progress=progress
+        )
         packages = await _packages(transport, fresh.python, requirements)
         for package in packages:
             if package in _RUNTIMES:
@@ -83,6 +85,7 @@ async def set_up(
 async def _install(
     transport: Transport,
     facts: BoardFacts,
+    *,
     fresh: FreshEnvironment,
     requirements: Sequence[str],
     offline: bool | None,

@@ -162,4 +162,4 @@ def estimate_ratio(
 
     wanted = device_names() if devices is None else [known_device(name) for name in names(devices)]
     both = artifact_path(artifact), artifact_path(compared_with)
-    return [compare_estimates(*both, name, runtime, precision, threads) for name in wanted]
+    return [compare_estimates(*both, name, runtime=runtime, precision=precision, threads=threads) for name in wanted]

@@ -54,7 +54,7 @@ def bench(
     wanted = doubled(request) if check_itself else request
     stored: list[Run] = []
     try:
-        outcomes = asyncio.run(_all(wanted, targets, store, stored, wait_s, told))
+        outcomes = asyncio.run(_all(wanted, targets, store=store, stored=stored, wait_s=wait_s, told=told))
     except KeyboardInterrupt:
         told("bench", _interrupted(stored, kept=store is not None))
         raise
@@ -99,7 +99,13 @@ def _renewed(request: Request, runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 async def _all(
-    request: Request, targets: Sequence[BenchTarget], store: Store | None, stored: list[Run], wait_s: float, told: Told
+    request: Request,
+    targets: Sequence[BenchTarget],
+    *,
+    store: Store | None,
+    stored: list[Run],
+    wait_s: float,
+    told: Told,
 ) -> list[BenchOutcome]:
     def keep(run: Run) -> None:
         if store is not None:

@@ -34,7 +34,7 @@ class DynamicConv2d(MixedConv2d):
         seed: of the random channels that ``eam`` reads.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 -- takes what nn.Conv2d takes, in its order
         self,
         in_channels: int,
         out_channels: int,

@@ -70,7 +70,9 @@ def verify_against_artifact(
     made = []
     for path in artifacts:
         tell = None if progress is None else functools.partial(progress, path.name)
-        made.append(_compare(path, reference, images, threads, limits or ParityTolerance(), tell))
+        made.append(
+            _compare(path, reference, images, threads=threads, limits=limits or ParityTolerance(), progress=tell)
+        )
     return made
 
 
@@ -78,6 +80,7 @@ def _compare(
     path: Path,
     reference: ModelCard,
     images: ImageDataset,
+    *,
     threads: int,
     limits: ParityTolerance,
     progress: Callable[[int, int], None] | None,
@@ -113,13 +116,13 @@ def _compare(
             answers = (value, expected, head)
         output = compare_output(name, value, expected, judge, held)
         outputs.append(output)
-        check = output_check(shown, output, judge, 0, None, rules.OUTPUT.id)
+        check = output_check(shown, output, judge=judge, excused=0, layer=None, rule=rules.OUTPUT.id)
         checks.append(check if note is None else replace(check, message=f"{check.message}; {note}"))
     checks += [_absent(shown, name, pairs.extra) for name in pairs.missing]
     checks += [_unknown(shown, name) for name in pairs.extra]
     value, expected, head = answers
     keys = [images.key(index) for index in runs.indices]
-    flips = find_flips(value, expected, judge, held, keys, reference.classes, head)
+    flips = find_flips(value, expected, judge=judge, excused=held, names=keys, classes=reference.classes, head=head)
     checks.append(flips_check(shown, flips, len(value), judge, None))
     reference_top1 = top1_percent(expected, images, runs.indices, reference.classes, head)
     return ParityReport(

@@ -51,6 +51,7 @@ def find_rewritten(artifact: Path, sha256: str) -> Checkpoint:
 def budget_check(
     artifact: str,
     spent: Mapping[str, Any],
+    *,
     original: Checkpoint,
     rewritten: Checkpoint,
     images: ImageDataset,

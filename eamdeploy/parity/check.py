@@ -88,7 +88,14 @@ def check_parity(
             path, rewritten, dataset, limit=limit, runtime=runtime, threads=threads, limits=limits,
             random_images=random_images, name=name, progress=progress,
         )  # fmt: skip
-        within = budget_check(shown, spent, checkpoint, rewritten, take(source, limit), report.artifact_top1)
+        within = budget_check(
+            shown,
+            spent,
+            original=checkpoint,
+            rewritten=rewritten,
+            images=take(source, limit),
+            artifact_top1=report.artifact_top1,
+        )
         return replace(report, checks=(*report.checks, within), duration_s=time.perf_counter() - started)
     mismatch = bool(made_from and checkpoint.sha256 and made_from != checkpoint.sha256)
     carried = None if metadata.foreign or mismatch else carries_what_the_checkpoint_has(metadata, checkpoint)
@@ -122,11 +129,36 @@ def check_parity(
             if gives_probabilities(path, session, metadata, checkpoint, images):
                 note = "compared as probabilities: the network gives logits and the artifact their softmax"
                 stack.enter_context(softmax_behind(checkpoint.network))
-            both = run_both(path, session, chosen, metadata, checkpoint, images, threads=threads, progress=progress)
-            measured = measure(both, session, metadata, checkpoint, images, limits or ParityTolerance(), random_images)
+            both = run_both(
+                path,
+                session,
+                runtime=chosen,
+                metadata=metadata,
+                checkpoint=checkpoint,
+                dataset=images,
+                threads=threads,
+                progress=progress,
+            )
+            measured = measure(
+                both,
+                session,
+                metadata=metadata,
+                checkpoint=checkpoint,
+                dataset=images,
+                limits=limits or ParityTolerance(),
+                random_images=random_images,
+            )
             report = _fill(report, measured, shown, note)
             if any(check.failed for check in report.checks[1:]):
-                found = locate(path, chosen, metadata, checkpoint, images, measured, threads)
+                found = locate(
+                    path,
+                    chosen,
+                    metadata=metadata,
+                    checkpoint=checkpoint,
+                    dataset=images,
+                    measured=measured,
+                    threads=threads,
+                )
                 report = _fill(replace(report, first_divergence=found), measured, shown, note)
     warning = reference_warning(report.reference_top1, report.images, len(checkpoint.classes))
     notes = tuple(remarks_on(source, exif=bool(checkpoint.preprocessing.get("exif"))))
@@ -165,14 +197,17 @@ def verify(
 def _fill(report: ParityReport, measured: ParityMeasurements, shown: str, note: str | None) -> ParityReport:
     judge, layer = measured.judge, layer_of(report.first_divergence)
     checks = [report.checks[0]]
-    scores = [output_check(shown, row, judge, measured.excused, layer, rules.OUTPUT.id) for row in measured.outputs]
+    scores = [
+        output_check(shown, row, judge=judge, excused=measured.excused, layer=layer, rule=rules.OUTPUT.id)
+        for row in measured.outputs
+    ]
     checks += scores if note is None else [replace(row, message=f"{row.message}; {note}") for row in scores]
     checks.append(flips_check(shown, measured.flips, measured.images, judge, layer))
     if measured.dynamic:
         checks.append(attention_check(shown, measured.attention, measured.attention_unseen, judge))
     checks += [batch_check(shown, row) for row in measured.batches]
     if measured.random is not None:
-        checks.append(output_check(shown, measured.random, judge, 0, layer, rules.RANDOM.id))
+        checks.append(output_check(shown, measured.random, judge=judge, excused=0, layer=layer, rule=rules.RANDOM.id))
     return replace(
         report,
         images=measured.images,

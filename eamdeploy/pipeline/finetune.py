@@ -76,7 +76,9 @@ def _finetune(
     if not isinstance(start, Network):
         raise TypeError("an imported network is not fine-tuned")
     with tempfile.TemporaryDirectory() as folder:
-        trained = train(start, data, held_out, preprocessing, recipe, Path(folder), resume=False)
+        trained = train(
+            start, data, held_out, preprocessing=preprocessing, recipe=recipe, out=Path(folder), resume=False
+        )
         network = load_checkpoint(trained.checkpoint).built("fine-tuning")
     calibration, validation = (
         _compare(checkpoint.built("fine-tuning"), network, part) for part in (images.calibration, images.validation)

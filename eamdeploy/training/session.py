@@ -122,7 +122,7 @@ def run_training(
         acceleration=request.acceleration,
     )
     result = train(
-        network, training, test, preprocessing, recipe, request.out,
+        network, training, test, preprocessing=preprocessing, recipe=recipe, out=request.out,
         options=options, resume=request.resume, meta=meta, on_step=on_step, on_event=on_event,
     )  # fmt: skip
     remarks = [*remarks_on(training, exif=preprocessing.exif), *remarks_on(test, exif=preprocessing.exif)]

@@ -49,7 +49,7 @@ class Conversion:
 
         for name in self.source.inputs:
             self.define(name, name)
-            self.network.add("Input", name, (), (name,), sizes(self._values[name].dims))
+            self.network.add("Input", name, (), (name,), parameters=sizes(self._values[name].dims))
         for node in self.source.nodes:
             if node.outputs[0] in self._fused:
                 continue
@@ -112,7 +112,7 @@ class Conversion:
         ``dims`` are the blob's where they are not the natural ones.
         """
         name = output or node.outputs[0]
-        self.network.add(kind, node.name, inputs, (name,), parameters, weights)
+        self.network.add(kind, node.name, inputs, (name,), parameters=parameters, weights=weights)
         self.define(name, name, dims)
 
     def helper(
@@ -125,7 +125,7 @@ class Conversion:
     ) -> str:
         """Add a layer that ONNX has no tensor for; returns its blob."""
         blob = self.unused(name)
-        self.network.add(kind, blob, inputs, (blob,), parameters, weights)
+        self.network.add(kind, blob, inputs, (blob,), parameters=parameters, weights=weights)
         return blob
 
     def constant_blob(self, name: str, dims: Sequence[int] | None = None) -> str:

@@ -49,6 +49,7 @@ class NcnnNetwork:
         name: str,
         inputs: Sequence[str],
         outputs: Sequence[str],
+        *,
         parameters: Mapping[int, Parameter] | None = None,
         weights: Sequence[NcnnWeights] = (),
     ) -> None:

@@ -123,7 +123,11 @@ def move_to_blocks(model: Any, layers: Collection[str], block: int) -> list[str]
         if node.output[0] in fused:
             continue
         layer = node.name.removesuffix("/Conv")
-        if node.op_type == "Conv" and layer in layers and _move(rewrite, node, producers, constants, readers, fused):
+        if (
+            node.op_type == "Conv"
+            and layer in layers
+            and _move(rewrite, node, producers=producers, constants=constants, readers=readers, fused=fused)
+        ):
             moved.append(layer)
         elif node.op_type in _ELEMENTWISE and node.input[0] in rewrite.twins:
             twin = f"{node.output[0]}/blocked"
@@ -150,6 +154,7 @@ def move_to_blocks(model: Any, layers: Collection[str], block: int) -> list[str]
 def _move(
     rewrite: _BlockedRewrite,
     node: Any,
+    *,
     producers: dict[str, Any],
     constants: dict[str, Any],
     readers: dict[str, list[Any]],

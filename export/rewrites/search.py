@@ -132,7 +132,16 @@ def spend(
     sites = [site for site in find_sites(network, input_shape) if not site.layer.gated]
     if not sites:
         raise UsageError("the network has no dynamic layer: there is nothing to spend a budget on")
-    search = _Search(network.eval(), sites, images, targets, input_shape, budget_points, minimize, say or _silent)
+    search = _Search(
+        network.eval(),
+        sites,
+        images,
+        targets=targets,
+        input_shape=input_shape,
+        budget_points=budget_points,
+        minimize=minimize,
+        say=say or _silent,
+    )
     return search.run(beyond)
 
 
@@ -148,6 +157,7 @@ class _Search:
         network: AnyNetwork,
         sites: list[LayerSite],
         images: BudgetImages,
+        *,
         targets: tuple[Target, ...],
         input_shape: tuple[int, int, int],
         budget_points: float,

@@ -77,7 +77,14 @@ def layer_divergences(
         inside = [path for path in wanted if not prefix or path == prefix or path.startswith(f"{prefix}.")]
         for path in inside:
             found[path] = _try_choices(
-                network, wanted[path], statistics[path], rest, feeds, reference, storage, worthwhile
+                network,
+                wanted[path],
+                statistics[path],
+                rest=rest,
+                feeds=feeds,
+                reference=reference,
+                storage=storage,
+                worthwhile=worthwhile,
             )
             if on_progress is not None:
                 on_progress(len(found), len(wanted))
@@ -90,6 +97,7 @@ def _try_choices(
     network: AnyNetwork,
     site: LayerSite,
     statistics: LayerAttention,
+    *,
     rest: list[nn.Module],
     feeds: list[Tensor],
     reference: Tensor,

@@ -20,10 +20,17 @@ from runtimes.registry import get_runtime, runtime_for
 def network(tmp_path: Path) -> Path:
     """One linear layer over a 1x2x2 image."""
     made = NcnnNetwork()
-    made.add("Input", "input", (), ("input",), {0: 2, 1: 2, 2: 1})
-    made.add("Reshape", "flat", ("input",), ("flat",), {0: 4})
+    made.add("Input", "input", (), ("input",), parameters={0: 2, 1: 2, 2: 1})
+    made.add("Reshape", "flat", ("input",), ("flat",), parameters={0: 4})
     weights = np.arange(12, dtype=np.float32).reshape(3, 4)
-    made.add("InnerProduct", "fc", ("flat",), ("scores",), {0: 3, 1: 0, 2: 12}, (NcnnWeights(weights, tagged=True),))
+    made.add(
+        "InnerProduct",
+        "fc",
+        ("flat",),
+        ("scores",),
+        parameters={0: 3, 1: 0, 2: 12},
+        weights=(NcnnWeights(weights, tagged=True),),
+    )
     path = tmp_path / "net.ncnn.param"
     made.write(path, shown=["scores"])
     return path

@@ -90,7 +90,7 @@ def write_tflite(path: Path, *, px=8, metadata=None, version=1, hybrid=False) ->
         graph.tensors.append(made)
         return len(graph.tensors) - 1
 
-    def operator(kind, inputs, outputs, options_type, options, at_version=1):
+    def operator(kind, inputs, outputs, options_type, options, *, at_version=1):
         code = schema.OperatorCodeT()
         code.builtinCode, code.deprecatedBuiltinCode, code.version = kind, kind, at_version
         model.operatorCodes = [*(model.operatorCodes or []), code]
@@ -123,7 +123,9 @@ def write_tflite(path: Path, *, px=8, metadata=None, version=1, hybrid=False) ->
     operator(kinds.CONV_2D, [image, kernel, bias], [maps], options.Conv2DOptions, convolution)
     operator(kinds.MEAN, [maps, axes], [mean], options.ReducerOptions, schema.ReducerOptionsT())
     full = schema.FullyConnectedOptionsT()
-    operator(kinds.FULLY_CONNECTED, [mean, matrix, -1], [logits], options.FullyConnectedOptions, full, version)
+    operator(
+        kinds.FULLY_CONNECTED, [mean, matrix, -1], [logits], options.FullyConnectedOptions, full, at_version=version
+    )
     graph.inputs, graph.outputs = [image], [logits]
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")

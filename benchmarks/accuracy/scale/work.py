@@ -108,7 +108,17 @@ def _train(job: Job, setting: Setting, folder: Path, on_step: OnStep) -> None:
     )  # fmt: skip
     recipe = get_recipe(RECIPE).scaled_to(job.epochs)
     meta = {"data": "cifar10", "recipe": f"{RECIPE} scaled to {job.epochs} epochs", "note": training.copy}
-    train(build(job.spec), training, test, PREPROCESSING, recipe, folder, options=options, meta=meta, on_step=on_step)
+    train(
+        build(job.spec),
+        training,
+        test,
+        preprocessing=PREPROCESSING,
+        recipe=recipe,
+        out=folder,
+        options=options,
+        meta=meta,
+        on_step=on_step,
+    )
 
 
 def _row(job: Job, setting: Setting, folder: Path) -> Row:

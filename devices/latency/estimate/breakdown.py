@@ -63,13 +63,14 @@ def operator_times(
     factor = math.exp(log_ms) / float(times.sum())
     times, overheads = times * factor, overheads * factor
     if calibration.conditions.precision == "int8":
-        return _float_operators(features, calibration, known, terms, times, overheads)
+        return _float_operators(features, calibration, known=known, terms=terms, times=times, overheads=overheads)
     return times, overheads
 
 
 def _float_operators(
     features: ArtifactFeatures,
     calibration: Calibration,
+    *,
     known: Sequence[Calibration],
     terms: Array,
     times: Array,

@@ -97,6 +97,7 @@ def rank(version: str, networks: int) -> tuple[bool, tuple[int, ...], int]:
 def choices(
     calibrations: Sequence[Calibration],
     device: str,
+    *,
     runtime: str,
     precision: str,
     threads: int | None,
@@ -117,7 +118,9 @@ def choices(
     for c in _newest(calibrations):
         if c.conditions.processor != "cpu" or c.conditions.precision not in precisions:
             continue
-        choice = _choice(c, device, target, wanted, precision, threads, smaller=smaller(c))
+        choice = _choice(
+            c, device, target=target, wanted=wanted, precision=precision, threads=threads, smaller=smaller(c)
+        )
         if choice is not None:
             found.append(choice)
     own = [f for f in found if f.calibration.origin == "measured"]
@@ -140,11 +143,11 @@ def _newest(calibrations: Iterable[Calibration]) -> list[Calibration]:
 def _choice(
     c: Calibration,
     device: str,
+    *,
     target: BoardHardware | None,
     wanted: tuple[str, ...],
     precision: str,
     threads: int | None,
-    *,
     smaller: float,
 ) -> CalibrationChoice | None:
     kind = "int8" if precision == "int8" else "float"

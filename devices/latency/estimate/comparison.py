@@ -66,10 +66,10 @@ def compare_estimates(
     first: Path | str,
     second: Path | str,
     device: str,
+    *,
     runtime: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
-    *,
     calibrations: Sequence[Calibration] | None = None,
 ) -> RatioEstimate:
     """Estimate how many times as long the first artifact takes as the second, on a device.
@@ -87,7 +87,12 @@ def compare_estimates(
     found = []
     for features in both:
         r, p = asked_for(features, runtime, precision, threads)
-        found.append({_key(c, q): (w, c, q) for w, c, q in candidates(features, known, device, r, p, threads)})
+        found.append(
+            {
+                _key(c, q): (w, c, q)
+                for w, c, q in candidates(features, known, device, runtime=r, precision=p, threads=threads)
+            }
+        )
     # one calibration and one way of counting for both, or nothing cancels
     common = sorted((max(found[0][k][0], found[1][k][0]), k) for k in found[0].keys() & found[1].keys())
     if not common:

@@ -63,7 +63,7 @@ def estimate_features(
     """As `estimate`, for an artifact that was read already."""
     runtime, precision = asked_for(features, runtime, precision, threads)
     known = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
-    found = candidates(features, known, device, runtime, precision, threads)
+    found = candidates(features, known, device, runtime=runtime, precision=precision, threads=threads)
     if not found:
         reason = f"no {precision} measurement of {device} or of a board like it is known for {runtime}"
         return Estimate(device, runtime, precision, threads, None, None, None, None, (reason,))
@@ -71,7 +71,9 @@ def estimate_features(
     if width > WIDEST:
         reason = f"too uncertain (the 90 % interval would span a factor of {math.exp(2 * width):.0f})"
         return Estimate(device, runtime, precision, threads, None, None, None, None, (reason,))
-    return _estimate(features, width, choice, prediction, device, runtime, precision)
+    return _estimate(
+        features, width, choice, prediction=prediction, device=device, runtime=runtime, precision=precision
+    )
 
 
 def asked_for(
@@ -92,6 +94,7 @@ def candidates(
     features: ArtifactFeatures,
     known: Sequence[Calibration],
     device: str,
+    *,
     runtime: str,
     precision: str,
     threads: int | None,
@@ -102,7 +105,14 @@ def candidates(
     """
     work = float(coordinates(term_matrix(features.records).sum(0))[0])
     found: list[Candidate] = []
-    for choice in choices(known, device, runtime, precision, threads, lambda c: max(c.lowest[0] - SLACK - work, 0.0)):
+    for choice in choices(
+        known,
+        device,
+        runtime=runtime,
+        precision=precision,
+        threads=threads,
+        smaller=lambda c: max(c.lowest[0] - SLACK - work, 0.0),
+    ):
         calibration = choice.calibration
         board = boards().get(calibration.conditions.board) or board_of(device)
         predictions = by_operators(features, calibration, known), by_instructions(features, calibration, board)
@@ -122,6 +132,7 @@ def _estimate(
     features: ArtifactFeatures,
     width: float,
     choice: CalibrationChoice,
+    *,
     prediction: TimePrediction,
     device: str,
     runtime: str,

@@ -70,7 +70,7 @@ class ConvMaker:
         self.generator = torch.Generator().manual_seed(spec.seed)
 
     def __call__(
-        self, channels: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1, act: str = "relu"
+        self, channels: int, out: int, kernel: int = 1, *, stride: int = 1, groups: int = 1, act: str = "relu"
     ) -> ConvBnAct:
         """A ``ConvBnAct`` of ``channels -> out`` with a square kernel that keeps the map's size at stride 1."""
         padding, pad = (kernel - 1) // 2, None

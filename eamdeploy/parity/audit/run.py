@@ -103,7 +103,16 @@ def audit(
         return AuditReport(report)
     given = {key for op in graph.operators if op.kind == "Input" for key in op.outputs}
     part = suspect_part(graph.operators, wrong, right, given)
-    return _written(report, artifact, part, found, _expected(report, checkpoint, image), folder, image, given)
+    return _written(
+        report,
+        artifact,
+        part,
+        found=found,
+        expected=_expected(report, checkpoint, image),
+        folder=folder,
+        image=image,
+        given=given,
+    )
 
 
 def _wrong_tensor(report: ParityReport, graph: ProbedGraph, found: dict[str, Values], right: set[str]) -> str | None:
@@ -141,6 +150,7 @@ def _written(
     report: ParityReport,
     artifact: Path,
     part: SuspectPart,
+    *,
     found: dict[str, Values],
     expected: Values | None,
     folder: Path,

@@ -57,6 +57,7 @@ def first_divergence(
     exact: Mapping[str, LayerTrace],
     rounded: Sequence[Mapping[str, LayerTrace]],
     tensors: Mapping[str, Array],
+    *,
     alphas: Mapping[str, str],
     tolerances: Tolerances,
     images: list[str],

@@ -24,6 +24,7 @@ from runtimes.readers.metadata import ArtifactMetadata
 def locate(
     path: Path,
     runtime: Runtime,
+    *,
     metadata: ArtifactMetadata,
     checkpoint: Checkpoint,
     dataset: ImageDataset,
@@ -51,4 +52,4 @@ def locate(
     limit = None if judge.exact else 10 ** (-judge.limits.min_snr_db / 20)
     tolerances = Tolerances(judge.factor, judge.rounding.unit, limit)
     names = [dataset.key(index) for index in measured.worst]
-    return first_divergence(exact, rounded, tensors, alphas, tolerances, names)
+    return first_divergence(exact, rounded, tensors, alphas=alphas, tolerances=tolerances, images=names)

@@ -58,6 +58,7 @@ class ParityMeasurements:
 def measure(
     both: BothRuns,
     session: Session,
+    *,
     metadata: ArtifactMetadata,
     checkpoint: Checkpoint,
     dataset: ImageDataset,
@@ -82,7 +83,12 @@ def measure(
         images=len(scores),
         outputs=(compare_output(name, scores, reference, judge, excused),),
         flips=find_flips(
-            scores, reference, judge, excused, [dataset.key(index) for index in both.indices], checkpoint.classes
+            scores,
+            reference,
+            judge=judge,
+            excused=excused,
+            names=[dataset.key(index) for index in both.indices],
+            classes=checkpoint.classes,
         ),
         attention=compare_attention(
             both.alphas,

@@ -77,6 +77,7 @@ def beyond(value: Array, reference: Array, judge: ParityJudge) -> Mask:
 def find_flips(
     value: Array,
     reference: Array,
+    *,
     judge: ParityJudge,
     excused: Mask,
     names: Sequence[str],

@@ -28,7 +28,7 @@ def checkpoint_check(artifact: str, made_from: str | None, sha256: str, carried:
 
 
 def output_check(
-    artifact: str, output: OutputParity, judge: ParityJudge, excused: int, layer: str | None, rule: str
+    artifact: str, output: OutputParity, *, judge: ParityJudge, excused: int, layer: str | None, rule: str
 ) -> Check:
     """Whether one output is within its limit."""
     ratio = "equal to the bit" if output.snr_db is None else f"SNR {output.snr_db:.1f} dB"

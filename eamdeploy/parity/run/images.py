@@ -59,11 +59,11 @@ class BothRuns:
 def run_both(
     path: Path,
     session: Session,
+    *,
     runtime: Runtime,
     metadata: ArtifactMetadata,
     checkpoint: Checkpoint,
     dataset: ImageDataset,
-    *,
     threads: int,
     progress: Progress | None,
 ) -> BothRuns:

@@ -33,6 +33,7 @@ def export_one(
     checkpoint: Checkpoint,
     folder: Path,
     name: str,
+    *,
     exporter: Exporter,
     target: Target,
     options: ExportOptions,
@@ -104,7 +105,7 @@ def export_one(
         if not report.passed:
             raise _rejected(temporary, path, report)
     report = replace(report, artifact=str(path))
-    entry = _entry(path, exporter, plan, exported, report, options)
+    entry = _entry(path, exporter, plan, exported=exported, report=report, options=options)
     if options.constant_weights:
         entry["constant_weights"] = True
     if budget is not None:
@@ -128,7 +129,7 @@ def export_one(
 
 
 def _entry(
-    path: Path, exporter: Exporter, plan: Plan, exported: ExportedFile, report: ParityReport, options: ExportOptions
+    path: Path, exporter: Exporter, plan: Plan, *, exported: ExportedFile, report: ParityReport, options: ExportOptions
 ) -> dict[str, Any]:
     return artifact_entry(
         path,

@@ -77,9 +77,29 @@ def export_checkpoint(
     for exporter, target in zip(exporters, targets, strict=True):
 
         def export(to: Path, wanted: Target, through: Exporter = exporter) -> ExportedArtifact:
-            return export_one(checkpoint, to, name, through, wanted, options, dataset, report, say)
+            return export_one(
+                checkpoint,
+                to,
+                name,
+                exporter=through,
+                target=wanted,
+                options=options,
+                dataset=dataset,
+                budget=report,
+                say=say,
+            )
 
-        _in_every_precision(attempts, export, folder, name, exporter, target, options, checkpoint, say)
+        _in_every_precision(
+            attempts,
+            export,
+            folder=folder,
+            name=name,
+            exporter=exporter,
+            target=target,
+            options=options,
+            checkpoint=checkpoint,
+            say=say,
+        )
     if attempts.made:
         write_card(folder, name)
     return attempts.finish()
@@ -88,6 +108,7 @@ def export_checkpoint(
 def _in_every_precision(
     attempts: Attempts[ExportedArtifact | QuantizedArtifact],
     export: Callable[[Path, Target], ExportedArtifact],
+    *,
     folder: Path,
     name: str,
     exporter: Exporter,

@@ -176,7 +176,7 @@ def quantized_metadata(
 
 
 def write_entry(
-    target: Path, source: Path, card: ModelCard, report: QuantizationReport, metadata: Mapping[str, Any], name: str
+    target: Path, source: Path, card: ModelCard, *, report: QuantizationReport, metadata: Mapping[str, Any], name: str
 ) -> Path:
     """Add the artifact to the manifest ``name`` beside it; returns the manifest's path."""
     runtime = runtime_for(target)

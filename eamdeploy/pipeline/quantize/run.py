@@ -87,7 +87,9 @@ def quantize_artifact(
         tell(f"calibrating {target.name} on {len(seen)} images")
         calibrated = quantizer.calibrate(_batches(seen, card, quantizer.batch), options.method)
     with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
-        work = _Work(quantizer, judge, options, Path(folder), target.suffix.lower(), source)
+        work = _Work(
+            quantizer, judge, options=options, folder=Path(folder), suffix=target.suffix.lower(), source=source
+        )
         tell(f"checking {target.name} on {len(judge.dataset)} images")
         written, attempts, ranking = work.run(tell)
         result = work.scratch
@@ -131,7 +133,9 @@ def quantize_artifact(
             exporter.attach_metadata(temporary, metadata)
     # the metadata is part of the file that is compared
     report = replace(report, bytes=artifact_bytes(target))
-    manifest = write_entry(target, source, card, report, metadata, manifest_name or model_name(target))
+    manifest = write_entry(
+        target, source, card, report=report, metadata=metadata, name=manifest_name or model_name(target)
+    )
     lowerings = {entry["layer"]: entry["lowering"] for entry in metadata.get("plan", [])}
     return QuantizedArtifact(
         target, manifest, exporter.format, options.precision, artifact_bytes(target), report, lowerings
@@ -156,6 +160,7 @@ class _Work:
         self,
         quantizer: Quantizer,
         judge: QuantizationJudge,
+        *,
         options: QuantizeOptions,
         folder: Path,
         suffix: str,

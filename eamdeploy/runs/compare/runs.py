@@ -169,7 +169,7 @@ def _exact(a: Run, b: Run) -> _Step:
     for metric, (less, more) in _EXACT.items():
         old, new = getattr(a, metric), getattr(b, metric)
         if old and new:
-            yield _plain(metric, float(old), float(new), less, more, "exact")
+            yield _plain(metric, float(old), float(new), less=less, more=more, method="exact")
         else:
             yield from _one_sided(metric, old or None, new or None)
 
@@ -178,10 +178,10 @@ def _read(a: Run, b: Run) -> _Step:
     for metric, (less, more) in _READINGS.items():
         old, new = getattr(a, metric), getattr(b, metric)
         if old and new:
-            yield _plain(metric, old, new, less, more, "one reading each")
+            yield _plain(metric, old, new, less=less, more=more, method="one reading each")
 
 
-def _plain(metric: str, old: float, new: float, less: str, more: str, method: str) -> MetricChange:
+def _plain(metric: str, old: float, new: float, *, less: str, more: str, method: str) -> MetricChange:
     change = new / old - 1.0
     figure = f"{abs(100.0 * change):.1f} %"
     words = "the same" if new == old else f"{figure} {less if new < old else more}"

@@ -34,6 +34,7 @@ class EpochTrainer:
         self,
         network: Network,
         wrapped: nn.Module,
+        *,
         optimizer: torch.optim.Optimizer,
         recipe: Recipe,
         options: TrainingOptions,

@@ -33,10 +33,10 @@ def train(
     network: Network,
     train_data: ImageDataset,
     test_data: ImageDataset,
+    *,
     preprocessing: Preprocessing,
     recipe: Recipe,
     out: Path,
-    *,
     options: TrainingOptions | None = None,
     resume: bool = True,
     meta: dict[str, Any] | None = None,
@@ -78,7 +78,17 @@ def train(
         average = state.average or network.state_dict()
         state.average = {name: tensor.clone().to(parallel.device) for name, tensor in average.items()}
     wrapped, wrapped_optimizer = parallel.setup(trained, optimizer)
-    trainer = EpochTrainer(network, wrapped, wrapped_optimizer, recipe, options, parallel, acceleration, state, on_step)
+    trainer = EpochTrainer(
+        network,
+        wrapped,
+        optimizer=wrapped_optimizer,
+        recipe=recipe,
+        options=options,
+        parallel=parallel,
+        acceleration=acceleration,
+        state=state,
+        on_step=on_step,
+    )
     logs = RunLogs(out, tensorboard=options.tensorboard)
     tell: OnEvent = on_event if on_event is not None and parallel.rank == 0 else lambda _: None
     tell(
@@ -106,7 +116,17 @@ def train(
         state.momentum = momentum_of(network, optimizer)
         state.ranges = ranges_of(network)
         if parallel.rank == 0:
-            _store(out, network, state, preprocessing, train_data, options, recipe, logs, meta or {})
+            _store(
+                out,
+                network,
+                state=state,
+                preprocessing=preprocessing,
+                data=train_data,
+                options=options,
+                recipe=recipe,
+                logs=logs,
+                meta=meta or {},
+            )
         parallel.barrier()
         spent = (time.monotonic() - begun) / (state.epoch - first)
         left = spent * (recipe.epochs - state.epoch)
@@ -170,6 +190,7 @@ def _resume(out: Path, settings: dict[str, Any]) -> TrainingState:
 def _store(
     out: Path,
     network: Network,
+    *,
     state: TrainingState,
     preprocessing: Preprocessing,
     data: ImageDataset,

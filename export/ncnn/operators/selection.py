@@ -24,7 +24,7 @@ def gather(conversion: Conversion, node: OnnxNode) -> None:
     length = value.natural[axis]
     indices = [index % length for index in integers(conversion.source.constant(node.inputs[1]))]
     windows: dict[tuple[int, int], str] = {}
-    parts = [_part(conversion, node, value, axis, run, windows) for run in _runs(indices)]
+    parts = [_part(conversion, node, value, axis=axis, run=run, windows=windows) for run in _runs(indices)]
     if len(parts) == 1:
         conversion.define(node.outputs[0], parts[0])
     else:
@@ -63,7 +63,7 @@ def split(conversion: Conversion, node: OnnxNode) -> None:
         conversion.define(name, name)
     lengths = tuple(conversion.value(name).shape[node.attributes.get("axis", 0)] for name in node.outputs)
     conversion.network.add(
-        "Slice", node.name, (conversion.natural(node.inputs[0]),), node.outputs, {0: lengths, 1: axis}
+        "Slice", node.name, (conversion.natural(node.inputs[0]),), node.outputs, parameters={0: lengths, 1: axis}
     )
 
 
@@ -77,6 +77,7 @@ def _part(
     conversion: Conversion,
     node: OnnxNode,
     value: NcnnValue,
+    *,
     axis: int,
     run: tuple[int, int],
     windows: dict[tuple[int, int], str],

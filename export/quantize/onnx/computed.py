@@ -39,7 +39,7 @@ def is_product(graph: OnnxGraph, unit: OnnxUnit) -> bool:
 
 
 def mix(
-    emitter: Emitter, layer: str, bank: OnnxBank, alpha: str, machine: str, product: bool
+    emitter: Emitter, layer: str, bank: OnnxBank, *, alpha: str, machine: str, product: bool
 ) -> npt.NDArray[np.float32]:
     """Emit the computed kernel as int8 codes, ``layer/kernel/dq``; returns their scales, ``(O,)``.
 
@@ -88,6 +88,7 @@ def multiply(
     emitter: Emitter,
     unit: OnnxUnit,
     shape: tuple[int, ...],
+    *,
     out_channels: int,
     source: Affine,
     activation: Any | None,

@@ -176,12 +176,14 @@ class _OnnxInt8Rewrite:
         encoded = self.replaced.get(source) == f"{source}/dq"
         product = encoded and code is not None and result is not None and id(node) in self.products
         alpha = self.replaced.get(bank.alpha, bank.alpha)
-        scales = mix(self.emitter, unit.layer, bank, alpha, self.machine, product)
+        scales = mix(self.emitter, unit.layer, bank, alpha=alpha, machine=self.machine, product=product)
         self._bias(node, scales, code)
         if product and code is not None and result is not None and unit.output is not None:
             activation = None if unit.output == node.output[0] else self.graph.sole_reader(node.output[0])
             shape = self.graph.shape(source) or ()
-            multiply(self.emitter, unit, shape, len(scales), code, activation, result)
+            multiply(
+                self.emitter, unit, shape, out_channels=len(scales), source=code, activation=activation, result=result
+            )
             if activation is not None:
                 self.written.add(id(activation))
             self.replaced[unit.output] = f"{unit.output}/dq"

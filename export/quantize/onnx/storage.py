@@ -46,7 +46,7 @@ def store_int8(graph: OnnxGraph, nodes: list[Any], float_layers: Collection[str]
             factor = np.maximum(np.abs(view).max(axis=2, keepdims=True) / 127, 1e-12).astype(np.float32)
         stored = quantize_symmetric(view, factor)
         if not any(entry.output and entry.output[0] == f"{name}/wide" for entry in nodes):
-            _widen(graph, nodes, name, stored, factor, weight.shape)
+            _widen(graph, nodes, name, stored=stored, factor=factor, shape=weight.shape)
         node.input[1] = f"{name}/wide"
         layers.append(layer)
     return layers
@@ -93,7 +93,7 @@ def _bank_view(graph: OnnxGraph, node: Any, weight: Any) -> Any:
     return weight.reshape(weight.shape[0], channels, -1)
 
 
-def _widen(graph: OnnxGraph, nodes: list[Any], name: str, stored: Any, factor: Any, shape: Any) -> None:
+def _widen(graph: OnnxGraph, nodes: list[Any], name: str, *, stored: Any, factor: Any, shape: Any) -> None:
     from onnx import helper
 
     graph.add_constant(f"{name}/q", stored)

@@ -169,7 +169,7 @@ def test_every_board_is_read_as_it_is(board, tmp_path, monkeypatch):
         ("nvpmodel", "echo 'NV Fan Mode:quiet'", "power mode", "names no mode"),
     ],
 )
-def test_a_tool_that_refuses_is_named_with_what_is_missing(tool, answer, name, words, tmp_path, monkeypatch):
+def test_a_tool_that_refuses_is_named_with_what_is_missing(*, tool, answer, name, words, tmp_path, monkeypatch):
     _tools(tmp_path / "bin", monkeypatch, **{tool: answer})
     monkeypatch.setenv("EAMDEPLOY_SENSOR_ROOT", str(tmp_path))
     seen = survey()

@@ -20,7 +20,7 @@ LAYERS = ("blocks.0.pointwise.conv", "blocks.6.depthwise.conv", "blocks.12.point
 @pytest.mark.parametrize(("how", "part"), [("expert", "output"), ("gather", "attention"), ("temperature", "attention")])
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_the_broken_layer_is_named(
-    made: Callable[..., Made], tmp_path: Path, fmt: str, how: str, part: str, layer: str
+    *, made: Callable[..., Made], tmp_path: Path, fmt: str, how: str, part: str, layer: str
 ) -> None:
     good = made(fmt)
     broken = break_artifact(good.path, tmp_path / f"broken.{fmt}", how, layer)

@@ -27,7 +27,7 @@ NONE = np.zeros(3, dtype=bool)
 def test_a_flip_counts_only_above_rounding() -> None:
     reference = np.array([[1.0, 1.0 + 5e-6], [0.0, 1.0], [2.0, 1.0]])
     value = np.array([[1.0 + 6e-6, 1.0], [1.5, 1.0], [2.0, 1.0]])
-    flips = find_flips(value, reference, EXACT, NONE, ["near", "far", "same"], ["a", "b"])
+    flips = find_flips(value, reference, judge=EXACT, excused=NONE, names=["near", "far", "same"], classes=["a", "b"])
     assert [(flip.image, flip.reference, flip.artifact, flip.counts) for flip in flips] == [
         ("near", "b", "a", False),
         ("far", "b", "a", True),

@@ -68,7 +68,16 @@ def trainer(
     state = TrainingState(settings={"spec": network.spec.to_dict()})
     wrapped = chosen.prepare(network.train())
     optimizer = make_optimizer(network, RECIPE, fused=chosen.fused)
-    return EpochTrainer(network, wrapped, optimizer, RECIPE, asked, parallel, chosen, state)
+    return EpochTrainer(
+        network,
+        wrapped,
+        optimizer=optimizer,
+        recipe=RECIPE,
+        options=asked,
+        parallel=parallel,
+        acceleration=chosen,
+        state=state,
+    )
 
 
 def shortened(spec: ArchSpec) -> Network:

@@ -93,7 +93,7 @@ def test_a_foreign_classifier_is_quantized_then_evaluated(tmp_path: Path, run: R
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(
-    tiny: TinyFiles, tmp_path: Path, run: Run, what: str, arguments: list[str], code: int, message: str
+    *, tiny: TinyFiles, tmp_path: Path, run: Run, what: str, arguments: list[str], code: int, message: str
 ) -> None:
     (tmp_path / "EMPTY").mkdir()
     photos(tmp_path / "ONE", classes=1)

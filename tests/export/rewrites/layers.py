@@ -37,7 +37,7 @@ class Case:
 
 
 def make_layer(
-    kernels: int, channels: int, out: int, size: int, groups: int, seed: int, *, scale: float = 1.0, bias: bool = False
+    kernels: int, channels: int, out: int, size: int, groups: int, *, seed: int, scale: float = 1.0, bias: bool = False
 ) -> DynamicConv2d:
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -66,7 +66,7 @@ def cases(draw: st.DrawFn) -> Case:
     size = 1 if kind == "pointwise" else 3
     scale = draw(st.sampled_from([1e-3, 1.0, 1e3]))
     layer = make_layer(
-        kernels, channels, out, size, groups, draw(st.integers(0, 2**16)), scale=scale, bias=draw(st.booleans())
+        kernels, channels, out, size, groups, seed=draw(st.integers(0, 2**16)), scale=scale, bias=draw(st.booleans())
     )
     spread = draw(st.sampled_from([0.0, 1e-3, 0.3, 3.0, 40.0]))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**16)))

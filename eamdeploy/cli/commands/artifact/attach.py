@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def attach_command(
+    *,
     artifact: Annotated[
         Path, typer.Argument(metavar="ARTIFACT", help="An .onnx or .tflite file.", autocompletion=complete_artifact)
     ],

@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def audit_command(
+    *,
     artifact: Annotated[
         Path,
         typer.Argument(

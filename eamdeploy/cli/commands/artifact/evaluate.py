@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate_command(
+    *,
     model: Annotated[
         str,
         typer.Argument(

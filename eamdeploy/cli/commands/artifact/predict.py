@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict_command(
+    *,
     artifact: Annotated[
         Path,
         typer.Argument(metavar="ARTIFACT", help="An .onnx, .tflite, .param or .mnn.", autocompletion=complete_artifact),

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify_command(
+    *,
     artifacts: Annotated[
         list[Path],
         typer.Argument(

@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bench_command(
+    *,
     artifacts: Annotated[
         list[Path],
         typer.Argument(

@@ -102,6 +102,7 @@ def show(
 
 
 def add(
+    *,
     name: Annotated[str, typer.Argument(help="What you want to call it.")],
     profile: Profile,
     host: Annotated[str, typer.Option("--host", help="user@address[:port], a Host of ~/.ssh/config, or 'emulated'.")],

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(rich_help_panel="Boards")
     def estimate(
+        *,
         artifact: Annotated[Path, typer.Argument(help="A file: .onnx, .tflite, .ncnn.param, .mnn.")],
         compare: Annotated[
             Path | None,

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     @app.command(rich_help_panel="Networks")
     @expand_groups
     def describe(
+        *,
         architecture: OptionalArchitecture,
         checkpoint: Annotated[
             str | None,

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     @app.command("import", rich_help_panel="Networks")
     @expand_groups
     def import_(
+        *,
         source: Annotated[
             str,
             typer.Argument(

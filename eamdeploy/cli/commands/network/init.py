@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     @app.command(rich_help_panel="Networks")
     @expand_groups
     def init(
+        *,
         out: Annotated[Path, typer.Option("--out", help="The checkpoint to write (.safetensors).")],
         architecture: Architecture,
         classes: Annotated[int, typer.Option("--classes", help="Outputs of the classifier.")] = 1000,

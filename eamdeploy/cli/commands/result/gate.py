@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def gate_command(
+    *,
     context: typer.Context,
     baseline: Annotated[
         str | None,

@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_runs(
+    *,
     context: typer.Context,
     artifact: ArtifactFilter = None,
     device: DeviceFilter = None,
@@ -108,6 +109,7 @@ def show_run(
 
 
 def export_history(
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to: .jsonl, or .jsonl.gz.")],
     artifact: ArtifactFilter = None,
     device: DeviceFilter = None,

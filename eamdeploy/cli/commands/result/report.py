@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report_command(
+    *,
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path("report.html"),
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write a Markdown report here, for a pull request; '-' is stdout.")

@@ -140,7 +140,7 @@ def _dynamic(convolution: Convolution, emitter: InstructionEmitter, result: Reco
         result.found.append(FoundLayer(path, "computed", where, shape, mixing.reason))
         bias = plain_bias(emitter, convolution)
     else:
-        path, y, bias = _mixed(convolution, mixing, bounds, folded, maps, emitter)
+        path, y, bias = _mixed(convolution, mixing, bounds=bounds, groups=folded, maps=maps, emitter=emitter)
         form = "mixed" if mixing.alphas or bool(mixing.taps) else "gated"
         result.found.append(FoundLayer(path, form, where, tuple(mixing.bank.shape), _note(mixing, bounds)))
     folded_output(emitter, convolution, y, bias)
@@ -167,6 +167,7 @@ def _note(mixing: Mixing, bounds: MixingBounds) -> str:
 def _mixed(
     convolution: Convolution,
     mixing: Mixing,
+    *,
     bounds: MixingBounds,
     groups: int,
     maps: Value,

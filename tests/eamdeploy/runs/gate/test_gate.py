@@ -46,7 +46,7 @@ def _gate(store: Store, old: Run, new: Run, thresholds: Thresholds | None = None
     ],
 )
 def test_interleaved_latency(
-    store: Store, make: Callable[..., Run], before: float, after: float, verdict: str, code: int
+    *, store: Store, make: Callable[..., Run], before: float, after: float, verdict: str, code: int
 ) -> None:
     result = _gate(store, make(latency_ms=latency(before, 1), group="g"), make(latency_ms=latency(after, 2), group="g"))
     assert (result.verdict, result.exit_code) == (verdict, code)

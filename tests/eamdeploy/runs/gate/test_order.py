@@ -17,7 +17,7 @@ from eamdeploy.runs.store import open_store
 PLACES = ("old/model.onnx", "new/model.onnx", "model.onnx", "/abs/model.onnx", "new/other.onnx")
 
 
-def _run(number: int, place: str, content: int, size: int, minute: int, threads: int = 1) -> Run:
+def _run(number: int, place: str, content: int, size: int, *, minute: int, threads: int = 1) -> Run:
     when = f"2025-03-01T12:{minute:02d}:00+00:00"
     provenance = Provenance("measured", "this", "onnxruntime", "1.32", when)
     sha256 = f"{content:064x}"
@@ -37,7 +37,7 @@ sides = st.lists(
 
 def _made(drawn: list[tuple[str, int, int, int, int]], first: int, later: int) -> list[Run]:
     return [
-        _run(first + index, place, content, size, minute + later, threads)
+        _run(first + index, place, content, size, minute=minute + later, threads=threads)
         for index, (place, content, size, minute, threads) in enumerate(drawn)
     ]
 
@@ -58,7 +58,7 @@ def test_pairs_do_not_depend_on_the_order(old: list, new: list, random: object) 
 @given(sides, st.randoms(use_true_random=False))
 def test_a_verdict_does_not_depend_on_the_order(tmp_path: Path, drawn: list, random: object) -> None:  # type: ignore[type-arg]
     old = _made(drawn, 0, 0)
-    new = [_run(100 + index, run.artifact, 9, 110, 40, run.threads) for index, run in enumerate(old)]
+    new = [_run(100 + index, run.artifact, 9, 110, minute=40, threads=run.threads) for index, run in enumerate(old)]
     limits = Thresholds(latency=None, accuracy_points=None, instructions=None, size=0.05, required=frozenset({"size"}))
     seen = set()
     for _ in range(2):

@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def _folded(x: Tensor, kernels: Tensor, stride: int, padding: int, groups: int, bias: Tensor | None = None) -> Tensor:
+def _folded(
+    x: Tensor, kernels: Tensor, stride: int, padding: int, groups: int, *, bias: Tensor | None = None
+) -> Tensor:
     batch, _, height, width = x.shape
     kernels = kernels.reshape(-1, *kernels.shape[-3:])
     y = F.conv2d(x.reshape(1, -1, height, width), kernels, bias, stride, padding, 1, groups * batch)
@@ -33,7 +35,7 @@ class SoftmaxAttention(nn.Module):
 class PlainDynamicConv2d(nn.Module):
     """Attention inside the layer, ``mm`` with a bank, biases mixed as well."""
 
-    def __init__(self, i: int, o: int, k: int, stride: int = 1, groups: int = 1, bias: bool = True) -> None:
+    def __init__(self, i: int, o: int, k: int, *, stride: int = 1, groups: int = 1, bias: bool = True) -> None:
         super().__init__()
         self.attention = SoftmaxAttention(i, 4)
         self.weight = nn.Parameter(torch.randn(4, o, i // groups, k, k) * 0.2)
@@ -45,13 +47,13 @@ class PlainDynamicConv2d(nn.Module):
         shape = self.weight.shape
         kernels = torch.mm(alpha, self.weight.view(4, -1)).view(-1, *shape[2:])
         bias = None if self.bias is None else torch.mm(alpha, self.bias).view(-1)
-        return _folded(x, kernels, self.stride, shape[-1] // 2, self.groups, bias)
+        return _folded(x, kernels, self.stride, shape[-1] // 2, self.groups, bias=bias)
 
 
 class OmniDimensionalConv2d(nn.Module):
     """Four attentions: kernels by softmax, gates on taps, input and output channels by sigmoid."""
 
-    def __init__(self, i: int, o: int, k: int, stride: int = 1, groups: int = 1, kernels: int = 4) -> None:
+    def __init__(self, i: int, o: int, k: int, *, stride: int = 1, groups: int = 1, kernels: int = 4) -> None:
         super().__init__()
         self.fc, self.bn = nn.Conv2d(i, 8, 1, bias=False), nn.BatchNorm2d(8)
         self.channel_fc, self.filter_fc = nn.Conv2d(8, i, 1), nn.Conv2d(8, o, 1)
@@ -77,7 +79,7 @@ class OmniDimensionalConv2d(nn.Module):
 class ContextConv2d(nn.Module):
     """Attention from a context vector of the block, in groups of the bank."""
 
-    def __init__(self, i: int, o: int, k: int, context: int, groups: int = 1, parts: int = 1) -> None:
+    def __init__(self, i: int, o: int, k: int, context: int, *, groups: int = 1, parts: int = 1) -> None:
         super().__init__()
         self.residuals = nn.Linear(context, 4 * parts)
         self.weight = nn.Parameter(torch.randn(1, parts, 4, o * i // groups * k * k // parts) * 0.2)
@@ -193,7 +195,7 @@ class AddedConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         alpha = self.route(x.mean((2, 3))).softmax(-1)
         kernels = self.static + torch.einsum("bk,koihw->boihw", alpha, self.bank)
-        return _folded(x, kernels, 1, self.bank.shape[-1] // 2, self.groups, self.bias.repeat(x.size(0)))
+        return _folded(x, kernels, 1, self.bank.shape[-1] // 2, self.groups, bias=self.bias.repeat(x.size(0)))
 
 
 class SharedRouting(nn.Module):
@@ -258,11 +260,11 @@ class WarehouseBody(nn.Module):
 
 
 BODIES = {
-    "plain-full": lambda: (PlainDynamicConv2d(16, 24, 3, 2), 24),
+    "plain-full": lambda: (PlainDynamicConv2d(16, 24, 3, stride=2), 24),
     "plain-pointwise": lambda: (PlainDynamicConv2d(16, 24, 1, bias=False), 24),
     "plain-depthwise": lambda: (PlainDynamicConv2d(16, 16, 5, groups=16), 16),
     "plain-grouped": lambda: (PlainDynamicConv2d(16, 32, 3, groups=4, bias=False), 32),
-    "omni-full": lambda: (OmniDimensionalConv2d(16, 24, 3, 2), 24),
+    "omni-full": lambda: (OmniDimensionalConv2d(16, 24, 3, stride=2), 24),
     "omni-pointwise": lambda: (OmniDimensionalConv2d(16, 24, 1), 24),
     "omni-depthwise": lambda: (OmniDimensionalConv2d(16, 16, 3, groups=16), 16),
     "omni-one-kernel": lambda: (OmniDimensionalConv2d(16, 24, 3, kernels=1), 24),

@@ -9,7 +9,7 @@ from eamdeploy.networks.layers.blocks import make_divisible
 
 class Unit(nn.Sequential):
     def __init__(
-        self, inp: int, out: int, kernel: int, stride: int, groups: int, act: nn.Module | None, eps: float
+        self, inp: int, out: int, kernel: int, *, stride: int, groups: int, act: nn.Module | None, eps: float
     ) -> None:
         conv = nn.Conv2d(inp, out, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
         super().__init__(conv, nn.BatchNorm2d(out, eps=eps), *([] if act is None else [act]))
@@ -19,8 +19,10 @@ class V2Block(nn.Module):
     def __init__(self, inp: int, out: int, stride: int, expansion: int) -> None:
         super().__init__()
         wide = inp * expansion
-        layers: list[nn.Module] = [] if expansion == 1 else [Unit(inp, wide, 1, 1, 1, nn.ReLU6(), 1e-5)]
-        layers.append(Unit(wide, wide, 3, stride, wide, nn.ReLU6(), 1e-5))
+        layers: list[nn.Module] = (
+            [] if expansion == 1 else [Unit(inp, wide, 1, stride=1, groups=1, act=nn.ReLU6(), eps=1e-5)]
+        )
+        layers.append(Unit(wide, wide, 3, stride=stride, groups=wide, act=nn.ReLU6(), eps=1e-5))
         layers += [nn.Conv2d(wide, out, 1, bias=False), nn.BatchNorm2d(out)]
         self.conv, self.added = nn.Sequential(*layers), stride == 1 and inp == out
 
@@ -41,13 +43,13 @@ class Gate(nn.Module):
 
 
 class V3Block(nn.Module):
-    def __init__(self, inp: int, wide: int, out: int, kernel: int, stride: int, gated: bool, swish: bool) -> None:
+    def __init__(self, inp: int, wide: int, out: int, *, kernel: int, stride: int, gated: bool, swish: bool) -> None:
         super().__init__()
         act = nn.Hardswish if swish else nn.ReLU
-        layers: list[nn.Module] = [] if wide == inp else [Unit(inp, wide, 1, 1, 1, act(), 1e-3)]
-        layers.append(Unit(wide, wide, kernel, stride, wide, act(), 1e-3))
+        layers: list[nn.Module] = [] if wide == inp else [Unit(inp, wide, 1, stride=1, groups=1, act=act(), eps=1e-3)]
+        layers.append(Unit(wide, wide, kernel, stride=stride, groups=wide, act=act(), eps=1e-3))
         layers += [Gate(wide)] if gated else []
-        layers.append(Unit(wide, out, 1, 1, 1, None, 1e-3))
+        layers.append(Unit(wide, out, 1, stride=1, groups=1, act=None, eps=1e-3))
         self.block, self.added = nn.Sequential(*layers), stride == 1 and inp == out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,13 +69,13 @@ class Classifier(nn.Module):
 
 def mobilenet_v2(classes: int) -> Classifier:
     stages = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-    features: list[nn.Module] = [Unit(3, 32, 3, 2, 1, nn.ReLU6(), 1e-5)]
+    features: list[nn.Module] = [Unit(3, 32, 3, stride=2, groups=1, act=nn.ReLU6(), eps=1e-5)]
     channels = 32
     for expansion, out, repeats, stride in stages:
         for index in range(repeats):
             features.append(V2Block(channels, out, stride if index == 0 else 1, expansion))
             channels = out
-    features.append(Unit(channels, 1280, 1, 1, 1, nn.ReLU6(), 1e-5))
+    features.append(Unit(channels, 1280, 1, stride=1, groups=1, act=nn.ReLU6(), eps=1e-5))
     return Classifier(features, [nn.Dropout(0.2), nn.Linear(1280, classes)])
 
 
@@ -83,10 +85,10 @@ def mobilenet_v3_small(classes: int) -> Classifier:
         (240, 40, 5, 1, True, True), (240, 40, 5, 1, True, True), (120, 48, 5, 1, True, True), (144, 48, 5, 1, True, True),
         (288, 96, 5, 2, True, True), (576, 96, 5, 1, True, True), (576, 96, 5, 1, True, True),
     )  # fmt: skip
-    features: list[nn.Module] = [Unit(3, 16, 3, 2, 1, nn.Hardswish(), 1e-3)]
+    features: list[nn.Module] = [Unit(3, 16, 3, stride=2, groups=1, act=nn.Hardswish(), eps=1e-3)]
     channels = 16
     for wide, out, kernel, stride, gated, swish in rows:
-        features.append(V3Block(channels, wide, out, kernel, stride, gated, swish))
+        features.append(V3Block(channels, wide, out, kernel=kernel, stride=stride, gated=gated, swish=swish))
         channels = out
-    features.append(Unit(channels, 576, 1, 1, 1, nn.Hardswish(), 1e-3))
+    features.append(Unit(channels, 576, 1, stride=1, groups=1, act=nn.Hardswish(), eps=1e-3))
     return Classifier(features, [nn.Linear(576, 1024), nn.Hardswish(), nn.Dropout(0.2), nn.Linear(1024, classes)])

@@ -117,7 +117,7 @@ def _batch_norm(node: fx.Node, name: str, emitter: InstructionEmitter) -> bool:
     if not isinstance(x, fx.Node) or mean is None or variance is None or (weight is None) != (bias is None):
         return False
     if len(emitter.traced.shapes[x.name]) != 4:
-        return _affine(node, name, emitter, weight, bias, mean, variance)
+        return _affine(node, name, emitter, weight=weight, bias=bias, mean=mean, variance=variance)
     layer = nn.BatchNorm2d(len(mean), eps=_epsilon(node, name), affine=weight is not None)
     _filled(layer, weight=weight, bias=bias, running_mean=mean, running_var=variance)
     path = emitter.paths.claim(module_path(node), "bn")
@@ -134,6 +134,7 @@ def _affine(
     node: fx.Node,
     name: str,
     emitter: InstructionEmitter,
+    *,
     weight: Tensor | None,
     bias: Tensor | None,
     mean: Tensor,
