@@ -8,30 +8,32 @@ from typing import Annotated
 import typer
 
 import eamdeploy
+from eamdeploy.cli.help.screen import HelpTyper
 from eamdeploy.cli.options import config
 
+# in the order of the help: what a newcomer needs first
 COMMANDS = (
-    "network.describe",
-    "network.train",
-    "network.init",
-    "network.import_",
+    "artifact.demo",
     "network.models",
+    "info",
     "artifact.export",
-    "artifact.quantize",
     "artifact.verify",
-    "artifact.audit",
-    "artifact.attach",
+    "artifact.quantize",
     "artifact.evaluate",
     "artifact.predict",
+    "artifact.attach",
+    "artifact.audit",
     "device.bench",
-    "device.devices",
     "device.estimate",
-    "result.history",
+    "device.devices",
+    "result.report",
     "result.compare",
     "result.gate",
-    "result.report",
-    "artifact.demo",
-    "info",
+    "result.history",
+    "network.train",
+    "network.import_",
+    "network.describe",
+    "network.init",
 )
 
 _MAIN_PATH = """eamdeploy takes a network from a checkpoint to a verified, quantized, measured model on a board.
@@ -60,17 +62,18 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback if something fails.")] = False,
     wide: Annotated[
-        bool, typer.Option("--wide", help="Show every column of every table, however narrow the window.")
+        bool, typer.Option("--wide", help="Show every column of every table, even if a line does not fit the terminal.")
     ] = False,
     config_file: Annotated[
-        str | None, typer.Option("--config", help="Read settings from this file instead of ./eamdeploy.toml.")
+        str | None,
+        typer.Option("--config", metavar="FILE", help="Read the settings from this file instead of ./eamdeploy.toml."),
     ] = None,
 ) -> None:
-    """From a dynamic-convolution checkpoint to a verified, quantized, measured model on a board.
+    """Take an image classifier from a checkpoint to a verified, quantized, measured model on a board.
 
-    Exit codes: 0 ok, 1 internal error, 2 usage, 3 parity failed, 4 gate failed, 5 measurement not valid,
+    Exit codes: 0 ok, 1 internal error, 2 wrong use, 3 parity failed, 4 gate failed, 5 not measured or not judged,
     6 board unreachable, 7 missing dependency, 130 interrupted.
     """
     del version, debug, wide  # --debug and --wide are read by eamdeploy.cli.main, which renders what went wrong
@@ -81,10 +84,10 @@ def _root(
 
 def build_app() -> typer.Typer:
     """The whole command line."""
-    app = typer.Typer(
+    app = HelpTyper(
         name="eamdeploy",
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
+        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_root)

@@ -16,24 +16,27 @@ import typer
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.files import atomic_write_text
 from eamdeploy.cli.app import build_app
+from eamdeploy.cli.help.examples import EXAMPLES
+from eamdeploy.cli.help.panels import in_panels
+from eamdeploy.cli.help.screen import choices_of, default_of, value_name
 
 _HEAD = """# Reference
 
 Every command with its arguments, options and defaults. This page is generated (`make docs`).
 
-Every option can be set in four places; the first that has it counts: the flag; the environment variable, where one is named;
-`eamdeploy.toml` or `[tool.eamdeploy]` of `pyproject.toml` in the working folder; the user's configuration file.
-`--json` prints exactly one document on stdout; all else goes to stderr. `--debug` shows a traceback when something fails.
+You can set an option in four places. The first one that has it counts: the flag, the environment variable (if the table names one),
+`eamdeploy.toml` or `[tool.eamdeploy]` of `pyproject.toml` in the working folder, and your own configuration file.
+`--json` prints one document on stdout; everything else goes to stderr. `--debug` shows a traceback if something fails.
 
 | exit code | meaning |
 |---|---|
 | 0 | ok |
 | 1 | internal error |
-| 2 | usage: a wrong option, a file that is missing or damaged |
-| 3 | parity failed: an artifact is not the same function as its checkpoint |
+| 2 | wrong use: a wrong option, or a file that is missing or damaged |
+| 3 | parity failed: a file does not compute the same function as its checkpoint |
 | 4 | the gate failed |
-| 5 | a measurement is not valid: throttled, or too noisy |
-| 6 | a board cannot be reached, or was lost |
+| 5 | something could not be measured or judged: the CPU throttled, the noise was too large, or a figure is missing |
+| 6 | a board cannot be reached, or the connection was lost |
 | 7 | a dependency or a capability is missing |
 | 130 | interrupted |
 """
@@ -55,7 +58,7 @@ def commands(group: Any, prefix: str = "eamdeploy") -> Iterator[tuple[str, Any]]
 def flags(command: Any) -> set[str]:
     """Every spelling of every option of a command, ``--help`` included."""
     names = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
-    return {name for name in names if name.startswith("-")} | {"--help", "-h", "--debug"}
+    return {name for name in names if name.startswith("-")} | {"--help", "-h", "--debug", "--wide"}
 
 
 def render_reference() -> str:
@@ -74,15 +77,18 @@ def _section(name: str, command: Any) -> str:
     arguments = [option for option in own if not option.opts[0].startswith("-")]
     options = [option for option in own if option.opts[0].startswith("-")]
     usage = [name, *(_usage(argument) for argument in arguments)]
-    usage += [f"{option.opts[0]} {_kind(option)}" for option in options if option.required]
+    usage += [f"{option.opts[0]} {value_name(option)}" for option in options if option.required]
     optional = "[COMMAND]" if name == "eamdeploy" else "[OPTIONS]"
     parts = [f"\n## {name}\n", f"    {' '.join([*usage, optional])}\n", _text(command.help)]
     if arguments:
         parts += ["\n| argument | |", "|---|---|"]
         parts += [f"| `{_usage(argument)}` | {_cell(argument)} |" for argument in arguments]
-    if options:
-        parts += ["\n| option | default | |", "|---|---|---|"]
-        parts += [f"| {_spelling(option)} | {_default(option)} | {_cell(option)} |" for option in options]
+    path = name.partition(" ")[2]
+    for panel, shown in in_panels(path, options):
+        parts += [f"\n**{panel}**\n", "| option | default | |", "|---|---|---|"]
+        parts += [f"| {_spelling(option)} | {_default(option)} | {_cell(option)} |" for option in shown]
+    if examples := EXAMPLES.get(path):
+        parts += ["\n```console", *(f"# {told}\neamdeploy {line}" for told, line in examples), "```"]
     return "\n".join(parts) + "\n"
 
 
@@ -95,29 +101,22 @@ def _spelling(option: Any) -> str:
     names = ", ".join(f"`{name}`" for name in option.opts)
     if option.is_flag:
         return " / ".join([names, *(f"`{name}`" for name in option.secondary_opts)])
-    kind = _kind(option)
+    kind = value_name(option)
     # brackets would be read as the start of a link
     return f"{names} {f'`{kind}`' if '[' in kind else kind}"
 
 
-def _kind(option: Any) -> str:
-    annotation = option.type_descriptor.annotation
-    return option.metavar or {"Path": "PATH", "int": "N", "float": "X"}.get(getattr(annotation, "__name__", ""), "TEXT")
-
-
 def _default(option: Any) -> str:
-    value = option.default
     if option.required:
         return "required"
-    if value is None or value in ((), [], ""):
-        return ""
-    if option.is_flag:
-        return f"`{(option.opts if value else option.secondary_opts)[0]}`" if option.secondary_opts else ""
-    return "`" + (",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)) + "`"
+    value = default_of(option)
+    return "" if value is None else f"`{value}`"
 
 
 def _cell(option: Any) -> str:
     told = [_text(option.help or "").replace("\n", " ")]
+    if choices := choices_of(option):
+        told.append("One of " + ", ".join(f"`{choice}`" for choice in choices) + ".")
     low, high = option.min, option.max
     if low is not None or high is not None:
         told.append(

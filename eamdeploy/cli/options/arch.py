@@ -8,37 +8,76 @@ from typing import Annotated
 import typer
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.cli.options.choices import ArchName, ConvName, PoolName, SelectName
 from eamdeploy.networks.spec import ArchSpec
 
 PANEL = "Architecture"
 Arch = Annotated[
-    str | None,
-    typer.Option(
-        "--arch", help="mobilenet_v1, mobilenet_v2, mobilenet_v3_small or mobilenet_v3_large.", rich_help_panel=PANEL
-    ),
+    ArchName | None,
+    typer.Option("--arch", help="Network family to build.", rich_help_panel=PANEL),
 ]
-Width = Annotated[float, typer.Option("--width", help="Multiplier of all channel counts.", rich_help_panel=PANEL)]
-Conv = Annotated[str, typer.Option("--conv", help="static, dynet or eam.", rich_help_panel=PANEL)]
-Select = Annotated[
-    str,
+Width = Annotated[
+    float,
+    typer.Option("--width", help="Multiply the number of channels of every layer by this.", rich_help_panel=PANEL),
+]
+Conv = Annotated[
+    ConvName,
     typer.Option(
-        "--select",
-        help="Channels the attention sees: rcr, cgr-random, cgr-max, interval, adjacent-1 to adjacent-4.",
+        "--conv",
+        help="Kind of convolution: static (ordinary), dynet (DyNet) or eam (EAM-DyNet, with channel selection).",
         rich_help_panel=PANEL,
     ),
 ]
-Kernels = Annotated[int, typer.Option("--kernels", help="Kernels per bank, k.", rich_help_panel=PANEL)]
+Select = Annotated[
+    SelectName,
+    typer.Option(
+        "--select",
+        help="How the attention of EAM layers chooses the channels that it looks at.",
+        rich_help_panel=PANEL,
+    ),
+]
+Kernels = Annotated[
+    int,
+    typer.Option(
+        "--kernels",
+        help="Number of kernels in the bank of each dynamic layer (k in the papers).",
+        rich_help_panel=PANEL,
+    ),
+]
 Channels = Annotated[
     str | None,
     typer.Option(
-        "--channels", help="Channels chosen: a number, or a fraction below 1. Default: k.", rich_help_panel=PANEL
+        "--channels",
+        help="Number of channels that the attention looks at, or a fraction of them below 1. Default: "
+        "as many as kernels.",
+        rich_help_panel=PANEL,
     ),
 ]
-Pool = Annotated[str, typer.Option("--pool", help="avg or max.", rich_help_panel=PANEL)]
-PoolSize = Annotated[int, typer.Option("--pool-size", help="Side of the pooled map.", rich_help_panel=PANEL)]
-Temperature = Annotated[float, typer.Option("--temperature", help="Of the softmax, tau.", rich_help_panel=PANEL)]
+Pool = Annotated[
+    PoolName,
+    typer.Option(
+        "--pool", help="How the attention pools its channels: by average or by maximum.", rich_help_panel=PANEL
+    ),
+]
+PoolSize = Annotated[
+    int,
+    typer.Option(
+        "--pool-size", help="Side of the pooled map that the attention works on, in cells.", rich_help_panel=PANEL
+    ),
+]
+Temperature = Annotated[
+    float,
+    typer.Option(
+        "--temperature",
+        help="Temperature of the attention's softmax. A higher value mixes the kernels more evenly.",
+        rich_help_panel=PANEL,
+    ),
+]
 Seed = Annotated[
-    int, typer.Option("--seed", help="Of the channel choices and the initial weights.", rich_help_panel=PANEL)
+    int,
+    typer.Option(
+        "--seed", help="Seed of the random numbers: channel choices and initial weights.", rich_help_panel=PANEL
+    ),
 ]
 
 
@@ -101,5 +140,6 @@ class OptionalArchitecture(Architecture):
     """The same options for a command that takes a checkpoint or an architecture."""
 
     arch: Annotated[
-        str | None, typer.Option("--arch", help="Describe this architecture instead.", rich_help_panel=PANEL)
+        ArchName | None,
+        typer.Option("--arch", help="Describe this network family instead of a checkpoint.", rich_help_panel=PANEL),
     ] = None

@@ -11,19 +11,24 @@ PreprocessingOption = Annotated[
     str | None,
     typer.Option(
         "--preprocessing",
-        help='Of a foreign artifact: JSON or a file with it: {"size": 224, "resize": 256, "normalize": "imagenet"}.',
+        help="How to prepare images for a model that eamdeploy did not export: JSON, or a file with "
+        'it, such as {"size": 224, "resize": 256, "normalize": "imagenet"}.',
     ),
 ]
 LabelsOption = Annotated[
-    Path | None, typer.Option("--labels", help="Of a foreign artifact: a file of class names, one a line.")
+    Path | None,
+    typer.Option(
+        "--labels", help="Class names for a model that eamdeploy did not export: a text file, one name per line."
+    ),
 ]
 HeadOption = Annotated[
     str | None,
     typer.Option(
         "--head",
         metavar="KIND[,output=NAME][,threshold=P]",
-        help="What a foreign artifact answers with: logits, probabilities, sigmoid, single-logit, multi-label, "
-        "multi-label-logits or ids. Default: found from its answers to sample images.",
+        help="What the outputs of a model that eamdeploy did not export mean: logits, probabilities, "
+        "sigmoid, single-logit, multi-label, multi-label-logits or ids. Default: derived from its"
+        " answers to sample images.",
     ),
 ]
 

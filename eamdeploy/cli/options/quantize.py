@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.cli.options.choices import MethodName
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,18 +21,34 @@ if TYPE_CHECKING:
 MaxDrop = Annotated[
     float,
     typer.Option(
-        "--max-drop", help="Points of top-1 that quantizing may cost; layers go back to float until it holds."
+        "--max-drop",
+        help="Most points of top-1 accuracy that quantization may cost. Layers stay in float until the limit holds.",
     ),
 ]
-Method = Annotated[str, typer.Option("--method", help="Calibration: mse, minmax, percentile or entropy.")]
-CalibrationImages = Annotated[
-    int, typer.Option("--calibration-images", min=1, help="At most this many, balanced over the classes.")
+Method = Annotated[
+    MethodName, typer.Option("--method", help="How the value ranges are derived from the calibration images.")
 ]
-CheckImages = Annotated[int, typer.Option("--check-images", min=1, help="Images to check the accuracy on.")]
-FloatLayers = Annotated[str, typer.Option("--float-layers", help="Layers to keep in float, separated by commas.")]
+CalibrationImages = Annotated[
+    int,
+    typer.Option(
+        "--calibration-images", min=1, help="Use at most this many calibration images, balanced over the classes."
+    ),
+]
+CheckImages = Annotated[
+    int,
+    typer.Option(
+        "--check-images",
+        min=1,
+        help="Number of images on which the accuracy before and after quantization is compared.",
+    ),
+]
+FloatLayers = Annotated[str, typer.Option("--float-layers", help="Layers that stay in float, separated by commas.")]
 ClassMap = Annotated[
     Path | None,
-    typer.Option("--class-map", help="JSON from the data's folder names to the model's classes: {\"n01440764\": 1}."),
+    typer.Option(
+        "--class-map",
+        help='JSON file that maps the folder names of the images to the model\'s classes: {"n01440764": 1}.',
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -108,9 +109,10 @@ def _kind(option: Any) -> str:
     # newer versions of typer keep the annotation, older ones Click's type
     described = getattr(getattr(option, "type_descriptor", None), "annotation", None)
     name = str(getattr(getattr(option, "type", None), "name", described))
-    if "float" in name:
+    words = set(re.findall(r"[A-Za-z]+", name.partition("Literal")[0]))  # not the words of a choice
+    if "float" in words:
         return "number"
-    if "int" in name:
+    if words & {"int", "integer"}:
         return "integer"
     return "path" if "Path" in name or name in ("path", "file", "directory") else "text"
 

@@ -21,20 +21,24 @@ def register(app: typer.Typer) -> None:
 def attach_command(
     *,
     artifact: Annotated[
-        Path, typer.Argument(metavar="ARTIFACT", help="An .onnx or .tflite file.", autocompletion=complete_artifact)
+        Path, typer.Argument(metavar="ARTIFACT", help="The .onnx or .tflite file.", autocompletion=complete_artifact)
     ],
     preprocessing: Annotated[
         str,
         typer.Option(
-            "--preprocessing", help='JSON or a file with it: {"size": 224, "resize": 256, "normalize": "imagenet"}.'
+            "--preprocessing",
+            help='How to prepare images for it: JSON, or a file with it, such as {"size": 224, "resize": '
+            '256, "normalize": "imagenet"}.',
         ),
     ],
     labels: LabelsOption = None,
     head: HeadOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write a copy here, and leave the file as it is.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write a copy to this path. Default: change the file itself.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write preprocessing, class names and head into somebody's classifier, so that no later command has to be told."""
+    """Write preprocessing and class names into a classifier from elsewhere. Later commands then read them from the file."""
     from eamdeploy.pipeline.attach import attach
 
     tell_defaults(preprocessing)

@@ -24,7 +24,7 @@ def audit_command(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A file from any converter: .onnx, .tflite, .param, .mnn.",
+            help="A file from any converter: .onnx, .tflite, .param or .mnn.",
             autocompletion=complete_artifact,
         ),
     ],
@@ -32,16 +32,19 @@ def audit_command(
         str, typer.Option("--against", metavar="CKPT", help="The network's checkpoint, by path or shipped name.")
     ],
     data: DataOption = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the part of a wrong file.")] = Path(),
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Images, balanced over the classes.")] = 100,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime and of PyTorch.")] = 1,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the extracted part of a wrong file.")] = Path(),
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="Number of images to compare on, balanced over the classes.")
+    ] = 100,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="Number of threads of the runtime and of PyTorch.")
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold a file that any converter made (pnnx, mnnconvert, onnx2tf, torch.onnx) against its network, on real images.
+    """Check a file from another converter (pnnx, mnnconvert, onnx2tf, torch.onnx) against its network.
 
-    Of a wrong file, the first layer and the first operator to go wrong are named, and the operators between right
-    tensors and the first wrong one are written as a file of their own, with their values, to attach to a bug report.
-    Exit code 3: it is not the same function.
+    If the file is wrong, audit exits with 3, names the first layer and the first operator that are wrong, and writes
+    those operators with their values as a small file, which you can attach to a bug report.
     """
     from eamdeploy.cli.views.output import emit, progress
 

@@ -18,11 +18,11 @@ def register(app: typer.Typer) -> None:
 
     @app.command(rich_help_panel="Start here")
     def demo(
-        out: Annotated[Path, typer.Option("--out", help="Folder for everything the demo makes.")] = Path(
+        out: Annotated[Path, typer.Option("--out", help="Folder for everything that the demo writes.")] = Path(
             "eamdeploy-demo"
         ),
     ) -> None:
-        """The whole path on a shipped checkpoint and real images, in under two minutes, without a network."""
+        """Run the whole path, from a shipped checkpoint to a report. It takes about a minute and no network connection."""
         from eamdeploy.pipeline.demo import run_demo
 
         def show(step: DemoStep) -> None:

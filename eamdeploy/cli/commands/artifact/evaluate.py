@@ -11,6 +11,7 @@ from rich.console import Console
 import eamdeploy
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.intervals import share_interval
+from eamdeploy.cli.options.choices import SplitName
 from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption
 from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
 
@@ -25,30 +26,38 @@ def evaluate_command(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="CKPT|ARTIFACT", help="A checkpoint, a shipped name, an .onnx, .tflite, .param or .mnn."
+            metavar="CKPT|ARTIFACT", help="A checkpoint, a shipped name, or an .onnx, .tflite, .param or .mnn file."
         ),
     ],
     data: DataOption = None,
-    split: Annotated[str, typer.Option("--split", help="test or train.")] = "test",
+    split: Annotated[
+        SplitName, typer.Option("--split", help="Part of the data to evaluate on, if the data has both parts.")
+    ] = "test",
     class_map: Annotated[
         Path | None,
         typer.Option(
-            "--class-map", help="JSON from the data's folder names to the model's classes: {\"n01440764\": 1}."
+            "--class-map",
+            help='JSON file that maps the folder names of the images to the model\'s classes: {"n01440764": 1}.',
         ),
     ] = None,
     limit: LimitOption = None,
     runtime: Annotated[
-        str | None, typer.Option("--runtime", help="onnxruntime, litert, torch or torch-compile.")
+        str | None,
+        typer.Option(
+            "--runtime",
+            help="Runtime that executes the model: onnxruntime, litert, ncnn, mnn, torch or torch-compile."
+            " Default: the one for the file.",
+        ),
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Number of threads of the runtime.")] = 1,
     preprocessing: PreprocessingOption = None,
     labels: LabelsOption = None,
     head: HeadOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Top-1 and top-5 of a checkpoint or an artifact, with the preprocessing it carries.
+    """Measure the top-1 and top-5 accuracy of a model on labelled images.
 
-    Images that do not decode are counted, named and left out.
+    The images are prepared as the model's file says. Images that cannot be decoded are reported and left out.
     """
     from eamdeploy.cli.views.output import emit, err_console, progress
     from eamdeploy.data.class_map import read_class_map

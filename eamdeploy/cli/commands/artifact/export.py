@@ -15,6 +15,7 @@ from rich.text import Text
 import eamdeploy
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.options import quantize as q
+from eamdeploy.cli.options.choices import CostName
 from eamdeploy.cli.options.common import CheckpointArgument, DataOption, JsonOption
 from eamdeploy.cli.options.completion_devices import complete_board, complete_profile
 from eamdeploy.cli.options.group import expand_groups
@@ -39,85 +40,104 @@ def export_command(
     checkpoint: CheckpointArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for the artifacts and their manifest.")] = Path(),
     formats: Annotated[
-        str, typer.Option("--format", help="onnx, tflite, ncnn, mnn, several of them, or all.")
+        str, typer.Option("--format", help="File formats, separated by commas: onnx, tflite, ncnn, mnn, or all.")
     ] = "onnx",
     precision: Annotated[
-        str, typer.Option("--precision", help="fp32, fp16, int8, int8-weights, or several separated by commas.")
+        str, typer.Option("--precision", help="Number formats, separated by commas: fp32, fp16, int8, int8-weights.")
     ] = "fp32",
     lowering: Annotated[
         str,
         typer.Option(
-            "--lowering", help="auto; one form wherever it serves: aggregate, matmul, experts, ...; or LAYER=FORM,..."
+            "--lowering",
+            help="How dynamic layers become operators of the runtime: auto, one form for all layers "
+            "(aggregate, matmul, experts, ...), or LAYER=FORM separated by commas.",
         ),
     ] = "auto",
-    batch: Annotated[str, typer.Option("--batch", help="Images per call: a number, or dynamic (ONNX).")] = "1",
-    opset: Annotated[int, typer.Option("--opset", min=18, help="ONNX opset.")] = 20,
+    batch: Annotated[
+        str, typer.Option("--batch", help="Images per inference: a number, or `dynamic` (ONNX only).")
+    ] = "1",
+    opset: Annotated[int, typer.Option("--opset", min=18, help="ONNX opset version.")] = 20,
     device: Annotated[
         str | None,
         typer.Option(
             "--device",
             envvar="EAMDEPLOY_DEVICE",
             autocompletion=complete_profile,
-            help="Plan for this profile, e.g. pi4, or one of your boards. host: for this very machine, the file may run on no "
-            "other kind. "
-            "Left out: for this kind of machine, in operators that run anywhere.",
+            help="Optimize for this device profile, such as pi4, or for one of your boards. `host` "
+            "optimizes for this machine only; the file may not run on others. Default: operators that"
+            " run everywhere.",
         ),
     ] = None,
     measure: Annotated[
         bool,
         typer.Option(
-            "--measure", help="Plan by timing every form of every layer, on your board of --device or on this host."
+            "--measure", help="Choose the form of each layer by timing all forms, on your board or on this machine."
         ),
     ] = False,
     board: Annotated[
-        str | None, typer.Option("--board", help="Measure on this board of yours.", autocompletion=complete_board)
+        str | None, typer.Option("--board", help="Board to run --measure on.", autocompletion=complete_board)
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Plan for this many threads.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Number of threads to optimize for.")] = 1,
     constant_weights: Annotated[
         bool,
         typer.Option(
             "--constant-weights",
-            help="Allow no operator with a computed weight: for runtimes that take constant kernels alone (RKNN, Core ML, NPUs).",
+            help="Use only operators with constant weights, as RKNN, Core ML and many NPUs require.",
         ),
     ] = False,
-    simplify: Annotated[bool, typer.Option("--simplify/--no-simplify", help="Let onnxsim try.")] = True,
+    simplify: Annotated[
+        bool, typer.Option("--simplify/--no-simplify", help="Simplify the ONNX graph with onnxsim.")
+    ] = True,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the artifacts; left out: the checkpoint's.")
+        str | None,
+        typer.Option("--name", help="File name of the artifacts, without suffix. Default: the checkpoint's name."),
     ] = None,
     budget: Annotated[
         float,
         typer.Option(
-            "--budget", min=0, max=100, help="Points of top-1 that may be traded for cost; 0 keeps every layer exact."
+            "--budget",
+            min=0,
+            max=100,
+            help="Points of top-1 accuracy that export may give up for a faster or smaller network. 0 "
+            "keeps every layer exact.",
         ),
     ] = 0.0,
-    minimize: Annotated[
-        str, typer.Option("--minimize", help="What a budget buys: latency, size or instructions.")
-    ] = "latency",
+    minimize: Annotated[CostName, typer.Option("--minimize", help="Cost that --budget reduces.")] = "latency",
     calibration: Annotated[
         Path | None,
         typer.Option(
             "--calibration",
-            help="Labelled images to calibrate int8 and to spend a budget on; --data checks, else another part.",
+            help="Labelled images for int8 calibration and for --budget. Without --data, a separate part "
+            "of them is used to check the result.",
         ),
     ] = None,
-    finetune: Annotated[int, typer.Option("--finetune", min=0, help="Epochs to train on after spending a budget.")] = 0,
+    finetune: Annotated[
+        int,
+        typer.Option(
+            "--finetune", min=0, help="Number of epochs to train the network again after --budget changed it."
+        ),
+    ] = 0,
     quantization: q.QuantizationFlags,
     data: DataOption = None,
     images: Annotated[
-        int, typer.Option("--limit", min=1, help="Images to verify on, balanced over the classes.")
+        int, typer.Option("--limit", min=1, help="Number of images to verify on, balanced over the classes.")
     ] = 100,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Show the plan of every layer, its reasons, and what was refused and why.")
+        bool,
+        typer.Option(
+            "--verbose", help="Show the form chosen for every layer, the reasons, and the forms that were rejected."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Export a checkpoint to artifacts that are proven to be the same function, on real images.
+    """Export a checkpoint to files for a runtime, and verify them on real images.
 
-    Each dynamic layer is rewritten into operators that the runtime has. An artifact gets its name only if its scores and
-    mixing weights are the checkpoint's to within rounding; else the command ends with 3 and names the first layer that differs.
+    Export rewrites each dynamic layer into operators that the runtime supports, and runs every file on real images. If the
+    scores or the mixing weights differ from the checkpoint by more than rounding, export exits with 3, names the first
+    layer that differs, and writes no file under the final name.
 
-    With --budget P layers are rewritten for the least cost within P points of top-1, measured on --calibration images and
-    confirmed on others; the artifacts are then the rewritten checkpoint's, which is kept beside them.
+    With --budget P export also simplifies layers, as far as top-1 accuracy drops by at most P points. It searches on the
+    --calibration images, confirms the result on other images, and writes the simplified checkpoint beside the files.
     """
     wanted = _lowering(lowering)
     size: int | Literal["dynamic"] = "dynamic" if batch == "dynamic" else _number(batch)

@@ -23,20 +23,26 @@ def predict_command(
     *,
     artifact: Annotated[
         Path,
-        typer.Argument(metavar="ARTIFACT", help="An .onnx, .tflite, .param or .mnn.", autocompletion=complete_artifact),
+        typer.Argument(
+            metavar="ARTIFACT", help="An .onnx, .tflite, .param or .mnn file.", autocompletion=complete_artifact
+        ),
     ],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures to classify.")],
-    top: Annotated[int, typer.Option("--top", min=1, help="Classes to show of each picture.")] = 5,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images to classify.")],
+    top: Annotated[int, typer.Option("--top", min=1, help="Number of classes to show per image.")] = 5,
     runtime: Annotated[
-        str | None, typer.Option("--runtime", help="onnxruntime or litert; left out: the one for the file.")
+        str | None,
+        typer.Option(
+            "--runtime",
+            help="Runtime that executes the model: onnxruntime, litert, ncnn or mnn. Default: the one for the file.",
+        ),
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Number of threads of the runtime.")] = 1,
     preprocessing: PreprocessingOption = None,
     labels: LabelsOption = None,
     head: HeadOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Classify pictures: needs numpy, Pillow and one runtime, and nothing else."""
+    """Classify images with an exported file. This needs numpy, Pillow and one runtime, but not PyTorch."""
     from eamdeploy.base.results import to_dict
     from eamdeploy.cli.views.output import emit, err_console, make_table
 

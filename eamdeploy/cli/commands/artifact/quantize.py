@@ -33,19 +33,32 @@ def quantize_command(
     *,
     model: Annotated[
         str,
-        typer.Argument(metavar="ARTIFACT|CKPT", help="A float .onnx or .tflite file, a checkpoint, or a shipped name."),
+        typer.Argument(
+            metavar="ARTIFACT|CKPT",
+            help="A float .onnx or .tflite file, the path of a checkpoint, or the name of a shipped one.",
+        ),
     ],
     precision: Annotated[
-        str, typer.Option("--precision", help="int8, fp16, int8-weights, or several with commas.")
+        str, typer.Option("--precision", help="Number formats, separated by commas: int8, fp16, int8-weights.")
     ] = "int8",
     calibration: Annotated[
         Path | None,
-        typer.Option("--calibration", help="Images that set the ranges: a tree with a folder per class, ..."),
+        typer.Option(
+            "--calibration",
+            help="Images from which the value ranges are derived: a folder with one folder per class, a "
+            "cifar-*-py folder, or IDX files.",
+        ),
     ] = None,
     data: DataOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the result. Default: the artifact's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the result. Default: the folder of the input file.")
+    ] = None,
     formats: Annotated[
-        str | None, typer.Option("--format", help="Of a checkpoint: onnx (the default), tflite, or both with a comma.")
+        str | None,
+        typer.Option(
+            "--format",
+            help="File formats if the input is a checkpoint, separated by commas: onnx, tflite. Default: onnx.",
+        ),
     ] = None,
     quantization: q.QuantizationFlags,
     preprocessing: PreprocessingOption = None,
@@ -53,10 +66,10 @@ def quantize_command(
     head: HeadOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Quantize a model, and load, run and measure the result on real images before it gets its name.
+    """Quantize a model, and check the result on real images.
 
-    Ends with 3 when the result does not load, does not shrink, or loses more than --max-drop points of top-1 even with layers in
-    float. Writes NAME-PRECISION beside the artifact (or in --out) and an entry in the manifest.
+    Quantize writes NAME-PRECISION beside the input (or in --out) and an entry in the manifest. It exits with 3 and writes
+    nothing if the result does not load, does not shrink, or loses more than --max-drop points of top-1 accuracy.
     """
     shown = err_console()
     tell_defaults(preprocessing)

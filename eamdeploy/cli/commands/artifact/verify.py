@@ -24,7 +24,9 @@ def verify_command(
     artifacts: Annotated[
         list[Path],
         typer.Argument(
-            metavar="ARTIFACT...", help="Files: .onnx, .tflite, .ncnn.param, .mnn.", autocompletion=complete_artifact
+            metavar="ARTIFACT...",
+            help="Files to check: .onnx, .tflite, .ncnn.param or .mnn.",
+            autocompletion=complete_artifact,
         ),
     ],
     against: Annotated[
@@ -32,40 +34,62 @@ def verify_command(
         typer.Option(
             "--against",
             metavar="CKPT|ARTIFACT",
-            help="The checkpoint, by path or shipped name; or a float artifact, where there is no checkpoint.",
+            help="The reference: a checkpoint by path or shipped name, or a float artifact if there is no checkpoint.",
         ),
     ],
     data: DataOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Images, balanced over the classes.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="Number of images to compare on, balanced over the classes.")
+    ] = 100,
     runtime: Annotated[
-        str | None, typer.Option("--runtime", help="onnxruntime or litert; left out: the one for each file.")
+        str | None,
+        typer.Option(
+            "--runtime",
+            help="Runtime that executes the files: onnxruntime, litert, ncnn or mnn. Default: the one for each file.",
+        ),
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the runtime and of PyTorch.")] = 1,
-    random: Annotated[int, typer.Option("--random", min=0, help="Also try so many images of noise.")] = 0,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="Number of threads of the runtime and of PyTorch.")
+    ] = 1,
+    random: Annotated[
+        int, typer.Option("--random", min=0, help="Also compare on this many images of random noise.")
+    ] = 0,
     factor: Annotated[
-        float, typer.Option("--factor", help="An exact artifact may differ by this many times the network's rounding.")
+        float,
+        typer.Option(
+            "--factor", help="Tolerance for float artifacts, as a multiple of the network's own rounding error."
+        ),
     ] = 16.0,
     min_snr: Annotated[
-        float, typer.Option("--min-snr", help="Of quantized artifacts: least signal-to-noise ratio, in dB.")
+        float,
+        typer.Option("--min-snr", help="Least signal-to-noise ratio of the scores of quantized artifacts, in dB."),
     ] = 10.0,
     min_agreement: Annotated[
-        float, typer.Option("--min-agreement", help="Of quantized artifacts: least share of unchanged classes, 0 to 1.")
+        float,
+        typer.Option(
+            "--min-agreement",
+            help="Least share of images whose top class stays the same in quantized artifacts, from 0 to 1.",
+        ),
     ] = 0.9,
     preprocessing: PreprocessingOption = None,
     labels: LabelsOption = None,
     head: HeadOption = None,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
-    sarif: Annotated[Path | None, typer.Option("--sarif", help="Write SARIF to this file.")] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help="Also write the checks as JUnit XML to this file.")
+    ] = None,
+    sarif: Annotated[
+        Path | None, typer.Option("--sarif", help="Also write the failed checks as SARIF to this file.")
+    ] = None,
     summary: Annotated[
-        bool, typer.Option("--summary/--no-summary", help="Append to GitHub's step summary where there is one.")
+        bool, typer.Option("--summary/--no-summary", help="Append the checks to the job summary on GitHub Actions.")
     ] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare artifacts with their checkpoint on real images; exit 3 when one is not the same function.
+    """Check on real images that files compute the same function as their checkpoint.
 
-    The tolerance is the rounding of the network itself, measured against a float64 run. Of an artifact that differs,
-    the first layer to differ is named. Without --data the embedded sample serves any network: labels do not matter.
-    Against an artifact only scores and classes can be compared, by --min-snr and --min-agreement.
+    Verify exits with 3 if a file differs, and names the first layer that differs. The tolerance for float files is the
+    rounding error of the network itself, measured against a float64 run. Without --data verify uses the 200 bundled images,
+    whatever the classes are. If the reference is a file, --min-snr and --min-agreement decide.
     """
     from eamdeploy.cli.views.output import emit, progress
     from eamdeploy.cli.views.verify import render, write_findings

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import eamdeploy
+from eamdeploy.cli.options.choices import RuntimeArithmetic
 from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption, StoreOption
 from eamdeploy.cli.options.completion import complete_artifact
 from eamdeploy.cli.options.completion_devices import complete_board, complete_profile
@@ -15,7 +16,7 @@ from eamdeploy.cli.options.completion_devices import complete_board, complete_pr
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("bench", no_args_is_help=True)(bench_command)
+    app.command("bench", rich_help_panel="Boards and measurements", no_args_is_help=True)(bench_command)
 
 
 def bench_command(
@@ -24,7 +25,7 @@ def bench_command(
         list[Path],
         typer.Argument(
             metavar="ARTIFACT...",
-            help="What to measure: .onnx, .tflite, .ncnn.param, .mnn.",
+            help="Files to measure: .onnx, .tflite, .ncnn.param or .mnn. Several files are measured in turns.",
             autocompletion=complete_artifact,
         ),
     ],
@@ -33,73 +34,108 @@ def bench_command(
         typer.Option(
             "--device",
             envvar="EAMDEPLOY_DEVICE",
-            help="A profile, e.g. pi4, or one of your boards; else this host.",
+            help="A device profile such as pi4, or one of your boards. Default: this machine.",
             autocompletion=complete_profile,
         ),
     ] = None,
     board: Annotated[
         str | None,
         typer.Option(
-            "--board", help="Several of your boards by name, separated by commas.", autocompletion=complete_board
+            "--board", help="Your boards to measure on, by name, separated by commas.", autocompletion=complete_board
         ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All your boards (of the profile), at once.")] = False,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Measure on all your boards at once; with --device, on all boards of that profile."),
+    ] = False,
     runtime: Annotated[
-        str | None, typer.Option("--runtime", help="Runtimes, separated by commas; left out: the one for each file.")
+        str | None, typer.Option("--runtime", help="Runtimes, separated by commas. Default: the one for each file.")
     ] = None,
-    threads: Annotated[str, typer.Option("--threads", help="Numbers of threads, separated by commas.")] = "1",
+    threads: Annotated[
+        str, typer.Option("--threads", help="Numbers of threads to measure with, separated by commas.")
+    ] = "1",
     data: DataOption = None,
     accuracy: Annotated[
         bool | None,
-        typer.Option("--accuracy/--no-accuracy", help="Measure accuracy; left out: where --data is given or emulated."),
+        typer.Option(
+            "--accuracy/--no-accuracy",
+            help="Measure accuracy too. Default: yes if --data is given or the board is emulated.",
+        ),
     ] = None,
     limit: LimitOption = None,
-    runs: Annotated[int | None, typer.Option("--runs", min=4, help="Exactly so many samples of each artifact.")] = None,
+    runs: Annotated[
+        int | None, typer.Option("--runs", min=4, help="Take exactly this many latency samples per file.")
+    ] = None,
     within: Annotated[
-        float, typer.Option("--within", min=0.1, help="Stop when the median is known to within this many percent.")
+        float,
+        typer.Option(
+            "--within", min=0.1, help="Stop when the 95 % interval of the median is within this many percent of it."
+        ),
     ] = 2.0,
     max_seconds: Annotated[
-        float, typer.Option("--max-seconds", min=0.1, help="Longest sampling of each artifact, in seconds.")
+        float, typer.Option("--max-seconds", min=0.1, help="Longest time to take samples of one file, in seconds.")
     ] = 20.0,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Images in one inference, where it is open.")] = 1,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="Images per inference, for files exported with a dynamic batch size.")
+    ] = 1,
     affinity: Annotated[
-        str | None, typer.Option("--affinity", help="CPUs to stay on, separated by commas, e.g. 2,3.")
+        str | None, typer.Option("--affinity", help="CPU cores to run on, separated by commas, such as 2,3.")
     ] = None,
     spinning: Annotated[
-        bool | None, typer.Option("--spinning/--no-spinning", help="Idle threads of onnxruntime spin or sleep.")
+        bool | None,
+        typer.Option(
+            "--spinning/--no-spinning",
+            help="Let idle threads of onnxruntime spin, or let them sleep. Default: the runtime's own.",
+        ),
     ] = None,
-    xnnpack: Annotated[bool, typer.Option("--xnnpack/--no-xnnpack", help="LiteRT's XNNPACK delegate.")] = True,
+    xnnpack: Annotated[bool, typer.Option("--xnnpack/--no-xnnpack", help="Use LiteRT's XNNPACK delegate.")] = True,
     arithmetic: Annotated[
-        str, typer.Option("--arithmetic", help="What ncnn and MNN compute in: fp32, or fp16 where the CPU can.")
+        RuntimeArithmetic,
+        typer.Option(
+            "--arithmetic", help="Number format that ncnn and MNN compute in: fp32, or fp16 if the CPU supports it."
+        ),
     ] = "fp32",
     provider: Annotated[
-        str | None, typer.Option("--provider", help="onnxruntime's execution provider: cpu, cuda, tensorrt.")
+        str | None, typer.Option("--provider", help="Execution provider of onnxruntime: cpu, cuda or tensorrt.")
     ] = None,
     cooldown: Annotated[
-        float | None, typer.Option("--cooldown", help="Start no block above this temperature, in degrees Celsius.")
+        float | None,
+        typer.Option(
+            "--cooldown",
+            help="Wait until the board is cooler than this before each block of samples, in degrees Celsius.",
+        ),
     ] = None,
-    operators: Annotated[bool, typer.Option("--operators", help="Add the time of each operator.")] = False,
+    operators: Annotated[bool, typer.Option("--operators", help="Also measure the time of each operator.")] = False,
     self_check: Annotated[
-        bool, typer.Option("--self-check", help="Measure one artifact against itself: which differences mean nothing?")
+        bool,
+        typer.Option(
+            "--self-check", help="Measure one file against itself, to see how large a difference noise alone makes."
+        ),
     ] = False,
     instructions: Annotated[
-        bool, typer.Option("--instructions", help="Count instructions on an emulated board; repeatable, but no time.")
+        bool,
+        typer.Option(
+            "--instructions",
+            help="Count instructions on an emulated board. The count is repeatable, but it is not a time.",
+        ),
     ] = False,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Only the latency model's estimate: nothing runs on any board.")
+        bool, typer.Option("--estimate", help="Only estimate the latency with the latency model. Nothing is run.")
     ] = False,
     wait: Annotated[
-        float, typer.Option("--wait", min=0, help="Wait so many seconds for a board on which another job runs.")
+        float,
+        typer.Option("--wait", min=0, help="Wait up to this many seconds for a board on which another job is running."),
     ] = 0.0,
     store: StoreOption = None,
-    no_store: Annotated[bool, typer.Option("--no-store", help="Keep the results out of the store.")] = False,
+    no_store: Annotated[bool, typer.Option("--no-store", help="Do not keep the results in the store.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure latency and accuracy on a board, with the evidence that makes the numbers believable.
+    """Measure latency and accuracy on this machine or on a board.
 
-    With a board of the profile registered, it is measured over SSH. With none, the real aarch64 runtimes run on an
-    emulated board (outputs and accuracy), and the latency is estimated, each labelled. Exit code 5: a number is not
-    valid (throttled, too noisy); 6: board unreachable.
+    If you added a board of the --device profile, bench measures on it over SSH. Otherwise it runs the aarch64 runtimes on
+    an emulated board, which gives real outputs and accuracy, and estimates the latency. Every figure says whether it was
+    measured, emulated or estimated. Bench exits with 5 if a figure is not valid (the CPU throttled, or the noise was too
+    large), and with 6 if a board cannot be reached.
     """
     from eamdeploy.cli.views.bench import Watch, show
     from eamdeploy.measurement import Effort

@@ -19,19 +19,22 @@ def register_devices(app: typer.Typer) -> None:
     def calibrate(
         device: Annotated[
             str | None,
-            typer.Argument(metavar="[DEVICE]", help="A board of yours or a profile; left out: all that were measured."),
+            typer.Argument(
+                metavar="[DEVICE]", help="One of your boards, or a profile. Default: every device that you measured."
+            ),
         ] = None,
         store: StoreOption = None,
         out: Annotated[
-            Path | None, typer.Option("--out", envvar="EAMDEPLOY_CALIBRATIONS", help="Folder for the calibrations.")
+            Path | None,
+            typer.Option("--out", envvar="EAMDEPLOY_CALIBRATIONS", help="Folder for the calibration files."),
         ] = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Fit the latency model to the runs you measured; estimates then prefer it to the published calibrations.
+        """Fit the latency model to your own runs, so that estimates use them instead of the published ones.
 
-        Two networks measured on a board, under one runtime and thread count, are enough to start: best a larger and a
-        smaller one of different designs, such as MobileNetV1 0.75 at 224 pixels and MobileNetV2 0.35 at 160. More make
-        the interval narrower.
+        You need at least two networks measured on the board with the same runtime and number of threads. Best take a
+        larger and a smaller one of different designs, such as MobileNetV1 0.75 at 224 pixels and MobileNetV2 0.35 at 160.
+        More networks make the interval narrower.
         """
         from eamdeploy.cli.views.unreadable import note_unreadable
         from eamdeploy.measurement.calibrate import calibrate_from_runs

@@ -9,26 +9,35 @@ import typer
 from rich.console import Console
 
 from eamdeploy.cli.commands.device import calibrate, devices_check, devices_emulate, devices_setup
+from eamdeploy.cli.help.screen import HelpTyper
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion_devices import complete_board, complete_place, complete_profile
 from eamdeploy.cli.views.output import emit, err_console, make_table, print_facts
 
-BoardName = Annotated[str, typer.Argument(metavar="NAME", help="A board of yours.", autocompletion=complete_board)]
+BoardName = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name of one of your boards.", autocompletion=complete_board)
+]
 Profile = Annotated[
-    str, typer.Option("--profile", help="What kind of board it is, e.g. pi4.", autocompletion=complete_profile)
+    str,
+    typer.Option(
+        "--profile",
+        help="Kind of board, such as pi4 (`eamdeploy devices list` shows all).",
+        autocompletion=complete_profile,
+    ),
 ]
 Fingerprint = Annotated[
     str | None,
     typer.Option(
         "--fingerprint",
-        help="SHA256:… of its host key, read on the board itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub).",
+        help="SHA256:... fingerprint of the board's host key. Read it on the board: ssh-keygen -lf "
+        "/etc/ssh/ssh_host_ed25519_key.pub",
     ),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
-    devices = typer.Typer(help="Boards: what is known about them, and your own.", no_args_is_help=True)
+    devices = HelpTyper(help="List, add, check and set up boards.", no_args_is_help=True)
     devices.command("list")(list_devices)
     devices.command("show")(show)
     devices.command("add")(add)
@@ -36,7 +45,7 @@ def register(app: typer.Typer) -> None:
     devices.command("remove")(remove)
     for module in (devices_check, devices_setup, devices_emulate, calibrate):
         module.register_devices(devices)
-    app.add_typer(devices, name="devices", rich_help_panel="Boards")
+    app.add_typer(devices, name="devices", rich_help_panel="Boards and measurements")
 
 
 def list_devices(as_json: JsonOption = False) -> None:
@@ -68,10 +77,12 @@ def list_devices(as_json: JsonOption = False) -> None:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A profile or a board of yours.", autocompletion=complete_place)],
+    name: Annotated[
+        str, typer.Argument(help="A device profile such as pi4, or one of your boards.", autocompletion=complete_place)
+    ],
     as_json: JsonOption = False,
 ) -> None:
-    """Show everything that is known about a device, with its sources."""
+    """Show the data of a device profile or a board, with the sources."""
     from devices.boards.profiles import load_profile, profile_names
     from devices.boards.registry import BoardRegistry
 
@@ -103,20 +114,27 @@ def show(
 
 def add(
     *,
-    name: Annotated[str, typer.Argument(help="What you want to call it.")],
+    name: Annotated[str, typer.Argument(help="The name by which commands will know the board.")],
     profile: Profile,
-    host: Annotated[str, typer.Option("--host", help="user@address[:port], a Host of ~/.ssh/config, or 'emulated'.")],
+    host: Annotated[
+        str, typer.Option("--host", help="SSH address: user@address[:port], a Host of ~/.ssh/config, or 'emulated'.")
+    ],
     fingerprint: Fingerprint = None,
     identity: Annotated[
-        Path | None, typer.Option("--identity", help="Private key file; else the agent's and the default keys.")
+        Path | None,
+        typer.Option("--identity", help="Private key file. Default: the keys of the SSH agent and the usual files."),
     ] = None,
-    jump: Annotated[str | None, typer.Option("--jump", help="user@host[:port] to go through.")] = None,
-    python: Annotated[str | None, typer.Option("--python", help="The Python to use on the board.")] = None,
+    jump: Annotated[
+        str | None, typer.Option("--jump", help="Jump host for the SSH connection: user@host[:port].")
+    ] = None,
+    python: Annotated[
+        str | None, typer.Option("--python", help="Path of the Python interpreter to use on the board.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a board of your own. Nothing is done on the board itself.
+    """Add a board of your own. The board itself is not contacted.
 
-    Host keys are checked as ssh does: against your known_hosts, or, with --fingerprint, against that one key only.
+    Later commands check its host key as ssh does: against your known_hosts, or, with --fingerprint, against that key only.
     """
     from devices.boards.registry import Board, BoardRegistry
     from devices.boards.trust import pinned
@@ -136,11 +154,16 @@ def add(
 def trust(
     name: BoardName,
     fingerprint: Annotated[
-        str, typer.Option("--fingerprint", help="SHA256:… of the board's host key, read on the board itself.")
+        str,
+        typer.Option(
+            "--fingerprint",
+            help="SHA256:... fingerprint of the board's host key. Read it on the board: ssh-keygen -lf "
+            "/etc/ssh/ssh_host_ed25519_key.pub",
+        ),
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Accept this one host key for a board, if the board shows it."""
+    """Trust a board's host key from now on, if the board presents it."""
     from devices.boards.registry import BoardRegistry
     from devices.boards.trust import pinned
 
@@ -151,7 +174,7 @@ def trust(
 
 
 def remove(name: BoardName, as_json: JsonOption = False) -> None:
-    """Forget a board. Nothing is done on the board itself."""
+    """Remove a board from the list. The board itself is not contacted."""
     from devices.boards.registry import BoardRegistry
 
     board = BoardRegistry().remove(name)

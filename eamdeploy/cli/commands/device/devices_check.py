@@ -31,16 +31,16 @@ def check(
         list[str] | None,
         typer.Argument(
             metavar="NAME...",
-            help="Boards of yours, 'host', or profiles (their emulated boards).",
+            help="Names of your boards, 'host', or profiles (their emulated boards are checked).",
             autocompletion=complete_place,
         ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All your boards.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Check all your boards.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at boards before anything is pushed: what will go wrong there, and what to do about it.
+    """Diagnose boards: list the problems that measurements would meet, and how to fix them.
 
-    Nothing is changed on them. Exit code 6: a board cannot be reached; 7: something needed is missing there.
+    Nothing changes on the boards. The command exits with 6 if a board cannot be reached, and with 7 if something is missing.
     """
     from devices.doctor.many import check_places
 

@@ -18,17 +18,25 @@ def register_devices(devices: typer.Typer) -> None:
 
 
 def emulate(
-    profile: Annotated[str, typer.Argument(help="Which board, e.g. pi4.", autocompletion=complete_profile)],
+    profile: Annotated[
+        str, typer.Argument(help="Kind of board to emulate, such as pi4.", autocompletion=complete_profile)
+    ],
     instructions: Annotated[
-        bool, typer.Option("--instructions", help="Its clock counts instructions: repeatable, but no time.")
+        bool,
+        typer.Option(
+            "--instructions",
+            help="Let the emulated clock count instructions. The count is repeatable, but it is not a time.",
+        ),
     ] = False,
-    stay: Annotated[bool, typer.Option("--stay", help="Keep it running until Ctrl-C, to log in.")] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Keep the emulated board running until Ctrl-C, so that you can log in.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the emulated board (or take it from the cache), boot it, log in and look at it.
+    """Build an emulated board, boot it and check it.
 
-    It is a whole aarch64 Linux machine with the profile's CPU, run as an ordinary user. Outputs and accuracy on it are
-    those of the real aarch64 runtimes; how long things take on it means nothing.
+    The emulated board is an aarch64 Linux machine with the profile's CPU, run by qemu without administrator rights. Outputs
+    and accuracy on it are those of the real aarch64 runtimes. Times on it mean nothing.
     """
     from devices.doctor.emulated import emulate as run
 

@@ -18,20 +18,29 @@ def register_devices(devices: typer.Typer) -> None:
 
 
 def setup(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A board of yours.", autocompletion=complete_board)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of one of your boards.", autocompletion=complete_board)
+    ],
     runtime: Annotated[
         str | None,
-        typer.Option("--runtime", help="onnxruntime, ai-edge-litert, tflite-runtime, separated by commas; else all."),
+        typer.Option(
+            "--runtime",
+            help="Packages to install, separated by commas: onnxruntime, ai-edge-litert, tflite-runtime. "
+            "Default: all that the board supports.",
+        ),
     ] = None,
     offline: Annotated[
         bool | None,
-        typer.Option("--offline/--online", help="Bring wheels from here / use the board's index; else try both."),
+        typer.Option(
+            "--offline/--online",
+            help="Copy the wheels from this machine, or let the board download them. Default: try both.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Install numpy and the runtimes into a virtual environment of their own on the board.
+    """Install numpy and the runtimes on a board, in a separate virtual environment.
 
-    Nothing else on the board is touched, and no right beyond the login user's is needed.
+    Nothing else on the board changes, and the login user needs no administrator rights.
     """
     from devices.setup import set_up_board
 

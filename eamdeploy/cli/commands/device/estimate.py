@@ -18,43 +18,52 @@ HINT = "measure two networks on such a board, then: eamdeploy devices calibrate"
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(rich_help_panel="Boards")
+    @app.command(rich_help_panel="Boards and measurements")
     def estimate(
         *,
-        artifact: Annotated[Path, typer.Argument(help="A file: .onnx, .tflite, .ncnn.param, .mnn.")],
+        artifact: Annotated[Path, typer.Argument(help="The file: .onnx, .tflite, .ncnn.param or .mnn.")],
         compare: Annotated[
             Path | None,
-            typer.Option("--compare", help="Another artifact: show how many times as long the first takes instead."),
+            typer.Option(
+                "--compare", help="Estimate how many times slower or faster the file is than this second file."
+            ),
         ] = None,
         device: Annotated[
-            str | None, typer.Option("--device", help="A profile such as pi4, or a board you calibrated.")
+            str | None, typer.Option("--device", help="A device profile such as pi4, or a board that you calibrated.")
         ] = None,
         all_devices: Annotated[
-            bool, typer.Option("--all-devices", help="Every profile, and every board you calibrated.")
+            bool,
+            typer.Option("--all-devices", help="Estimate for every profile and for every board that you calibrated."),
         ] = False,
         runtime: Annotated[
             str | None,
             typer.Option(
                 "--runtime",
-                help="litert, onnxruntime, ncnn, mnn, executorch, openvino, ...; the file's own by default.",
+                help="Runtime to estimate for: litert, onnxruntime, ncnn, mnn, executorch, openvino, ... "
+                "Default: the one for the file.",
             ),
         ] = None,
         precision: Annotated[
-            str | None, typer.Option("--precision", help="fp32, fp16 or int8; the file's own by default.")
+            str | None,
+            typer.Option(
+                "--precision", help="Number format to estimate for: fp32, fp16 or int8. Default: the file's own."
+            ),
         ] = None,
         threads: Annotated[
             int | None,
             typer.Option(
-                "--threads", min=1, help="Threads of the runtime. Default: as in the measurements behind the estimate."
+                "--threads",
+                min=1,
+                help="Number of threads of the runtime. Default: the number in the measurements behind the estimate.",
             ),
         ] = None,
-        layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
+        layers: Annotated[bool, typer.Option("--layers", help="Show the estimate of every layer.")] = False,
         as_json: JsonOption = False,
     ) -> None:
-        """Estimate the latency of an artifact on a board that is not here, with a 90 % interval.
+        """Estimate the latency of a file on a board that you do not have, with a 90 % interval.
 
-        The estimate comes from published measurements of other networks on that board, or from your own
-        (devices calibrate). Dynamic layers are counted in instructions, at the rate that the board's static networks show.
+        The estimate comes from published measurements of other networks on that board, or from your own runs
+        (`eamdeploy devices calibrate`). The time of dynamic layers is derived from their instruction counts.
         """
         from eamdeploy.api.devices import estimate_ratio
         from eamdeploy.base.errors import MissingDependency, UsageError

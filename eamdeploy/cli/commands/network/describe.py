@@ -30,26 +30,41 @@ def register(app: typer.Typer) -> None:
         architecture: OptionalArchitecture,
         checkpoint: Annotated[
             str | None,
-            typer.Argument(metavar="[CKPT]", help="A checkpoint's path or a shipped name; else give --arch."),
+            typer.Argument(
+                metavar="[CKPT]",
+                help="Path of a checkpoint, or the name of a shipped one. Leave it out if you give --arch.",
+            ),
         ] = None,
         classes: Annotated[
-            int, typer.Option("--classes", help="Outputs of the classifier.", rich_help_panel=PANEL)
+            int,
+            typer.Option(
+                "--classes", help="Number of classes of the network described by --arch.", rich_help_panel=PANEL
+            ),
         ] = 1000,
         input_px: Annotated[
-            int, typer.Option("--input", help="Side of the input image, in pixels.", rich_help_panel=PANEL)
+            int, typer.Option("--input", help="Side of the input image, in pixels, for --arch.", rich_help_panel=PANEL)
         ] = 224,
         in_channels: Annotated[
-            int, typer.Option("--in-channels", help="3 for RGB, 1 for grey.", rich_help_panel=PANEL)
+            int,
+            typer.Option(
+                "--in-channels",
+                help="Channels of the input image for --arch: 3 for RGB, 1 for grey.",
+                rich_help_panel=PANEL,
+            ),
         ] = 3,
-        paper: Annotated[bool, typer.Option("--paper-table", help="The paper's table 2 beside our counts.")] = False,
+        paper: Annotated[
+            bool, typer.Option("--paper-table", help="Show the paper's table 2 beside our own counts.")
+        ] = False,
         attention: Annotated[
             Path | None,
-            typer.Option("--attention", help="Measure over these images how much each layer's attention moves."),
+            typer.Option(
+                "--attention", help="Measure on these images how much each layer's kernel mix varies between images."
+            ),
         ] = None,
         limit: LimitOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Parameters and multiply-accumulates of a network, by part and by layer."""
+        """Count the parameters and multiply-accumulates of a network, in total and per layer."""
         if paper:
             _paper(as_json)
             return

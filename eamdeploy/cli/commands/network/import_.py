@@ -11,6 +11,7 @@ from rich.console import Console
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.commands.network.import_factory import import_by_factory
 from eamdeploy.cli.options.arch import Architecture
+from eamdeploy.cli.options.choices import ActivationName, LibraryName, PaddingName
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, err_console
@@ -32,74 +33,121 @@ def register(app: typer.Typer) -> None:
             str,
             typer.Argument(
                 metavar="WEIGHTS|MODULE:FACTORY",
-                help="A .npz, .safetensors, .pt or .pth file; or a function without arguments that returns your network.",
+                help="A .npz, .safetensors, .pt or .pth file, or module:function, where the function returns "
+                "your network.",
             ),
         ],
         out: Annotated[Path, typer.Option("--out", help="The checkpoint to write (.safetensors).")],
         architecture: Architecture,
         weights: Annotated[
-            Path | None, typer.Option("--weights", help="With a factory: the state dict to load into its network.")
+            Path | None, typer.Option("--weights", help="State dict to load into the network that the factory returns.")
         ] = None,
         classes: Annotated[
             str | None,
             typer.Option(
                 "--classes",
-                help="Outputs of the classifier, or a file of their names. Default: as many as there are in the weights.",
+                help="Number of classes, or a text file with their names. Default: the number in the weights.",
             ),
         ] = None,
         input_size: Annotated[
-            str, typer.Option("--input", help="One image: its side in pixels; with a factory CxHxW, or CxL for rows.")
+            str,
+            typer.Option(
+                "--input",
+                help="Input size: the side of the image in pixels; for a factory also CxHxW, or CxL for sequences.",
+            ),
         ] = "224",
-        labels: Annotated[Path | None, typer.Option("--labels", help="Class names, one a line.")] = None,
+        labels: Annotated[
+            Path | None, typer.Option("--labels", help="Text file with the class names, one per line.")
+        ] = None,
         library: Annotated[
-            str | None,
+            LibraryName | None,
             typer.Option(
                 "--source",
-                help="Library the weights come from: torchvision, timm, timm-tf, transformers, keras or tf-slim. Default: by the "
-                "names of the tensors.",
+                help="Library that the weights come from. Default: recognised from the names of the tensors.",
                 rich_help_panel=_ASSUMED,
             ),
         ] = None,
         state: Annotated[
             str | None,
-            typer.Option("--state", help="Which of several state dicts, such as model_ema.", rich_help_panel=_ASSUMED),
+            typer.Option(
+                "--state",
+                help="Name of the state dict to take if the file contains several, such as model_ema.",
+                rich_help_panel=_ASSUMED,
+            ),
         ] = None,
         activation: Annotated[
-            str | None,
-            typer.Option("--activation", help="own, relu or relu6 (V1 and V2).", rich_help_panel=_ASSUMED),
+            ActivationName | None,
+            typer.Option(
+                "--activation",
+                help="Activation function. Default: as in the library that the weights come from.",
+                rich_help_panel=_ASSUMED,
+            ),
         ] = None,
         epsilon: Annotated[
-            float | None, typer.Option("--epsilon", help="Of the batch norms.", rich_help_panel=_ASSUMED)
+            float | None,
+            typer.Option(
+                "--epsilon",
+                help="Epsilon of the batch norms. Default: as in the library that the weights come from.",
+                rich_help_panel=_ASSUMED,
+            ),
         ] = None,
         padding: Annotated[
-            str | None, typer.Option("--padding", help="symmetric or tf-same.", rich_help_panel=_ASSUMED)
+            PaddingName | None,
+            typer.Option(
+                "--padding",
+                help="Padding of strided convolutions. Default: as in the library that the weights come from.",
+                rich_help_panel=_ASSUMED,
+            ),
         ] = None,
         preprocessing: Annotated[
             str | None,
-            typer.Option("--preprocessing", help="JSON or a file with it.", rich_help_panel=_ASSUMED),
+            typer.Option(
+                "--preprocessing",
+                help='How images are prepared: JSON, or a file with it, such as {"size": 224, "resize": 256, '
+                '"normalize": "imagenet"}. Default: as in the library.',
+                rich_help_panel=_ASSUMED,
+            ),
         ] = None,
         resize: Annotated[
-            int | None, typer.Option("--resize", help="Short side before the centre crop. Default: 8/7 of the input.")
+            int | None,
+            typer.Option(
+                "--resize",
+                help="Resize the short side of an image to this many pixels before the centre crop. Default: "
+                "8/7 of the input size.",
+            ),
         ] = None,
         noise: Annotated[
-            float, typer.Option("--noise", min=0.0, help="Relative spread of each bank's kernels.")
+            float,
+            typer.Option(
+                "--noise",
+                min=0.0,
+                help="Relative difference between the kernels of a bank at the start, if static weights become"
+                " a dynamic network.",
+            ),
         ] = 0.002,
         check: Annotated[
             Path | None,
-            typer.Option("--check", help="Measure top-1 on these labelled images, under other assumptions too."),
+            typer.Option(
+                "--check",
+                help="Measure top-1 accuracy on these labelled images, also with the assumptions of other libraries.",
+            ),
         ] = None,
         class_map: Annotated[
             Path | None,
-            typer.Option("--class-map", help="JSON from the images' folder names to the network's classes."),
+            typer.Option(
+                "--class-map",
+                help='JSON file that maps the folder names of the images to the network\'s classes: {"n01440764": 1}.',
+            ),
         ] = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Bring in a static MobileNet's weights, or any network by the function that makes it (this runs your code).
+        """Import a network from its factory function, or MobileNet weights from a file.
 
-        Weights come in as they are (--conv static) or as the start of a dynamic network.
+        A factory is called, so its code runs on this machine. Its network may have any architecture with one image as input.
 
-        A file of weights says neither activation nor padding, epsilon or preprocessing: those of the library that it comes from are
-        assumed, and printed.
+        With --conv static a file of weights is imported as it is; otherwise it is the start of a dynamic network. The file does
+        not contain activation, padding, epsilon or preprocessing. Import takes those of the library that the weights come from,
+        and prints them.
         """
         from eamdeploy.data import open_dataset
         from eamdeploy.data.class_map import read_class_map

@@ -22,12 +22,14 @@ def register(app: typer.Typer) -> None:
         *,
         out: Annotated[Path, typer.Option("--out", help="The checkpoint to write (.safetensors).")],
         architecture: Architecture,
-        classes: Annotated[int, typer.Option("--classes", help="Outputs of the classifier.")] = 1000,
+        classes: Annotated[int, typer.Option("--classes", help="Number of classes.")] = 1000,
         input_px: Annotated[int, typer.Option("--input", help="Side of the input image, in pixels.")] = 224,
-        in_channels: Annotated[int, typer.Option("--in-channels", help="3 for RGB, 1 for grey.")] = 3,
+        in_channels: Annotated[
+            int, typer.Option("--in-channels", help="Channels of the input image: 3 for RGB, 1 for grey.")
+        ] = 3,
         as_json: JsonOption = False,
     ) -> None:
-        """Write a network with seeded random weights, for benchmarks and tests."""
+        """Write a network with random weights, for benchmarks and tests."""
         spec = architecture.spec(classes=classes, input_px=input_px, in_channels=in_channels,
         )  # fmt: skip
         from eamdeploy.networks.random_init import write_random

@@ -12,9 +12,9 @@ from eamdeploy.cli.views.output import emit, make_table
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(rich_help_panel="Networks")
+    @app.command(rich_help_panel="Start here")
     def models(as_json: JsonOption = False) -> None:
-        """List the shipped checkpoints; a name serves wherever a checkpoint is asked for."""
+        """List the shipped checkpoints. Every command that takes a checkpoint also takes these names."""
         from eamdeploy.networks.zoo.catalogue import list_models
 
         found = list_models()

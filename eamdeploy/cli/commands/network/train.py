@@ -10,6 +10,7 @@ import typer
 
 import eamdeploy
 from eamdeploy.cli.options.arch import Architecture
+from eamdeploy.cli.options.choices import AccelerationName, ArithmeticName, AugmentName, DataKind, QatName, RecipeName
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, err_console, progress
@@ -29,78 +30,122 @@ def register(app: typer.Typer) -> None:
         data: Annotated[
             Path,
             typer.Option(
-                "--data", help="Labelled images: a tree with a folder per class, a cifar-*-py folder, or IDX files."
+                "--data", help="Labelled images: a folder with one folder per class, a cifar-*-py folder, or IDX files."
             ),
         ],
         kind: Annotated[
-            str | None,
+            DataKind | None,
             typer.Option(
                 "--kind",
-                help="What they are: cifar10, cifar100, fashion-mnist or imagefolder. Default: as the folder looks.",
+                help="Layout of the data. Default: recognised from the folder.",
             ),
         ] = None,
-        out: Annotated[Path, typer.Option("--out", help="Folder for checkpoint, logs and the resumable state.")],
+        out: Annotated[
+            Path,
+            typer.Option(
+                "--out",
+                help="Folder for the checkpoint, the curves, the logs and the state from which an interrupted "
+                "run continues.",
+            ),
+        ],
         recipe: Annotated[
-            str,
+            RecipeName,
             typer.Option(
                 "--recipe",
-                help="paper-cifar, paper-imagenet100-v1, paper-imagenet100-v2v3, cpu-small or finetune.",
+                help="Optimizer settings, schedule and number of epochs.",
             ),
         ] = "cpu-small",
         start: Annotated[
-            str | None, typer.Option("--from", help="Start from this checkpoint's weights and architecture.")
+            str | None, typer.Option("--from", help="Start with the weights and the architecture of this checkpoint.")
         ] = None,
         architecture: Architecture,
         input_px: Annotated[
-            int | None, typer.Option("--input", help="Side of the input image, in pixels. Default: that of the images.")
+            int | None,
+            typer.Option("--input", help="Side of the input image, in pixels. Default: the size of the images."),
         ] = None,
-        epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs, instead of the recipe's.")] = None,
-        lr: Annotated[float | None, typer.Option("--lr", help="Learning rate, instead of the recipe's.")] = None,
-        batch: Annotated[
-            int | None, typer.Option("--batch", min=1, help="Batch size, instead of the recipe's.")
+        epochs: Annotated[
+            int | None, typer.Option("--epochs", min=1, help="Number of epochs. Default: the recipe's.")
         ] = None,
+        lr: Annotated[float | None, typer.Option("--lr", help="Learning rate. Default: the recipe's.")] = None,
+        batch: Annotated[int | None, typer.Option("--batch", min=1, help="Batch size. Default: the recipe's.")] = None,
         augment: Annotated[
-            str | None, typer.Option("--augment", help="flip, pad-crop-flip or resized-crop-jitter.")
+            AugmentName | None,
+            typer.Option("--augment", help="Random changes to the training images. Default: the recipe's."),
         ] = None,
-        ema: Annotated[float | None, typer.Option("--ema", help="Decay of an average of the weights.")] = None,
-        anneal_to: Annotated[float | None, typer.Option("--anneal-to", help="Anneal the temperature to this.")] = None,
-        anneal_epochs: Annotated[int, typer.Option("--anneal-epochs", help="Over this many epochs.")] = 10,
+        ema: Annotated[
+            float | None,
+            typer.Option(
+                "--ema",
+                help="Keep an exponential moving average of the weights with this decay, such as 0.999, and "
+                "use it for the result.",
+            ),
+        ] = None,
+        anneal_to: Annotated[
+            float | None, typer.Option("--anneal-to", help="Reduce the attention's temperature linearly to this value.")
+        ] = None,
+        anneal_epochs: Annotated[
+            int,
+            typer.Option("--anneal-epochs", help="Number of epochs over which --anneal-to reduces the temperature."),
+        ] = 10,
         label_smoothing: Annotated[
-            float, typer.Option("--label-smoothing", min=0.0, max=1.0, help="Of the cross-entropy, 0 to 1.")
+            float,
+            typer.Option("--label-smoothing", min=0.0, max=1.0, help="Label smoothing of the cross-entropy loss."),
         ] = 0.0,
         arithmetic: Annotated[
-            str, typer.Option("--arithmetic", help="Of the training itself: 32-true, bf16-mixed or 16-mixed.")
+            ArithmeticName,
+            typer.Option(
+                "--arithmetic",
+                help="Number format of the training arithmetic. The checkpoint is float32 in every case.",
+            ),
         ] = "32-true",
-        threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
-        tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs too.")] = False,
-        resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Continue a run found in --out.")] = True,
+        threads: Annotated[
+            int | None, typer.Option("--threads", min=1, help="Number of CPU threads. Default: all cores.")
+        ] = None,
+        tensorboard: Annotated[
+            bool,
+            typer.Option("--tensorboard", help="Also write TensorBoard logs, with the column names of metrics.csv."),
+        ] = False,
+        resume: Annotated[
+            bool,
+            typer.Option("--resume/--no-resume", help="Continue an interrupted run found in --out, or start again."),
+        ] = True,
         note: Annotated[
-            str | None, typer.Option("--note", help="A remark for the checkpoint, e.g. on the data.")
+            str | None, typer.Option("--note", help="Remark to store in the checkpoint, for example about the data.")
         ] = None,
         qat: Annotated[
-            str | None, typer.Option("--qat", help="Train in the arithmetic of this export, int8; needs --from.")
+            QatName | None,
+            typer.Option(
+                "--qat", help="Quantization-aware training: train in the arithmetic of an int8 export. Requires --from."
+            ),
         ] = None,
         class_map: Annotated[
             Path | None,
             typer.Option(
-                "--class-map", help="With --from: JSON from the data's folder names to the checkpoint's classes."
+                "--class-map",
+                help="JSON file that maps the folder names of the images to the classes of the --from checkpoint.",
             ),
         ] = None,
         exif: Annotated[
             bool,
-            typer.Option("--exif", help="Turn pictures as their EXIF orientation says; the checkpoint keeps that."),
+            typer.Option(
+                "--exif", help="Rotate images as their EXIF orientation says. The checkpoint records this choice."
+            ),
         ] = False,
         acceleration: Annotated[
-            str,
+            AccelerationName,
             typer.Option(
                 "--acceleration",
-                help="How the processor is used: off; on (memory layout and fused optimizer); compile (on, and torch.compile); "
-                "auto is on with a GPU and off without one.",
+                help="Use of the processor: on = memory layout and fused optimizer; compile = also "
+                "torch.compile; auto = on with a GPU, off without.",
             ),
         ] = "auto",
         as_json: JsonOption = False,
     ) -> None:
-        """Train a network; a stopped run continues where it was. Start with torchrun for several processes."""
+        """Train a network on labelled images and write a checkpoint.
+
+        Ctrl-C keeps the last finished epoch; the same command then continues from it. Start with torchrun to train with
+        several processes.
+        """
         from eamdeploy.data.class_map import read_class_map
         from eamdeploy.training.session import TrainingRequest
         from eamdeploy.training.sources import get_source, kind_of

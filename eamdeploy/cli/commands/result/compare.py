@@ -17,7 +17,8 @@ RunArgument = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="An id or its beginning, latest, latest~1, an artifact's path or file name (its latest run), or a file of runs.",
+        help="Id of a run or its beginning, latest, latest~1, an artifact's path or file name (its "
+        "latest run), or a file of runs.",
         autocompletion=complete_run,
     ),
 ]
@@ -34,16 +35,20 @@ def compare_command(
     b: RunArgument,
     allow_skipped: Annotated[
         list[str] | None,
-        typer.Option("--allow-skipped", metavar="NAME", help="Exit 0 although this figure could not be compared."),
+        typer.Option(
+            "--allow-skipped",
+            metavar="NAME",
+            help="Exit with 0 even if this figure could not be compared: latency, accuracy, instructions, "
+            "size, memory or energy.",
+        ),
     ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare run B with run A: every difference with its interval, or "no difference shown".
+    """Compare two runs, and show every difference with its confidence interval.
 
-    Runs that were measured in turns (one 'eamdeploy bench A B') are paired, which sees smaller differences. Exit 5 when a
-    figure that both runs have could not be compared; --allow-skipped latency, accuracy, instructions, size, memory or
-    energy lets that pass.
+    Runs of one `eamdeploy bench A B` were measured in turns, so that compare can show smaller differences between them.
+    Compare exits with 5 if a figure of both runs could not be compared, unless --allow-skipped names it.
     """
     from eamdeploy.cli.views.output import emit, make_table
     from eamdeploy.cli.views.unreadable import note_unreadable

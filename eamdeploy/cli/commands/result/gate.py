@@ -39,7 +39,8 @@ def gate_command(
         str | None,
         typer.Option(
             "--baseline",
-            help="A file of runs in your repository, commit:PREFIX, a run of the store, or an artifact's path.",
+            help="The reference: a file of runs in your repository, commit:PREFIX, a stored run, or an "
+            "artifact's path.",
             autocompletion=complete_run,
         ),
     ] = None,
@@ -47,48 +48,85 @@ def gate_command(
         list[str] | None,
         typer.Option(
             "--current",
-            help="What to judge: files of runs, runs or artifacts; left out, the latest stored runs of the same artifacts.",
+            help="What to judge: files of runs, stored runs or artifacts. Default: the latest stored runs "
+            "of the baseline's artifacts.",
             autocompletion=complete_run,
         ),
     ] = None,
     max_latency_increase: Annotated[
-        str, typer.Option("--max-latency-increase", help="Percent; 'off' does not ask.")
+        str,
+        typer.Option(
+            "--max-latency-increase",
+            help="Fail if the latency rises by more than this many percent. 'off' skips the check.",
+        ),
     ] = "5",
     max_instructions_increase: Annotated[
-        str, typer.Option("--max-instructions-increase", help="Percent, of emulated runs; 'off' does not ask.")
+        str,
+        typer.Option(
+            "--max-instructions-increase",
+            help="Fail if the instruction count of emulated runs rises by more than this many percent. "
+            "'off' skips the check.",
+        ),
     ] = "2",
     max_accuracy_drop: Annotated[
-        str, typer.Option("--max-accuracy-drop", help="Percentage points of top-1; 'off' does not ask.")
+        str,
+        typer.Option(
+            "--max-accuracy-drop",
+            help="Fail if top-1 accuracy drops by more than this many percentage points. 'off' skips the check.",
+        ),
     ] = "1",
-    max_size_increase: Annotated[str, typer.Option("--max-size-increase", help="Percent.")] = "off",
-    max_memory_increase: Annotated[str, typer.Option("--max-memory-increase", help="Percent.")] = "off",
+    max_size_increase: Annotated[
+        str,
+        typer.Option(
+            "--max-size-increase", help="Fail if the file grows by more than this many percent. 'off' skips the check."
+        ),
+    ] = "off",
+    max_memory_increase: Annotated[
+        str,
+        typer.Option(
+            "--max-memory-increase",
+            help="Fail if the peak memory rises by more than this many percent. 'off' skips the check.",
+        ),
+    ] = "off",
     allow_skipped: Annotated[
         list[str] | None,
         typer.Option(
             "--allow-skipped",
             metavar="NAME",
-            help="Pass although this check could not be judged: latency, instructions, accuracy, size, memory, missing.",
+            help="Pass even if this check could not be judged: latency, instructions, accuracy, size, "
+            "memory or missing.",
         ),
     ] = None,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="The same as --allow-skipped missing.")
+        bool,
+        typer.Option(
+            "--allow-missing",
+            help="Pass even if an artifact of the baseline has no current run (as --allow-skipped missing).",
+        ),
     ] = False,
     write_baseline: Annotated[
         Path | None,
-        typer.Option("--write-baseline", help="Write the --current runs to this file instead of judging them."),
+        typer.Option(
+            "--write-baseline", help="Write the --current runs to this file as the new baseline. Nothing is judged."
+        ),
     ] = None,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
-    sarif: Annotated[Path | None, typer.Option("--sarif", help="Write SARIF to this file.")] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help="Also write the checks as JUnit XML to this file.")
+    ] = None,
+    sarif: Annotated[
+        Path | None, typer.Option("--sarif", help="Also write the failed checks as SARIF to this file.")
+    ] = None,
     summary: Annotated[
-        bool, typer.Option("--summary/--no-summary", help="Append to GitHub's step summary where there is one.")
+        bool, typer.Option("--summary/--no-summary", help="Append the checks to the job summary on GitHub Actions.")
     ] = True,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold runs against a baseline; exit 4 for a regression, 5 when a check could not be judged.
+    """Compare runs with a baseline, and fail if they are worse.
 
-    A check fails only when the whole interval lies beyond its threshold: noise does not fail a build. A check that you ask
-    for by its option has to be judged for every artifact; the others are judged where a run has the figure.
+    A check fails if the whole confidence interval of the change lies beyond the limit, so that noise alone does not fail a
+    build. Gate exits with 4 if a check fails, and with 5 if a check could not be judged. A check that you set by its option
+    must be judged for every artifact; the others are judged if both runs have the figure.
     """
     from eamdeploy.cli.views.output import emit
     from eamdeploy.cli.views.unreadable import note_unreadable

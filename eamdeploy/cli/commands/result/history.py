@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from eamdeploy.cli.help.screen import HelpTyper
+from eamdeploy.cli.options.choices import PrecisionName, ProvenanceName, VerdictName
 from eamdeploy.cli.options.common import JsonOption, StoreOption
 from eamdeploy.cli.options.completion import complete_artifact, complete_stored
 
@@ -22,26 +24,41 @@ def _runtimes() -> list[str]:
 
 ArtifactFilter = Annotated[
     str | None,
-    typer.Option("--artifact", help="Path or file name, or a prefix of the SHA-256.", autocompletion=complete_artifact),
+    typer.Option(
+        "--artifact",
+        help="Only runs of this artifact: its path, its file name, or the beginning of its SHA-256.",
+        autocompletion=complete_artifact,
+    ),
 ]
 DeviceFilter = Annotated[
-    str | None, typer.Option("--device", help="A profile or a board of yours.", autocompletion=_devices)
+    str | None, typer.Option("--device", help="Only runs on this device profile or board.", autocompletion=_devices)
 ]
-BoardFilter = Annotated[str | None, typer.Option("--board", help="One of your boards, by name.")]
-RuntimeFilter = Annotated[str | None, typer.Option("--runtime", autocompletion=_runtimes, help="Runtime.")]
-PrecisionFilter = Annotated[str | None, typer.Option("--precision", help="fp32, fp16 or int8.")]
-ProvenanceFilter = Annotated[str | None, typer.Option("--provenance", help="measured, emulated or estimated.")]
-CommitFilter = Annotated[str | None, typer.Option("--commit", help="Prefix of the git commit.")]
+BoardFilter = Annotated[str | None, typer.Option("--board", help="Only runs on this board of yours.")]
+RuntimeFilter = Annotated[
+    str | None, typer.Option("--runtime", autocompletion=_runtimes, help="Only runs with this runtime.")
+]
+PrecisionFilter = Annotated[
+    PrecisionName | None,
+    typer.Option("--precision", help="Only runs with this number format, such as fp32, fp16 or int8."),
+]
+ProvenanceFilter = Annotated[
+    ProvenanceName | None, typer.Option("--provenance", help="Only runs whose latency came about this way.")
+]
+CommitFilter = Annotated[
+    str | None, typer.Option("--commit", help="Only runs of this git commit, or of commits that begin with this.")
+]
 SinceFilter = Annotated[
     str | None,
-    typer.Option("--since", help="From this date or time (UTC) on: 2026-11-01, 27.11.2026, yesterday."),
+    typer.Option(
+        "--since", help="Only runs from this date or time (UTC) on, such as 2026-11-01, 27.11.2026 or yesterday."
+    ),
 ]
-UntilFilter = Annotated[str | None, typer.Option("--until", help="Up to this date or time, not included.")]
+UntilFilter = Annotated[str | None, typer.Option("--until", help="Only runs before this date or time (UTC).")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    history = typer.Typer(invoke_without_command=True)
+    history = HelpTyper(invoke_without_command=True)
     history.callback()(list_runs)
     history.command("show", no_args_is_help=True)(show_run)
     history.command("export", no_args_is_help=True)(export_history)
@@ -59,16 +76,16 @@ def list_runs(
     runtime: RuntimeFilter = None,
     precision: PrecisionFilter = None,
     provenance: ProvenanceFilter = None,
-    verdict: Annotated[str | None, typer.Option("--verdict", help="clean, suspect or invalid.")] = None,
+    verdict: Annotated[VerdictName | None, typer.Option("--verdict", help="Only runs with this verdict.")] = None,
     commit: CommitFilter = None,
     since: SinceFilter = None,
     until: UntilFilter = None,
-    last: Annotated[int, typer.Option("--last", min=1, help="At most this many runs, the latest.")] = 30,
-    samples: Annotated[bool, typer.Option("--samples", help="With --json: every latency sample too.")] = False,
+    last: Annotated[int, typer.Option("--last", min=1, help="Show at most this many runs, the latest ones.")] = 30,
+    samples: Annotated[bool, typer.Option("--samples", help="Include every latency sample. Requires --json.")] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the stored runs, latest first; they can be filtered, exported, imported, compared and gated."""
+    """List the stored runs, latest first."""
     if context.invoked_subcommand is not None:
         return
     from eamdeploy.cli.views.history import show_runs
@@ -97,11 +114,14 @@ def list_runs(
 
 
 def show_run(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="An id or its beginning, latest, latest~1, an artifact.")],
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="Id of a run or its beginning, latest, latest~1, or an artifact's path."),
+    ],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one run with its conditions."""
+    """Show one run and the conditions of its measurement."""
     from eamdeploy.cli.views.history import show_one
     from eamdeploy.runs.store import open_store
 
@@ -110,7 +130,7 @@ def show_run(
 
 def export_history(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to: .jsonl, or .jsonl.gz.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .jsonl or .jsonl.gz.")],
     artifact: ArtifactFilter = None,
     device: DeviceFilter = None,
     board: BoardFilter = None,
@@ -134,11 +154,11 @@ def export_history(
 
 
 def import_history(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What 'history export' wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `eamdeploy history export` wrote.")],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add the runs of an export; those that are here already are left as they are."""
+    """Add the runs of an exported file. Runs that are already stored stay as they are."""
     from eamdeploy.cli.views.output import emit
     from eamdeploy.runs.store import import_runs, open_store
 
@@ -149,7 +169,7 @@ def import_history(
 
 
 def quarantine_history(store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Set aside stored runs that cannot be read: they stay in the file, and no command reads them again."""
+    """Set aside stored runs that cannot be read. They stay in the file, but no command reads them again."""
     from eamdeploy.cli.views.output import emit
     from eamdeploy.runs.store import open_store
 

@@ -29,13 +29,19 @@ def report_command(
     *,
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path("report.html"),
     markdown: Annotated[
-        Path | None, typer.Option("--markdown", help="Write a Markdown report here, for a pull request; '-' is stdout.")
+        Path | None,
+        typer.Option(
+            "--markdown", help="Also write the report as Markdown to this file, for a pull request. '-' prints it."
+        ),
     ] = None,
     attention: Annotated[
         list[Path] | None,
-        typer.Option("--attention", help="What 'describe CKPT --attention DIR --json' printed, to be shown as well."),
+        typer.Option(
+            "--attention",
+            help="JSON from `eamdeploy describe CKPT --attention DIR --json`, to add the attention of each layer.",
+        ),
     ] = None,
-    title: Annotated[str, typer.Option("--title", help="The report's title.")] = "eamdeploy report",
+    title: Annotated[str, typer.Option("--title", help="Title of the report.")] = "eamdeploy report",
     artifact: ArtifactFilter = None,
     device: DeviceFilter = None,
     board: BoardFilter = None,
@@ -44,11 +50,11 @@ def report_command(
     commit: CommitFilter = None,
     since: SinceFilter = None,
     until: UntilFilter = None,
-    last: Annotated[int, typer.Option("--last", min=1, help="At most this many runs, the latest.")] = 60,
+    last: Annotated[int, typer.Option("--last", min=1, help="Use at most this many runs, the latest ones.")] = 60,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write one self-contained HTML file about the stored runs: choice, distributions, layers, parity, conditions."""
+    """Write a report on the stored runs as one self-contained HTML file."""
     from eamdeploy.base.files import atomic_write_text
     from eamdeploy.cli.views.output import console, emit
     from eamdeploy.cli.views.unreadable import note_unreadable
