@@ -69,12 +69,12 @@ def evaluate_population(rows: Sequence[Row], population: Population, tables: Tab
     return Evaluated(
         population,
         groups,
-        fit_priors(groups, population),
-        leave_out(groups, population, "network"),
-        leave_out(groups, population, "family"),
-        errors_without(groups, population),
-        hold_out_boards(groups, population),
-        test_rates(groups, tables),
+        priors=fit_priors(groups, population),
+        by_network=leave_out(groups, population, "network"),
+        by_family=leave_out(groups, population, "family"),
+        without=errors_without(groups, population),
+        by_board=hold_out_boards(groups, population),
+        rates=test_rates(groups, tables),
     )
 
 

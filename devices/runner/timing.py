@@ -95,7 +95,9 @@ def measure(call: Callable[[], Any], limits: TimingLimits, sensors: Sensors | No
         if collecting:
             gc.enable()
     conditions.append(sensing.read())
-    return Timing(first, warmup, stable, samples, starts, untimed, conditions)
+    return Timing(
+        first, warmup, stable=stable, samples_ns=samples, starts_ns=starts, untimed=untimed, conditions=conditions
+    )
 
 
 def once(call: Callable[[], Any]) -> int:

@@ -105,7 +105,15 @@ def evaluate(
     result = counted.result(data.name, with_top5=card.head.kind != "ids")
     covered = len(np.unique(targets))
     notes = tuple(remarks_on(data, exif=card.preprocessing.exif))
-    return Evaluation(str(model), result, tuple(skipped), chosen.version(), len(card.classes), covered, notes)
+    return Evaluation(
+        str(model),
+        result,
+        skipped=tuple(skipped),
+        runtime=chosen.version(),
+        classes=len(card.classes),
+        covered=covered,
+        notes=notes,
+    )
 
 
 class _Count:

@@ -82,11 +82,11 @@ def _measured(run: Run | TimedRun, path: Path) -> MeasuredRun:
     return MeasuredRun(
         path,
         run.latency_ms.p50,
-        run.board or run.device,
-        run.runtime,
-        run.provenance.runtime_version,
-        run.precision or "fp32",
-        run.threads,
-        run.id,
-        run.device,
+        device=run.board or run.device,
+        runtime=run.runtime,
+        runtime_version=run.provenance.runtime_version,
+        precision=run.precision or "fp32",
+        threads=run.threads,
+        source=run.id,
+        profile=run.device,
     )

@@ -147,9 +147,9 @@ def load_checkpoint(path_or_name: Path | str) -> Checkpoint:
     return Checkpoint(
         network.eval(),
         spec,
-        document["preprocessing"],
-        classes,
-        document.get("meta", {}),
-        hashlib.sha256(content).hexdigest(),
-        path,
+        preprocessing=document["preprocessing"],
+        classes=classes,
+        meta=document.get("meta", {}),
+        sha256=hashlib.sha256(content).hexdigest(),
+        path=path,
     )

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -93,7 +94,7 @@ def _attention_macs(attention: Attention, height: int, width: int) -> int:
 
 def _layer(name: str, module: nn.Module, x: Tensor, y: Tensor) -> LayerComplexity:
     parameters = sum(parameter.numel() for parameter in module.parameters())
-    shapes = (tuple(x.shape[1:]), tuple(y.shape[1:]))
+    entry = partial(LayerComplexity, name, input=tuple(x.shape[1:]), output=tuple(y.shape[1:]), parameters=parameters)
     if isinstance(module, MixedConv2d):
         own = module.attention if isinstance(module, DynamicConv2d) else None
         macs = Macs(
@@ -102,16 +103,16 @@ def _layer(name: str, module: nn.Module, x: Tensor, y: Tensor) -> LayerComplexit
             attention=0 if own is None else _attention_macs(own, x.shape[2], x.shape[3]),
         )
         kind = _conv_kind(module.kernel_size, module.groups)
-        return LayerComplexity(name, f"dynamic {kind}", *shapes, module.kernel_size, module.stride[0], parameters, macs)
+        return entry(kind=f"dynamic {kind}", kernel=module.kernel_size, stride=module.stride[0], macs=macs)
     if isinstance(module, nn.Conv2d):
         macs = Macs(convolution=module.weight.numel() * math.prod(y.shape[2:]))
         kernel = (int(module.kernel_size[0]), int(module.kernel_size[1]))
         kind = _conv_kind(kernel, module.groups)
-        return LayerComplexity(name, kind, *shapes, kernel, int(module.stride[0]), parameters, macs)
+        return entry(kind=kind, kernel=kernel, stride=int(module.stride[0]), macs=macs)
     if isinstance(module, SqueezeExcite):
         macs = Macs(gate=math.prod(x.shape[1:]) * 2 + module.fc1.weight.numel() + module.fc2.weight.numel())
-        return LayerComplexity(name, "gate", *shapes, (), 1, parameters, macs)
-    return LayerComplexity(name, "linear", *shapes, (), 1, parameters, Macs(classifier=parameters - y.shape[1]))
+        return entry(kind="gate", kernel=(), stride=1, macs=macs)
+    return entry(kind="linear", kernel=(), stride=1, macs=Macs(classifier=parameters - y.shape[1]))
 
 
 def _conv_kind(kernel: tuple[int, int], groups: int) -> str:

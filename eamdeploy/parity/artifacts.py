@@ -99,7 +99,9 @@ def _compare(
             why = f"the classes are in '{classes}' of {reference.path}, and {path} has {_listed(pairs.extra)}"
             raise UsageError("the two artifacts cannot be compared", where=path, why=why)
         runs = run_every_output(ours, theirs, reference, images, progress)
-    judge = ParityJudge(False, limits.factor, limits, Rounding(0, 0.0, 0.0, 0.0, {}, {}))
+    judge = ParityJudge(
+        False, limits.factor, limits, Rounding(0, 0.0, output_abs=0.0, output_relative=0.0, alpha_abs={}, mean_abs={})
+    )
     held = np.zeros(len(runs.indices), dtype=bool)
     shown = str(path)
     checks = [_unproven(shown, reference)]

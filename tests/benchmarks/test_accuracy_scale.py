@@ -21,7 +21,20 @@ from eamdeploy.training.recipes import get_recipe
 
 def row(variant: str, seed: int, right: list[bool]) -> Row:
     top1 = 100 * sum(right) / len(right)
-    return Row(variant, 0.25, seed, 12, "CIFAR-10", 1, top1, len(right), pack_correct(right), {}, "cpu", "32-true")
+    return Row(
+        variant,
+        0.25,
+        seed=seed,
+        epochs=12,
+        copy="CIFAR-10",
+        parameters=1,
+        top1=top1,
+        images=len(right),
+        correct=pack_correct(right),
+        movement={},
+        device="cpu",
+        how="32-true",
+    )
 
 
 def answers(count: int, right: int) -> list[bool]:

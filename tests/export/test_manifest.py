@@ -21,7 +21,14 @@ PARITY = {"verdict": "passed", "data": "d", "images": 100, "outputs": [], "flips
 
 @pytest.fixture(scope="module")
 def source(small: Network) -> ManifestSource:
-    return ManifestSource("net", "net", "a" * 64, small.spec.to_dict(), ("x", "y"), {"size": 32})
+    return ManifestSource(
+        "net",
+        "net",
+        checkpoint_sha256="a" * 64,
+        architecture=small.spec.to_dict(),
+        classes=("x", "y"),
+        preprocessing={"size": 32},
+    )
 
 
 @pytest.fixture(scope="module")

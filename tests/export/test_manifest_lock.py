@@ -11,7 +11,9 @@ import pytest
 from eamdeploy.base.errors import UsageError
 from export.manifest.document import ManifestSource, manifest_path, read_manifest, write_manifest
 
-SOURCE = ManifestSource("net", "net", "a" * 64, {}, ("x", "y"), {"size": 32})
+SOURCE = ManifestSource(
+    "net", "net", checkpoint_sha256="a" * 64, architecture={}, classes=("x", "y"), preprocessing={"size": 32}
+)
 
 
 def _entry(folder: Path, number: int) -> dict[str, object]:

@@ -106,10 +106,10 @@ def _fit(runtime: str, precision: str, some: Sequence[Count]) -> Counted:
     table = InstructionTable(
         runtime,
         max(c.version for c in some),
-        precision,
-        {k: float(f"{v:.5g}") for k, v in fitted.costs.items()},
-        round(quantile(abs(e) for e in dynamic or static), 4),
-        len(some),
+        precision=precision,
+        costs={k: float(f"{v:.5g}") for k, v in fitted.costs.items()},
+        dynamic_error=round(quantile(abs(e) for e in dynamic or static), 4),
+        networks=len(some),
     )
     return Counted(table, tuple(static), tuple(dynamic))
 
@@ -122,7 +122,14 @@ def _costs(some: Sequence[Count]) -> InstructionTable:
     x, y = np.array([c.terms for c in some]), np.log([c.millions for c in some])
     start = np.array([START[name] for name in COUNTED])
     fit = fit_one(Sample(x, y, np.ones(len(y))), Prior(start, np.ones(len(start))))
-    return InstructionTable("", "", "", dict(zip(COUNTED, np.exp(fit.log_cost), strict=True)), 0.0, len(some))
+    return InstructionTable(
+        "",
+        "",
+        precision="",
+        costs=dict(zip(COUNTED, np.exp(fit.log_cost), strict=True)),
+        dynamic_error=0.0,
+        networks=len(some),
+    )
 
 
 def write_tables(counted: Sequence[Counted], path: Path) -> None:
@@ -143,13 +150,13 @@ def counted_run(run: dict[str, Any], files: Path) -> Count | None:
             return Count(
                 found[0].stem,
                 run["runtime"],
-                run["provenance"]["runtime_version"],
-                features.precision,
-                features.family,
-                features.is_dynamic,
-                run["instructions"] / 1e6,
-                tuple(round(float(v), 6) for v in counted_terms(own)),
-                tuple(round(float(v), 6) for v in counted_terms(floats)) if floats else (),
+                version=run["provenance"]["runtime_version"],
+                precision=features.precision,
+                design=features.family,
+                dynamic=features.is_dynamic,
+                millions=run["instructions"] / 1e6,
+                terms=tuple(round(float(v), 6) for v in counted_terms(own)),
+                float_terms=tuple(round(float(v), 6) for v in counted_terms(floats)) if floats else (),
             )
     return None
 

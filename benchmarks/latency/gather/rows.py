@@ -85,7 +85,12 @@ def _row(r: dict[str, str], number: int, path: Path) -> Row:
     threads = int(found[0]) if (found := re.match(r"\d+", r["threads"])) else 0
     stated = STATED if threads and r["cpu_or_gpu"] == "cpu" else ""
     conditions = MeasurementConditions(
-        r["board"], r["cpu_or_gpu"], _runtime(r["runtime"]), r["runtime_version"], precision, stated
+        r["board"],
+        r["cpu_or_gpu"],
+        runtime=_runtime(r["runtime"]),
+        version=r["runtime_version"],
+        precision=precision,
+        threads=stated,
     )
     source = r.get("source") or " ".join(
         x for x in (r.get("source_repo_or_url"), r.get("source_path"), r.get("commit_or_date")) if x

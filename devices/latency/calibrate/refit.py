@@ -131,7 +131,14 @@ def _conditions(run: MeasuredRun) -> MeasurementConditions:
 def _named_conditions(device: str, runtime: str, version: str, precision: str, threads: int) -> MeasurementConditions:
     # patch releases share a calibration
     release = ".".join(re.findall(r"\d+", version)[:2])
-    return MeasurementConditions(device, "cpu", RUNTIMES.get(runtime, (runtime,))[0], release, precision, str(threads))
+    return MeasurementConditions(
+        device,
+        "cpu",
+        runtime=RUNTIMES.get(runtime, (runtime,))[0],
+        version=release,
+        precision=precision,
+        threads=str(threads),
+    )
 
 
 def _group(conditions: MeasurementConditions, runs: list[MeasuredRun]) -> tuple[CalibrationGroup, bool]:

@@ -97,7 +97,15 @@ def compare_estimates(
     common = sorted((max(found[0][k][0], found[1][k][0]), k) for k in found[0].keys() & found[1].keys())
     if not common:
         reason = f"no measurement of {device} or of a board like it serves both artifacts"
-        return RatioEstimate(device, None, None, None, None, None, (reason,))
+        return RatioEstimate(
+            device,
+            None,
+            interval90=None,
+            shared_percent=None,
+            calibration=None,
+            calibration_title=None,
+            notes=(reason,),
+        )
     key = common[0][1]
     (_, choice, one), (_, _, other) = found[0][key], found[1][key]
     return _ratio(device, choice, both, one, other)
@@ -118,7 +126,15 @@ def _ratio(
     shared = float(shared_share(totals[0], totals[1]))
     if error is None:
         reason = f"too few networks are measured for a ratio: {calibration.title}"
-        return RatioEstimate(device, None, None, None, calibration.name, calibration.title, (reason,))
+        return RatioEstimate(
+            device,
+            None,
+            interval90=None,
+            shared_percent=None,
+            calibration=calibration.name,
+            calibration_title=calibration.title,
+            notes=(reason,),
+        )
     half = error * max(1 - shared, LEAST_APART)
     notes = [s.words for s in choice.steps]
     mixing = max(_mixing_share(f, p) for f, p in zip(both, (one, other), strict=True))
@@ -130,7 +146,13 @@ def _ratio(
     ratio = one.milliseconds / other.milliseconds
     ends = (round(ratio * math.exp(-half), 4), round(ratio * math.exp(half), 4))
     return RatioEstimate(
-        device, round(ratio, 4), ends, round(100 * shared, 1), calibration.name, calibration.title, tuple(notes)
+        device,
+        round(ratio, 4),
+        interval90=ends,
+        shared_percent=round(100 * shared, 1),
+        calibration=calibration.name,
+        calibration_title=calibration.title,
+        notes=tuple(notes),
     )
 
 

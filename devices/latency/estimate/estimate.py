@@ -64,15 +64,25 @@ def estimate_features(
     runtime, precision = asked_for(features, runtime, precision, threads)
     known = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
     found = candidates(features, known, device, runtime=runtime, precision=precision, threads=threads)
-    if not found:
+    if found and found[0][0] <= WIDEST:
+        width, choice, prediction = found[0]
+        return _estimate(
+            features, width, choice, prediction=prediction, device=device, runtime=runtime, precision=precision
+        )
+    if found:
+        reason = f"too uncertain (the 90 % interval would span a factor of {math.exp(2 * found[0][0]):.0f})"
+    else:
         reason = f"no {precision} measurement of {device} or of a board like it is known for {runtime}"
-        return Estimate(device, runtime, precision, threads, None, None, None, None, (reason,))
-    width, choice, prediction = found[0]
-    if width > WIDEST:
-        reason = f"too uncertain (the 90 % interval would span a factor of {math.exp(2 * width):.0f})"
-        return Estimate(device, runtime, precision, threads, None, None, None, None, (reason,))
-    return _estimate(
-        features, width, choice, prediction=prediction, device=device, runtime=runtime, precision=precision
+    return Estimate(
+        device,
+        runtime,
+        precision=precision,
+        threads=threads,
+        p50_ms=None,
+        interval90_ms=None,
+        calibration=None,
+        calibration_title=None,
+        notes=(reason,),
     )
 
 
@@ -145,16 +155,16 @@ def _estimate(
     return Estimate(
         device,
         runtime,
-        precision,
-        choice.threads,
-        round(math.exp(log_ms), 4),
-        (round(math.exp(log_ms - width), 4), round(math.exp(log_ms + width), 4)),
-        calibration.name,
-        calibration.title,
-        (*notes, *prediction.notes),
-        {k: round(v * factor, 4) for k, v in parts.items()},
-        tuple(layer.scaled(factor) for layer in layers),
-        prediction.method,
+        precision=precision,
+        threads=choice.threads,
+        p50_ms=round(math.exp(log_ms), 4),
+        interval90_ms=(round(math.exp(log_ms - width), 4), round(math.exp(log_ms + width), 4)),
+        calibration=calibration.name,
+        calibration_title=calibration.title,
+        notes=(*notes, *prediction.notes),
+        parts_ms={k: round(v * factor, 4) for k, v in parts.items()},
+        layers=tuple(layer.scaled(factor) for layer in layers),
+        method=prediction.method,
     )
 
 

@@ -78,11 +78,11 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
         Operator(
             op,
             name,
-            tuple(tensor(n) for n in used if n),
-            tuple(tensor(n) for n in made if n),
-            _kernel(op, attributes, used, known),
-            attributes.get("strides", (1,))[0],
-            attributes.get("group", (1,))[0],
+            inputs=tuple(tensor(n) for n in used if n),
+            outputs=tuple(tensor(n) for n in made if n),
+            kernel=_kernel(op, attributes, used, known),
+            stride=attributes.get("strides", (1,))[0],
+            groups=attributes.get("group", (1,))[0],
         )
         for op, name, used, made, attributes, _ in parsed
         if op != "Constant"

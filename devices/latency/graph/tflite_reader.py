@@ -139,4 +139,12 @@ def _operator(table: TfliteTable, codes: list[int], tensors: list[Tensor]) -> Op
         kernel = weight[1] * weight[2]
         groups = inputs[0].shape[3] if op == "Depthwise" else max(1, inputs[0].shape[3] // weight[3])
     name = outputs[0].name if outputs else op
-    return Operator("Conv" if op == "Depthwise" else op, name, inputs, outputs, kernel, stride, groups)
+    return Operator(
+        "Conv" if op == "Depthwise" else op,
+        name,
+        inputs=inputs,
+        outputs=outputs,
+        kernel=kernel,
+        stride=stride,
+        groups=groups,
+    )

@@ -48,13 +48,13 @@ def _board(r: dict[str, str]) -> BoardHardware:
     return BoardHardware(
         r["board"],
         r["profile"],
-        r["core"],
-        int(r["cores"]),
-        float(r["clock_mhz"]),
-        float(r["fp32_flop_per_cycle"]) if r["fp32_flop_per_cycle"] else None,
-        r["dot_product"] == "yes",
-        float(r["memcpy_mb_per_s"]) if r["memcpy_mb_per_s"] else None,
-        r["source"],
+        core=r["core"],
+        cores=int(r["cores"]),
+        clock_mhz=float(r["clock_mhz"]),
+        flop_per_cycle=float(r["fp32_flop_per_cycle"]) if r["fp32_flop_per_cycle"] else None,
+        dot_product=r["dot_product"] == "yes",
+        memcpy_mb_per_s=float(r["memcpy_mb_per_s"]) if r["memcpy_mb_per_s"] else None,
+        source=r["source"],
     )
 
 

@@ -102,7 +102,16 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
     identity = hashlib.sha256(repr([keys[index] for index in order]).encode()).hexdigest()
     remarks = tuple(remarks_on(dataset, exif=preprocessing.exif))
     pixels, count = np.stack([prepared[index] for index in order]), len(metadata.classes) or None
-    return Images(pixels, labels, dataset.name, preprocessing, identity, head, count, remarks)
+    return Images(
+        pixels,
+        labels,
+        name=dataset.name,
+        preprocessing=preprocessing,
+        identity=identity,
+        head=head,
+        classes=count,
+        remarks=remarks,
+    )
 
 
 def _numbering(dataset: ImageDataset, classes: Sequence[str], artifact: Path) -> list[int]:

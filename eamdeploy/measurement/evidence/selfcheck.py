@@ -38,7 +38,9 @@ def self_check(board: str, runs: Sequence[Run]) -> SelfCheck | None:
     difference, ci95 = relative_difference(one, two)
     intervals = [run.latency_ms.ci95 for run in timed if run.latency_ms is not None and run.latency_ms.ci95]
     agree = max(low for low, _ in intervals) <= min(high for _, high in intervals)
-    return SelfCheck(board, timed[0].artifact, difference, ci95, noise_floor([*one, *two]), agree)
+    return SelfCheck(
+        board, timed[0].artifact, difference=difference, ci95=ci95, floor=noise_floor([*one, *two]), agree=agree
+    )
 
 
 def not_made(board: str) -> Failure:

@@ -163,8 +163,8 @@ def decode(document: Any) -> Instruction:
     return Instruction(
         name,
         str(document["operator"]),
-        tuple(decode_argument(argument, name) for argument in args),
-        {str(key): decode_argument(value, name) for key, value in kwargs.items()},
-        str(document.get("layer", "")),
-        str(document.get("where", "")),
+        args=tuple(decode_argument(argument, name) for argument in args),
+        kwargs={str(key): decode_argument(value, name) for key, value in kwargs.items()},
+        layer=str(document.get("layer", "")),
+        where=str(document.get("where", "")),
     )

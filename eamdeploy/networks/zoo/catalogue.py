@@ -30,6 +30,13 @@ def list_models() -> list[ShippedModel]:
         meta = document.get("meta", {})
         spec = ArchSpec.from_dict(document["architecture"])
         found.append(
-            ShippedModel(name, str(path), spec.name, str(meta["data"]), float(meta["top1"]), path.stat().st_size)
+            ShippedModel(
+                name,
+                str(path),
+                arch=spec.name,
+                data=str(meta["data"]),
+                top1=float(meta["top1"]),
+                bytes=path.stat().st_size,
+            )
         )
     return found

@@ -89,7 +89,15 @@ def first_divergence(
         worst = int(np.argmax(found.errors))
         before = len({earlier.layer for earlier in findings[:position] if earlier.agrees} - {found.layer})
         error = float(found.errors[worst])
-        return Divergence(found.layer, found.part, found.tensor, images[worst], error, found.tolerance, before)
+        return Divergence(
+            found.layer,
+            found.part,
+            tensor=found.tensor,
+            image=images[worst],
+            relative_error=error,
+            tolerance_relative=found.tolerance,
+            agreeing=before,
+        )
     return None
 
 

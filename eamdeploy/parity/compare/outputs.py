@@ -97,7 +97,16 @@ def find_flips(
         margin = float(reference[image, ours[image]] - reference[image, theirs[image]])
         bound = float(bounds[image])
         counts = margin > bound and not excused[image]
-        flips.append(Flip(names[image], classes[ours[image]], classes[theirs[image]], margin, bound, counts))
+        flips.append(
+            Flip(
+                names[image],
+                classes[ours[image]],
+                artifact=classes[theirs[image]],
+                margin=margin,
+                rounding=bound,
+                counts=counts,
+            )
+        )
     return tuple(flips)
 
 
@@ -111,7 +120,7 @@ def _label_flips(
     for image in np.flatnonzero((ours != theirs).any(axis=1)).tolist():
         before, after = (_labels(row[image], classes) for row in (ours, theirs))
         margin = float(distance[image][ours[image] != theirs[image]].max())
-        flips.append(Flip(names[image], before, after, margin, 0.0, True))
+        flips.append(Flip(names[image], before, artifact=after, margin=margin, rounding=0.0, counts=True))
     return tuple(flips)
 
 

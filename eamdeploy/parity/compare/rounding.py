@@ -49,10 +49,10 @@ def largest(roundings: Sequence[Rounding]) -> Rounding:
     return Rounding(
         first.images,
         first.unit,
-        max(other.output_abs for other in roundings),
-        max(other.output_relative for other in roundings),
-        {layer: max(other.alpha_abs[layer] for other in roundings) for layer in first.alpha_abs},
-        {layer: max(other.mean_abs[layer] for other in roundings) for layer in first.mean_abs},
+        output_abs=max(other.output_abs for other in roundings),
+        output_relative=max(other.output_relative for other in roundings),
+        alpha_abs={layer: max(other.alpha_abs[layer] for other in roundings) for layer in first.alpha_abs},
+        mean_abs={layer: max(other.mean_abs[layer] for other in roundings) for layer in first.mean_abs},
     )
 
 

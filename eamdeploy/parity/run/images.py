@@ -105,11 +105,11 @@ def run_both(
     return BothRuns(
         tuple(indices),
         tuple(skipped),
-        pieces[0][0],
-        reference,
-        np.concatenate([scores for _, _, scores in pieces]),
-        alphas,
-        unseen,
+        first=pieces[0][0],
+        reference=reference,
+        scores=np.concatenate([scores for _, _, scores in pieces]),
+        alphas=alphas,
+        unseen=unseen,
     )
 
 

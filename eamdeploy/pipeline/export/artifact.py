@@ -111,7 +111,12 @@ def export_one(
     if budget is not None:
         entry["budget"] = dict(budget)
     source = ManifestSource(
-        name, checkpoint.name, checkpoint.sha256, spec.to_dict(), checkpoint.classes, checkpoint.preprocessing
+        name,
+        checkpoint.name,
+        checkpoint_sha256=checkpoint.sha256,
+        architecture=spec.to_dict(),
+        classes=checkpoint.classes,
+        preprocessing=checkpoint.preprocessing,
     )
     manifest = write_manifest(folder, source, [entry])
     return ExportedArtifact(

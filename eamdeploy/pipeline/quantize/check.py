@@ -106,7 +106,7 @@ class QuantizationJudge:
         hits = [100 * float((values[:, 0] == labels).mean()) for values in (reference, best)]
         warning = reference_warning(hits[0], len(best), len(np.unique(labels)))
         noise = self.score_noise(float_path, path, NOISE_IMAGES) if warning is not None else 0.0
-        return QuantizationCheck(len(best), hits[0], hits[1], flips, warning, noise)
+        return QuantizationCheck(len(best), hits[0], top1=hits[1], flips=flips, warning=warning, score_noise=noise)
 
     def score_noise(self, float_path: Path, path: Path, images: int) -> float:
         """Energy of the scores' change relative to the energy of the float scores around their mean."""

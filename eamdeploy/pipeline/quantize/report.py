@@ -211,7 +211,12 @@ def write_entry(
     }
     sha256 = metadata.get("checkpoint_sha256") or artifact_sha256(source)
     origin = ManifestSource(
-        name, model_name(source), sha256, metadata.get("architecture") or {}, card.classes, card.preprocessing.to_dict()
+        name,
+        model_name(source),
+        checkpoint_sha256=sha256,
+        architecture=metadata.get("architecture") or {},
+        classes=card.classes,
+        preprocessing=card.preprocessing.to_dict(),
     )
     return write_manifest(target.parent, origin, [entry])
 

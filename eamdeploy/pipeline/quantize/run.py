@@ -138,7 +138,13 @@ def quantize_artifact(
     )
     lowerings = {entry["layer"]: entry["lowering"] for entry in metadata.get("plan", [])}
     return QuantizedArtifact(
-        target, manifest, exporter.format, options.precision, artifact_bytes(target), report, lowerings
+        target,
+        manifest,
+        format=exporter.format,
+        precision=options.precision,
+        bytes=artifact_bytes(target),
+        report=report,
+        lowerings=lowerings,
     )
 
 

@@ -117,11 +117,11 @@ def _paired(rounds: Sequence[tuple[Floats, Floats]], level: float, random: np.ra
     return MedianDifference(
         math.expm1(estimate),
         math.expm1(low),
-        math.expm1(high),
-        float(math.expm1(estimate) * np.median(medians[:, 0])),
-        level,
-        "paired",
-        count,
+        high=math.expm1(high),
+        difference_ms=float(math.expm1(estimate) * np.median(medians[:, 0])),
+        level=level,
+        method="paired",
+        rounds=count,
     )
 
 
@@ -131,7 +131,15 @@ def _few_rounds(ratios: Floats, median_a: float, level: float) -> MedianDifferen
     half = t_quantile(0.5 + level / 2.0, count - 1.0) * float(ratios.std(ddof=1)) / math.sqrt(count)
     low, high = at_least(middle - half, middle, middle + half)
     change = math.expm1(middle)
-    return MedianDifference(change, math.expm1(low), math.expm1(high), change * median_a, level, "paired", count)
+    return MedianDifference(
+        change,
+        math.expm1(low),
+        high=math.expm1(high),
+        difference_ms=change * median_a,
+        level=level,
+        method="paired",
+        rounds=count,
+    )
 
 
 def _unpaired(
@@ -153,12 +161,12 @@ def _unpaired(
     return MedianDifference(
         relative,
         math.expm1(low),
-        math.expm1(high),
-        middle_b - middle_a,
-        level,
-        "unpaired",
-        int(pieces),
-        session_noise,
+        high=math.expm1(high),
+        difference_ms=middle_b - middle_a,
+        level=level,
+        method="unpaired",
+        rounds=int(pieces),
+        session_noise=session_noise,
     )
 
 

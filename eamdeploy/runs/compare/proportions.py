@@ -38,7 +38,9 @@ def compare_accuracy(a: AccuracyResult, b: AccuracyResult, *, level: float = 0.9
     gained = (bits_b & ~bits_a).bit_count()
     lost = (bits_a & ~bits_b).bit_count()
     low, high = paired_interval(gained, lost, a.n, level)
-    return AccuracyDifference(100 * (gained - lost) / a.n, 100 * low, 100 * high, level, "paired", gained, lost)
+    return AccuracyDifference(
+        100 * (gained - lost) / a.n, 100 * low, high=100 * high, level=level, method="paired", gained=gained, lost=lost
+    )
 
 
 def same_images(a: AccuracyResult, b: AccuracyResult) -> bool:

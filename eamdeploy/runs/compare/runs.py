@@ -33,7 +33,9 @@ def compare_runs(a: Run, b: Run, *, session_noise: SessionNoise | None = None, l
     interleaved = a.group is not None and a.group == b.group and a.id != b.id
     session_noise = None if interleaved else session_noise
     if a.id == b.id:
-        return Comparison(a, b, False, (), (), ((ITSELF, f"run {a.id} is compared with itself"),))
+        return Comparison(
+            a, b, interleaved=False, changes=(), notes=(), refused=((ITSELF, f"run {a.id} is compared with itself"),)
+        )
     changes: list[MetricChange] = []
     refused: list[tuple[str, str]] = []
     absent: list[tuple[str, str]] = []
@@ -46,7 +48,9 @@ def compare_runs(a: Run, b: Run, *, session_noise: SessionNoise | None = None, l
             else:
                 refused.append(item)
     notes = tuple(_notes(a, b, interleaved, session_noise))
-    return Comparison(a, b, interleaved, tuple(changes), notes, tuple(refused), tuple(absent))
+    return Comparison(
+        a, b, interleaved=interleaved, changes=tuple(changes), notes=notes, refused=tuple(refused), absent=tuple(absent)
+    )
 
 
 class _Absent(NamedTuple):
@@ -100,10 +104,10 @@ def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | No
     yield MetricChange(
         metric,
         a.latency_ms.p50,
-        b.latency_ms.p50,
-        found.relative,
-        found.low,
-        found.high,
+        b=b.latency_ms.p50,
+        change=found.relative,
+        low=found.low,
+        high=found.high,
         exact=False,
         method=found.method,
         direction=_direction(found.low, found.high, less_is_better=True),
@@ -137,10 +141,10 @@ def _accuracy(a: Run, b: Run, level: float) -> _Step:
     yield MetricChange(
         metric,
         a.accuracy.top1,
-        b.accuracy.top1,
-        found.points,
-        found.low,
-        found.high,
+        b=b.accuracy.top1,
+        change=found.points,
+        low=found.low,
+        high=found.high,
         exact=False,
         method=f"{found.method} images",
         direction=_direction(found.low, found.high, less_is_better=False),
@@ -189,7 +193,19 @@ def _plain(metric: str, old: float, new: float, *, less: str, more: str, method:
     if method != "exact":
         # one reading cannot show that it would come out so again
         words, direction = f"{words} ({method}, no interval)", "same" if new == old else "unknown"
-    return MetricChange(metric, old, new, change, change, change, method == "exact", method, direction, words, {})
+    return MetricChange(
+        metric,
+        old,
+        b=new,
+        change=change,
+        low=change,
+        high=change,
+        exact=method == "exact",
+        method=method,
+        direction=direction,
+        words=words,
+        details={},
+    )
 
 
 def _direction(low: float, high: float, *, less_is_better: bool) -> Direction:

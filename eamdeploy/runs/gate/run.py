@@ -128,7 +128,16 @@ def _not_asked(comparisons: Sequence[Comparison], made: Sequence[Check], require
             if question.name in required and (place, question.rule) not in judged:
                 why = "not judged: neither run has measured it"
                 checks.append(
-                    Check(question.metric, False, why, title(run), question.rule, True, True, location=Location(place))
+                    Check(
+                        question.metric,
+                        False,
+                        message=why,
+                        group=title(run),
+                        rule=question.rule,
+                        skipped=True,
+                        required=True,
+                        location=Location(place),
+                    )
                 )
     return checks
 
@@ -172,4 +181,12 @@ def _latest_stored(store: Store, baseline: Sequence[Run]) -> list[Run]:
 
 def _missing(run: Run, allowed: bool) -> Check:
     place = Location(run.artifact)
-    return Check("measured", False, "nothing was measured for it", title(run), "gate/missing", allowed, location=place)
+    return Check(
+        "measured",
+        False,
+        message="nothing was measured for it",
+        group=title(run),
+        rule="gate/missing",
+        skipped=allowed,
+        location=place,
+    )

@@ -85,7 +85,7 @@ def check_import(
     chance = 100 / max(1, len({images.label(index) for index in range(count)}))
     if best is None or scores[best] - own <= 2 * math.sqrt(2) * _error(own, count):
         return ImportCheck(own, count, chance)
-    return ImportCheck(own, count, chance, best, scores[best], others[best])
+    return ImportCheck(own, count, chance=chance, better=best, better_top1=scores[best], better_function=others[best])
 
 
 def _error(percent: float, count: int) -> float:

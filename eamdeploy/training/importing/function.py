@@ -59,7 +59,7 @@ class Function:
             values if len(values) == channels else (sum(values) / len(values),) * channels
             for values in (self.mean, self.std)
         )
-        return Preprocessing(size, short, mean, std, channels, self.interpolation)
+        return Preprocessing(size, short, mean=mean, std=std, channels=channels, interpolation=self.interpolation)
 
     def __str__(self) -> str:
         """For messages."""

@@ -51,7 +51,16 @@ def timm_layout(tensors: Mapping[str, Tensor], arch: str) -> Layout | None:
         # timm's first port of V3 ("rw", whose head has no bias) adds nothing around its first block, and its gates have
         # the block's own activation
         blocks.append(
-            BlockLayout(kernel, expanded, out, gate, own, stride, not rw or position > 0, own if rw else "relu")
+            BlockLayout(
+                kernel,
+                expanded,
+                out=out,
+                gate=gate,
+                act=own,
+                stride=stride,
+                skip=not rw or position > 0,
+                gate_act=own if rw else "relu",
+            )
         )
     head = tensors.get("conv_head.weight")
     hidden = 0
@@ -59,7 +68,9 @@ def timm_layout(tensors: Mapping[str, Tensor], arch: str) -> Layout | None:
         last = int(head.shape[0])
     elif head is not None:
         hidden = int(head.shape[0])
-    return Layout(int(tensors["conv_stem.weight"].shape[0]), tuple(blocks), last, hidden, act, max(1, lasts))
+    return Layout(
+        int(tensors["conv_stem.weight"].shape[0]), tuple(blocks), last=last, hidden=hidden, act=act, lasts=max(1, lasts)
+    )
 
 
 def _is_kind(tensors: Mapping[str, Tensor], arch: str) -> bool:

@@ -126,7 +126,9 @@ def _candidate(
                 notes.append(
                     f"its blocks are not those of {spec.arch} at width {spec.width:g}: they are taken from the file"
                 )
-    return RecognisedSource(source, network, tuple(source.names(network, places)), tensors, prefix, tuple(notes))
+    return RecognisedSource(
+        source, network, names=tuple(source.names(network, places)), tensors=tensors, prefix=prefix, notes=tuple(notes)
+    )
 
 
 def _shapes(network: Network) -> list[tuple[int, ...]]:

@@ -165,7 +165,13 @@ def import_weights(
     notes = [*((weights.note,) if weights.note else ()), *(found.notes if found else ())]
     notes += _notes(matches[-1], function, plain, unknown=found is None and not weights.folded and not known)
     return ImportResult(
-        path, matches[-1], found.source.name if found else None, function, preprocessing, tuple(notes), measured
+        path,
+        matches[-1],
+        source=found.source.name if found else None,
+        function=function,
+        preprocessing=preprocessing,
+        notes=tuple(notes),
+        check=measured,
     )
 
 

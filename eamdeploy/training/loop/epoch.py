@@ -93,7 +93,7 @@ class EpochTrainer:
             kept = "the last finished epoch is kept" if epoch else "no epoch was finished"
             raise UsageError("the loss is not a number", why=why, hint=f"{kept}; try a smaller --lr")
         if self.on_step is not None:
-            self.on_step(TrainingStep(epoch + 1, self.recipe.epochs, step + 1, steps, loss, top1))
+            self.on_step(TrainingStep(epoch + 1, self.recipe.epochs, step=step + 1, steps=steps, loss=loss, top1=top1))
 
     def _anneal(self, epoch: int) -> None:
         if self.options.anneal_to is None:

@@ -109,7 +109,9 @@ def _unit(graph: OnnxGraph, node: Any) -> OnnxUnit | None:
         bank = _bank(graph, node.input[1], layer)
         constant_bias = len(node.input) < 3 or node.input[2] in graph.constants
         if bank is not None and constant_bias:
-            return OnnxUnit(layer, "dynamic-conv", node, (node.input[0],), _behind(graph, node), bank)
+            return OnnxUnit(
+                layer, "dynamic-conv", node=node, inputs=(node.input[0],), output=_behind(graph, node), bank=bank
+            )
         return None
     inner = ".gate" in layer or layer.endswith(".bank")
     if node.op_type in {"Gemm", "MatMul"} and node.input[1] in graph.constants and not inner:

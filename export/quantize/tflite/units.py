@@ -107,7 +107,9 @@ def _unit(model: TfliteModel, op: Any, products: dict[int, TfliteUnit]) -> Tflit
     if kind == "BATCH_MATMUL" and not op.builtinOptions.adjX and not op.builtinOptions.adjY:
         bank = _bank(model, inputs[1])
         if bank is not None:
-            return TfliteUnit(layer_name(model, bank.weight), "matmul", op, (inputs[0],), output, bank)
+            return TfliteUnit(
+                layer_name(model, bank.weight), "matmul", op=op, inputs=(inputs[0],), output=output, bank=bank
+            )
     if kind == "ADD" and len(inputs) == 2:
         product = next((products[tensor] for tensor in inputs if tensor in products), None)
         constant = [tensor for tensor in inputs if model.is_constant(tensor)]

@@ -50,7 +50,9 @@ def measured(tmp_path: Path, networks: list[Path]) -> Callable[..., Path]:
                 artifact_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
                 provenance=Provenance("measured", "mypi", "onnxruntime", "1.32.0", "2026-11-22T12:00:00+00:00"),
                 verdict=RunVerdict("clean"),
-                latency_ms=Latency(ms, ms, ms, ms, (ms, ms), None, (ms,) * 40, (0,) * 40),
+                latency_ms=Latency(
+                    ms, ms, p99=ms, mean=ms, ci95=(ms, ms), interval90=None, samples=(ms,) * 40, block=(0,) * 40
+                ),
                 format="onnx",
                 precision="fp32",
             )

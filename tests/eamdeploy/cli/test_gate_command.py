@@ -18,7 +18,15 @@ def _run(number: int, **figures: object) -> Run:
     values = {"latency_ms": latency(10.0, number), "bytes": 100, **figures}
     place = f"{'old' if number < 2 else 'new'}/net.onnx"
     return Run(
-        f"run-{number}", "host", "onnxruntime", 1, place, f"{number}" * 64, provenance, RunVerdict("clean"), **values
+        f"run-{number}",
+        "host",
+        runtime="onnxruntime",
+        threads=1,
+        artifact=place,
+        artifact_sha256=f"{number}" * 64,
+        provenance=provenance,
+        verdict=RunVerdict("clean"),
+        **values,
     )  # type: ignore[arg-type]
 
 

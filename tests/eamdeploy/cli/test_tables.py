@@ -60,10 +60,12 @@ def test_the_most_dispensable_columns_go_first() -> None:
 
 
 WORDS = st.text(st.characters(categories=("L", "N", "P"), max_codepoint=0x3000), max_size=40)
+# a figure is never elided: with the shortest name beside it, it fits the narrowest table below even in wide letters
+FIGURES = st.text(st.characters(categories=("L", "N", "P"), max_codepoint=0x3000), max_size=14)
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=5), st.integers(40, 140))
+@given(st.lists(st.tuples(WORDS, WORDS, FIGURES), min_size=1, max_size=5), st.integers(40, 140))
 def test_any_cells_give_a_line_a_row(rows: list[tuple[str, str, str]], width: int) -> None:
     table = FittedTable(("name", "kind?", ">figure"))
     for row in rows:

@@ -26,7 +26,19 @@ def lines(*events: TrainingPlan | EpochReport, stop: bool = False) -> list[str]:
     return target.getvalue().splitlines()
 
 
-PLAN = TrainingPlan("net", 600, 200, 10, (3, 32, 32), 1234, "SGD, learning rate 0.1", "cpu", 32, 12, 0)
+PLAN = TrainingPlan(
+    "net",
+    600,
+    test_images=200,
+    classes=10,
+    input=(3, 32, 32),
+    parameters=1234,
+    recipe="SGD, learning rate 0.1",
+    device="cpu",
+    batch=32,
+    epochs=12,
+    resumed=0,
+)
 EPOCH = EpochReport(3, 12, 0.5, 71.25, 69.5, learning_rate=0.1, seconds=4.0, seconds_left=36.0)
 
 

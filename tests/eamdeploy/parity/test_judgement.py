@@ -19,7 +19,7 @@ from eamdeploy.parity.report.judge import ParityJudge
 from tests.eamdeploy.parity.artifact_breaking import break_artifact, onnx_edit
 from tests.eamdeploy.parity.parity_artifacts import Made
 
-ROUNDING = Rounding(8, 2.0**-24, 1e-6, 1e-6, {}, {})
+ROUNDING = Rounding(8, 2.0**-24, output_abs=1e-6, output_relative=1e-6, alpha_abs={}, mean_abs={})
 EXACT = ParityJudge(True, 10.0, ParityTolerance(), ROUNDING)
 NONE = np.zeros(3, dtype=bool)
 

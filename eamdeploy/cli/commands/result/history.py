@@ -95,16 +95,14 @@ def list_runs(
     where = RunFilter(
         content_or_name(artifact),
         device,
-        board,
-        runtime,
-        precision,
-        None,
-        provenance,
-        verdict,
-        commit,
-        None,
-        since,
-        until,
+        board=board,
+        runtime=runtime,
+        precision=precision,
+        provenance=provenance,
+        verdict=verdict,
+        commit=commit,
+        since=since,
+        until=until,
     )
     opened = open_store(store)
     # a store that nothing was put into yet is an empty history, not an error

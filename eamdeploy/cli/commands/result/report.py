@@ -62,7 +62,14 @@ def report_command(
     from eamdeploy.runs.store import RunFilter, content_or_name, open_store
 
     where = RunFilter(
-        content_or_name(artifact), device, board, runtime, precision, None, None, None, commit, None, since, until
+        content_or_name(artifact),
+        device,
+        board=board,
+        runtime=runtime,
+        precision=precision,
+        commit=commit,
+        since=since,
+        until=until,
     )
     opened = open_store(store)
     material = collect(opened, where, limit=last, attention=attention or ())

@@ -142,7 +142,15 @@ def _layers(material: Material, names: Names) -> Section:
         tables.append(manifest.layers_table(names, name, costs))
     tables.append(manifest.plan_table(names, list(material.entries())))
     absent = "" if any(figures) else "No run has an operator profile: run 'eamdeploy bench --operators'."
-    return Section("layers", "Where the time goes", "", (), _present(figures), _present(tables), absent)
+    return Section(
+        "layers",
+        "Where the time goes",
+        text="",
+        groups=(),
+        figures=_present(figures),
+        tables=_present(tables),
+        absent=absent,
+    )
 
 
 def _attention(material: Material, names: Names) -> Section:
@@ -159,7 +167,15 @@ def _attention(material: Material, names: Names) -> Section:
         "Alpha moves by the sum of |alpha - its mean|, of 2 at most. A layer whose weights hardly move could have one fixed "
         "kernel; one that moves much earns its experts. "
     ) + " ".join(f"{file.sentence}." for file in material.attention if file.sentence)
-    return Section("attention", "Attention", text if tables else "", (), figures, tables, "" if tables else absent)
+    return Section(
+        "attention",
+        "Attention",
+        text=text if tables else "",
+        groups=(),
+        figures=figures,
+        tables=tables,
+        absent="" if tables else absent,
+    )
 
 
 def _parity(material: Material, names: Names) -> Section:
@@ -177,7 +193,15 @@ def _quantization(material: Material, names: Names) -> Section:
 def _conditions(material: Material, names: Names) -> Section:
     figures = _present([conditions_figure(names.unique("conditions"), material.newest())])
     tables = _present([machines_table(names, material.runs)])
-    return Section("conditions", "Machines and conditions", "", (), figures, tables, "" if tables else "No run.")
+    return Section(
+        "conditions",
+        "Machines and conditions",
+        text="",
+        groups=(),
+        figures=figures,
+        tables=tables,
+        absent="" if tables else "No run.",
+    )
 
 
 def _runs(material: Material, names: Names) -> Section:

@@ -182,7 +182,7 @@ def _known_preprocessing(module: nn.Module, image: tuple[int, int, int]) -> Prep
         resize = int(height / crop) if height == width and crop < 1 else None
         interpolation = str(said.get("interpolation", "bilinear"))
         mean, std = tuple(map(float, said["mean"])), tuple(map(float, said["std"]))
-        return Preprocessing(size, resize, mean, std, 3, interpolation)
+        return Preprocessing(size, resize, mean=mean, std=std, channels=3, interpolation=interpolation)
     if channels == 3:
         return Preprocessing(size)
     return Preprocessing(size, None, (0.5,) * channels, (0.5,) * channels, channels)

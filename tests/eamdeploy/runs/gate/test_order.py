@@ -22,7 +22,15 @@ def _run(number: int, place: str, content: int, size: int, *, minute: int, threa
     provenance = Provenance("measured", "this", "onnxruntime", "1.32", when)
     sha256 = f"{content:064x}"
     return Run(
-        f"run-{number:03d}", "host", "onnxruntime", threads, place, sha256, provenance, RunVerdict("clean"), bytes=size
+        f"run-{number:03d}",
+        "host",
+        runtime="onnxruntime",
+        threads=threads,
+        artifact=place,
+        artifact_sha256=sha256,
+        provenance=provenance,
+        verdict=RunVerdict("clean"),
+        bytes=size,
     )
 
 

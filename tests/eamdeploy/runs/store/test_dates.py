@@ -70,7 +70,16 @@ def test_what_could_be_two_days() -> None:
 
 def _run(number: int, when: str) -> Run:
     provenance = Provenance("measured", "this", "onnxruntime", "1.32", when)
-    return Run(f"run-{number}", "host", "onnxruntime", 1, "net.onnx", "ab" * 32, provenance, RunVerdict("clean"))
+    return Run(
+        f"run-{number}",
+        "host",
+        runtime="onnxruntime",
+        threads=1,
+        artifact="net.onnx",
+        artifact_sha256="ab" * 32,
+        provenance=provenance,
+        verdict=RunVerdict("clean"),
+    )
 
 
 def test_moments_select_not_text(tmp_path: Path) -> None:

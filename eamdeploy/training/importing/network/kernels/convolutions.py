@@ -60,7 +60,15 @@ def read_convolution(node: fx.Node, name: str, traced: Traced) -> Convolution | 
     if sides is None or not isinstance(groups, int):
         return None
     return Convolution(
-        node, x, kernel, bias if isinstance(bias, fx.Node) else None, stride, sides, dilation, groups, flat
+        node,
+        x,
+        kernel=kernel,
+        bias=bias if isinstance(bias, fx.Node) else None,
+        stride=stride,
+        padding=sides,
+        dilation=dilation,
+        groups=groups,
+        flat=flat,
     )
 
 

@@ -70,7 +70,9 @@ def _as_layer(emitter: InstructionEmitter, node: fx.Node, place: str) -> tuple[V
         return value, step.layer
     path = emitter.paths.claim(f"{place}.alpha" if place else "alpha", "alpha")
     emitter.layers[path] = Operation(step.operator)
-    emitter.instructions[index] = Instruction(step.name, CALL, step.args, step.kwargs, path, path)
+    emitter.instructions[index] = Instruction(
+        step.name, CALL, args=step.args, kwargs=step.kwargs, layer=path, where=path
+    )
     return value, path
 
 

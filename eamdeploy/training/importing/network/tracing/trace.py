@@ -79,11 +79,11 @@ def trace(module: nn.Module, example: Tensor, *, functional: bool = False) -> Tr
     return Traced(
         int(example.shape[0]),
         tuple(node for node in program.graph.nodes if node.op == "call_function"),
-        by_name[images or ""],
-        by_name[str(outputs[0])],
-        tensors,
-        names,
-        {name: shape for name, node in by_name.items() if (shape := _shape(node)) is not None},
+        input=by_name[images or ""],
+        output=by_name[str(outputs[0])],
+        tensors=tensors,
+        names=names,
+        shapes={name: shape for name, node in by_name.items() if (shape := _shape(node)) is not None},
     )
 
 
