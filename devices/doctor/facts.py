@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import resources
-from types import MappingProxyType
 from typing import Any, Literal
 
-from devices.runner import wire
+from devices.doctor.answer import ProbeAnswer, Survey
 from devices.runner.bundle import sensor_modules
+from devices.session.answers import decode_answer, marked
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import MissingDependency
 
 _PROBE_LIMIT_S = 120.0
+_LARGEST = 1e15  # kilobytes, seconds, processors: no board has as many, and "nan" and "inf" are no numbers either
 _PYTHON_LIMIT_S = 300.0  # importing the runtimes takes a while on a small or emulated board
 
 
@@ -156,11 +157,12 @@ async def read_facts(transport: Transport, *, python: Literal["no", "version", "
         stdin=json.dumps(sensor_modules()).encode(),
         timeout_s=_PYTHON_LIMIT_S,
     )
-    answers = [message for line in asked.text.splitlines() if (message := wire.decode(line))]
-    answer: Mapping[str, Any] = answers[-1] if answers else {}
-    found = _python_facts(answer) if answer else None
+    answers = [text for line in asked.text.splitlines() if (text := marked(line)) is not None]
+    answer = decode_answer(ProbeAnswer, answers[-1], board=transport.name) if answers else None
+    found = None if answer is None else _python_facts(answer)
     error = None if found else (asked.error_text.splitlines() or [f"exit status {asked.exit_status}"])[-1]
-    return parse_facts(values, python=found, python_error=error, probe_s=elapsed, now=now, sensed=answer)
+    sensed = Survey() if answer is None else answer.sensed
+    return parse_facts(values, python=found, python_error=error, probe_s=elapsed, now=now, sensed=sensed)
 
 
 def parse_facts(
@@ -170,15 +172,15 @@ def parse_facts(
     python_error: str | None,
     probe_s: float,
     now: float,
-    sensed: Mapping[str, Any] = MappingProxyType({}),
+    sensed: Survey = Survey(),  # noqa: B008  # it is frozen
 ) -> BoardFacts:
     """The facts in the probe's ``name=value`` lines and the sensors' survey; ``now`` is this machine's clock then."""
     glibc = re.search(r"(?:glibc|GLIBC|GNU libc)\D*(\d+)\.(\d+)", values.get("libc", ""))
     seconds = _number(values, "seconds")
     swap, swap_free = _megabytes(values, "SwapTotal"), _megabytes(values, "SwapFree")
-    problems = dict(sensed.get("problems", {}))
-    if "sensors_error" in sensed:
-        problems["sensors"] = str(sensed["sensors_error"])
+    problems = dict(sensed.problems)
+    if sensed.sensors_error is not None:
+        problems["sensors"] = sensed.sensors_error
     return BoardFacts(
         machine=values.get("machine"),
         os=values.get("os"),
@@ -195,8 +197,8 @@ def parse_facts(
         swap_mb=swap,
         swap_used_mb=None if swap is None or swap_free is None else swap - swap_free,
         load=_number(values, "load"),
-        readings=dict(sensed.get("readings", {})),
-        settings=dict(sensed.get("settings", {})),
+        readings=sensed.readings.to_dict(),
+        settings=dict(sensed.settings),
         problems=problems,
         shell_noise=values.get("shell_noise") or None,
         noexec=tuple(name for name in values.get("noexec", "").split(";") if name),
@@ -222,25 +224,26 @@ def _values(text: str) -> dict[str, str]:
     return values
 
 
-def _python_facts(answer: Mapping[str, Any]) -> PythonFacts:
+def _python_facts(answer: ProbeAnswer) -> PythonFacts:
     runtimes = ("onnxruntime", "ai_edge_litert", "tflite_runtime", "ncnn", "MNN")
     return PythonFacts(
-        version=answer["python"],
-        executable=answer["executable"],
-        platform=answer["platform"],
-        bits=answer["bits"],
-        numpy=answer["numpy"],
-        runtimes={name.replace("_", "-"): answer.get(name) for name in runtimes},
-        pip=answer["pip"],
-        venv=answer["venv"],
+        version=answer.python,
+        executable=answer.executable,
+        platform=answer.platform,
+        bits=answer.bits,
+        numpy=answer.numpy,
+        runtimes={name.replace("_", "-"): getattr(answer, name) for name in runtimes},
+        pip=answer.pip,
+        venv=answer.venv,
     )
 
 
 def _number(values: Mapping[str, str], name: str) -> float | None:
     try:
-        return float(values[name])
+        number = float(values[name])
     except (KeyError, ValueError):
         return None
+    return number if abs(number) <= _LARGEST else None
 
 
 def _integer(values: Mapping[str, str], name: str) -> int | None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from devices.transports.limits import transfer_s
+
 START_S = 120.0
 WORKDIR_S = 60.0
 _SHORT_S = 60.0
@@ -13,7 +15,6 @@ _LOAD_S = 600.0
 _SHARD_S = 1200.0
 _SLACK_S = 300.0  # the first inference, and the last one that had begun
 _PROFILED_S = 30.0  # for each inference
-_PUSH_FLOOR_S, _PUSH_BYTES_PER_S = 60.0, 20_000.0
 _USUAL_SILENCE_S = 60.0
 
 
@@ -42,7 +43,7 @@ class Deadlines:
 
     def push_s(self, size_bytes: int) -> float:
         """Bringing a file there, over the slowest link that is of use."""
-        return (_PUSH_FLOOR_S + size_bytes / _PUSH_BYTES_PER_S) * self.factor
+        return transfer_s(size_bytes) * self.factor
 
     def request_s(self, operation: str, asked: Mapping[str, Any]) -> float:
         """One answer of the runner."""

@@ -22,7 +22,7 @@ _HINT = "nothing of it was kept; check the board, or run again"
 # a tenth of a microsecond to a day: no inference ends sooner or later
 _Nanoseconds = Annotated[int, Meta(ge=100, le=86_400_000_000_000)]
 _Durations = Annotated[list[_Nanoseconds], Meta(max_length=_MOST_SAMPLES)]
-_Base64 = Annotated[str, Meta(max_length=LINE_LIMIT_BYTES, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+_Base64 = Annotated[str, Meta(max_length=LINE_LIMIT_BYTES, pattern=r"^[A-Za-z0-9+/]*={0,2}\Z")]
 _Scalar = Reading | int | Text | bool | None
 Problem = tuple[str, str]
 
@@ -157,7 +157,7 @@ class Inferred(Struct):
 
     outputs: _Base64
     shape: Annotated[list[Annotated[int, Meta(ge=1, le=2**31)]], Meta(min_length=1, max_length=8)]
-    input_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    input_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class _Operator(Struct):

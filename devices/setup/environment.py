@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any, TypeVar, cast
 
-from devices.runner import wire
+from msgspec import Meta, Struct
+
+from devices.session.answers import decode_answer, marked
 from devices.transports.protocol import Stream, Transport
 from eamdeploy.base.errors import BoardBusy, BoardUnreachable, EamdeployError, MissingDependency
 
 BASE = ".local/share/eamdeploy"
 ENVIRONMENT_PYTHON = f"{BASE}/venv/bin/python"
+_Path = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _SILENCE_S = 120.0
 _BEATS_PER_SILENCE = 6
 _ANSWER_S = 120.0
 _CLOSE_S = 20.0
+_INTERRUPTED_S = 1.0  # the keeper goes on by itself when its input has ended
+
+
+class _Busy(Struct, tag_field="event", tag="busy"):
+    """Somebody else sets the board up."""
+
+
+class _Building(Struct, tag_field="event", tag="building"):
+    """The empty environment is there."""
+
+    python: _Path
+    home: _Path
+    scratch: _Path
+
+
+class _Switched(Struct, tag_field="event", tag="switched"):
+    """It took over."""
+
+    python: _Path
+
+
+_ANSWER: type[Any] = cast("type[Any]", _Busy | _Building | _Switched)
+T = TypeVar("T", _Building, _Switched)
 
 
 class FreshEnvironment:
@@ -29,16 +55,14 @@ class FreshEnvironment:
         scratch: a folder for wheels and for pip's temporary files; gone once the environment took over.
     """
 
-    def __init__(
-        self, transport: Transport, stream: Stream, lines: AsyncIterator[str], answer: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, transport: Transport, stream: Stream, lines: AsyncIterator[str], answer: _Building) -> None:
         self._transport, self._stream, self._lines = transport, stream, lines
-        self.python, self.home, self.scratch = (str(answer[name]) for name in ("python", "home", "scratch"))
+        self.python, self.home, self.scratch = answer.python, answer.home, answer.scratch
 
     async def take_over(self) -> str:
         """Put it in the place of the one in use, in one step; returns the Python's path there, which never changes."""
         await self._stream.send("switch")
-        return str((await _answer(self._transport, self._stream, self._lines, "switched"))["python"])
+        return (await _answer(self._transport, self._stream, self._lines, _Switched)).python
 
 
 @contextlib.asynccontextmanager
@@ -49,29 +73,35 @@ async def fresh_environment(transport: Transport, home: str) -> AsyncIterator[Fr
         MissingDependency: nothing can be written in the home folder there.
         BoardBusy: somebody else sets the board up.
         BoardUnreachable: the link was lost.
+        MeasurementError: the board's answer does not decode.
     """
+    limit_s = _CLOSE_S
     source = resources.files("devices.setup").joinpath("keeper.py").read_text(encoding="utf-8")
     stream = await transport.stream([*transport.python, "-c", source, f"{home}/{BASE}", f"{_SILENCE_S:g}"])
     beating = asyncio.create_task(_beat(stream))
     try:
         lines = aiter(stream)
-        answer = await _answer(transport, stream, lines, "building")
+        answer = await _answer(transport, stream, lines, _Building)
         yield FreshEnvironment(transport, stream, lines, answer)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        limit_s = _INTERRUPTED_S
+        raise
     finally:
         beating.cancel()
-        await asyncio.shield(_end(stream))
+        await asyncio.shield(_end(stream, limit_s))
 
 
-async def _answer(transport: Transport, stream: Stream, lines: AsyncIterator[str], event: str) -> dict[str, Any]:
+async def _answer(transport: Transport, stream: Stream, lines: AsyncIterator[str], kind: type[T]) -> T:
     try:
         async with asyncio.timeout(_ANSWER_S):
             async for line in lines:
-                message = wire.decode(line)
-                if message is not None and message.get("event") == "busy":
+                text = marked(line)
+                message = None if text is None else decode_answer(_ANSWER, text, board=transport.name)
+                if isinstance(message, _Busy):
                     raise BoardBusy(
                         "the board is being set up already", where=transport.name, hint="wait for it to end"
                     )
-                if message is not None and message.get("event") == event:
+                if isinstance(message, kind):
                     return message
             await stream.wait()
     except TimeoutError as error:
@@ -90,8 +120,10 @@ async def _beat(stream: Stream) -> None:
             await stream.send("alive")
 
 
-async def _end(stream: Stream) -> None:
+async def _end(stream: Stream, limit_s: float) -> None:
     with contextlib.suppress(EamdeployError, TimeoutError):
-        async with asyncio.timeout(_CLOSE_S):
+        async with asyncio.timeout(limit_s):
             await stream.wait()  # the end of its input: it removes what did not take over
-    await stream.kill()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            await stream.kill()

@@ -12,11 +12,13 @@ from typing import Any
 from devices.doctor import BoardFacts, read_facts
 from devices.doctor.checks.python import unfit
 from devices.doctor.wheels import runtime_wheels
+from devices.session.answers import decode_answer
 from devices.setup.download import download_wheels
 from devices.setup.environment import ENVIRONMENT_PYTHON, FreshEnvironment, fresh_environment
 from devices.setup.prove import prove
 from devices.transports.protocol import CompletedCommand, Transport
-from eamdeploy.base.errors import MissingDependency
+from eamdeploy.base.errors import MeasurementError, MissingDependency
+from eamdeploy.base.values import Name
 
 _LIMIT_S = 1800.0
 _LAST_LINES = 3
@@ -158,11 +160,15 @@ async def _install_offline(
 
 async def _packages(transport: Transport, python: str, requirements: Sequence[str]) -> dict[str, str]:
     names = [requirement.split("<")[0].split("=")[0] for requirement in requirements]
-    code = "import sys, importlib.metadata as m; [print(n, m.version(n)) for n in sys.argv[1:]]"
+    code = "import sys, json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
     done = await transport.run([python, "-I", "-c", code, *names])
     if not done.ok:
         raise _failed("the installed packages cannot be read back", done, transport.name)
-    return dict(line.split() for line in done.text.splitlines())
+    found = decode_answer(dict[Name, Name], done.text, board=transport.name)
+    if set(found) != set(names):
+        why = f"versions of {sorted(found)} where {sorted(names)} were asked for"
+        raise MeasurementError("the board's answer cannot be used", where=transport.name, why=why)
+    return found
 
 
 def _failed(what: str, result: CompletedCommand, name: str) -> MissingDependency:

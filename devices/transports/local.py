@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from devices.transports.limits import RUN_S
 from devices.transports.lines import TAIL_LINE_CHARACTERS, pieces_of, whole_lines
 from devices.transports.protocol import JOB_VARIABLE, CompletedCommand
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency, UsageError
@@ -91,6 +92,7 @@ class LocalTransport:
         self, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float | None = None
     ) -> CompletedCommand:
         """Run a command to its end."""
+        timeout_s = RUN_S if timeout_s is None else timeout_s
         try:
             process = await self._start(argv, env=None)
         except FileNotFoundError as error:

@@ -106,8 +106,14 @@ class Transport(Protocol):
     ) -> CompletedCommand:
         """Run a command to its end; a non-zero status is returned, not raised.
 
+        Args:
+            argv: the command.
+            stdin: what it reads.
+            timeout_s: how long it may take; `devices.transports.limits.RUN_S` when left out.
+
         Raises:
-            BoardUnreachable: the link was lost, or nothing came back within ``timeout_s`` (the command is killed).
+            BoardUnreachable: the link was lost, or the command did not end within ``timeout_s`` (it is killed).
+            MeasurementError: its output is larger than `devices.transports.limits.OUTPUT_BYTES`.
         """
         ...
 

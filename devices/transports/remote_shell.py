@@ -6,11 +6,17 @@ checked before the file gets its name, so that a link cut in the middle leaves n
 
 from __future__ import annotations
 
+import re
+
 from devices.transports.protocol import CompletedCommand
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MissingDependency, UsageError
 
+# what stands there under the file's names, a link above all, is replaced and never written through
 _RECEIVE = """
 export LC_ALL=C; umask 077
+rm -f -- "$1.part" && { [ ! -h "$1" ] || rm -f -- "$1"; } || exit 1
+[ ! -d "$1" ] || { echo "$1 is a folder" >&2; exit 1; }
+set -C
 cat > "$1.part" && size="$(wc -c < "$1.part")" && [ "${size##* }" = "$2" ] && mv -f -- "$1.part" "$1" && exit 0
 [ -n "$size" ] && [ "${size##* }" != "$2" ] && echo "only ${size##* } of $2 bytes arrived" >&2
 rm -f -- "$1.part"; exit 1
@@ -28,6 +34,7 @@ for base in "$1" "${TMPDIR:-/tmp}" /var/tmp "$HOME" /dev/shm; do
 done
 exit 1
 """
+_WORKDIR_ANSWER = re.compile(r"/(?:[^\x00-\x1f\x7f]*/)?eamdeploy\.[A-Za-z0-9_]{6,}")
 
 
 def receive(remote: str, size_bytes: int) -> list[str]:
@@ -43,6 +50,11 @@ def send(remote: str) -> list[str]:
 def make_workdir(root: str | None) -> list[str]:
     """The command that makes a private folder, in ``root`` or where the board allows it, and prints its path."""
     return ["sh", "-c", _WORKDIR, "sh", root or ""]
+
+
+def is_workdir(answer: str) -> bool:
+    """Whether this is what `make_workdir` prints: later the folder is removed with everything in it."""
+    return _WORKDIR_ANSWER.fullmatch(answer) is not None
 
 
 def write_failure(result: CompletedCommand, *, name: str, remote: str) -> EamdeployError:

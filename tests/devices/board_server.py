@@ -18,7 +18,9 @@ import asyncssh
 _CHUNK = 1 << 16
 
 
-class _Session(asyncssh.SSHServerSession):
+class BoardSession(asyncssh.SSHServerSession):
+    """Runs what it is asked to run."""
+
     def __init__(self, board: BoardServer) -> None:
         self.board = board
         self.process: asyncio.subprocess.Process | None = None
@@ -113,7 +115,7 @@ class _Server(asyncssh.SSHServer):
         return username == self.board.user and key == self.board.client_key.convert_to_public()
 
     def session_requested(self):
-        return _Session(self.board)
+        return self.board.session(self.board)
 
     def connection_requested(self, dest_host, dest_port, orig_host, orig_port):
         self.board.forwarded.append((dest_host, dest_port))
@@ -125,6 +127,7 @@ class BoardServer:
 
     Attributes:
         environment: what commands on the "board" see; tests change PATH, HOME, TMPDIR.
+        session: makes what answers a command; a test's own may be rude.
         cut_after_bytes: drop the link once this many bytes have arrived.
     """
 
@@ -148,6 +151,7 @@ class BoardServer:
         self.bytes_in = self.bytes_out = 0
         self.cut_after_bytes: int | None = None
         self.port = 0
+        self.session = BoardSession
         self.forwards = False
         self.forwarded: list[tuple[str, int]] = []
         self._server: asyncssh.SSHAcceptor | None = None

@@ -30,7 +30,7 @@ _LET_GO_S = 10.0
 _INTERRUPTED_S = 1.5
 _TEXT_CHARACTERS = 200
 _Text = Annotated[str, Meta(max_length=1024)]
-_Folder = Annotated[str, Meta(max_length=1024, pattern=r"^/[^\x00-\x1f\x7f]*/eamdeploy\.[A-Za-z0-9_]+$")]
+_Folder = Annotated[str, Meta(max_length=1024, pattern=r"^/[^\x00-\x1f\x7f]*/eamdeploy\.[A-Za-z0-9_]+\Z")]
 
 
 class _Label(Struct):

@@ -29,6 +29,7 @@ class EmulatedTransport(SshTransport):
     """
 
     runner_silence_s = 600.0
+    patience = 10.0
 
     def __init__(
         self,

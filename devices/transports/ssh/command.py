@@ -7,17 +7,20 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from devices.transports.limits import OUTPUT_BYTES
 from devices.transports.protocol import CompletedCommand
 from devices.transports.ssh import login_shell
 from devices.transports.ssh.failures import lost
 from devices.transports.ssh.frames import Frame, Noise
+from eamdeploy.base.errors import EamdeployError, MeasurementError
 
 if TYPE_CHECKING:
     import asyncssh
 
-    from eamdeploy.base.errors import EamdeployError
 
 _SAID_BYTES = 4000
+_PIECE_BYTES = 1 << 16
+_NUMBER_BYTES = 32
 _EOF_WAIT_S = 1.5  # for what a shell does once its input is closed
 
 
@@ -29,6 +32,7 @@ class SshCommand:
 
     Args:
         argv: the arguments.
+        program: what is run, for messages.
         name: the board.
         target: where it is.
         noise: takes what the login shell prints around the answer.
@@ -40,13 +44,14 @@ class SshCommand:
         self,
         argv: Sequence[str],
         *,
+        program: str,
         name: str,
         target: object,
         noise: Noise,
         told: Callable[[str], None],
         limit_s: float,
     ) -> None:
-        self.argv, self.frame = list(argv), Frame()
+        self.argv, self.program, self.frame = list(argv), program, Frame()
         self.process_id: int | None = None
         self._name, self._target, self._noise, self._told, self._limit_s = name, target, noise, told, limit_s
 
@@ -65,12 +70,15 @@ class SshCommand:
             if not done:
                 raise await self._hanging(process, reading)
             self._heard(reading.result().removesuffix(self.frame.start))
-            self.process_id = int(await process.stdout.readline())
+            self.process_id = await self._told_process_id(process)
         except asyncio.IncompleteReadError as error:
-            await process.wait_closed()
+            said = error.partial
+            with contextlib.suppress(TimeoutError):  # the output has ended, and nothing says that the rest does
+                async with asyncio.timeout(_EOF_WAIT_S):
+                    await process.wait_closed()
+                    said += await process.stderr.read(_SAID_BYTES)
             if process.returncode is None and is_lost():
                 raise self._lost() from error
-            said = error.partial + await process.stderr.read()
             raise login_shell.refuses(self._where, _text(said), process.returncode) from error
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
@@ -82,11 +90,12 @@ class SshCommand:
 
         Raises:
             BoardUnreachable: the link was lost.
+            MeasurementError: it talks without end.
         """
         import asyncssh
 
         try:
-            stdout, stderr = await asyncio.gather(process.stdout.read(), process.stderr.read())
+            stdout, stderr = await asyncio.gather(self._all_of(process.stdout), self._all_of(process.stderr))
             await process.wait_closed()
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
@@ -97,6 +106,26 @@ class SshCommand:
             raise self._lost()
         self._heard(after)
         return CompletedCommand(status, output, self.frame.own_errors(stderr))
+
+    async def _told_process_id(self, process: asyncssh.SSHClientProcess[bytes]) -> int:
+        why = f"no process id within {self._limit_s:g} s"
+        with contextlib.suppress(TimeoutError, ValueError):
+            async with asyncio.timeout(self._limit_s):
+                line = (await process.stdout.readline())[:_NUMBER_BYTES]
+                why = f"{_text(line)!r} is no process id"
+                return int(line)
+        process.close()
+        raise MeasurementError("the board's shell does not answer as one", where=self._where, why=why)
+
+    async def _all_of(self, reader: asyncssh.SSHReader[bytes]) -> bytes:
+        pieces, size = [], 0
+        while piece := await reader.read(_PIECE_BYTES):
+            pieces.append(piece)
+            size += len(piece)
+            if size > OUTPUT_BYTES:
+                why = f"'{self.program}' wrote more than {OUTPUT_BYTES:,} bytes"
+                raise MeasurementError("the board's answer is too long", where=self._where, why=why)
+        return b"".join(pieces)
 
     async def _hanging(self, process: asyncssh.SSHClientProcess[bytes], reading: asyncio.Task[bytes]) -> EamdeployError:
         """Why the command did not start: the end of the input tells a question from a shell that took over."""

@@ -39,11 +39,19 @@ class Connections:
             if not self._open:
                 await self._add()
 
-    async def start(self, command: str) -> tuple[asyncssh.SSHClientProcess[bytes], Callable[[], bool]]:
+    async def start(self, command: str, limit_s: float) -> tuple[asyncssh.SSHClientProcess[bytes], Callable[[], bool]]:
         """Start a command on the first connection that takes one more session.
+
+        Args:
+            command: for the login shell.
+            limit_s: how long the board may take to open a session.
 
         Returns:
             The process, and whether its connection has been lost.
+
+        Raises:
+            BoardUnreachable: the link was lost, or no session was opened in time.
+            MissingDependency: no connection takes a session.
         """
         import asyncssh
 
@@ -57,12 +65,16 @@ class Connections:
             connection = self._open[min(index, len(self._open) - 1)]
             try:
                 # never a terminal, whatever the configuration asks for: it would echo and change line ends
-                process = await connection.create_process(command, encoding=None, request_pty=False)
+                async with asyncio.timeout(limit_s):
+                    process = await connection.create_process(command, encoding=None, request_pty=False)
             except asyncssh.ChannelOpenError as error:
                 if connection not in self._open:
                     raise lost(self._name, self._target(), "while it was in use", error) from error
                 refused = error
                 continue
+            except TimeoutError as error:  # it answers keepalives and opens nothing
+                why = f"no session was opened within {limit_s:g} s"
+                raise lost(self._name, self._target(), "while it was in use", why) from error
             except (asyncssh.Error, OSError) as error:
                 raise lost(self._name, self._target(), "while it was in use", error) from error
             return process, partial(self._is_lost, connection)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devices.transports import remote_shell
+from devices.transports import limits, remote_shell
 from devices.transports.protocol import JOB_VARIABLE, CompletedCommand
 from devices.transports.ssh.client import open_connection
 from devices.transports.ssh.command import SshCommand
@@ -16,13 +16,14 @@ from devices.transports.ssh.connections import Connections
 from devices.transports.ssh.frames import Noise
 from devices.transports.ssh.stream import SshStream
 from devices.transports.ssh.target import SshTarget
-from eamdeploy.base.errors import BoardUnreachable
+from eamdeploy.base.errors import BoardUnreachable, MeasurementError
 from eamdeploy.base.files import atomic_path
 
 if TYPE_CHECKING:
     import asyncssh
 
 _CHUNK_BYTES = 1 << 18
+_SHOWN = 60
 SHELL_LIMIT_S = 7.0  # from a session's start to the first word of the command in it
 
 
@@ -35,7 +36,10 @@ class SshTransport:
         work_root: folder on the board in which `workdir` makes its folders; the board's temporary folder when None.
         job: marker of the job that the commands belong to, in their environment.
         noise: what the login shell printed around the answers.
+        patience: how many times slower than a real board it may be; an emulated one is.
     """
+
+    patience = 1.0
 
     def __init__(
         self,
@@ -70,14 +74,14 @@ class SshTransport:
         self, argv: Sequence[str], *, stdin: bytes | None = None, timeout_s: float | None = None
     ) -> CompletedCommand:
         """Run a command to its end."""
-        return await self._run(argv, [] if stdin is None else [stdin], timeout_s=timeout_s)
+        limit_s = limits.RUN_S * self.patience if timeout_s is None else timeout_s
+        return await self._run(argv, [] if stdin is None else [stdin], limit_s)
 
     async def stream(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> SshStream:
         """Start a command whose input and output stay open."""
         prefix = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
         command = self._command([*prefix, *argv])
-        process, is_lost = await self._connections.start(command.frame.stream(command.argv))
-        await command.begin(process, is_lost)
+        process, is_lost = await self._begun(command, command.frame.stream(command.argv))
         return self._stream(command, process, is_lost)
 
     async def push(self, local: Path, remote: str) -> None:
@@ -85,24 +89,25 @@ class SshTransport:
         size = local.stat().st_size
         with local.open("rb") as file:
             chunks = iter(lambda: file.read(_CHUNK_BYTES), b"")
-            result = await self._run(remote_shell.receive(remote, size), chunks)
+            result = await self._run(remote_shell.receive(remote, size), chunks, self._transfer_s(size))
         if not result.ok:
             raise remote_shell.write_failure(result, name=self.name, remote=remote)
 
     async def pull(self, remote: str, local: Path) -> None:
         """Copy a file from the board; it appears here whole or not at all."""
         command = self._command(remote_shell.send(remote))
-        process, is_lost = await self._connections.start(command.frame.command(command.argv))
-        await command.begin(process, is_lost)
-        with atomic_path(local) as temporary, temporary.open("wb") as file:
-            announced = await process.stdout.readline()
-            left = int(announced) if announced.strip().isdigit() else 0
-            while left and (chunk := await process.stdout.read(min(left, _CHUNK_BYTES))):
-                file.write(chunk)
-                left -= len(chunk)
-            result = await command.finish(process)
-            if not result.ok or left:
-                raise remote_shell.read_failure(result, name=self.name, remote=remote)
+        process, is_lost = await self._begun(command, command.frame.command(command.argv))
+        async with self._within(self._transfer_s(0), command, process, is_lost) as limit:
+            with atomic_path(local) as temporary, temporary.open("wb") as file:
+                announced = await process.stdout.readline()
+                left = int(announced) if announced.strip().isdigit() else 0
+                limit.reschedule(asyncio.get_running_loop().time() + self._transfer_s(left))
+                while left and (chunk := await process.stdout.read(min(left, _CHUNK_BYTES))):
+                    file.write(chunk)
+                    left -= len(chunk)
+                result = await command.finish(process)
+                if not result.ok or left:
+                    raise remote_shell.read_failure(result, name=self.name, remote=remote)
 
     async def remove(self, remote: str) -> None:
         """Delete a file or a folder tree."""
@@ -113,6 +118,9 @@ class SshTransport:
         result = await self.run(remote_shell.make_workdir(self.work_root))
         if not result.ok:
             raise remote_shell.write_failure(result, name=self.name, remote="a temporary folder")
+        if not remote_shell.is_workdir(result.text):
+            why = f"{result.text[:_SHOWN]!r} is no folder that was just made"
+            raise MeasurementError("the board's answer cannot be used", where=f"{self.name}, {self.target}", why=why)
         return result.text
 
     async def close(self) -> None:
@@ -131,32 +139,62 @@ class SshTransport:
     def _command(self, argv: Sequence[str]) -> SshCommand:
         marked = ["env", f"{JOB_VARIABLE}={self.job}", *argv] if self.job and argv else argv
         return SshCommand(
-            marked, name=self.name, target=self.target, noise=self.noise, told=self._told, limit_s=self._shell_limit_s
+            marked,
+            program=argv[0] if argv else "sh",
+            name=self.name,
+            target=self.target,
+            noise=self.noise,
+            told=self._told,
+            limit_s=self._shell_limit_s,
         )
 
-    async def _run(
-        self, argv: Sequence[str], chunks: Iterable[bytes], *, timeout_s: float | None = None
-    ) -> CompletedCommand:
+    async def _run(self, argv: Sequence[str], chunks: Iterable[bytes], limit_s: float) -> CompletedCommand:
         command = self._command(argv)
-        process, is_lost = await self._connections.start(command.frame.command(command.argv))
+        process, is_lost = await self._begun(command, command.frame.command(command.argv))
+        async with self._within(limit_s, command, process, is_lost):
+            feeding = asyncio.create_task(self._feed(process, chunks))
+            try:
+                return await command.finish(process)
+            finally:
+                feeding.cancel()
+
+    async def _begun(
+        self, command: SshCommand, line: str
+    ) -> tuple[asyncssh.SSHClientProcess[bytes], Callable[[], bool]]:
+        """Start a command and wait until it runs."""
+        process, is_lost = await self._connections.start(line, limits.SESSION_S * self.patience)
         try:
-            async with asyncio.timeout(timeout_s):
-                await command.begin(process, is_lost)
-                feeding = asyncio.create_task(self._feed(process, chunks))
-                try:
-                    return await command.finish(process)
-                finally:
-                    feeding.cancel()
+            await command.begin(process, is_lost)
+        except asyncio.CancelledError:
+            await self._stream(command, process, is_lost).kill()
+            raise
+        return process, is_lost
+
+    @contextlib.asynccontextmanager
+    async def _within(
+        self,
+        limit_s: float,
+        command: SshCommand,
+        process: asyncssh.SSHClientProcess[bytes],
+        is_lost: Callable[[], bool],
+    ) -> AsyncIterator[asyncio.Timeout]:
+        """What is not done in time, or talks too much, or is interrupted, is ended on the board as well."""
+        try:
+            async with asyncio.timeout(limit_s) as limit:
+                yield limit
         except TimeoutError as error:
             await self._stream(command, process, is_lost).kill()
             raise BoardUnreachable(
                 "the board did not finish a command in time",
                 where=f"{self.name}, {self.target}",
-                why=f"'{argv[0]}' ran for more than {timeout_s:g} s",
+                why=f"'{command.program}' ran for more than {limit_s:g} s",
             ) from error
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, MeasurementError):
             await self._stream(command, process, is_lost).kill()
             raise
+
+    def _transfer_s(self, size_bytes: int) -> float:
+        return limits.transfer_s(size_bytes) * self.patience
 
     async def _feed(self, process: asyncssh.SSHClientProcess[bytes], chunks: Iterable[bytes]) -> None:
         import asyncssh
@@ -174,7 +212,8 @@ class SshTransport:
         async def end_group(signal: str) -> None:
             if command.process_id is not None and not is_lost():
                 script = f"kill -{signal} -{command.process_id} || kill -{signal} {command.process_id}"
-                ending, _ = await self._connections.start(self._command([]).frame.stream(["sh", "-c", script]))
+                line = self._command([]).frame.stream(["sh", "-c", script])
+                ending, _ = await self._connections.start(line, limits.SESSION_S)
                 await ending.wait_closed()
                 ending.close()
 

@@ -50,11 +50,11 @@ class _PlannedLayer:
 
 @dataclass
 class _Entry:
-    file: Annotated[str, Meta(max_length=255, pattern=r"^[^/\x00-\x1f\x7f]*$")] = ""
+    file: Annotated[str, Meta(max_length=255, pattern=r"^[^/\x00-\x1f\x7f]*\Z")] = ""
     format: Name = ""
     precision: Name = ""
     bytes: Count = 0
-    sha256: Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-f]{64})?$")] = ""
+    sha256: Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-f]{64})?\Z")] = ""
     parity: _Parity | None = None
     plan: Annotated[list[_PlannedLayer], Meta(max_length=100_000)] = field(default_factory=list)
     quantization: _Object | None = None
@@ -64,7 +64,7 @@ class _Entry:
 @dataclass
 class _Checkpoint:
     name: Name = ""
-    sha256: Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-f]{64})?$")] = ""
+    sha256: Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-f]{64})?\Z")] = ""
 
 
 @dataclass

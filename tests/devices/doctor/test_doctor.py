@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from devices.doctor import examine
+from devices.doctor.answer import Survey
 from devices.doctor.examine import judge
 from devices.doctor.facts import PythonFacts, parse_facts
 from devices.setup import set_up
 from devices.setup.install import _chosen
+from eamdeploy.base.decoding import convert
 from eamdeploy.base.errors import MissingDependency
 from tests.devices.board_server import BoardServer
 
@@ -30,10 +32,15 @@ SENSED = {
     },
     "settings": {"governor": "performance"},
 }
+_SENSED = ("readings", "settings", "problems")
 PYTHON = PythonFacts(
     version="3.11.2", executable="/usr/bin/python3", platform="linux-aarch64", bits=64, numpy="2.4.6",
     runtimes={"onnxruntime": "1.32.0", "ai-edge-litert": "2.3.0", "tflite-runtime": None}, pip=True, venv=True,
 )  # fmt: skip
+
+
+def _present(values):
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def findings(changes=None, python=PYTHON, **sensed):
@@ -44,7 +51,9 @@ def findings(changes=None, python=PYTHON, **sensed):
         python_error=None if python else "sh: python3: not found",
         probe_s=0.1,
         now=1000.0,
-        sensed={name: SENSED.get(name, {}) | sensed.get(name, {}) for name in ("readings", "settings", "problems")},
+        sensed=convert(
+            Survey, {name: _present(SENSED.get(name, {}) | sensed.get(name, {})) for name in _SENSED}, where=""
+        ),
     )
     return judge(facts)
 

@@ -35,12 +35,12 @@ _NUMBERS = (-1.0, 0.0, 1e300, 1e-300, "10", None, [], True)
 
 # path, values that it must not take
 BAD: tuple[tuple[str, tuple[Any, ...]], ...] = (
-    ("id", (3, "", None, "a b", "a\nb", "x" * 200, ["a"])),
-    ("device", (3, None, "a\x1b[2Jb", "a\nb", "x" * 5000)),
+    ("id", (3, "", None, "a b", "a\nb", "ab\n", "x" * 200, ["a"])),
+    ("device", (3, None, "a\x1b[2Jb", "a\nb", "pi4\n", "x" * 5000)),
     ("runtime", (None, {}, "\x00")),
     ("threads", (0, -1, 1.5, "4", None, True, 10**9)),
     ("artifact", (3, None, "x" * 100_000)),
-    ("artifact_sha256", (None, 3, "../../etc", "ab cd")),
+    ("artifact_sha256", (None, 3, "../../etc", "ab cd", "ab\n")),
     ("provenance", (None, [], "measured", {"kind": "measured"})),
     ("provenance.kind", ("guessed", None, 1, "MEASURED")),
     ("provenance.when", ("2999-01-01", "2026-13-45T00:00:00", "1970-01-01", "yesterday", 5, None, "9999-12-31T23:59:59")),
@@ -54,7 +54,7 @@ BAD: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("latency_ms.block", ([0], [0, 0, -1], [0, 0, 0.5], "000")),
     ("accuracy.top1", (-0.1, 100.1, "50", None, 75.0)),
     ("accuracy.n", (0, -1, 0.5, None)),
-    ("accuracy.correct", ("zz", "", "ff", 3)),
+    ("accuracy.correct", ("zz", "", "ff", "3\n", 3)),
     ("accuracy.flips", (-1, 5)),
     ("accuracy.top5", (40.0, 101.0)),
     ("accuracy.confused", ([[0, 0, 3]], [[0, 0]], [[0, 0, 0]], [[-1, 0, 4]], 3)),
