@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from eamdeploy.parity import ParityTolerance, ParityVerdict
     from eamdeploy.parity.audit.run import AuditReport
 
-_ALONE = "a checkpoint knows its preprocessing, classes and head"
+_ALONE = "a checkpoint knows its preprocessing and classes"
 
 
 def verify(
@@ -50,7 +50,8 @@ def verify(
         limits: what is allowed.
         preprocessing: against an artifact from elsewhere: JSON, or a file that holds it.
         labels: against an artifact from elsewhere: a file with its class names, one a line.
-        head: against an artifact from elsewhere: what it answers with.
+        head: against an artifact from elsewhere: what it answers with. Against a checkpoint: ``output=NAME``, where several
+            outputs of the artifacts could hold the classes.
         progress: called with the artifact's name, images done and images in all.
 
     Returns:
@@ -81,13 +82,13 @@ def verify(
             )
             return ParityVerdict(tuple(found))
         against = str(reference)
-    if preprocessing is not None or labels is not None or head is not None:
-        raise UsageError(_ALONE, hint="leave preprocessing, labels and head out")
+    if preprocessing is not None or labels is not None:
+        raise UsageError(_ALONE, hint="leave preprocessing and labels out")
     checkpoint = load(against)
     dataset = None if data is None else open_images(Path(data), checkpoint.classes)
     reports = against_checkpoint(
         paths, checkpoint, dataset, limit=limit, runtime=runtime, threads=threads, random_images=random_images,
-        limits=limits, progress=progress,
+        limits=limits, head=head, progress=progress,
     )  # fmt: skip
     return ParityVerdict(tuple(reports))
 
@@ -100,6 +101,7 @@ def audit(
     out: AnyPath = ".",
     limit: int | None = 100,
     threads: int = 1,
+    head: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> AuditReport:
     """Hold a file that another converter made against its network; of a wrong one, write the part that shows the error.
@@ -116,6 +118,7 @@ def audit(
         out: folder for the part of a wrong file.
         limit: images, balanced over the classes.
         threads: of the runtime and of PyTorch.
+        head: ``output=NAME``, where several outputs of the file could hold the classes.
         progress: called with images done and images in all.
 
     Returns:
@@ -131,5 +134,12 @@ def audit(
     checkpoint = load(against)
     images = embedded_sample() if data is None else open_images(Path(data), checkpoint.classes)
     return hold_against(
-        artifact_path(artifact), checkpoint, images, Path(out), limit=limit, threads=threads, progress=progress
+        artifact_path(artifact),
+        checkpoint,
+        images,
+        Path(out),
+        limit=limit,
+        threads=threads,
+        head=head,
+        progress=progress,
     )

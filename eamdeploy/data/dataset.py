@@ -94,8 +94,13 @@ class Relabelled(Subset):
 
 
 def take(dataset: ImageDataset, limit: int | None) -> ImageDataset:
-    """At most ``limit`` images, balanced over the classes and always the same ones; all where ``limit`` is ``None``."""
+    """At most ``limit`` images, balanced over the classes; all where ``limit`` is ``None``.
+
+    Always the same ones: where not every class gets as many, the names decide, not the order in which a network has them.
+    """
     if limit is None or limit >= len(dataset):
         return dataset
-    order = balanced_order([dataset.label(index) for index in range(len(dataset))])
+    by_name = sorted(range(len(dataset.classes)), key=dataset.classes.__getitem__)
+    turns = {label: turn for turn, label in enumerate(by_name)}
+    order = balanced_order([turns[dataset.label(index)] for index in range(len(dataset))])
     return Subset(dataset, order[:limit])

@@ -27,7 +27,7 @@ from eamdeploy.parity.compare.measure import top1_percent
 from eamdeploy.parity.compare.outputs import compare_output, find_flips
 from eamdeploy.parity.compare.rounding import Rounding
 from eamdeploy.parity.report import rules
-from eamdeploy.parity.report.checks import flips_check, output_check
+from eamdeploy.parity.report.checks import flips_check, output_check, unknown_output_check
 from eamdeploy.parity.report.judge import ParityJudge
 from eamdeploy.parity.report.limits import ParityTolerance
 from eamdeploy.parity.report.model import ParityReport
@@ -121,7 +121,7 @@ def _compare(
         check = output_check(shown, output, judge=judge, excused=0, layer=None, rule=rules.OUTPUT.id)
         checks.append(check if note is None else replace(check, message=f"{check.message}; {note}"))
     checks += [_absent(shown, name, pairs.extra) for name in pairs.missing]
-    checks += [_unknown(shown, name) for name in pairs.extra]
+    checks += [unknown_output_check(shown, name, "reference") for name in pairs.extra]
     value, expected, head = answers
     keys = [images.key(index) for index in runs.indices]
     flips = find_flips(value, expected, judge=judge, excused=held, names=keys, classes=reference.classes, head=head)
@@ -163,12 +163,6 @@ def _absent(shown: str, name: str, extra: Sequence[str]) -> Check:
     other = f"; it has {_listed(extra)} instead" if extra else ""
     message = f"the artifact has no such output{other}"
     return Check(f"output {name}", False, message, shown, rules.OUTPUT.id, location=Location(shown))
-
-
-def _unknown(shown: str, name: str) -> Check:
-    message = "the reference has no such output, so there is nothing to compare it with"
-    place = Location(shown)
-    return Check(f"output {name}", False, message, shown, rules.OUTPUT.id, skipped=True, location=place)
 
 
 def _listed(names: Sequence[str]) -> str:

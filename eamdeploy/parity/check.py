@@ -16,9 +16,10 @@ from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.budget import budget_check, find_rewritten, spent_on
+from eamdeploy.parity.classes_output import classes_output
 from eamdeploy.parity.compare.locate import locate
 from eamdeploy.parity.compare.measure import ParityMeasurements, measure
-from eamdeploy.parity.fit import carries_what_the_checkpoint_has, check_fit
+from eamdeploy.parity.fit import carries_what_the_checkpoint_has, check_fit, origin, said_output
 from eamdeploy.parity.report import rules
 from eamdeploy.parity.report.checks import (
     attention_check,
@@ -27,6 +28,7 @@ from eamdeploy.parity.report.checks import (
     flips_check,
     layer_of,
     output_check,
+    unknown_output_check,
 )
 from eamdeploy.parity.report.judge import is_exact
 from eamdeploy.parity.report.limits import ParityTolerance
@@ -54,6 +56,7 @@ def check_parity(
     limits: ParityTolerance | None = None,
     random_images: int = 0,
     name: str | None = None,
+    head: str | None = None,
     progress: Progress | None = None,
 ) -> ParityReport:
     """Verify that ``artifact`` computes what ``checkpoint``'s network computes.
@@ -69,10 +72,12 @@ def check_parity(
         limits: what is allowed.
         random_images: as an extra, this many images of noise.
         name: what to call the artifact in the report, where it is not yet under its own name.
+        head: ``output=NAME``, where several outputs of the artifact could hold the classes.
         progress: called with images done and images in all.
 
     Raises:
-        UsageError: when the file is missing, damaged or cannot be compared with this checkpoint.
+        UsageError: when the file is missing, damaged or cannot be compared with this checkpoint, or several of its outputs
+            could hold the classes.
         MissingDependency: when its runtime is not installed.
     """
     started = time.perf_counter()
@@ -86,7 +91,7 @@ def check_parity(
         rewritten = find_rewritten(path, made_from or "")
         report = check_parity(
             path, rewritten, dataset, limit=limit, runtime=runtime, threads=threads, limits=limits,
-            random_images=random_images, name=name, progress=progress,
+            random_images=random_images, name=name, head=head, progress=progress,
         )  # fmt: skip
         within = budget_check(
             shown,
@@ -119,11 +124,12 @@ def check_parity(
     )
     note: str | None = None
     with contextlib.ExitStack() as stack:
-        session = load_untrusted(chosen, path, RuntimeOptions(threads=threads))
-        stack.callback(session.close)
+        loaded = load_untrusted(chosen, path, RuntimeOptions(threads=threads))
+        stack.callback(loaded.close)
         # a file made from other weights is not compared: that its numbers differ says nothing new
         if not mismatch:
-            check_fit(path, session, metadata, checkpoint)
+            check_fit(path, loaded, metadata, checkpoint)
+            session = classes_output(path, loaded, checkpoint, head or said_output(metadata), origin(metadata))
             stack.enter_context(torch_threads(threads))
             images = take(source, limit)
             if gives_probabilities(path, session, metadata, checkpoint, images):
@@ -148,7 +154,7 @@ def check_parity(
                 limits=limits or ParityTolerance(),
                 random_images=random_images,
             )
-            report = _fill(report, measured, shown, note)
+            report = _fill(report, measured, shown, note, session.others)
             if any(check.failed for check in report.checks[1:]):
                 found = locate(
                     path,
@@ -159,7 +165,7 @@ def check_parity(
                     measured=measured,
                     threads=threads,
                 )
-                report = _fill(replace(report, first_divergence=found), measured, shown, note)
+                report = _fill(replace(report, first_divergence=found), measured, shown, note, session.others)
     warning = reference_warning(report.reference_top1, report.images, len(checkpoint.classes))
     notes = tuple(remarks_on(source, exif=bool(checkpoint.preprocessing.get("exif"))))
     return replace(report, warning=warning, notes=notes, duration_s=time.perf_counter() - started)
@@ -194,7 +200,9 @@ def verify(
     return reports
 
 
-def _fill(report: ParityReport, measured: ParityMeasurements, shown: str, note: str | None) -> ParityReport:
+def _fill(
+    report: ParityReport, measured: ParityMeasurements, shown: str, note: str | None, others: Sequence[str]
+) -> ParityReport:
     judge, layer = measured.judge, layer_of(report.first_divergence)
     checks = [report.checks[0]]
     scores = [
@@ -202,6 +210,7 @@ def _fill(report: ParityReport, measured: ParityMeasurements, shown: str, note: 
         for row in measured.outputs
     ]
     checks += scores if note is None else [replace(row, message=f"{row.message}; {note}") for row in scores]
+    checks += [unknown_output_check(shown, name, "network") for name in others]
     checks.append(flips_check(shown, measured.flips, measured.images, judge, layer))
     if measured.dynamic:
         checks.append(attention_check(shown, measured.attention, measured.attention_unseen, judge))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data.preprocessing import Preprocessing
+from eamdeploy.inference.model_card import head_of
 from eamdeploy.networks.checkpoint import Checkpoint
 from runtimes.batching import image_input, input_layout
 from runtimes.protocol import Session
@@ -13,25 +14,30 @@ from runtimes.readers.metadata import ArtifactMetadata
 
 
 def check_fit(path: Path, session: Session, metadata: ArtifactMetadata, checkpoint: Checkpoint) -> None:
-    """Compare the shapes of the artifact's input and output with the network's.
+    """Compare the shape of the artifact's input with the network's.
 
     Raises:
-        UsageError: in one sentence, when they are other ones.
+        UsageError: in one sentence, when it is another one.
     """
     tensor = image_input(session.inputs, path)
     spec = checkpoint.spec
     layout = input_layout(tensor, metadata.input_layout, "NHWC" if metadata.format == "tflite" else "NCHW")
     image = spec.input_shape
     wanted = image if layout == "NCHW" else (*image[1:], image[0])
-    foreign = "; it was not made by eamdeploy" if metadata.foreign else ""
     if any(size is not None and size != other for size, other in zip(tensor.shape[1:], wanted, strict=True)):
-        why = f"it takes images of {_dims(tensor.shape[1:])} and the network {_dims(wanted)}{foreign}"
+        why = f"it takes images of {_dims(tensor.shape[1:])} and the network {_dims(wanted)}{origin(metadata)}"
         raise UsageError("the artifact does not fit the checkpoint", where=path, why=why)
-    shapes = [output.shape for output in session.outputs]
-    if len(shapes) != 1 or shapes[0][-1:] not in ((spec.classes,), (None,)):
-        found = ", ".join(_dims(shape) for shape in shapes)
-        why = f"its outputs are {found} and the network has {spec.classes} classes{foreign}"
-        raise UsageError("the artifact does not fit the checkpoint", where=path, why=why)
+
+
+def origin(metadata: ArtifactMetadata) -> str:
+    """Words for a message: that the artifact is from elsewhere, where it is."""
+    return "; it was not made by eamdeploy" if metadata.foreign else ""
+
+
+def said_output(metadata: ArtifactMetadata) -> str | None:
+    """``output=NAME`` where the artifact itself says which of its outputs holds the classes."""
+    name = head_of(metadata).output
+    return None if name is None else f"output={name}"
 
 
 def carries_what_the_checkpoint_has(metadata: ArtifactMetadata, checkpoint: Checkpoint) -> str | None:

@@ -28,7 +28,7 @@ HeadOption = Annotated[
         metavar="KIND[,output=NAME][,threshold=P]",
         help="What the outputs of a model that eamdeploy did not export mean: logits, probabilities, "
         "sigmoid, single-logit, multi-label, multi-label-logits or ids. Default: derived from its"
-        " answers to sample images.",
+        " answers to sample images. With a checkpoint, only output=NAME: which of several outputs holds the classes.",
     ),
 ]
 

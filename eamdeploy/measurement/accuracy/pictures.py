@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 from eamdeploy.base.errors import EamdeployError, UsageError
+from eamdeploy.inference.model_card import head_of
 from eamdeploy.measurement.accuracy.images import Images, prepare_images
 from eamdeploy.measurement.accuracy.measure import Outputs, run_on_host
 from eamdeploy.measurement.request import Case, Request
@@ -29,7 +30,8 @@ class Pictures:
         """
         if self.request.accuracy is False:
             return None
-        key = repr((case.metadata.preprocessing, case.metadata.classes))
+        # artifacts of one preprocessing may still answer differently: logits, or the class's number, or a second output
+        key = repr((case.metadata.preprocessing, case.metadata.classes, head_of(case.metadata)))
         if key not in self._images:
             self._images[key] = asyncio.create_task(asyncio.to_thread(self._prepare, case))
         return await asyncio.shield(self._images[key])

@@ -74,14 +74,16 @@ def audit(
     *,
     limit: int | None = DEFAULT_IMAGES,
     threads: int = 1,
+    head: str | None = None,
     progress: Progress | None = None,
 ) -> AuditReport:
     """Verify ``artifact`` on ``dataset``; of a wrong one, write the smallest part that shows it into ``folder``.
 
     Raises:
-        UsageError: the file does not load.
+        UsageError: the file does not load, or several of its outputs could hold the classes and ``head`` names none
+            (``output=NAME``).
     """
-    report = check_parity(artifact, checkpoint, dataset, limit=limit, threads=threads, progress=progress)
+    report = check_parity(artifact, checkpoint, dataset, limit=limit, threads=threads, head=head, progress=progress)
     if report.passed:
         return AuditReport(report)
     images = take(dataset, limit)
@@ -121,7 +123,9 @@ def _wrong_tensor(report: ParityReport, graph: ProbedGraph, found: dict[str, Val
         # known to be wrong, whatever other tensor it happens to resemble
         right.discard(str(divergence.tensor))
         return divergence.tensor
+    compared = {graph.key(output.name) for output in report.outputs}
     outputs = [key for key in graph.tensors if key in graph.outputs and key not in right]
+    outputs.sort(key=lambda key: key not in compared)
     softmaxes = [key for key in graph.softmaxes if key in found and key not in right]
     return next(iter((*softmaxes, *outputs)), None)
 

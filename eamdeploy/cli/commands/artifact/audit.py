@@ -11,6 +11,7 @@ import eamdeploy
 from eamdeploy.base.errors import ParityError
 from eamdeploy.cli.options.common import DataOption, JsonOption
 from eamdeploy.cli.options.completion import complete_artifact
+from eamdeploy.cli.options.foreign import HeadOption
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +40,7 @@ def audit_command(
     threads: Annotated[
         int, typer.Option("--threads", min=1, help="Number of threads of the runtime and of PyTorch.")
     ] = 1,
+    head: HeadOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a file from another converter (pnnx, mnnconvert, onnx2tf, torch.onnx) against its network.
@@ -54,7 +56,9 @@ def audit_command(
         def tell(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total, note=artifact.name)
 
-        report = eamdeploy.audit(artifact, against, data=data, out=out, limit=limit, threads=threads, progress=tell)
+        report = eamdeploy.audit(
+            artifact, against, data=data, out=out, limit=limit, threads=threads, head=head, progress=tell
+        )
 
     def render(console: object) -> None:
         from rich.console import Console
