@@ -61,36 +61,47 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Card:
-    """A value worth a large type: what it is, its interval, what it belongs to, and where it comes from."""
-
-    label: str
-    value: str
-    interval: str
-    detail: str
-    provenance: str
-
-
-@dataclass(frozen=True)
 class FigureGroup:
-    """Cards and a figure about one place."""
+    """Tables and figures about one place."""
 
     title: str
-    cards: tuple[Card, ...]
+    tables: tuple[ReportTable, ...]
     figures: tuple[Figure, ...]
 
 
 @dataclass(frozen=True)
+class Fold:
+    """What a reader opens if it is wanted: a title, and what is below it."""
+
+    title: str
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[ReportTable, ...] = ()
+
+
+@dataclass(frozen=True)
 class Section:
-    """A heading with what belongs below it; ``absent`` says in words why there is nothing."""
+    """A heading with what belongs below it.
+
+    Attributes:
+        lead: the result in words, in large type.
+        folds: what is shown once it is opened.
+        absent: why there is nothing to show, in words, and what to do about it.
+    """
 
     name: str
     title: str
     text: str = ""
+    lead: str = ""
     groups: tuple[FigureGroup, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[ReportTable, ...] = ()
+    folds: tuple[Fold, ...] = ()
     absent: str = ""
+
+    @property
+    def shows(self) -> bool:
+        """Whether there is anything but words."""
+        return bool(self.groups or self.figures or self.tables or self.folds)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,33 @@ def fastest_of(runs: Sequence[Run]) -> list[Run]:
     return [run for run in ordered if (words.latency_interval(run) or (_p50(run), 0.0))[0] <= bound]
 
 
+def shipped(runs: Sequence[Run]) -> list[Run]:
+    """The run to ship and those that are as fast as far as can be told; none where no measured run has an accuracy."""
+    return fastest_of(as_accurate(runs))
+
+
+def as_accurate(runs: Sequence[Run]) -> list[Run]:
+    """The trusted runs that are as accurate as the best, as far as their images can tell."""
+    both = [run for run in trusted(runs) if run.accuracy is not None]
+    best = max((_lowest(run) for run in both), default=0.0)
+    return [run for run in both if _highest(run) >= best and _top1(run) >= best]
+
+
+def ranked(runs: Sequence[Run]) -> list[tuple[str, Run]]:
+    """The runs of one machine, best first, each with its rank: tied ones share it, those that cannot be trusted have none."""
+    good, left = as_accurate(runs), trusted(runs)
+    rows: list[tuple[str, Run]] = []
+    for group in (good, [run for run in left if run not in good]):
+        rest = list(group)
+        while rest:
+            tied = fastest_of(rest)
+            rank = f"{len(rows) + 1}{'=' if len(tied) > 1 else ''}"
+            rows += [(rank, run) for run in tied]
+            rest = [run for run in rest if run not in tied]
+    unranked = sorted((run for run in runs if run not in left), key=_p50)
+    return rows + [("–", run) for run in unranked]
+
+
 def recommendation(runs: Sequence[Run]) -> str:
     """One or two sentences on the runs of one machine, or why there is none."""
     usable = trusted(runs)
@@ -35,9 +62,7 @@ def recommendation(runs: Sequence[Run]) -> str:
         why = "no run was measured" if not usable else "no measured run has an accuracy"
         invalid = sum(run.verdict.state == "invalid" for run in runs)
         return f"No recommendation: {why}" + (f" ({invalid} invalid)." if invalid else ".")
-    best = max(_lowest(run) for run in both)
-    # as accurate as far as these images can tell: the interval reaches the lower bound of the best
-    good = [run for run in both if _highest(run) >= best and _top1(run) >= best]
+    good = as_accurate(runs)
     ship, *tied = fastest_of(good)
     sentences = [
         f"Ship {words.artifact(ship)} ({words.setting(ship)}): {words.figure(_p50(ship))} ms, {_top1(ship):.1f} %."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,22 +12,27 @@ from eamdeploy.base.results import Run
 from eamdeploy.runs.report.collect import Material
 from eamdeploy.runs.report.content import manifest_tables as manifest
 from eamdeploy.runs.report.content import words
+from eamdeploy.runs.report.content.accuracy import class_names, classes_table, pairs_table
 from eamdeploy.runs.report.content.attention import attention_table
+from eamdeploy.runs.report.content.choice import ranked_table
 from eamdeploy.runs.report.content.layer_parts import layer_costs
-from eamdeploy.runs.report.content.pareto import pareto_front
-from eamdeploy.runs.report.content.recommendation import fastest_of, recommendation, trusted
+from eamdeploy.runs.report.content.recommendation import ranked, recommendation, shipped
 from eamdeploy.runs.report.content.tables import differences_table, machines_table, runs_table
 from eamdeploy.runs.report.figures.attention import attention_figure
 from eamdeploy.runs.report.figures.conditions import conditions_figure
+from eamdeploy.runs.report.figures.confusion import confusion_figure
+from eamdeploy.runs.report.figures.forest import forest_figure
 from eamdeploy.runs.report.figures.latency import latency_figure
 from eamdeploy.runs.report.figures.layers import layers_figure
 from eamdeploy.runs.report.figures.pareto import pareto_figure
-from eamdeploy.runs.report.model import Card, Figure, FigureGroup, Names, Report, ReportTable, Section
+from eamdeploy.runs.report.model import Figure, FigureGroup, Fold, Names, Report, Section
 
 T = TypeVar("T")
 _MOST_PROFILES = 6
+_MOST_FORESTS = 2
 _SECTIONS = (
-    "choice", "latency", "differences", "layers", "attention", "parity", "quantization", "conditions", "runs", "reading",
+    "choice", "differences", "accuracy", "latency", "layers", "attention", "parity", "quantization", "conditions", "runs",
+    "reading",
 )  # fmt: skip
 
 
@@ -41,7 +45,7 @@ def build_report(material: Material, title: str) -> Report:
     # the sections' own names are taken
     names = Names({name for section in _SECTIONS for name in (section, f"{section}-title")} | {"main", "theme"})
     steps: Sequence[Callable[[Material, Names], Section]] = (
-        _choice, _distributions, _differences, _layers, _attention, _parity, _quantization, _conditions, _runs,
+        _choice, _differences, _accuracy, _layers, _distributions, _attention, _parity, _quantization, _conditions, _runs,
         _reading,
     )  # fmt: skip
     kinds = Counter(run.provenance.kind for run in material.runs)
@@ -59,98 +63,89 @@ def build_report(material: Material, title: str) -> Report:
 
 
 def _choice(material: Material, names: Names) -> Section:
+    places = sorted(_rivals(material.newest()).items(), key=lambda item: (not shipped(item[1]), -len(item[1])))
     groups = [
-        FigureGroup(place, tuple(_cards(runs)), _present([pareto_figure(names.unique(f"pareto {place}"), place, runs)]))
-        for place, runs in _rivals(material.newest()).items()
+        FigureGroup(
+            place,
+            (ranked_table(names, place, runs),),
+            _present([pareto_figure(names.unique(f"pareto {place}"), place, runs)]),
+        )
+        for place, runs in places
     ]
-    drawn = any(group.figures for group in groups)
-    several = any(len(pareto_front(runs)) > 1 for runs in _rivals(material.newest()).values())
-    absent = "" if drawn else "No run has both a latency and an accuracy: run 'eamdeploy bench' with --data."
-    text = " ".join(
-        (f"On {place}: " if len(groups) > 1 else "") + recommendation(runs)
-        for place, runs in _rivals(material.newest()).items()
+    both = any(run.latency_ms and run.accuracy for run in material.runs)
+    absent = "" if both else "No run has both a latency and an accuracy: run 'eamdeploy bench' with --data."
+    lead = " ".join((f"On {place}: " if len(groups) > 1 else "") + recommendation(runs) for place, runs in places)
+    # the first machine is shown, the others can be opened
+    folds = tuple(Fold(f"On {group.title}", group.figures, group.tables) for group in groups[1:])
+    return Section("choice", "Which one to ship", lead=lead, groups=tuple(groups[:1]), folds=folds, absent=absent)
+
+
+def _differences(material: Material, names: Names) -> Section:
+    groups = [(_reference(group), group) for group in material.groups()]
+    figures = _present(
+        forest_figure(names.unique(f"forest {run.id}"), run, [other for other in group if other is not run])
+        for run, group in groups[:_MOST_FORESTS]
     )
-    if several:
-        text += " The dashed line is the Pareto frontier of accuracy and latency."
-    return Section("choice", "Which one to ship", text, tuple(groups), absent=absent)
+    found = _present([differences_table(names, groups)])
+    folds = (Fold("Every difference in figures", (), found),) if found else ()
+    absent = "No runs were measured in turns: give 'eamdeploy bench' several artifacts at once, and they are."
+    return Section(
+        "differences", "How sure is the difference", figures=figures, folds=folds, absent="" if found else absent
+    )
 
 
-def _cards(runs: Sequence[Run]) -> list[Card]:
-    cards = []
-    timed = [run for run in runs if run.latency_ms is not None]
-    scored = [run for run in runs if run.accuracy is not None]
-    if timed:
-        cards.append(_fastest(timed))
-    if scored:
-        best = max(scored, key=lambda run: run.accuracy.top1 if run.accuracy else 0.0)
-        cards.append(_card("most accurate", words.accuracy(best).text, best, best.provenance.kind))
-    if len(runs) > 1 and (sized := [run for run in runs if run.bytes]):
-        smallest = min(sized, key=lambda run: run.bytes)
-        cards.append(_card("smallest", words.size(smallest.bytes), smallest, ""))
-    front = pareto_front(runs)
-    if len(front) > 1:
-        detail = ", ".join(words.artifact(run) for run in front)
-        cards.append(Card("unbeaten", f"{len(front)} of {len(runs)}", "", detail, ""))
-    return cards
+def _reference(group: Sequence[Run]) -> Run:
+    """What the others of a group are compared with: the one to ship, else the first."""
+    return next(iter(shipped(group)), min(group, key=lambda run: run.id))
 
 
-def _fastest(timed: Sequence[Run]) -> Card:
-    """No run is crowned that is invalid, estimated, or no faster than another as far as can be told."""
-    first, *tied = fastest_of(trusted(timed)) or [
-        min(timed, key=lambda run: run.latency_ms.p50 if run.latency_ms else 0.0)
-    ]
-    if tied:
-        names = ", ".join(words.artifact(run) for run in (first, *tied))
-        return Card("fastest", f"{1 + len(tied)} tied", "", f"{names}: no difference shown", words.latency_kind(first))
-    kind, state = words.latency_kind(first), first.verdict.state
-    # where nothing can be trusted, what there is is shown as what it is
-    what = "fastest" if trusted([first]) else "lowest, not trusted"
-    card = _card(what, words.latency(first).text, first, kind)
-    return card if state == "clean" else replace(card, detail=f"{card.detail}: {state}")
-
-
-def _card(what: str, figure: str, run: Run, kind: str) -> Card:
-    value, _, interval = figure.partition(" [")
-    return Card(what, value, f"[{interval}" if interval else "", f"{words.artifact(run)}, {words.setting(run)}", kind)
+def _accuracy(material: Material, names: Names) -> Section:
+    run = next((run for run in _best_first(material.newest()) if run.accuracy and run.accuracy.confused), None)
+    if run is None:
+        why = "No run keeps what it confuses: run 'eamdeploy bench' with --data."
+        return Section("accuracy", "What it confuses", absent=why)
+    classes = class_names(material.manifests.get(run.artifact_sha256))
+    figures = _present([confusion_figure(names.unique("confusion"), run, classes)])
+    tables = _present([classes_table(names, run, classes), pairs_table(names, run, classes)])
+    return Section("accuracy", "What it confuses", figures=figures, folds=(Fold("Classes and confusions", (), tables),))
 
 
 def _distributions(material: Material, names: Names) -> Section:
     places = _by_place(material.newest())
     figures = _present(latency_figure(names.unique(f"latency {place}"), runs) for place, runs in places.items())
-    absent = "" if figures else "No run has timed samples."
-    return Section("latency", "Latency distributions", figures=figures, absent=absent)
-
-
-def _differences(material: Material, names: Names) -> Section:
-    tables = _present([differences_table(names, material.groups())])
-    absent = "No runs were measured in turns: give 'eamdeploy bench' several artifacts at once, and they are."
-    text = "Each interval is a 95 % interval; where it holds no change, no difference was shown."
-    return Section("differences", "Differences", text if tables else "", tables=tables, absent="" if tables else absent)
+    folds = (Fold("Every timed inference", figures),) if figures else ()
+    return Section(
+        "latency", "Latency distributions", folds=folds, absent="" if figures else "No run has timed samples."
+    )
 
 
 def _layers(material: Material, names: Names) -> Section:
-    figures: list[Figure | None] = []
-    tables: list[ReportTable | None] = []
+    figures: list[Figure] = []
+    folds: list[Fold] = []
     dynamic = {
         name: [str(layer.get("layer")) for layer in manifest.dicts(entry.get("plan"))]
         for name, entry in material.entries()
     }
-    for run in [run for run in material.newest() if run.per_layer][:_MOST_PROFILES]:
+    for run in [run for run in _best_first(material.newest()) if run.per_layer][:_MOST_PROFILES]:
         name = words.artifact(run)
         costs = layer_costs(run.per_layer, dynamic.get(name, ()))
-        figures.append(layers_figure(names.unique(f"layers {words.label(run)}"), words.label(run), costs))
-        tables.append(manifest.layers_table(names, name, costs))
-    tables.append(manifest.plan_table(names, list(material.entries())))
-    absent = "" if any(figures) else "No run has an operator profile: run 'eamdeploy bench --operators'."
-    return Section(
-        "layers",
-        "Where the time goes",
-        text="",
-        groups=(),
-        figures=_present(figures),
-        tables=_present(tables),
-        absent=absent,
-    )
+        drawn = _present([layers_figure(names.unique(f"layers {words.label(run)}"), words.label(run), costs)])
+        tables = _present([manifest.layers_table(names, name, costs)])
+        if not figures:
+            figures.extend(drawn)  # of the run to ship; the others can be opened
+            folds.append(Fold(f"Every layer of {name} in figures", (), tables))
+        else:
+            folds.append(Fold(f"Time of {words.label(run)}", drawn, tables))
+    if plan := manifest.plan_table(names, list(material.entries())):
+        folds.append(Fold("How each dynamic layer is computed", (), (plan,)))
+    absent = "" if figures else "No run has an operator profile: run 'eamdeploy bench --operators'."
+    return Section("layers", "Where the time goes", figures=tuple(figures), folds=tuple(folds), absent=absent)
+
+
+def _best_first(runs: Sequence[Run]) -> list[Run]:
+    """All runs, the machine with the run to ship first, each machine's in the order of its ranking."""
+    places = sorted(_rivals(runs).values(), key=lambda here: (not shipped(here), -len(here)))
+    return [run for here in places for _, run in ranked(here)]
 
 
 def _attention(material: Material, names: Names) -> Section:
@@ -164,59 +159,48 @@ def _attention(material: Material, names: Names) -> Section:
         "images, 'eamdeploy report --attention attention.json' shows it."
     )
     text = (
-        "Alpha moves by the sum of |alpha - its mean|, of 2 at most. A layer whose weights hardly move could have one fixed "
-        "kernel; one that moves much earns its experts. "
+        "Variation of the mixing weights: the sum of |weight − its mean over the images|, at most 2. A layer whose weights "
+        "hardly vary could use one fixed kernel; a layer whose weights vary much needs its bank of kernels. "
     ) + " ".join(f"{file.sentence}." for file in material.attention if file.sentence)
-    return Section(
-        "attention",
-        "Attention",
-        text=text if tables else "",
-        groups=(),
-        figures=figures,
-        tables=tables,
-        absent="" if tables else absent,
-    )
+    folds = (Fold("Every layer", figures, tables),) if tables else ()
+    return Section("attention", "Attention", text if tables else "", folds=folds, absent="" if tables else absent)
 
 
 def _parity(material: Material, names: Names) -> Section:
     tables = _present([manifest.parity_table(names, list(material.entries()))])
     absent = "" if tables else "The artifacts have no manifests beside them."
-    return Section("parity", "Parity", tables=tables, absent=absent)
+    folds = (Fold("Every output compared with its checkpoint", (), tables),) if tables else ()
+    return Section("parity", "Parity", folds=folds, absent=absent)
 
 
 def _quantization(material: Material, names: Names) -> Section:
     tables = _present([manifest.quantization_table(names, list(material.entries()))])
     absent = "" if tables else "No quantized artifact with a manifest was measured."
-    return Section("quantization", "Quantization", tables=tables, absent=absent)
+    folds = (Fold("How each artifact was quantized", (), tables),) if tables else ()
+    return Section("quantization", "Quantization", folds=folds, absent=absent)
 
 
 def _conditions(material: Material, names: Names) -> Section:
     figures = _present([conditions_figure(names.unique("conditions"), material.newest())])
     tables = _present([machines_table(names, material.runs)])
-    return Section(
-        "conditions",
-        "Machines and conditions",
-        text="",
-        groups=(),
-        figures=figures,
-        tables=tables,
-        absent="" if tables else "No run.",
-    )
+    folds = (Fold("Temperature, clock and load during the runs; versions", figures, tables),) if tables else ()
+    return Section("conditions", "Machines and conditions", folds=folds, absent="" if tables else "No run.")
 
 
 def _runs(material: Material, names: Names) -> Section:
     tables = _present([runs_table(names, material.runs)]) if material.runs else ()
-    return Section("runs", "All runs", tables=tables, absent="" if tables else "No run meets the filter.")
+    folds = (Fold(f"Table of {len(material.runs)} runs", (), tables),) if tables else ()
+    return Section("runs", "All runs", folds=folds, absent="" if tables else "No run meets the filter.")
 
 
 def _reading(material: Material, names: Names) -> Section:
     del material, names
     text = (
         "Measured: timed on the machine named. Emulated: run on an emulated board; outputs, accuracy and instruction "
-        "counts are real, times are not. Estimated (~): from the latency model, nothing was timed; the interval is a "
-        "90 % one. Intervals of medians are 95 % bootstrap intervals over all samples, none removed; those of "
-        "accuracies are Wilson's. "
-        "Clean, suspect, invalid: what the machine's own sensors and the spread of the samples say about a measurement."
+        "counts are real, times are not. Estimated (~): computed by the latency model, with a 90 % interval; nothing was "
+        "timed. Intervals of medians are 95 % bootstrap intervals over all samples; intervals of accuracies are Wilson's. "
+        "Verdict: clean; suspect, if other programs used the CPU; invalid, if the CPU throttled or the median is too "
+        "uncertain. Ranks with = are tied: no difference in latency is shown."
     )
     return Section("reading", "How to read this", text)
 

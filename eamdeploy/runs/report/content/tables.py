@@ -47,12 +47,11 @@ def _run(run: Run) -> list[Cell | str]:
     ]
 
 
-def differences_table(names: Names, groups: Iterable[Sequence[Run]]) -> ReportTable | None:
-    """Within each group of interleaved runs, each against the group's first; ``None`` without groups."""
+def differences_table(names: Names, groups: Iterable[tuple[Run, Sequence[Run]]]) -> ReportTable | None:
+    """Within each group of interleaved runs, each against the group's reference; ``None`` without groups."""
     rows: list[list[Cell | str]] = []
-    for group in groups:
-        first, *others = sorted(group, key=lambda run: run.id)
-        for other in others:
+    for first, group in groups:
+        for other in sorted((run for run in group if run is not first), key=lambda run: run.id):
             comparison = compare_runs(first, other)
             for change in comparison.changes:
                 if change.metric == "bytes" or len(rows) >= _MOST_PAIRS * 3:

@@ -11,7 +11,7 @@ from eamdeploy.runs.report.model import Figure
 from eamdeploy.runs.report.render.svg import INK, SERIES, draw_figure
 
 _COLOURS = dict(zip(PARTS, (SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[5]), strict=True))
-_MOST = 32
+_MOST = 20
 
 
 def layers_figure(name: str, title: str, costs: Sequence[LayerCost]) -> Figure | None:
@@ -22,7 +22,7 @@ def layers_figure(name: str, title: str, costs: Sequence[LayerCost]) -> Figure |
     used = [part for part in PARTS if any(row.parts[part] for row in rows)]
     totals = {part: sum(row.parts[part] for row in rows) for part in used}
     whole = sum(totals.values())
-    height = 1.3 + 0.2 * len(rows)
+    height = 1.2 + 0.19 * len(rows)
 
     def draw(canvas: Any, narrow: bool) -> None:
         axes = canvas.add_subplot()

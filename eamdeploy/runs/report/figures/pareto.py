@@ -29,9 +29,9 @@ _LONGEST = 28
 
 
 def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
-    """The runs of one place that have both figures; ``None`` where there are none."""
+    """The runs of one place that have both figures; ``None`` where there are fewer than two."""
     shown = [run for run in runs if run.latency_ms is not None and run.accuracy is not None]
-    if not shown:
+    if len(shown) < 2:
         return None
     front = pareto_front(shown)
 
@@ -50,7 +50,7 @@ def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
         axes.margins(x=0.16 if not narrow else 0.22, y=0.16)
         axes.autoscale_view()
         ordered = [*front, *(run for run in shown if run not in front)]
-        texts = [shorten(text, _LONGEST) for text in distinct_ends([artifact(run) for run in ordered])]
+        texts = _texts(ordered)
         count = min(_LABELS, (len(front) or len(ordered)) if narrow else len(ordered))
         points = [(_p50(run), _top1(run)) for run in ordered[:count]]
         colours = [INK if run in front else MUTED for run in ordered[:count]]
@@ -60,8 +60,25 @@ def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
 
     names = ", ".join(f"{artifact(run)} ({figure(_p50(run))} ms, {_top1(run):.1f} %)" for run in front)
     described = f"Scatter plot of {len(shown)} variants on {place}. Pareto frontier: {names or 'no valid run'}."
-    caption = f"Accuracy against latency on {place}. Bars: intervals of both; area: file size; line: Pareto frontier."
-    return draw_figure(name, caption, described, draw, wide=4.6, narrow=4.4)
+    caption = (
+        f"Accuracy against latency on {place}. Bars: intervals of both; area: file size; dashed line: Pareto frontier."
+    )
+    return draw_figure(name, caption, described, draw, wide=4.2, narrow=4.4)
+
+
+def _texts(runs: Sequence[Run]) -> list[str]:
+    """What tells the runs apart: the end of the file's name, threads, and the runtime where one format had several."""
+    runtimes: dict[str, set[str]] = {}
+    for run in runs:
+        runtimes.setdefault(run.format, set()).add(run.runtime)
+    ends = distinct_ends(list(dict.fromkeys(artifact(run) for run in runs)))
+    short = dict(zip(dict.fromkeys(artifact(run) for run in runs), ends, strict=True))
+    return [
+        shorten(short[artifact(run)], _LONGEST)
+        + (f", {run.runtime}" if len(runtimes[run.format]) > 1 else "")
+        + f" ×{run.threads}"
+        for run in runs
+    ]
 
 
 def _point(axes: Any, run: Run, widest: int) -> None:

@@ -23,7 +23,10 @@ def render_markdown(material: Material, title: str) -> str:
     names = Names()
     newest = material.newest()
     parts = [f"## {escape_cell(title)}\n", _runs(newest)]
-    tables = (differences_table(names, material.groups()), parity_table(names, list(material.entries())))
+    tables = (
+        differences_table(names, [(min(group, key=lambda run: run.id), group) for group in material.groups()]),
+        parity_table(names, list(material.entries())),
+    )
     parts += [_table(found) for found in tables if found is not None]
     parts += [_attention(names, file) for file in material.attention]
     parts.append("_~ is an estimate of the latency model; intervals: 95 % of a measurement, 90 % of an estimate._\n")

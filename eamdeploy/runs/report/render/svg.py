@@ -23,7 +23,7 @@ _VARIABLES = {
     CARD: "--card",
     **{colour: f"--series-{index}" for index, colour in enumerate(SERIES, start=1)},
 }
-WIDE_INCHES, NARROW_INCHES = 8.2, 4.0
+WIDE_INCHES, NARROW_INCHES = 9.6, 4.0
 
 _STYLE: Any = {
     "axes.axisbelow": True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,14 @@ _VARIANTS = (
     ("fashion-dynet-025.onnx", "fp32", 9.8, 91.6, 5_900_000),
     ("fashion-eam-050.tflite", "fp16", 11.7, 93.0, 6_400_000),
 )
+CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 LAYERS = tuple(f"blocks.{block}.{unit}.conv" for block in range(4) for unit in ("expand", "depthwise", "project"))
+
+
+def confusions(correct: list[bool]) -> tuple[tuple[int, int, int], ...]:
+    """Image i is of class i % 10; a wrong one is taken for the next class but one."""
+    counts = Counter((index % 10, index % 10 if hit else (index % 10 + 2) % 10) for index, hit in enumerate(correct))
+    return tuple((true, taken, count) for (true, taken), count in sorted(counts.items()))
 
 
 def make_run(index: int, *, device: str = "pi4", kind: Any = "measured", slower: float = 1.0, **changes: Any) -> Run:
@@ -65,7 +73,9 @@ def make_run(index: int, *, device: str = "pi4", kind: Any = "measured", slower:
             samples=tuple(samples.tolist()),
             block=tuple(np.repeat(range(20), 20).tolist()),
         ),
-        "accuracy": AccuracyResult(sum(correct) / 20, 2000, data="fashion-mnist", correct=pack_correct(correct)),
+        "accuracy": AccuracyResult(
+            sum(correct) / 20, 2000, data="fashion-mnist", correct=pack_correct(correct), confused=confusions(correct)
+        ),
         "conditions": Conditions(
             tuple(SensorSample(t / 2, 48 + 6 * (1 - np.exp(-t / 9)) + index / 2, 1800.0, 0.2) for t in range(24)),
             "performance",
@@ -135,7 +145,7 @@ def manifest(index: int) -> dict[str, Any]:
     entry: dict[str, Any] = {"file": _VARIANTS[index][0], "sha256": f"{index:064x}", "plan": plan, "parity": parity}
     if _VARIANTS[index][1] == "int8":
         entry["quantization"] = {"method": "static QDQ", "calibration_images": 256, "kernels": {"int8": 38, "float": 2}}
-    return {"schema_version": 1, "name": "net", "artifacts": [entry]}
+    return {"schema_version": 1, "name": "net", "classes": list(CLASSES), "artifacts": [entry]}
 
 
 def full() -> Material:
@@ -155,6 +165,18 @@ def full() -> Material:
         for index in range(3)
     ]
     return Material(tuple(pi4 + estimated), {f"{index:064x}": manifest(index) for index in (0, 1)}, (attention(),))
+
+
+def many(count: int) -> Material:
+    """``count`` runs of one board, more than there are variants: with 1 and 4 threads."""
+    runs = []
+    for number in range(count):
+        index, again = number % len(_VARIANTS), number // len(_VARIANTS)
+        changes: dict[str, Any] = {"per_layer": profile()} if not number else {}
+        if again:
+            changes |= {"id": f"20261122T1300{number:02d}-pi4", "threads": 1}
+        runs.append(make_run(index, slower=1.0 + 0.7 * again, **changes))
+    return Material(tuple(runs), {f"{index:064x}": manifest(index) for index in range(len(_VARIANTS))}, (attention(),))
 
 
 def hostile() -> Material:

@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 
 from eamdeploy.base.errors import DataError, MissingDependency
-from eamdeploy.base.results import Run, RunVerdict
+from eamdeploy.base.results import Latency, RunVerdict
 from eamdeploy.runs.report import Material, build_report, collect, render_html, render_markdown, write_html
+from eamdeploy.runs.report.content.accuracy import classes_table
 from eamdeploy.runs.report.content.attention import AttentionFile, read_attention
 from eamdeploy.runs.report.content.layer_parts import by_block, layer_costs
 from eamdeploy.runs.report.content.pareto import pareto_front
-from eamdeploy.runs.report.content.recommendation import recommendation
+from eamdeploy.runs.report.content.recommendation import ranked, recommendation
 from eamdeploy.runs.report.content.tables import runs_table
 from eamdeploy.runs.report.content.words import distinct_ends
+from eamdeploy.runs.report.figures.confusion import confusion_matrix
 from eamdeploy.runs.report.figures.labels import draw_labels
 from eamdeploy.runs.report.model import Names
 from eamdeploy.runs.store import open_store
@@ -92,8 +94,8 @@ def test_only_what_was_asked_the_same_images_is_compared() -> None:
     other = dataclasses.replace(album.make_run(1).accuracy, data="cifar10")  # type: ignore[type-var]
     runs = (album.make_run(0), album.make_run(1, accuracy=other), album.make_run(2, accuracy=None))
     (choice,) = (part for part in build_report(Material(runs), "x").sections if part.name == "choice")
-    assert [group.title for group in choice.groups] == [
-        "kitchen-pi, fashion-mnist", "kitchen-pi, cifar10", "kitchen-pi, no accuracy",
+    assert [part.title for part in (*choice.groups, *choice.folds)] == [
+        "kitchen-pi, fashion-mnist", "On kitchen-pi, cifar10", "On kitchen-pi, no accuracy",
     ]  # fmt: skip
     (alone,) = (part for part in build_report(Material(runs[:1]), "x").sections if part.name == "choice")
     assert [group.title for group in alone.groups] == ["kitchen-pi"]
@@ -210,9 +212,10 @@ def test_attention_is_shown_as_figure_table_and_markdown(tmp_path: Path) -> None
     report = build_report(album.full(), "x")
     (section,) = [section for section in report.sections if section.name == "attention"]
     assert (
-        "move most in blocks.3.project.conv (1.1) and least in blocks.0.expand.conv" in section.figures[0].description
+        "move most in blocks.3.project.conv (1.1) and least in blocks.0.expand.conv"
+        in section.folds[0].figures[0].description
     )
-    (found,) = section.tables
+    (found,) = section.folds[0].tables
     labels = [column.label for column in found.columns]
     assert [row[labels.index("layer")].text for row in found.rows] == list(album.LAYERS)
     assert found.rows[3][labels.index("kernel from its mean")].text == "3.3 %"
@@ -240,8 +243,8 @@ def test_attention_is_read_from_what_describe_prints(tmp_path: Path) -> None:
     assert file.title == "fashion-mnist-v1x0.25-eam-rcr over 20 images of fashion-mnist-sample"
     assert [layer["layer"] for layer in file.layers] == [layer.layer for layer in measured.layers]
     section = next(s for s in build_report(Material((), {}, (file,)), "x").sections if s.name == "attention")
-    assert len(section.tables[0].rows) == 27
-    assert f"{section.tables[0].rows[0][1].sort:.6f}" == f"{measured.layers[0].movement:.6f}"
+    assert len(section.folds[0].tables[0].rows) == 27
+    assert f"{section.folds[0].tables[0].rows[0][1].sort:.6f}" == f"{measured.layers[0].movement:.6f}"
 
 
 @pytest.mark.parametrize(
@@ -275,21 +278,42 @@ def test_small_numbers_on_axes_are_not_cut() -> None:
     assert "0.00" not in ticks
 
 
-def test_an_invalid_run_is_never_crowned() -> None:
+def test_an_invalid_or_estimated_run_has_no_rank() -> None:
     invalid = album.make_run(3, verdict=RunVerdict("invalid", ("too wide",)))
+    estimated = album.make_run(2, kind="estimated", latency_ms=Latency(1.0, interval90=(0.8, 1.2)))
     slower = album.make_run(0)
+    assert [(rank, run.id) for rank, run in ranked([invalid, estimated, slower])] == [
+        ("1", slower.id), ("–", estimated.id), ("–", invalid.id),
+    ]  # fmt: skip
+    (choice,) = (part for part in build_report(Material((invalid, slower)), "x").sections if part.name == "choice")
+    assert [[cell.text for cell in row][:2] for row in choice.groups[0].tables[0].rows] == [
+        ["1", "fashion-eam-025.onnx"], ["–", "fashion-static-025-int8.onnx"],
+    ]  # fmt: skip
+    assert choice.lead.startswith("Ship fashion-eam-025.onnx")
 
-    def first(*runs: Run) -> tuple[str, str]:
-        choice = build_report(Material(runs), "x").sections[0]
-        card = choice.groups[0].cards[0]
-        return card.label, card.detail
 
-    label, detail = first(invalid, slower)
-    assert label == "fastest"
-    assert "fashion-eam-025.onnx" in detail
-    label, detail = first(invalid)
-    assert label == "lowest, not trusted"
-    assert detail.endswith(": invalid")
+def test_runs_that_cannot_be_told_apart_share_a_rank() -> None:
+    one = album.make_run(0)
+    twin = dataclasses.replace(one, id="20261122T130000-pi4", artifact="out/twin.onnx")
+    slower = album.make_run(4)
+    assert [rank for rank, _ in ranked([slower, twin, one])] == ["1=", "1=", "3"]
+
+
+def test_what_a_run_confuses_is_counted() -> None:
+    run = album.make_run(0)
+    matrix = confusion_matrix(run)
+    assert matrix is not None
+    assert matrix.sum() == 2000
+    assert 100 * matrix.trace() / matrix.sum() == pytest.approx(run.accuracy.top1 if run.accuracy else 0)
+    table = classes_table(Names(), run, album.CLASSES)
+    assert table is not None
+    assert table.rows[0][0].text == "T-shirt/top"
+    assert table.rows[0][3].text == f"Pullover ({matrix[0, 2]})"
+    html = render_html(build_report(Material((run,), {run.artifact_sha256: album.manifest(0)}), "x"))
+    assert "T-shirt/top" in html
+    many = dataclasses.replace(run.accuracy, confused=tuple((k, k, 1) for k in range(40)))  # type: ignore[type-var]
+    many_classes = render_html(build_report(Material((dataclasses.replace(run, accuracy=many),)), "x"))
+    assert "class 39" in many_classes
 
 
 def test_the_recommendation_is_a_sentence_with_figures() -> None:

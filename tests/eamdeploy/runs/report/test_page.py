@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,30 @@ from tests.eamdeploy.runs.report import album
 pytestmark = pytest.mark.chromium
 pytest.importorskip("matplotlib", reason="the report's figures need matplotlib")
 
-_AXE = "return (await axe.run(document, {resultTypes: ['violations']})).violations.map((found) => " \
+_AXE = "document.querySelectorAll('details').forEach((fold) => { fold.open = true; });" \
+    "return (await axe.run(document, {resultTypes: ['violations']})).violations.map((found) => " \
     "({id: found.id, impact: found.impact, nodes: found.nodes.map((node) => node.html.slice(0, 200))}))"  # fmt: skip
+
+
+_OPEN = 'document.querySelectorAll("details").forEach((fold) => { fold.open = true; });'
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
     return render_html(build_report(album.full(), "Fashion-MNIST on the kitchen Pi"))
+
+
+def on_a_phone(html: str, script: str) -> tuple[str, str]:
+    """A page that shows ``html`` 390 pixels wide, which no window of Chromium's is, and ``script`` run inside of it."""
+    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
+    frame = f'<iframe style="width:390px;height:844px;border:0" srcdoc="{escape(html)}"></iframe>'
+    inside = (
+        'const frame = document.querySelector("iframe");'
+        'if (frame.contentDocument.readyState !== "complete" || !frame.contentDocument.querySelector("main"))'
+        ' await new Promise((done) => frame.addEventListener("load", done));'
+        f"return await frame.contentWindow.eval({json.dumps('(async () => {' + script + '})()')});"
+    )
+    return f"<html><body>{frame}</body></html>", inside
 
 
 def test_it_says_nothing_and_asks_for_nothing(page: str, visit: Callable[..., Any]) -> None:
@@ -58,7 +77,9 @@ def test_axe_would_find_one(page: str, visit: Callable[..., Any], fetched: Calla
     assert {"image-alt", "color-contrast"} <= {violation["id"] for violation in found}
 
 
-_SORT = """
+_SORT = (
+    f"{_OPEN}"
+    + """
 const box = document.getElementById("all-runs"), body = box.querySelector("tbody");
 const column = (name) => [...box.querySelectorAll("th")].findIndex((head) => head.textContent === name);
 const read = (index) => [...body.rows].map((row) => row.cells[index].textContent.trim());
@@ -71,6 +92,7 @@ const counts = column("instructions");
 box.querySelectorAll("th")[counts].querySelector("button").click();
 return {up, marked, down, counts: read(counts)};
 """
+)
 
 
 def test_columns_sort_by_number_and_leave_what_is_absent_last(page: str, visit: Callable[..., Any]) -> None:
@@ -84,7 +106,9 @@ def test_columns_sort_by_number_and_leave_what_is_absent_last(page: str, visit: 
     assert set(answer["counts"][2:]) == {"–"}
 
 
-_FILTER = """
+_FILTER = (
+    f"{_OPEN}"
+    + """
 const input = document.getElementById("all-runs-filter");
 const type = (text) => { input.value = text; input.dispatchEvent(new Event("input")); };
 const shown = () => [...document.querySelectorAll("#all-runs tbody tr")].filter((row) => row.offsetParent !== null).length;
@@ -96,6 +120,7 @@ const none = shown();
 type("");
 return {all, two, told, none, again: shown(), labelled: input.labels.length};
 """
+)
 
 
 def test_rows_are_filtered_by_every_word(page: str, visit: Callable[..., Any]) -> None:
@@ -104,7 +129,9 @@ def test_rows_are_filtered_by_every_word(page: str, visit: Callable[..., Any]) -
     }  # fmt: skip
 
 
-_KEYS = """
+_KEYS = (
+    f"{_OPEN}"
+    + """
 const all = [...document.querySelectorAll("a[href], button, input, [tabindex='0']")];
 const reach = all.filter((node) => node.offsetParent);
 const boxes = [...document.querySelectorAll(".scroll")];
@@ -112,6 +139,7 @@ const scrolls = boxes.every((node) => node.tabIndex === 0 && node.getAttribute("
 const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
 return {reach: reach.length, scrolls, wide, negative: reach.filter((node) => node.tabIndex < 0).length};
 """
+)
 
 
 @pytest.mark.parametrize("size", ["1280,1200", "500,900"])
@@ -149,7 +177,9 @@ def test_an_empty_store_makes_a_page_too(visit: Callable[..., Any]) -> None:
     assert seen.console == []
 
 
-_ATTENTION = """
+_ATTENTION = (
+    f"{_OPEN}"
+    + """
 const box = document.getElementById("attention-layers"), figure = document.querySelector("#attention svg");
 const heads = [...box.querySelectorAll("th")], index = heads.findIndex((head) => head.textContent.includes("mean"));
 const read = () => [...box.querySelector("tbody").rows].map((row) => Number(row.cells[index].textContent));
@@ -158,6 +188,7 @@ const up = read();
 heads[index].querySelector("button").click();
 return {up, down: read(), drawn: figure.getBoundingClientRect().height, layers: box.querySelector("tbody").rows.length};
 """
+)
 
 
 def test_attention_is_drawn_and_sorts_by_movement(page: str, visit: Callable[..., Any]) -> None:
@@ -166,3 +197,78 @@ def test_attention_is_drawn_and_sorts_by_movement(page: str, visit: Callable[...
     assert answer["up"] == sorted(answer["up"])
     assert answer["down"] == answer["up"][::-1]
     assert answer["drawn"] > 100
+
+
+# every two words of one figure that cover each other, once all folds are open
+_OVERLAPS = (
+    f"{_OPEN}"
+    + """
+const found = [];
+let counted = 0;
+for (const figure of document.querySelectorAll(".plot svg")) {
+  const boxes = [...figure.querySelectorAll("text")].map((node) => [node.textContent.trim(), node.getBoundingClientRect()])
+    .filter(([text, box]) => text && box.width > 0);
+  counted += boxes.length;
+  const whole = figure.getBoundingClientRect();
+  for (const [text, box] of boxes)
+    if (box.left < whole.left - 1 || box.right > whole.right + 1) found.push([text, "leaves its figure"]);
+  for (let one = 0; one < boxes.length; one++)
+    for (let other = one + 1; other < boxes.length; other++) {
+      const [a, b] = [boxes[one][1], boxes[other][1]];
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      // a line's box is higher than its letters
+      if (wide > 1 && high > 0.3 * Math.min(a.height, b.height)) found.push([boxes[one][0], boxes[other][0]]);
+    }
+}
+return {found, counted};
+"""
+)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("runs", [1, 4, 12])
+def test_no_label_covers_another(visit: Callable[..., Any], runs: int, width: int) -> None:
+    html, script = render_html(build_report(album.many(runs), "Labels")), _OVERLAPS
+    if width == 390:
+        html, script = on_a_phone(html, script)
+    answer = visit(html, script).answer
+    assert answer["counted"] > 20
+    assert answer["found"] == []
+
+
+def test_a_label_over_another_would_be_found(visit: Callable[..., Any]) -> None:
+    html = render_html(build_report(album.many(4), "Labels"))
+    text = re.search(r"<text [^>]*>eam-025[^<]*</text>", html)
+    assert text is not None
+    assert visit(html.replace(text[0], text[0] + text[0].replace("eam", "EAM")), _OVERLAPS).answer["found"]
+
+
+def test_the_page_of_ten_runs_is_short_and_begins_with_the_answer(visit: Callable[..., Any]) -> None:
+    script = """
+    const bottom = (query) => document.querySelector(query).getBoundingClientRect().bottom;
+    return {height: document.documentElement.scrollHeight, lead: bottom(".lead"), table: bottom(".ranking"),
+            open: document.querySelectorAll("details[open]").length};
+    """
+    answer = visit(render_html(build_report(album.many(10), "Ten")), script).answer
+    assert answer["height"] < 4000
+    assert answer["lead"] < 500
+    assert answer["table"] < 1000
+    assert answer["open"] == 0
+
+
+def test_a_phone_shows_the_page_without_scrolling_sideways(visit: Callable[..., Any]) -> None:
+    html, script = on_a_phone(render_html(build_report(album.many(10), "Ten")), _KEYS)
+    answer = visit(html, script).answer
+    assert answer["wide"] is False
+    assert answer["scrolls"] is True
+
+
+def test_paper_shows_what_is_folded(visit: Callable[..., Any]) -> None:
+    script = """
+    dispatchEvent(new Event("beforeprint"));
+    const printed = document.querySelectorAll("details:not([open])").length;
+    dispatchEvent(new Event("afterprint"));
+    return [printed, document.querySelectorAll("details[open]").length];
+    """
+    assert visit(render_html(build_report(album.many(4), "Paper")), script).answer == [0, 0]

@@ -9,10 +9,23 @@
   name();
   theme.addEventListener("click", () => { root.style.colorScheme = dark() ? "light" : "dark"; name(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
-  // paper is white, whatever the screen was
-  let screen = "";
-  addEventListener("beforeprint", () => { screen = root.style.colorScheme; root.style.colorScheme = "light"; });
-  addEventListener("afterprint", () => { root.style.colorScheme = screen; });
+  // paper is white and nothing on it can be opened, whatever the screen was
+  let screen = "", closed = [];
+  addEventListener("beforeprint", () => {
+    screen = root.style.colorScheme; root.style.colorScheme = "light";
+    closed = [...document.querySelectorAll("details:not([open])")];
+    closed.forEach((fold) => { fold.open = true; });
+  });
+  addEventListener("afterprint", () => { root.style.colorScheme = screen; closed.forEach((fold) => { fold.open = false; }); });
+  // a link to a section that is nothing but folds opens the first of them
+  const unfold = () => {
+    const section = location.hash && document.getElementById(location.hash.slice(1));
+    if (section && !section.querySelector(":scope > figure, :scope > .table")) {
+      section.querySelector("details")?.setAttribute("open", "");
+    }
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
 
   const value = (cell) => {
     const text = cell.dataset.sort ?? cell.textContent.trim();
