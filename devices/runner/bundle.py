@@ -24,6 +24,7 @@ from devices.runner.__main__ import main
 sys.exit(main())
 """
 # the packages' own __init__ may do more than a board can
+_SENSORS = ("devices.runner.sensors", "devices.runner.sensors.access")
 _EMPTY = ("eamdeploy/__init__.py", "eamdeploy/base/__init__.py", "devices/__init__.py")
 
 
@@ -55,20 +56,20 @@ def bundle_sha256() -> str:
 def sensor_modules() -> dict[str, str]:
     """Name and source of the sensors' modules, for whoever reads them without the rest of the runner."""
     modules = dict.fromkeys(("devices", "devices.runner"), "")
-    folder = _folder("devices.runner.sensors")
-    for path in sorted(folder.glob("*.py")):
-        name = "devices.runner.sensors" + ("" if path.stem == "__init__" else f".{path.stem}")
-        modules[name] = path.read_text(encoding="utf-8")
+    for package in _SENSORS:
+        for path in sorted(_folder(package).glob("*.py")):
+            name = package + ("" if path.stem == "__init__" else f".{path.stem}")
+            modules[name] = path.read_text(encoding="utf-8")
     return modules
 
 
 def _sources() -> dict[str, bytes]:
     files = {_MAIN_NAME: _MAIN.encode(), **dict.fromkeys(_EMPTY, b"")}
     files["eamdeploy/base/errors.py"] = _source("eamdeploy.base", "errors.py")
-    for package in ("runtimes", "runtimes.readers", "runtimes.support", "devices.runner", "devices.runner.sensors"):
+    for package in ("runtimes", "runtimes.readers", "runtimes.support", "devices.runner", *_SENSORS):
         folder = _folder(package)
         for path in sorted(folder.glob("*.py")):
-            if not path.name.startswith(("torch_", "bundle", "trial")):  # the host's own
+            if not path.name.startswith(("torch_", "bundle")):  # the host's own
                 files[f"{package.replace('.', '/')}/{path.name}"] = path.read_bytes()
     return files
 

@@ -22,7 +22,7 @@ from eamdeploy.data.stream import chunks
 from eamdeploy.inference.model_card import ModelCard, read_card
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime, runtime_for
-from runtimes.trial import load_untrusted
+from runtimes.trial.session import load_untrusted
 
 TOP = 5
 CHUNK = 32

@@ -19,7 +19,7 @@ from eamdeploy.inference.head import Head, parse_head
 from runtimes.protocol import RuntimeOptions
 from runtimes.readers.final_operator import final_operator
 from runtimes.registry import runtime_for
-from runtimes.trial import load_untrusted
+from runtimes.trial.session import load_untrusted
 
 PICTURES = 16
 _LINEAR = ("Add", "Conv", "Gemm", "MatMul")  # operators whose values know no bounds

@@ -16,7 +16,7 @@ from eamdeploy.inference.model_card import ModelCard, is_artifact, read_card
 from runtimes.protocol import RuntimeOptions
 from runtimes.readers.formats import ARTIFACT_KINDS
 from runtimes.registry import get_runtime, runtime_for
-from runtimes.trial import load_untrusted
+from runtimes.trial.session import load_untrusted
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from runtimes.protocol import RuntimeOptions
 from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import get_runtime, runtime_for
-from runtimes.trial import load_untrusted
+from runtimes.trial.session import load_untrusted
 
 DEFAULT_IMAGES = 100
 

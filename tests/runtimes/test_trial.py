@@ -12,10 +12,10 @@ import pytest
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.inference.predict import predict
-from runtimes import trial
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
-from runtimes.trial import load_untrusted, try_artifact
+from runtimes.trial import session as trial
+from runtimes.trial.session import load_untrusted, try_artifact
 from tests.runtimes import tiny_models
 
 # 32-bit words of the tiny network's .tflite, found by trying every word: the runtime reads what is not there, or loops

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from devices.runner.sensors.cores import CoresThatRan
-from devices.runner.sensors.files import number, text
+from devices.runner.sensors.access.cores import CoresThatRan
+from devices.runner.sensors.access.files import number, text
 
 
 class CpuClock:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from devices.runner.sensors.files import number, text
+from devices.runner.sensors.access.files import number, text
 
 # the rail that feeds everything; its name differs with the module. AGX modules have none: there the rails add up
 _INPUT_RAILS = ("VDD_IN", "POM_5V_IN", "5V_IN", "VDD_TOTAL")

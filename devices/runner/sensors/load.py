@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from devices.runner.sensors.files import text
+from devices.runner.sensors.access.files import text
 
 
 class Load:

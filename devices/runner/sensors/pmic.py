@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from devices.runner.sensors.command import Tool
+from devices.runner.sensors.access.command import Tool
 
 _LINE = re.compile(r"^\s*(\w+)_([AV]) (?:current|volt)\(\d+\)=([\d.]+)[AV]$", re.MULTILINE)
 

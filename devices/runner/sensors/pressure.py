@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from devices.runner.sensors.files import text
+from devices.runner.sensors.access.files import text
 
 _SHORTEST_S = 0.2
 

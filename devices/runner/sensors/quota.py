@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from devices.runner.sensors.files import text
+from devices.runner.sensors.access.files import text
 
 
 class CpuQuota:

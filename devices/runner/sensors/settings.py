@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from devices.runner.sensors.command import Tool
-from devices.runner.sensors.files import number, text
+from devices.runner.sensors.access.command import Tool
+from devices.runner.sensors.access.files import number, text
 from devices.runner.sensors.throttle import RaspberryThrottle
 
 UNDER_VOLTAGE_SINCE_BOOT = 1 << 16

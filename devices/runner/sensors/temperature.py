@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from devices.runner.sensors.files import number, text
+from devices.runner.sensors.access.files import number, text
 
 # zones that say how hot the processor is; a battery or a wireless chip doesn't slow it down
 _RELEVANT = ("cpu", "soc", "x86_pkg", "gpu", "tj", "package", "acpitz")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from devices.runner.sensors.command import Tool
+from devices.runner.sensors.access.command import Tool
 
 
 class RaspberryThrottle:

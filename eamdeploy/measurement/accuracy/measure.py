@@ -21,7 +21,7 @@ from eamdeploy.measurement.accuracy.images import Images
 from eamdeploy.measurement.accuracy.progress_store import ShardStore
 from eamdeploy.measurement.request import Case
 from runtimes.registry import get_runtime
-from runtimes.trial import load_untrusted
+from runtimes.trial.session import load_untrusted
 
 SHARD_BYTES = 2 << 20  # of pixels; small enough to lose, large enough that the round trip doesn't matter
 _MOST_IMAGES = 100  # in a shard

@@ -35,7 +35,7 @@ from runtimes.readers.artifact_files import artifact_bytes
 from runtimes.readers.formats import FORMATS, companions_of, model_name
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
-from runtimes.trial import try_artifact
+from runtimes.trial.session import try_artifact
 
 Say = Callable[[str], None]
 MOST_OF_FLOAT = 0.9  # a file larger than this part of its float form was not quantized in any useful sense

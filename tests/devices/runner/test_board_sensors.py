@@ -108,7 +108,7 @@ def test_a_tool_that_refuses_or_hangs_is_an_absent_sensor(tmp_path, monkeypatch)
     monkeypatch.setenv("PATH", str(folder))
     assert "throttled" not in Sensors(tmp_path).read()
     (folder / "vcgencmd").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
-    monkeypatch.setattr("devices.runner.sensors.command._TIMEOUT_S", 0.2)
+    monkeypatch.setattr("devices.runner.sensors.access.command._TIMEOUT_S", 0.2)
     start = time.monotonic()
     assert "throttled" not in Sensors(tmp_path).read()
     assert time.monotonic() - start < 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from devices.runner.sensors.files import text
+from devices.runner.sensors.access.files import text
 
 _BUSY_SHARE = 0.1  # of the busiest thread's time; pools have threads that only wait
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from eamdeploy.base.errors import DataError, MeasurementError, MissingDependency, UsageError
 from runtimes.protocol import OperatorTime, Runtime, RuntimeOptions, Session, TensorInfo
-from runtimes.trial_frames import read_frame, write_frame
+from runtimes.trial.frames import read_frame, write_frame
 
 if TYPE_CHECKING:
     from eamdeploy.base.processes import Child
@@ -33,7 +33,7 @@ CPU_LIMIT_S, CPU_LIMIT_S_PER_MB = 6.0, 3.0  # of work, to load the file and run 
 RUN_LIMIT_S = 1800.0  # of work, for one call with many images
 WAITING_FACTOR = 10.0  # on a busy machine work takes longer than its CPU time
 _POLL_S = 0.25
-_CODE = "from runtimes.trial_server import serve\nserve()"
+_CODE = "from runtimes.trial.server import serve\nserve()"
 _HINT = "the file is damaged, or was made for another version of the runtime; export it again"
 _ERRORS = {kind.__name__: kind for kind in (UsageError, DataError, MissingDependency, MeasurementError)}
 

@@ -1,4 +1,4 @@
-"""The process in which files from elsewhere are loaded and run; see :mod:`runtimes.trial`."""
+"""The process in which files from elsewhere are loaded and run; see :mod:`runtimes.trial.session`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eamdeploy.base.errors import EamdeployError
 from runtimes.batching import sample_feeds
 from runtimes.protocol import RuntimeOptions, Session
 from runtimes.registry import get_runtime
-from runtimes.trial_frames import read_frame, write_frame
+from runtimes.trial.frames import read_frame, write_frame
 
 if TYPE_CHECKING:
     from runtimes.protocol import Array
