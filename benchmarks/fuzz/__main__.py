@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.fuzz.kinds import KINDS, Kind
+from benchmarks.fuzz.kinds import KINDS, InputKind
 from eamdeploy.base.processes import Child, python_code, start
 
 LIMIT_S = 10.0
@@ -30,7 +30,7 @@ class Reader:
         self._process: Child | None = None
         self._warm: set[str] = set()
 
-    def read(self, kind: Kind, path: Path) -> str:
+    def read(self, kind: InputKind, path: Path) -> str:
         """One of ``COLUMNS``, with words."""
         if self._process is None:
             self._process, self._warm = start(python_code(_CODE)), set()
@@ -84,7 +84,7 @@ def main() -> int:
     return 1 if total["internal"] + total["crashed"] + total["hung"] else 0
 
 
-def _one_kind(kind: Kind, count: int, *, seed: int, folder: Path, reader: Reader, keep: Path) -> Counter[str]:
+def _one_kind(kind: InputKind, count: int, *, seed: int, folder: Path, reader: Reader, keep: Path) -> Counter[str]:
     own = folder / kind.name.replace(" ", "-").replace(":", "").replace("/", "-")
     own.mkdir()
     good = kind.good(own)

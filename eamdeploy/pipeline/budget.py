@@ -21,7 +21,8 @@ from eamdeploy.pipeline.finetune import Finetuning, finetune_within
 from export.planning.target import Target
 from export.rewrites.accuracy import Change
 from export.rewrites.images import BudgetImages, budget_images
-from export.rewrites.search import FrontierPoint, LayerResult, Spending, spend
+from export.rewrites.search import spend
+from export.rewrites.spending import FrontierPoint, LayerResult, Spending
 
 Say = Callable[[str], None]
 # images in each of the two sets, by what an image costs: some tens of seconds for a set on one core

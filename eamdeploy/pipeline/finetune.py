@@ -14,8 +14,8 @@ from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint
 from export.rewrites.accuracy import Change, compare_answers
 from export.rewrites.images import BudgetImages, LabelledImages
-from export.rewrites.search import Spending
 from export.rewrites.sensitivity import scores_of
+from export.rewrites.spending import Spending
 
 RECIPE = "finetune"
 

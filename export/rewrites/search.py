@@ -11,7 +11,7 @@ A drop is never extrapolated: what is chosen has been measured on both sets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -23,83 +23,17 @@ from export.planning.plan import plan_network
 from export.planning.sites import find_sites
 from export.planning.target import Target
 from export.rewrites.accuracy import Change, compare_answers
-from export.rewrites.attention_stats import LayerAttention, attention_statistics
+from export.rewrites.attention_stats import attention_statistics
 from export.rewrites.choice import RewriteChoice, rewrite_network
 from export.rewrites.images import BudgetImages, LabelledImages
 from export.rewrites.path import WORTHWHILE, PathStep, choices_after, frontier_path, layer_steps
 from export.rewrites.sensitivity import layer_divergences, scores_of
+from export.rewrites.spending import FrontierPoint, LayerResult, Spending
 from export.rewrites.work import OBJECTIVES, cost
 
 # multiplications to spend on trying each form of each layer
 PROBE_MACS = 4e9
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class FrontierPoint:
-    """A network on the frontier.
-
-    Attributes:
-        steps: how many of the path's were taken.
-        cost: estimated, as a part of the exact network's dynamic layers'.
-        exact, low_rank, mean_residual, collapsed: layers in each form.
-        calibration, validation: its measured change, where it was measured.
-    """
-
-    steps: int
-    cost: float
-    exact: int
-    low_rank: int
-    mean_residual: int
-    collapsed: int
-    calibration: Change | None = None
-    validation: Change | None = None
-
-
-@dataclass(frozen=True)
-class LayerResult:
-    """What became of one layer.
-
-    Attributes:
-        divergence: of its form alone, in nats, on the probed images.
-        saving: of the layer's estimated cost, as a part of it.
-        attention: its statistics over the calibration images.
-    """
-
-    layer: str
-    kind: str
-    choice: RewriteChoice
-    divergence: float
-    saving: float
-    attention: LayerAttention
-
-
-@dataclass(frozen=True)
-class Spending:
-    """How a budget was spent.
-
-    Attributes:
-        network: rewritten, in evaluation mode.
-        frontier: measured points, cheapest last.
-        chosen: the point taken.
-        before, after: estimated costs of the dynamic layers; milliseconds, bytes or instructions.
-        cheapest: the cheapest end of the path, where that was asked for and is beyond the budget: a start for fine-tuning.
-    """
-
-    budget_points: float
-    minimize: str
-    network: AnyNetwork
-    layers: tuple[LayerResult, ...]
-    frontier: tuple[FrontierPoint, ...]
-    chosen: FrontierPoint
-    before: float
-    after: float
-    cheapest: Spending | None = None
-
-    @property
-    def choices(self) -> dict[str, RewriteChoice]:
-        """Layer path to form."""
-        return {layer.layer: layer.choice for layer in self.layers}
 
 
 def spend(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fuzz.kinds import KINDS, Kind
+from benchmarks.fuzz.kinds import KINDS, InputKind
 from benchmarks.fuzz.worker import outcome
 
 EACH = 8
@@ -57,7 +57,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # what Pillow and numpy remark on damaged files
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.native], ids=lambda kind: kind.name)
-def test_damaged_inputs_are_refused_in_words(tmp_path: Path, kind: Kind) -> None:
+def test_damaged_inputs_are_refused_in_words(tmp_path: Path, kind: InputKind) -> None:
     good = kind.good(tmp_path)
     path = tmp_path / f"input{kind.suffix}"
     path.write_bytes(good)

@@ -18,7 +18,8 @@ from eamdeploy.pipeline.finetune import Finetuning, finetune_within
 from eamdeploy.training.session import run_training
 from export.planning.target import Target
 from export.rewrites.images import budget_images
-from export.rewrites.search import Spending, spend
+from export.rewrites.search import spend
+from export.rewrites.spending import Spending
 from tests.eamdeploy.training.runs import SPEC, request
 
 

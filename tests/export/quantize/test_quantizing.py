@@ -12,12 +12,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from PIL import Image
 
 import eamdeploy.pipeline.quantize.run as quantizing
-from eamdeploy.base.errors import DataError, ParityError, UsageError
+from eamdeploy.base.errors import ParityError
 from eamdeploy.data import embedded_sample
-from eamdeploy.data.dataset import Subset, balanced_order
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
@@ -31,13 +29,7 @@ from export.quantize.tflite.model import TfliteModel
 from runtimes.protocol import RuntimeOptions
 from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
-from tests.export.quantize.tiny_network import TinyFiles, export_tiny, images
-
-
-def halves() -> tuple[Subset, Subset]:
-    data = embedded_sample()
-    order = balanced_order([data.label(index) for index in range(len(data))])
-    return Subset(data, order[:100]), Subset(data, order[100:])
+from tests.export.quantize.tiny_network import TinyFiles, export_tiny, halves, images
 
 
 @pytest.mark.parametrize("fmt", ["onnx", "tflite"])
@@ -199,27 +191,6 @@ def test_a_file_that_does_not_load_or_shrink_is_no_success(tiny: TinyFiles, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_calibration_is_refused_on_one_class_or_none(tiny: TinyFiles, tmp_path: Path) -> None:
-    data = embedded_sample()
-    one = Subset(data, [index for index in range(len(data)) if data.label(index) == 3])
-    with pytest.raises(DataError, match="one class"):
-        quantize_artifact(tiny.paths["onnx"], tmp_path / "n.onnx", QuantizeOptions(), card=tiny.card, calibration=one)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_layers_and_precisions_that_do_not_exist_are_named(tiny: TinyFiles, tmp_path: Path) -> None:
-    seen = halves()[0]
-    for options, message in (
-        (QuantizeOptions(float_layers=("pointwise.con",)), "did you mean 'pointwise.conv'"),
-        (QuantizeOptions("int4"), "nothing can be quantized to 'int4'"),
-        (QuantizeOptions(method="max"), "unknown calibration method"),
-        (QuantizeOptions(max_drop=-1), "between 0 and 100"),
-    ):
-        with pytest.raises(UsageError, match=message):
-            quantize_artifact(tiny.paths["onnx"], tmp_path / "n.onnx", options, card=tiny.card, calibration=seen)
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("fmt", ["onnx", "tflite"])
 def test_a_demanded_layer_stays_float(tiny: TinyFiles, tmp_path: Path, fmt: str) -> None:
     seen, checked = halves()
@@ -287,24 +258,6 @@ def test_a_later_precision_joins_the_manifest(tiny: TinyFiles, tmp_path: Path) -
     document = json.loads(made.manifest.read_text())
     assert [entry["precision"] for entry in document["artifacts"]] == ["int8", "fp16"]
     assert made.manifest.name == "tiny.manifest.json"
-
-
-def test_an_image_that_does_not_decode_ends_the_calibration(tiny: TinyFiles, tmp_path: Path) -> None:
-    from eamdeploy.data import open_dataset
-
-    for kind in ("a", "b"):
-        (tmp_path / "d" / kind).mkdir(parents=True)
-        Image.new("L", (28, 28), 90).save(tmp_path / "d" / kind / "0.png")
-    (tmp_path / "d" / "b" / "1.png").write_text("no image")
-    with pytest.raises(DataError, match=r"1\.png"):
-        quantize_artifact(
-            tiny.paths["onnx"],
-            tmp_path / "n.onnx",
-            QuantizeOptions(),
-            card=tiny.card,
-            calibration=open_dataset(tmp_path / "d"),
-        )
-    assert not (tmp_path / "n.onnx").exists()
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp16", "int8-weights"])

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eamdeploy.data import embedded_sample
+from eamdeploy.data.dataset import Subset, balanced_order
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.model_card import ModelCard
 from eamdeploy.networks.layers.attention import Attention
@@ -27,6 +28,13 @@ from export.planning.target import Target
 
 PREPROCESSING = Preprocessing(size=28, mean=(0.286,), std=(0.353,), channels=1)
 SHAPE = (1, 28, 28)
+
+
+def halves() -> tuple[Subset, Subset]:
+    """Images to calibrate on and others to check on, every class in both."""
+    data = embedded_sample()
+    order = balanced_order([data.label(index) for index in range(len(data))])
+    return Subset(data, order[:100]), Subset(data, order[100:])
 
 
 def dynamic(channels: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> ConvBnAct:

@@ -16,8 +16,9 @@ from export.rewrites.accuracy import Change, compare_answers
 from export.rewrites.attention_stats import attention_statistics
 from export.rewrites.choice import RewriteChoice, rewrite_network
 from export.rewrites.images import BudgetImages, LabelledImages
-from export.rewrites.search import Spending, spend
+from export.rewrites.search import spend
 from export.rewrites.sensitivity import divergence, scores_of
+from export.rewrites.spending import Spending
 from tests.export.rewrites.networks import PX, SHAPE, moving_network
 
 PREPROCESSING = Preprocessing(PX, None, (0.5,) * 3, (0.25,) * 3, 3)

@@ -16,8 +16,9 @@ from eamdeploy.networks.program.instructions import BatchSize, Value
 from eamdeploy.training.importing.network.emit import InstructionEmitter
 from eamdeploy.training.importing.network.kernels.bounds import gate_bound, mixing_bounds
 from eamdeploy.training.importing.network.kernels.convolutions import Convolution, read_convolution
+from eamdeploy.training.importing.network.kernels.kernel_form import Mixing, NoMixing
 from eamdeploy.training.importing.network.kernels.mixing import gated, mixed_bias, mixing_weights, plain_bias, taps
-from eamdeploy.training.importing.network.kernels.multilinear import Mixing, NoMixing, find_mixing
+from eamdeploy.training.importing.network.kernels.multilinear import find_mixing
 from eamdeploy.training.importing.network.kernels.static_layers import static_layer
 from eamdeploy.training.importing.network.kernels.unfold import (
     folded_groups,

@@ -13,7 +13,8 @@ from eamdeploy.networks.program.instructions import CALL, Argument, BatchSize, I
 from eamdeploy.networks.program.layers import Operation
 from eamdeploy.networks.program.network import INPUT
 from eamdeploy.training.importing.network.kernels.convolutions import Convolution
-from eamdeploy.training.importing.network.kernels.multilinear import Gate, Mixing, find_mixing
+from eamdeploy.training.importing.network.kernels.kernel_form import Gate, Mixing
+from eamdeploy.training.importing.network.kernels.multilinear import find_mixing
 from eamdeploy.training.importing.network.kernels.unfold import reshaped
 from eamdeploy.training.importing.network.tracing.evaluate import evaluate
 from eamdeploy.training.importing.network.tracing.trace import module_path
