@@ -18,7 +18,7 @@ BASE = ArchSpec(arch="mobilenet_v1", width=0.25, input_px=32)
 
 
 @dataclass(frozen=True)
-class Variant:
+class AccuracyVariant:
     """One network of the comparison; ``anneal_to`` is the temperature reached at half the training."""
 
     name: str
@@ -27,16 +27,16 @@ class Variant:
 
 
 VARIANTS = (
-    Variant("static", replace(BASE, conv="static")),
-    Variant("dynet", replace(BASE, conv="dynet")),
-    Variant("eam rcr", replace(BASE, select="rcr")),
-    Variant("eam cgr-random", replace(BASE, select="cgr-random")),
-    Variant("eam cgr-max", replace(BASE, select="cgr-max")),
-    Variant("eam rcr, tau 30 to 1", replace(BASE, select="rcr"), anneal_to=1.0),
+    AccuracyVariant("static", replace(BASE, conv="static")),
+    AccuracyVariant("dynet", replace(BASE, conv="dynet")),
+    AccuracyVariant("eam rcr", replace(BASE, select="rcr")),
+    AccuracyVariant("eam cgr-random", replace(BASE, select="cgr-random")),
+    AccuracyVariant("eam cgr-max", replace(BASE, select="cgr-max")),
+    AccuracyVariant("eam rcr, tau 30 to 1", replace(BASE, select="rcr"), anneal_to=1.0),
 )
 
 
-def run(variant: Variant, seed: int, *, root: Path, epochs: int, threads: int, out: Path) -> dict[str, Any]:
+def run(variant: AccuracyVariant, seed: int, *, root: Path, epochs: int, threads: int, out: Path) -> dict[str, Any]:
     """Train it and look at its attention over 1,000 test images; a finished run is read, a stopped one continued."""
     folder = out / f"{variant.name.replace(' ', '-').replace(',', '')}-seed{seed}-epochs{epochs}"
     kept = folder / "result.json"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.layers.attention import Attention
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from export.exporter.request import ExportRequest
 from export.onnx.exporter import OnnxExporter
 
@@ -33,7 +33,7 @@ class TextbookAttention(nn.Module):
 
 
 class TextbookConv(nn.Module):
-    def __init__(self, layer: DynamicConv2d) -> None:
+    def __init__(self, layer: AttentionConv2d) -> None:
         super().__init__()
         self.layer = layer
         self.attention = TextbookAttention(layer.attention)

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.frontier.measure import answers, instructions, latencies
 from benchmarks.frontier.report import plot, write_table
-from benchmarks.frontier.variants import EXACT, STATIC, Variant, VariantOptions, make_variant, static_twin
+from benchmarks.frontier.variants import EXACT, STATIC, FrontierVariant, VariantOptions, make_variant, static_twin
 from eamdeploy.data import open_labelled
 from eamdeploy.data.class_map import read_class_map
 from eamdeploy.data.dataset import take
@@ -51,7 +51,7 @@ def _cases(arguments: argparse.Namespace) -> list[tuple[str, str, Path]]:
     return cases
 
 
-def _variants(checkpoint: str, data: Path, out: Path, arguments: argparse.Namespace) -> list[Variant]:
+def _variants(checkpoint: str, data: Path, out: Path, arguments: argparse.Namespace) -> list[FrontierVariant]:
     twin = static_twin(checkpoint, out / "static" / "twin.safetensors")
     options = VariantOptions(arguments.precisions, arguments.minimize, arguments.class_map)
     made = [

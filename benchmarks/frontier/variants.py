@@ -13,7 +13,7 @@ STATIC, EXACT = "static twin", "exact"
 
 
 @dataclass(frozen=True)
-class Variant:
+class FrontierVariant:
     """One network in one form.
 
     Attributes:
@@ -68,7 +68,7 @@ def make_variant(
     *,
     budget: float | None = None,
     finetune: int = 0,
-) -> Variant:
+) -> FrontierVariant:
     """Export ``checkpoint`` to both formats and all precisions, within ``budget`` points where one is given."""
     arguments = ["export", checkpoint, "--format", "onnx,tflite", "--precision", options.precisions, "--out", str(out)]
     arguments += ["--name", "net", "--calibration", str(data), "--max-drop", "100"]
@@ -83,4 +83,4 @@ def make_variant(
     made = cli(*arguments)["artifacts"]
     artifacts = {(entry["format"], entry["precision"]): Path(entry["path"]) for entry in made}
     spent = next((entry["budget"] for entry in made if entry.get("budget")), None)
-    return Variant(name, artifacts, spent)
+    return FrontierVariant(name, artifacts, spent)

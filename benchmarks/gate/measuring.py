@@ -16,7 +16,7 @@ from eamdeploy.base.results import Latency, Provenance, Run, RunVerdict
 
 
 @dataclass(frozen=True)
-class Model:
+class LoadedModel:
     """A loaded model; ``session`` is onnxruntime's, with one thread."""
 
     name: str
@@ -24,19 +24,19 @@ class Model:
     session: Any
 
 
-def load(name: str, content: bytes) -> Model:
+def load(name: str, content: bytes) -> LoadedModel:
     """Load and warm up."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    model = Model(name, hashlib.sha256(content).hexdigest(), session)
+    model = LoadedModel(name, hashlib.sha256(content).hexdigest(), session)
     _burst(model, 20)
     return model
 
 
-def in_turns(a: Model, b: Model, rounds: int, each: int) -> tuple[Run, Run]:
+def in_turns(a: LoadedModel, b: LoadedModel, rounds: int, each: int) -> tuple[Run, Run]:
     """``rounds`` rounds of ``each`` inferences a side, the order changing from round to round (ABBA)."""
     times: dict[str, list[float]] = {"a": [], "b": []}
     for index in range(rounds):
@@ -48,12 +48,12 @@ def in_turns(a: Model, b: Model, rounds: int, each: int) -> tuple[Run, Run]:
     return _run(a, times["a"], block, group), _run(b, times["b"], block, group)
 
 
-def alone(model: Model, samples: int) -> Run:
+def alone(model: LoadedModel, samples: int) -> Run:
     """One session by itself, as a run of another day would be."""
     return _run(model, _burst(model, samples), (), None)
 
 
-def _burst(model: Model, count: int) -> list[float]:
+def _burst(model: LoadedModel, count: int) -> list[float]:
     image = np.random.default_rng(1).standard_normal((1, CHANNELS, PIXELS, PIXELS)).astype(np.float32)
     feeds = {"input": image}
     times = []
@@ -64,7 +64,7 @@ def _burst(model: Model, count: int) -> list[float]:
     return times
 
 
-def _run(model: Model, times: list[float], block: tuple[int, ...], group: str | None) -> Run:
+def _run(model: LoadedModel, times: list[float], block: tuple[int, ...], group: str | None) -> Run:
     import onnxruntime
 
     return Run(

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.latency.gather.grouping import fit_priors, make_groups
 from benchmarks.latency.gather.instruction_table import fit_tables, read_counts, write_tables
 from benchmarks.latency.gather.measured_networks import load_networks
-from benchmarks.latency.gather.rows import Row
+from benchmarks.latency.gather.rows import LatencyRow
 from benchmarks.latency.trials.anchors import Anchored, anchor_coverage, anchor_width, hold_out_boards
 from benchmarks.latency.trials.nested import covered, enough_of_its_own, errors_without
 from benchmarks.latency.trials.rates import RateTest, Tables, pair_error, pooled_widths, test_rates
@@ -61,7 +61,7 @@ class Evaluated:
     rates: dict[MeasurementConditions, RateTest]
 
 
-def evaluate_population(rows: Sequence[Row], population: Population, tables: Tables) -> Evaluated | None:
+def evaluate_population(rows: Sequence[LatencyRow], population: Population, tables: Tables) -> Evaluated | None:
     """Fit and test one population; None where no calibration of it has enough networks."""
     groups = [g for g in make_groups(rows, load_networks(), population) if len(g.networks) >= SHIPPED_FROM]
     if not groups:
@@ -78,7 +78,7 @@ def evaluate_population(rows: Sequence[Row], population: Population, tables: Tab
     )
 
 
-def rebuild(rows: Sequence[Row], out: Path, note: Note = lambda _: None) -> list[Evaluated]:
+def rebuild(rows: Sequence[LatencyRow], out: Path, note: Note = lambda _: None) -> list[Evaluated]:
     """Write `calibrations/*.json`, `priors.json` and `transfers.json` under `out`; returns all tests for the report."""
     known = load_networks()
     unknown = {row.network[0] for row in rows if row.network not in known}

@@ -11,10 +11,10 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.verdicts import gate_cases
-from benchmarks.verdicts.case import Case
+from benchmarks.verdicts.case import VerdictCase
 
 
-def all_cases(folder: Path, *, quick: bool) -> list[Case]:
+def all_cases(folder: Path, *, quick: bool) -> list[VerdictCase]:
     """Every case; ``quick`` leaves out those of the shipped network."""
     from benchmarks.verdicts import file_cases
 

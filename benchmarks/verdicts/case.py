@@ -12,7 +12,7 @@ Result = Literal["passed", "refused", "crashed"]
 
 
 @dataclass(frozen=True)
-class Case:
+class VerdictCase:
     """A fault, or a sound variation, of one command.
 
     Attributes:

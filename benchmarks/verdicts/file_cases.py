@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.verdicts import classifiers
-from benchmarks.verdicts.case import Case
+from benchmarks.verdicts.case import VerdictCase
 from benchmarks.verdicts.classifiers import Edit, on
 from eamdeploy.base.intervals import paired_interval
 from eamdeploy.data import embedded_sample
@@ -103,7 +103,7 @@ def _negated(index: int, value: np.ndarray) -> np.ndarray:
     return value
 
 
-def cases(folder: Path) -> Iterator[Case]:
+def cases(folder: Path) -> Iterator[VerdictCase]:
     """All of verify between files, of evaluate and of quantize's check."""
     place = itertools.count()
 
@@ -143,29 +143,29 @@ def cases(folder: Path) -> Iterator[Case]:
     )
     for command, passes in checks:
         for name, edit in edits():
-            yield Case(command, name, True, partial(passes, {"edit": edit}))
+            yield VerdictCase(command, name, True, partial(passes, {"edit": edit}))
         for name, how in sound_edits():
-            yield Case(command, name, False, partial(passes, how))
+            yield VerdictCase(command, name, False, partial(passes, how))
     for name, edit in verify_edits():
-        yield Case("verify", name, True, partial(verified, {"edit": edit}))
-    yield Case("quantize", "outputs exchanged", True, partial(quantized, {"edit": classifiers.exchanged}))
+        yield VerdictCase("verify", name, True, partial(verified, {"edit": edit}))
+    yield VerdictCase("quantize", "outputs exchanged", True, partial(quantized, {"edit": classifiers.exchanged}))
     for name, mean, std in (
         ("mean and std of [0, 255]", 73.0, 90.0), ("mean 5", 5.0, 0.353), ("mean -90", -90.0, 0.353),
     ):  # fmt: skip
         wrong = replace(classifiers.PREPROCESSING, mean=(mean,), std=(std,))
-        yield Case("evaluate", f"preprocessing: {name}", True, partial(evaluated, {}, preprocessing=wrong))
+        yield VerdictCase("evaluate", f"preprocessing: {name}", True, partial(evaluated, {}, preprocessing=wrong))
         guessing = QuantizationJudge(embedded_sample(), replace(card, preprocessing=wrong))
-        yield Case("quantize", f"the float file guesses: {name}", True, partial(quantized, {}, guessing))
+        yield VerdictCase("quantize", f"the float file guesses: {name}", True, partial(quantized, {}, guessing))
     classes = embedded_sample().classes
     for turn in (1, 2, 5, 9):
         permuted = (*classes[turn:], *classes[:turn])
-        yield Case("evaluate", f"labels turned by {turn}", True, partial(evaluated, {}, classes=permuted))
-    yield Case("evaluate", "labels of nine classes", True, partial(evaluated, {}, classes=classes[:9]))
+        yield VerdictCase("evaluate", f"labels turned by {turn}", True, partial(evaluated, {}, classes=permuted))
+    yield VerdictCase("evaluate", "labels of nine classes", True, partial(evaluated, {}, classes=classes[:9]))
     for seed in range(10):
         order = np.random.default_rng(seed).permutation(len(embedded_sample())).tolist()
         shuffled = Subset(embedded_sample(), order)
-        yield Case("evaluate", f"images in another order ({seed})", False, partial(evaluated, {}, shuffled))
-    yield Case("evaluate", "classes of the data in another order", False, partial(evaluated, {}, _turned()))
+        yield VerdictCase("evaluate", f"images in another order ({seed})", False, partial(evaluated, {}, shuffled))
+    yield VerdictCase("evaluate", "classes of the data in another order", False, partial(evaluated, {}, _turned()))
 
 
 def _turned() -> ImageDataset:

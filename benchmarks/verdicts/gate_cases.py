@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.verdicts.case import Case
+from benchmarks.verdicts.case import VerdictCase
 from benchmarks.verdicts.runs import ASKED, accuracy, dated, gate, latency, moment, run, store_in
 from eamdeploy.base.results import Latency, Provenance, Run, RunVerdict, to_dict
 from eamdeploy.runs.gate import compare_references, run_gate
@@ -100,11 +100,11 @@ def _two(old: dict[str, Any], new: dict[str, Any]) -> tuple[Run, Run]:
     return tuple(each if when is None else dated(each, when) for each, when in zip(found, whens, strict=True))  # type: ignore[return-value]
 
 
-def cases(folder: Path) -> Iterator[Case]:
+def cases(folder: Path) -> Iterator[VerdictCase]:
     """All of the gate and of the comparison."""
     for fault, source in ((True, changes()), (False, sound_changes())):
         for name, old, new in source:
-            yield Case("gate", name, fault, partial(_gated, folder, old, new))
+            yield VerdictCase("gate", name, fault, partial(_gated, folder, old, new))
     yield from _identities(folder)
     yield from _orders(folder)
     yield from _compared(folder)
@@ -114,13 +114,13 @@ def _gated(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> bool:
     return gate(folder, *_two(dict(old), dict(new))).exit_code == 0
 
 
-def _identities(folder: Path) -> Iterator[Case]:
+def _identities(folder: Path) -> Iterator[VerdictCase]:
     def held(*, same_id: bool) -> bool:
         found = run()
         return gate(folder, found, found if same_id else replace(found, id="copy")).exit_code == 0
 
-    yield Case("gate", "a run against itself", True, lambda: held(same_id=True))
-    yield Case("gate", "a run against a copy with another id", True, lambda: held(same_id=False))
+    yield VerdictCase("gate", "a run against itself", True, lambda: held(same_id=True))
+    yield VerdictCase("gate", "a run against a copy with another id", True, lambda: held(same_id=False))
 
     def bench(path: Path, content: str, **figures: Any) -> Run:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,8 +135,8 @@ def _identities(folder: Path) -> Iterator[Case]:
         references = (old, new) if slower == "new" else (new, old)
         return run_gate(store, references[0].artifact, [references[1].artifact]).exit_code == 0
 
-    yield Case("gate", "old/model.onnx against a slower new/model.onnx", True, lambda: two_names("new"))
-    yield Case("gate", "the new file against the old one", True, lambda: two_names("old"))
+    yield VerdictCase("gate", "old/model.onnx against a slower new/model.onnx", True, lambda: two_names("new"))
+    yield VerdictCase("gate", "the new file against the old one", True, lambda: two_names("old"))
 
     def changed(how: str) -> bool:
         here = folder / f"changed-{how}"
@@ -145,9 +145,9 @@ def _identities(folder: Path) -> Iterator[Case]:
         Path(new.artifact).write_text("three" if how != "sound" else "two")
         return run_gate(store, old.id, [new.artifact] if how == "named" else []).exit_code == 0
 
-    yield Case("gate", "the file was changed since, found in the store", True, lambda: changed("found"))
-    yield Case("gate", "the file was changed since, named by its path", True, lambda: changed("named"))
-    yield Case("gate", "the file was rebuilt and measured", False, lambda: changed("sound"))
+    yield VerdictCase("gate", "the file was changed since, found in the store", True, lambda: changed("found"))
+    yield VerdictCase("gate", "the file was changed since, named by its path", True, lambda: changed("named"))
+    yield VerdictCase("gate", "the file was rebuilt and measured", False, lambda: changed("sound"))
 
     def renamed(content: str) -> bool:
         here = folder / f"renamed-{content}"
@@ -158,8 +158,8 @@ def _identities(folder: Path) -> Iterator[Case]:
         base.write_text(json.dumps({"runs": [to_dict(a), to_dict(b)]}))
         return run_gate(store, str(base), [each.id for each in again]).exit_code == 0
 
-    yield Case("gate", "a renamed file of another content", True, lambda: renamed("other"))
-    yield Case("gate", "a renamed file of the same content", False, lambda: renamed("one"))
+    yield VerdictCase("gate", "a renamed file of another content", True, lambda: renamed("other"))
+    yield VerdictCase("gate", "a renamed file of the same content", False, lambda: renamed("one"))
 
     def missing(name: str) -> bool:
         kept = [run(artifact=f"{name}.onnx") for name in "abc"]
@@ -169,7 +169,7 @@ def _identities(folder: Path) -> Iterator[Case]:
         return run_gate(store_in(folder, *now), str(base), [each.id for each in now]).exit_code == 0
 
     for name in "abc":
-        yield Case("gate", f"{name} was not measured again", True, partial(missing, name))
+        yield VerdictCase("gate", f"{name} was not measured again", True, partial(missing, name))
 
     def exchanged(names: str) -> bool:
         speeds = {"a": 10.0, "b": 20.0, "c": 40.0}
@@ -183,10 +183,10 @@ def _identities(folder: Path) -> Iterator[Case]:
         return run_gate(store_in(folder, *now), str(base), [each.id for each in now]).exit_code == 0
 
     for names in map("".join, itertools.permutations("abc")):
-        yield Case("gate", f"files exchanged: abc are {names}", names != "abc", partial(exchanged, names))
+        yield VerdictCase("gate", f"files exchanged: abc are {names}", names != "abc", partial(exchanged, names))
 
 
-def _orders(folder: Path) -> Iterator[Case]:
+def _orders(folder: Path) -> Iterator[VerdictCase]:
     """Any order of runs, in the baseline and among the current ones."""
 
     def ordered(order: tuple[int, ...], slower: int | None) -> bool:
@@ -202,11 +202,11 @@ def _orders(folder: Path) -> Iterator[Case]:
         return run_gate(store, str(base), [new[index].id for index in order], thresholds=ASKED).exit_code == 0
 
     for order in itertools.permutations(range(4)):
-        yield Case("gate", f"order {order}", False, partial(ordered, order, None))
-        yield Case("gate", f"order {order}, the third slower", True, partial(ordered, order, 2))
+        yield VerdictCase("gate", f"order {order}", False, partial(ordered, order, None))
+        yield VerdictCase("gate", f"order {order}, the third slower", True, partial(ordered, order, 2))
 
 
-def _compared(folder: Path) -> Iterator[Case]:
+def _compared(folder: Path) -> Iterator[VerdictCase]:
     """A comparison passes when it judged everything and found nothing worse."""
 
     def good(old: dict[str, Any], new: dict[str, Any]) -> bool:
@@ -219,7 +219,7 @@ def _compared(folder: Path) -> Iterator[Case]:
         one = run()
         return not compare_references(store_in(folder, one), one.id, one.id).unjudged()
 
-    yield Case("compare", "a run with itself", True, itself)
+    yield VerdictCase("compare", "a run with itself", True, itself)
     # whether the current run is the older one is the gate's question; the others are the comparison's too
     skipped = ("stale", "no date", "other threads", "other batch", "other device", "other board", "other machine")
     # accuracies over other numbers of images are compared unpaired there, by a wider interval, which the output says
@@ -233,7 +233,7 @@ def _compared(folder: Path) -> Iterator[Case]:
     )
     for name, old, new in changes():
         if not name.startswith(skipped) and not any(part in name for part in few):
-            yield Case("compare", name, True, partial(good, old, new))
+            yield VerdictCase("compare", name, True, partial(good, old, new))
     for name, old, new in sound_changes():
         if "again" in name or "offset" in name or "folder" in name:
-            yield Case("compare", name, False, partial(good, old, new))
+            yield VerdictCase("compare", name, False, partial(good, old, new))

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from benchmarks.verdicts.case import Case
+from benchmarks.verdicts.case import VerdictCase
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint
 from eamdeploy.parity import check_parity
 from export.exporter.request import ExportedFile
@@ -108,7 +108,7 @@ def sound(model: Any) -> Iterator[tuple[str, Any]]:
     yield "another producer", lambda changed: setattr(changed, "producer_name", "other")
 
 
-def cases(folder: Path) -> Iterator[Case]:
+def cases(folder: Path) -> Iterator[VerdictCase]:
     """Export once, then everything that is planted into the file; and the same files in place of an export's own."""
     import eamdeploy
 
@@ -127,9 +127,9 @@ def cases(folder: Path) -> Iterator[Case]:
         return check_parity(broken(edit), checkpoint, limit=IMAGES).passed
 
     for name, edit in faults(checkpoint):
-        yield Case("verify", name, True, partial(verified, edit))
+        yield VerdictCase("verify", name, True, partial(verified, edit))
     for name, edit in sound(onnx.load(str(made.path))):
-        yield Case("verify", name, False, partial(verified, edit))
+        yield VerdictCase("verify", name, False, partial(verified, edit))
 
     def exported(edit: Any) -> bool:
         """Export, with a converter that writes the file that is planted."""
@@ -144,11 +144,13 @@ def cases(folder: Path) -> Iterator[Case]:
             return bool(eamdeploy.export(checkpoint, str(folder / f"out-{next(place)}"), formats=["onnx"]))
 
     for layer in LAYERS[:3]:
-        yield Case(
+        yield VerdictCase(
             "export", f"the converter: {layer} off by 5 %", True, partial(exported, partial(_weights, layer, 1.05))
         )
-        yield Case(
+        yield VerdictCase(
             "export", f"the converter: {layer} temperature", True, partial(exported, partial(_temperature, layer, 0.5))
         )
-        yield Case("export", f"the converter: {layer} channels", True, partial(exported, partial(_gather, layer)))
-    yield Case("export", "the converter orders its constants otherwise", False, partial(exported, _turned))
+        yield VerdictCase(
+            "export", f"the converter: {layer} channels", True, partial(exported, partial(_gather, layer))
+        )
+    yield VerdictCase("export", "the converter orders its constants otherwise", False, partial(exported, _turned))

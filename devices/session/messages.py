@@ -146,7 +146,7 @@ class Timed(Struct):
     peak_mb: Amount | None
 
 
-class Counted(Struct):
+class OnceAnswer(Struct):
     """The answer to ``once``."""
 
     duration_ns: _Nanoseconds
@@ -189,7 +189,7 @@ class ConditionsMessage(Struct):
 ANSWERS: dict[str, Any] = {
     "load": Loaded,
     "measure": Timed,
-    "once": Counted,
+    "once": OnceAnswer,
     "infer": Inferred,
     "profile": Profiled,
     "facts": Facts,

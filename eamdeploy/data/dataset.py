@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 
@@ -55,6 +57,31 @@ def balanced_order(labels: Sequence[int]) -> list[int]:
         ranks.append(seen.get(label, 0))
         seen[label] = ranks[-1] + 1
     return sorted(range(len(labels)), key=lambda index: (ranks[index], labels[index]))
+
+
+class ArrayImages:
+    """Images that lie in memory: ``pixels (N, H, W)`` of grey images or ``(N, H, W, 3)``, and a label of each."""
+
+    name: str
+    classes: tuple[str, ...]
+    pixels: npt.NDArray[np.uint8]
+    labels: Sequence[int]
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.pixels)
+
+    def image(self, index: int) -> Image.Image:
+        """The picture."""
+        return Image.fromarray(self.pixels[index])
+
+    def label(self, index: int) -> int:
+        """Its class."""
+        return self.labels[index]
+
+    def key(self, index: int) -> str:
+        """Its position."""
+        return str(index)
 
 
 class Subset:

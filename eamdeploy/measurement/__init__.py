@@ -2,13 +2,13 @@
 
 from eamdeploy.measurement.many import bench
 from eamdeploy.measurement.report import BenchReport, Failure, SelfCheck
-from eamdeploy.measurement.request import Case, Effort, Request, expand
+from eamdeploy.measurement.request import BenchCase, Effort, Request, expand
 from eamdeploy.measurement.targets import BenchTarget, choose_targets
 
 __all__ = [
+    "BenchCase",
     "BenchReport",
     "BenchTarget",
-    "Case",
     "Effort",
     "Failure",
     "Request",

@@ -13,7 +13,7 @@ from devices.runner.bundle import bundle_sha256
 from eamdeploy.base.results import AccuracyResult, Conditions, Latency, Provenance, Run, RunVerdict
 from eamdeploy.measurement.evidence import conditions as evidence
 from eamdeploy.measurement.measuring import MeasuredCase
-from eamdeploy.measurement.request import Case
+from eamdeploy.measurement.request import BenchCase
 from eamdeploy.measurement.targets import BenchTarget
 from runtimes.readers.artifact_files import artifact_bytes
 
@@ -32,7 +32,7 @@ class CaseResult:
         ran: it was loaded and run once, without images.
     """
 
-    case: Case
+    case: BenchCase
     measured: MeasuredCase | None = None
     accuracy: AccuracyResult | None = None
     load: Mapping[str, Any] = field(default_factory=dict)

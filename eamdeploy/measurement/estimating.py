@@ -12,11 +12,11 @@ from eamdeploy.base.results import Latency, Run, RunVerdict
 from eamdeploy.measurement.assembling import new_id
 from eamdeploy.measurement.board_job import BenchOutcome
 from eamdeploy.measurement.report import Failure
-from eamdeploy.measurement.request import Case
+from eamdeploy.measurement.request import BenchCase
 from runtimes.readers.artifact_files import artifact_bytes
 
 
-def add_estimate(outcome: BenchOutcome, case: Case, on_run: Callable[[Run], None]) -> None:
+def add_estimate(outcome: BenchOutcome, case: BenchCase, on_run: Callable[[Run], None]) -> None:
     """Add the estimate of a case to an outcome; or say why there is none: as a failure where nothing else was asked for.
 
     Args:
@@ -54,7 +54,7 @@ def add_estimate(outcome: BenchOutcome, case: Case, on_run: Callable[[Run], None
     on_run(run)
 
 
-def _none(outcome: BenchOutcome, case: Case, error: EamdeployError, why: str) -> None:
+def _none(outcome: BenchOutcome, case: BenchCase, error: EamdeployError, why: str) -> None:
     if outcome.target.kind == "estimated":
         outcome.failures.append(Failure(outcome.target.name, case.title, error))
     else:

@@ -11,7 +11,7 @@ from typing import Any
 from devices.session.run import BoardSession
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError
 from eamdeploy.measurement.evidence.statistics import Summary, summarize
-from eamdeploy.measurement.request import Case, Effort, Request
+from eamdeploy.measurement.request import BenchCase, Effort, Request
 
 _MOST_BLOCKS = 24
 _COOL_POLL_S = 2.0
@@ -32,7 +32,7 @@ class MeasuredCase:
         failure: what ended this case; the others go on.
     """
 
-    case: Case
+    case: BenchCase
     blocks: list[list[float]] = field(default_factory=list)
     loads: list[dict[str, Any]] = field(default_factory=list)
     timings: list[dict[str, Any]] = field(default_factory=list)

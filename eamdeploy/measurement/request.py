@@ -39,7 +39,7 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Case:
+class BenchCase:
     """One artifact in one runtime under one setting.
 
     Attributes:
@@ -86,7 +86,7 @@ class Request:
         told: is told what is being done, in words.
     """
 
-    cases: tuple[Case, ...]
+    cases: tuple[BenchCase, ...]
     effort: Effort = field(default_factory=Effort)
     latency: bool = True
     data: Path | None = None
@@ -108,7 +108,7 @@ def expand(
     threads: Sequence[int] = (1,),
     options: RuntimeOptions | None = None,
     batch: int = 1,
-) -> tuple[Case, ...]:
+) -> tuple[BenchCase, ...]:
     """Every artifact in every runtime that loads it, with every number of threads.
 
     Args:
@@ -137,5 +137,5 @@ def expand(
         for runtime in fitting:
             for count in threads:
                 settings = RuntimeOptions(**{**vars(base), "threads": count})
-                cases.append(Case(artifact, runtime.name, settings, batch))
+                cases.append(BenchCase(artifact, runtime.name, settings, batch))
     return tuple(cases)

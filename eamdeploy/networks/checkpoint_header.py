@@ -25,7 +25,7 @@ _IMPORT_HINT = "give a .safetensors checkpoint of eamdeploy; others come in with
 
 
 @dataclass
-class _Document:
+class _CheckpointDocument:
     """What of the metadata has a type."""
 
     architecture: dict[str, Any]
@@ -56,7 +56,7 @@ def read_document(path: Path) -> dict[str, Any]:
         missing = {"architecture", "preprocessing", "classes"} - set(document)
         if missing:
             raise DataError(f"the checkpoint's metadata lacks '{min(missing)}'", where=path)
-        convert(_Document, document, where=path, what=_DAMAGED)
+        convert(_CheckpointDocument, document, where=path, what=_DAMAGED)
     except UsageError as error:
         raise DataError(error.what, where=error.where, why=error.why, hint=error.hint) from error
     return document

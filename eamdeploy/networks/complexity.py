@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.layers.attention import Attention
 from eamdeploy.networks.layers.blocks import SqueezeExcite
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.program.network import ProgramNetwork
 
@@ -96,7 +96,7 @@ def _layer(name: str, module: nn.Module, x: Tensor, y: Tensor) -> LayerComplexit
     parameters = sum(parameter.numel() for parameter in module.parameters())
     entry = partial(LayerComplexity, name, input=tuple(x.shape[1:]), output=tuple(y.shape[1:]), parameters=parameters)
     if isinstance(module, MixedConv2d):
-        own = module.attention if isinstance(module, DynamicConv2d) else None
+        own = module.attention if isinstance(module, AttentionConv2d) else None
         macs = Macs(
             convolution=module.bank[0].numel() * math.prod(y.shape[2:]),
             aggregation=module.bank.numel(),

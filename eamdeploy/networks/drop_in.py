@@ -9,13 +9,12 @@ network = convert(static_network, k=4)               # every convolution dynamic
 from __future__ import annotations
 
 import copy
-import math
 
 import torch
 from torch import Tensor, nn
 
 from eamdeploy.base.errors import UsageError
-from eamdeploy.networks.layers.mixed_conv import CONVEX, MixedConv2d, MixingBounds
+from eamdeploy.networks.layers.mixed_conv import CONVEX, MixedConv2d, MixingBounds, as_pair
 from eamdeploy.networks.layers.mixing_attentions import ATTENTIONS, make_mixing_attention
 
 IntOrPair = int | tuple[int, int]
@@ -54,13 +53,13 @@ class DynamicConv2d(MixedConv2d):
             raise UsageError(
                 f"{kernels} kernels of {in_channels} to {out_channels} channels in {groups} groups are no convolution"
             )
-        height, width = _pair(kernel_size)
+        height, width = as_pair(kernel_size)
         bounds = MixingBounds(False, float(kernels), signed=False) if attention == "condconv" else CONVEX
         super().__init__(
             (kernels, out_channels, in_channels // groups, height, width),
-            stride=_pair(stride),
-            padding=_pair(padding),
-            dilation=_pair(dilation),
+            stride=as_pair(stride),
+            padding=as_pair(padding),
+            dilation=as_pair(dilation),
             groups=groups,
             shift=bias,
             bounds=bounds,
@@ -75,7 +74,7 @@ class DynamicConv2d(MixedConv2d):
             temperature=temperature,
             seed=seed,
         )
-        nn.init.normal_(self.bank, std=math.sqrt(2 / (out_channels // groups * height * width)))
+        self.draw_kernels()
 
     def forward(self, x: Tensor, alpha: Tensor | None = None, taps: Tensor | None = None) -> Tensor:
         """``(B, C, H, W) -> (B, O, H', W')``; the attention gives ``alpha`` and the gates."""
@@ -169,7 +168,7 @@ def convert(
 def _pair(value: int | tuple[int, ...] | str) -> tuple[int, int]:
     if isinstance(value, str):
         raise UsageError(f"padding '{value}' has no number")
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+    return as_pair(value)
 
 
 __all__ = ["ATTENTIONS", "DynamicConv2d", "convert"]

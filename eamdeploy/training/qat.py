@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.networks.architectures.network import Network
 from eamdeploy.networks.layers.blocks import ConvBnAct, SqueezeExcite
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.inverted import InvertedResidual
 
 PRECISIONS = ("int8",)
@@ -87,11 +87,11 @@ class FakeQuantConv2d(nn.Conv2d):
         return F.conv2d(x, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-class FakeQuantDynamicConv2d(DynamicConv2d):
+class FakeQuantDynamicConv2d(AttentionConv2d):
     """A dynamic convolution whose bank, mixing weights and computed kernel are rounded as in the int8 export."""
 
     @classmethod
-    def of(cls, layer: DynamicConv2d) -> FakeQuantDynamicConv2d:
+    def of(cls, layer: AttentionConv2d) -> FakeQuantDynamicConv2d:
         """One that shares the parameters and the attention of ``layer``."""
         made = cls(
             layer.in_channels, layer.out_channels, layer.kernel_size, attention=layer.attention, kernels=layer.kernels,
@@ -142,7 +142,7 @@ def prepare_qat(network: Network, precision: str = "int8") -> Network:
         raise UsageError(f"nothing can be trained for '{precision}'", where="--qat", hint=hint)
     first = True
     for block in [module for module in network.modules() if isinstance(module, ConvBnAct)]:
-        if isinstance(block.conv, DynamicConv2d):
+        if isinstance(block.conv, AttentionConv2d):
             block.conv = FakeQuantDynamicConv2d.of(block.conv)
         elif isinstance(block.conv, nn.Conv2d):
             block.conv = FakeQuantConv2d.of(block.conv)
@@ -193,7 +193,7 @@ def _per_channel(weight: Tensor, scale: Tensor, axis: int) -> Tensor:
     return rounded
 
 
-def _convolve(x: Tensor, weight: Tensor, layer: DynamicConv2d) -> Tensor:
+def _convolve(x: Tensor, weight: Tensor, layer: AttentionConv2d) -> Tensor:
     """Each image under its own kernel: ``x: (B, C, H, W)``, ``weight: (B, O, C/g, kh, kw)``."""
     pointwise = layer.kernel_size == (1, 1) and layer.stride == (1, 1) and layer.padding == (0, 0)
     if pointwise and layer.groups == 1:

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import CONVEX, MixedConv2d, MixingBounds
 from eamdeploy.networks.layers.rewritten import LowRankConv2d
 from export.lowerings.attention import LoweredAttention
@@ -20,7 +20,7 @@ from export.planning.target import Target
 
 
 class ConvolutionLayer(Protocol):
-    """What every form of a dynamic convolution has; fields as in ``DynamicConv2d``."""
+    """What every form of a dynamic convolution has; fields as in ``AttentionConv2d``."""
 
     bias: nn.Parameter | None
     kernels: int
@@ -115,7 +115,7 @@ def refuse_gate(name: str, site: LayerSite) -> Refusal | None:
 
 def refuse_unless_own(name: str, site: LayerSite) -> Refusal | None:
     """A refusal by rewrites of layers that bring their attention, whose weights sum to 1."""
-    if not isinstance(site.layer, DynamicConv2d):
+    if not isinstance(site.layer, AttentionConv2d):
         return Refusal(name, "its mixing weights come from elsewhere in the network")
     if not site.layer.bounds.convex:
         return Refusal(name, "its mixing weights do not sum to 1")
@@ -157,7 +157,7 @@ class LoweredConv(nn.Module):
     def __init__(self, site: ConvolutionSite, target: Target) -> None:
         super().__init__()
         layer = site.layer
-        own = layer.attention if isinstance(layer, (DynamicConv2d, LowRankConv2d)) else None
+        own = layer.attention if isinstance(layer, (AttentionConv2d, LowRankConv2d)) else None
         self.attention = None if own is None else LoweredAttention(own, site.input_hw, target)
         self.bounds: MixingBounds = layer.bounds if isinstance(layer, MixedConv2d) else CONVEX
         self.kernels, self.out_channels, self.groups = layer.kernels, layer.out_channels, layer.groups

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from export.lowerings.aggregate import AggregatedConv
 from export.lowerings.base import LayerSite, Refusal
 from export.planning.target import Target, host_machine
@@ -39,7 +39,7 @@ class Blocked:
         if target.precision != "fp32":
             return Refusal(self.name, f"the blocked operators are float32, not {target.precision}")
         layer = site.layer
-        if not isinstance(layer, DynamicConv2d):
+        if not isinstance(layer, AttentionConv2d):
             return Refusal(self.name, "its mixing weights come from elsewhere in the network")
         if site.kind == "grouped" or layer.out_channels % WIDEST_BLOCK:
             return Refusal(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from eamdeploy.networks.layers.blocks import ConvBnAct
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import LowRankConv2d
 from eamdeploy.networks.program.network import ProgramNetwork
@@ -32,7 +32,7 @@ def fold_batchnorm(network: NetworkT) -> NetworkT:
         if not (isinstance(block, ConvBnAct) and isinstance(block.bn, nn.BatchNorm2d)):
             continue
         scale, shift = _scale_and_shift(block.bn)
-        if isinstance(block.conv, DynamicConv2d):
+        if isinstance(block.conv, AttentionConv2d):
             _fold_dynamic(block.conv, scale, shift)
         elif isinstance(block.conv, LowRankConv2d):
             _fold_low_rank(block.conv, scale, shift)
@@ -86,7 +86,7 @@ def _scale_and_shift(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return scale, shift if bn.bias is None else shift + bn.bias.detach().double()
 
 
-def _fold_dynamic(conv: DynamicConv2d, scale: Tensor, shift: Tensor) -> None:
+def _fold_dynamic(conv: AttentionConv2d, scale: Tensor, shift: Tensor) -> None:
     dtype = conv.bank.dtype
     bank = conv.bank.detach().double() * scale[None, :, None, None, None]
     bias = shift.expand(conv.kernels, -1)

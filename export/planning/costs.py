@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.files import atomic_write_text
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from export.exporter.registry import get_exporter
 from export.exporter.request import ExportRequest
@@ -120,7 +120,7 @@ def layer_key(site: LayerSite, target: Target, identity: Mapping[str, str]) -> s
 
 def _attention_key(layer: MixedConv2d) -> dict[str, int]:
     """What is measured with the layer: its own attention, or none where the weights are given to it."""
-    if not isinstance(layer, DynamicConv2d):
+    if not isinstance(layer, AttentionConv2d):
         return {"given": layer.kernels}
     return {"selected": layer.attention.selected, "pooled": layer.attention.pool_size}
 
@@ -145,7 +145,7 @@ class _Alone(nn.Module):
     def __init__(self, conv: nn.Module, layer: MixedConv2d) -> None:
         super().__init__()
         self.conv, self.act = conv, nn.ReLU()
-        given = not isinstance(layer, DynamicConv2d)
+        given = not isinstance(layer, AttentionConv2d)
         self.route = nn.Linear(layer.in_channels, layer.kernels) if given else None
         self.gate = nn.Linear(layer.in_channels, math.prod(layer.kernel_size)) if layer.gated else None
 

@@ -103,7 +103,7 @@ def plan_network(
     """Choose a lowering for each dynamic convolution of ``network`` at ``input_shape`` (C, H, W).
 
     Args:
-        network: with :class:`~eamdeploy.networks.layers.dynamic_conv.DynamicConv2d` layers; a static one gives an empty plan.
+        network: with :class:`~eamdeploy.networks.layers.dynamic_conv.AttentionConv2d` layers; a static one gives an empty plan.
         target: what to plan for.
         input_shape: of one image.
         lowering: ``auto``; or one name, used wherever it serves; or layer path to name, which must serve.

@@ -70,7 +70,7 @@ class Quantizer(Protocol):
         ...
 
 
-class Counted:
+class CountedImages:
     """Batches of images, counted as they go by; ``images`` is how many there were so far."""
 
     def __init__(self, batches: Images) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from eamdeploy.base.errors import UsageError
 from eamdeploy.networks.checkpoint import AnyNetwork
 from eamdeploy.networks.layers.blocks import ConvBnAct
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
 from export.rewrites.attention_stats import LayerAttention
@@ -63,7 +63,7 @@ def rewrite_layer(network: AnyNetwork, path: str, choice: RewriteChoice, statist
     layer = dict(network.named_modules()).get(path)
     if not isinstance(layer, MixedConv2d):
         raise UsageError("only a dynamic convolution can be rewritten", where=path)
-    if not isinstance(layer, DynamicConv2d) and choice.kind != COLLAPSE:
+    if not isinstance(layer, AttentionConv2d) and choice.kind != COLLAPSE:
         raise UsageError(f"a layer whose mixing weights are given to it has no form '{choice.kind}'", where=path)
     mean = torch.tensor(statistics.mean, dtype=torch.float64)
     if layer.bounds.convex:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import LOW_RANK, LowRankConv2d
 from export.lowerings.base import LayerSite, LoweredConv, Refusal, output_size, refuse_gate, refuse_unless_own
@@ -49,7 +49,7 @@ class LowRank:
 
     def rewrite(self, layer: MixedConv2d, alpha_mean: Tensor, covariance: Tensor | None = None) -> LowRankConv2d:
         """The layer at this rank (full where none was given) around ``alpha_mean: (k,)``."""
-        if not isinstance(layer, DynamicConv2d):
+        if not isinstance(layer, AttentionConv2d):
             raise TypeError("a layer whose mixing weights are given to it is not factored")
         whole = full_rank(tuple(layer.bank.shape), layer.groups)
         rank = whole if self.rank is None else min(self.rank, whole)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from eamdeploy.base.errors import UsageError, did_you_mean
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.rewritten import MEAN_RESIDUAL, MeanResidualConv2d
 from export.lowerings.aggregate import Aggregate
@@ -63,7 +63,7 @@ class MeanResidual:
             output_scale: ``(O,)``, what a batch norm behind the layer will be folded in by: the directions' kernels are
                 rounded after that, as the artifact stores them.
         """
-        if not isinstance(layer, DynamicConv2d):
+        if not isinstance(layer, AttentionConv2d):
             raise TypeError("a layer whose mixing weights are given to it is not rewritten")
         parts = directions(layer.bank, alpha_mean, covariance)
         rank = len(parts.vectors) if self.rank is None else min(self.rank, len(parts.vectors))

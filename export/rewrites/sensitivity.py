@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from eamdeploy.networks.checkpoint import AnyNetwork
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
 from eamdeploy.networks.program.network import ProgramNetwork
 from export.lowerings.base import LayerSite
@@ -115,7 +115,7 @@ def _try_choices(
 
     collapse = RewriteChoice(COLLAPSE)
     found = {collapse: measure(collapse)}
-    if found[collapse] <= NEGLIGIBLE or not isinstance(site.layer, DynamicConv2d):
+    if found[collapse] <= NEGLIGIBLE or not isinstance(site.layer, AttentionConv2d):
         return found
     directions = [RewriteChoice(MEAN_RESIDUAL, rank, storage) for rank in range(1, site.layer.kernels)]
     whole = full_rank(tuple(site.layer.bank.shape), site.layer.groups)

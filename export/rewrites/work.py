@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
 from export.lowerings.base import LayerSite
 from export.planning.target import Target
@@ -65,7 +65,7 @@ def layer_work(site: LayerSite, choice: RewriteChoice, lowering: str) -> Work:
     if choice.kind == COLLAPSE:
         return static
     weights = inputs = 0
-    if isinstance(layer, DynamicConv2d):
+    if isinstance(layer, AttentionConv2d):
         weights = sum(parameter.numel() for parameter in layer.attention.parameters())
         inputs = layer.attention.selected * math.prod(site.input_hw)
     shared = Work(dense=weights, elements=inputs, operators=ATTENTION_OPERATORS, stored=4 * weights)

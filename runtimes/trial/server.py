@@ -25,7 +25,7 @@ def serve() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # whatever a runtime prints about a file is not an answer
         os.dup2(nowhere, descriptor)
-    server = _Server()
+    server = _TrialServer()
     while True:
         try:
             message, arrays = read_frame(asked)
@@ -42,7 +42,7 @@ def serve() -> None:
         write_frame(answers, answer, [("", value) for value in values])
 
 
-class _Server:
+class _TrialServer:
     def __init__(self) -> None:
         self._sessions: dict[int, Session] = {}
         self._numbers = itertools.count(1)

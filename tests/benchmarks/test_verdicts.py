@@ -27,12 +27,12 @@ def test_the_verdicts_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_case_counts_internal_errors_as_wrong() -> None:
-    from benchmarks.verdicts.case import Case
+    from benchmarks.verdicts.case import VerdictCase
 
     def crash() -> bool:
         raise ZeroDivisionError
 
     for fault in (True, False):
-        case = Case("gate", "a bug", fault, crash)
+        case = VerdictCase("gate", "a bug", fault, crash)
         assert case.run() == ("crashed", "ZeroDivisionError: ")
         assert not case.right("crashed")

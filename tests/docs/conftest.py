@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import START, Block, runnable
+from tests.docs.pages import START, FencedBlock, runnable
 from tests.docs.running import DocsBoard, run_blocks
 
 
@@ -16,7 +16,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the quick start leaves; every page goes on in a copy."""
     folder = tmp_path_factory.mktemp("quick-start")
     commit = "git init -q . && git -c user.name=x -c user.email=x@y commit -q --allow-empty -m start"
-    run_blocks([Block("bash", (), commit), *runnable(START)], folder)
+    run_blocks([FencedBlock("bash", (), commit), *runnable(START)], folder)
     return folder
 
 

@@ -21,7 +21,7 @@ _COMMAND = re.compile(r"^ {0,8}(?:\$ )?(?:eamdeploy|python|pip|make|torchrun)\b.
 
 
 @dataclass(frozen=True)
-class Block:
+class FencedBlock:
     """A fenced block: its language, the words behind it, and what it holds."""
 
     language: str
@@ -29,15 +29,15 @@ class Block:
     text: str
 
 
-def blocks(page: Path) -> list[Block]:
+def blocks(page: Path) -> list[FencedBlock]:
     """The page's fenced blocks, in order."""
     return [
-        Block(language, tuple(words.split()), re.sub(rf"^{indent}", "", text, flags=re.MULTILINE))
+        FencedBlock(language, tuple(words.split()), re.sub(rf"^{indent}", "", text, flags=re.MULTILINE))
         for indent, language, words, text in _FENCE.findall(page.read_text("utf-8"))
     ]
 
 
-def runnable(page: Path, *, emulated: bool = False) -> list[Block]:
+def runnable(page: Path, *, emulated: bool = False) -> list[FencedBlock]:
     """The blocks that are run; ``emulated``: those that need an emulated board."""
     found = [block for block in blocks(page) if block.language in ("bash", "python")]
     return [block for block in found if ("emulated" in block.words) == emulated]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import Block
+from tests.docs.pages import FencedBlock
 
 ADDRESS = "192.0.2.7"
 # 5 says that this machine is too busy for a valid number, which is no fault of a page's; "# exit code 4" is a page's promise
@@ -23,7 +23,7 @@ expect() { local code=0 wanted=$1; shift; command "$@" || code=$?; test $code = 
 """
 
 
-def run_blocks(found: list[Block], folder: Path, **settings: str) -> None:
+def run_blocks(found: list[FencedBlock], folder: Path, **settings: str) -> None:
     """Run blocks in order, in one folder; the first that fails ends it."""
     bash = shutil.which("bash")
     if bash is None:

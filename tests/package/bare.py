@@ -16,7 +16,7 @@ DECOYS = ("devices", "export", "runtimes", "json", "numpy", "torch")
 
 
 @dataclass(frozen=True)
-class Installed:
+class InstalledWheel:
     """A wheel in an environment of its own.
 
     Attributes:
@@ -51,7 +51,7 @@ class Installed:
         return done
 
 
-def install(root: Path, extras: str) -> Installed:
+def install(root: Path, extras: str) -> InstalledWheel:
     """Build the wheel and install it with ``extras`` into a new environment below ``root``."""
     uv = Path(sys.executable).with_name("uv")
     if not uv.exists():
@@ -81,7 +81,7 @@ def install(root: Path, extras: str) -> Installed:
     folder.mkdir()
     for name in DECOYS:
         (folder / f"{name}.py").write_text(f"raise SystemExit('the decoy {name}.py was imported')\n", encoding="utf-8")
-    return Installed(wheel, python, folder)
+    return InstalledWheel(wheel, python, folder)
 
 
 def _indexes(options: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.package.bare import ROOT, Installed, install
+from tests.package.bare import ROOT, InstalledWheel, install
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 # a machine that is busy makes a run invalid (5), which is no fault of the package's
@@ -18,16 +18,16 @@ NAME = "fashion-mnist-v1x0.25-eam-rcr"
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> InstalledWheel:
     return install(tmp_path_factory.mktemp("wheel"), "export,onnxruntime,boards,report")
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def bare(tmp_path_factory: pytest.TempPathFactory) -> InstalledWheel:
     return install(tmp_path_factory.mktemp("base"), "")
 
 
-def test_it_holds_every_tracked_file_of_the_packages(installed: Installed) -> None:
+def test_it_holds_every_tracked_file_of_the_packages(installed: InstalledWheel) -> None:
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "eamdeploy", "export", "devices", "runtimes"],
         capture_output=True, text=True, check=True,
@@ -38,7 +38,7 @@ def test_it_holds_every_tracked_file_of_the_packages(installed: Installed) -> No
     assert not [name for name in inside if name.startswith(("tests/", "benchmarks/"))]
 
 
-def test_the_whole_path_works_outside_the_checkout(installed: Installed) -> None:
+def test_the_whole_path_works_outside_the_checkout(installed: InstalledWheel) -> None:
     artifact = f"build/{NAME}.onnx"
     assert NAME in installed("models").stdout
     assert json.loads(installed("describe", NAME, "--json").stdout)["parameters"] > 800_000
@@ -57,7 +57,7 @@ def test_the_whole_path_works_outside_the_checkout(installed: Installed) -> None
     assert (installed.folder / "report.html").stat().st_size > 50_000
 
 
-def test_headers_are_read_with_the_base_alone(bare: Installed) -> None:
+def test_headers_are_read_with_the_base_alone(bare: InstalledWheel) -> None:
     assert NAME in bare("models").stdout
     bare("--help")
     missing = bare("evaluate", NAME, code=7)
@@ -65,7 +65,7 @@ def test_headers_are_read_with_the_base_alone(bare: Installed) -> None:
     assert "Traceback" not in missing.stderr
 
 
-def test_a_module_of_the_same_name_is_one_clear_sentence(bare: Installed) -> None:
+def test_a_module_of_the_same_name_is_one_clear_sentence(bare: InstalledWheel) -> None:
     shadows = bare.folder / "shadows"
     shadows.mkdir()
     (shadows / "export.py").write_text("raise SystemExit('imported')\n", encoding="utf-8")
@@ -77,10 +77,10 @@ def test_a_module_of_the_same_name_is_one_clear_sentence(bare: Installed) -> Non
 
 
 @pytest.mark.emulated
-def test_an_emulated_board_boots_from_the_installed_package(installed: Installed) -> None:
+def test_an_emulated_board_boots_from_the_installed_package(installed: InstalledWheel) -> None:
     installed("devices", "emulate", "pi4")
 
 
-def test_the_demo_runs_from_the_wheel(installed: Installed) -> None:
+def test_the_demo_runs_from_the_wheel(installed: InstalledWheel) -> None:
     installed("demo", "--out", "demo")
     assert Path(installed.folder / "demo" / "report.html").exists()

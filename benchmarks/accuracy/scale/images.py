@@ -5,39 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from eamdeploy.base.files import atomic_path
-from eamdeploy.data.dataset import ImageDataset
+from eamdeploy.data.dataset import ArrayImages, ImageDataset
 from eamdeploy.training.sources import open_splits
 
 LOSSLESS, JPEG = "CIFAR-10", "CIFAR-10 re-encoded as JPEG"
 
 
-class DecodedImages:
+class DecodedImages(ArrayImages):
     """A split as arrays: ``pixels (N, H, W, C)`` and ``labels (N,)``."""
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as stored:
-            self.pixels: npt.NDArray[np.uint8] = stored["pixels"]
-            self.labels: list[int] = stored["labels"].tolist()
+            self.pixels = stored["pixels"]
+            self.labels = stored["labels"].tolist()
             self.classes = tuple(stored["classes"].tolist())
             self.copy = str(stored["copy"])
             self.source = str(stored["source"])
         self.name = "cifar10"
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def image(self, index: int) -> Image.Image:
-        return Image.fromarray(self.pixels[index])
-
-    def label(self, index: int) -> int:
-        return self.labels[index]
-
-    def key(self, index: int) -> str:
-        return str(index)
 
 
 def decode(root: Path, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.accuracy.variants import VARIANTS, Variant
+from benchmarks.accuracy.variants import VARIANTS, AccuracyVariant
 from eamdeploy.networks.spec import ArchSpec
 
 MAIN_PAIR = ("static", "eam rcr")
@@ -22,7 +22,7 @@ class Kind:
     width: float
 
     @property
-    def found(self) -> Variant:
+    def found(self) -> AccuracyVariant:
         """The variant, at this width."""
         variant = next(known for known in VARIANTS if known.name == self.variant)
         return replace(variant, spec=replace(variant.spec, width=self.width))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.latency.gather.rows import Row, group
+from benchmarks.latency.gather.rows import LatencyRow, group
 from devices.latency.model.fit.fitting import Sample, fit_population
 from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.measurements import Network
@@ -19,7 +19,7 @@ POOLED_FROM = 8  # networks a calibration needs to take part in estimating a pop
 
 
 def make_groups(
-    rows: Iterable[Row], networks: Mapping[Network, Mapping[str, Array]], population: Population
+    rows: Iterable[LatencyRow], networks: Mapping[Network, Mapping[str, Array]], population: Population
 ) -> list[CalibrationGroup]:
     """The population's calibrations; a network that nobody has written down is left out.
 

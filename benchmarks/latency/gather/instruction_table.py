@@ -59,7 +59,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Counted:
+class TestedTable:
     """A fitted table with what it was tested on: log(predicted / counted), of static designs and of dynamic networks left out."""
 
     table: InstructionTable
@@ -73,12 +73,12 @@ def read_counts(path: Path = COUNTS) -> list[Count]:
     return [Count(**e | {k: tuple(e[k]) for k in ("terms", "float_terms")}) for e in entries]
 
 
-def fit_tables(counts: Sequence[Count]) -> list[Counted]:
+def fit_tables(counts: Sequence[Count]) -> list[TestedTable]:
     """One table for each runtime and precision with enough counts."""
     by_table: dict[tuple[str, str], list[Count]] = {}
     for c in counts:
         by_table.setdefault((c.runtime, c.precision), []).append(c)
-    fitted: dict[tuple[str, str], Counted] = {}
+    fitted: dict[tuple[str, str], TestedTable] = {}
     # float first: what is left of an int8 file without its float operators
     for key, some in sorted(by_table.items()):
         if len(some) >= LEAST:
@@ -87,14 +87,14 @@ def fit_tables(counts: Sequence[Count]) -> list[Counted]:
     return list(fitted.values())
 
 
-def _without_float(c: Count, wide: Counted | None) -> Count:
+def _without_float(c: Count, wide: TestedTable | None) -> Count:
     if not c.float_terms or wide is None:
         return c
     inside = float(wide.table.millions(np.array(c.float_terms)))
     return replace(c, millions=max(c.millions - inside, c.millions / 10))
 
 
-def _fit(runtime: str, precision: str, some: Sequence[Count]) -> Counted:
+def _fit(runtime: str, precision: str, some: Sequence[Count]) -> TestedTable:
     static, dynamic = [], []
     for c in some:
         # a dynamic network is left out alone, its static twin too; a static design as a whole
@@ -111,7 +111,7 @@ def _fit(runtime: str, precision: str, some: Sequence[Count]) -> Counted:
         dynamic_error=round(quantile(abs(e) for e in dynamic or static), 4),
         networks=len(some),
     )
-    return Counted(table, tuple(static), tuple(dynamic))
+    return TestedTable(table, tuple(static), tuple(dynamic))
 
 
 def _twin(c: Count) -> str:
@@ -132,7 +132,7 @@ def _costs(some: Sequence[Count]) -> InstructionTable:
     )
 
 
-def write_tables(counted: Sequence[Counted], path: Path) -> None:
+def write_tables(counted: Sequence[TestedTable], path: Path) -> None:
     """Write what the package ships."""
     document = {"schema_version": 1, "tables": [asdict(c.table) for c in counted]}
     atomic_write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")

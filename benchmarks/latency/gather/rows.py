@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Row:
+class LatencyRow:
     """One measurement."""
 
     conditions: MeasurementConditions
@@ -44,7 +44,7 @@ class Row:
         return family(self.network[0])
 
 
-def read_rows(path: Path | None = None) -> list[Row]:
+def read_rows(path: Path | None = None) -> list[LatencyRow]:
     """Read a CSV in the published format, or the gathered ones.
 
     A publisher's `min=` in the notes is preferred where the runtime prints a mean over few runs next to it (ncnn).
@@ -70,7 +70,7 @@ def read_rows(path: Path | None = None) -> list[Row]:
         raise UsageError("cannot read the measurements", where=path, why=error) from error
 
 
-def _row(r: dict[str, str], number: int, path: Path) -> Row:
+def _row(r: dict[str, str], number: int, path: Path) -> LatencyRow:
     ncnn = r["runtime"].startswith("ncnn")
     least = re.search(r"\bmin=([\d.]+)", r.get("notes") or "") if ncnn else None
     text = least[1] if least else r["latency_ms"]
@@ -95,7 +95,7 @@ def _row(r: dict[str, str], number: int, path: Path) -> Row:
     source = r.get("source") or " ".join(
         x for x in (r.get("source_repo_or_url"), r.get("source_path"), r.get("commit_or_date")) if x
     )
-    return Row(conditions, (r["model"], r["width"], r["input_px"]), milliseconds, source, threads)
+    return LatencyRow(conditions, (r["model"], r["width"], r["input_px"]), milliseconds, source, threads)
 
 
 def _runtime(name: str) -> str:
@@ -103,9 +103,9 @@ def _runtime(name: str) -> str:
     return "TFLite" if name == "TFLite-ruy" else name
 
 
-def group(rows: Iterable[Row]) -> dict[MeasurementConditions, list[Row]]:
+def group(rows: Iterable[LatencyRow]) -> dict[MeasurementConditions, list[LatencyRow]]:
     """Rows by conditions."""
-    groups: dict[MeasurementConditions, list[Row]] = {}
+    groups: dict[MeasurementConditions, list[LatencyRow]] = {}
     for row in rows:
         groups.setdefault(row.conditions, []).append(row)
     return groups

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.latency.fit_all import Evaluated
-from benchmarks.latency.gather.instruction_table import Counted
+from benchmarks.latency.gather.instruction_table import TestedTable
 from benchmarks.latency.page.markdown import number, table
 from benchmarks.latency.trials.own_files import estimate_own_files, summary
 from benchmarks.latency.trials.transfer import newest
@@ -50,7 +50,7 @@ def pairs_table(transfers: dict[str, Any]) -> str:
     return table(("measured on both", "networks", "times as long", "90 % half width of the log"), body)
 
 
-def instructions_table(counted: Sequence[Counted]) -> str:
+def instructions_table(counted: Sequence[TestedTable]) -> str:
     body = []
     for c in counted:
         cells = [f"{c.table.runtime} {c.table.version}, {c.table.precision}", str(c.table.networks)]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency.fit_all import Evaluated, calibrations
-from benchmarks.latency.gather.instruction_table import Counted
-from benchmarks.latency.gather.rows import Row
+from benchmarks.latency.gather.instruction_table import TestedTable
+from benchmarks.latency.gather.rows import LatencyRow
 from benchmarks.latency.page.baseline import leave_out_error
 from benchmarks.latency.page.ceiling import (
     DRAWS,
@@ -41,9 +41,9 @@ AIM = (20, 12)  # percent, of a board known by two networks: float, int8
 
 def write_page(
     tested: Sequence[Evaluated],
-    rows: Sequence[Row],
+    rows: Sequence[LatencyRow],
     transfers: dict[str, Any],
-    counted: Sequence[Counted],
+    counted: Sequence[TestedTable],
     docs: Path,
 ) -> Path:
     """Fill in the template; returns the page's path."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from benchmarks.latency.zoo.mobile_nas import B0, LITE, inverted_residual
-from benchmarks.latency.zoo.mobilenet import V2_BLOCKS
+from benchmarks.latency.zoo.mobilenet import V1_BLOCKS, V2_BLOCKS
 from benchmarks.latency.zoo.residual import DEPTHS
 from benchmarks.latency.zoo.tape import Tape, make_divisible
 
@@ -128,17 +128,7 @@ def ssd_fpn(backbone: str, px: int) -> Tape:
 def _mobilenet_maps(t: Tape) -> list[tuple[int, int]]:
     maps = []
     t.conv(32, 3, 2)
-    for out, stride in (
-        (64, 1),
-        (128, 2),
-        (128, 1),
-        (256, 2),
-        (256, 1),
-        (512, 2),
-        *[(512, 1)] * 5,
-        (1024, 2),
-        (1024, 1),
-    ):
+    for out, stride in V1_BLOCKS:
         if stride == 2 and out >= 512:
             maps.append((t.channels, t.px))
         t.depthwise(3, stride).conv(out)

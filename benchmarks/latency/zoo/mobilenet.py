@@ -22,21 +22,16 @@ V3_SMALL = (
     (5, 576, 96, 1, 1, 1),
 )  # fmt: skip
 
+# (output channels, stride) of the depthwise-separable blocks
+V1_BLOCKS = (
+    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1),
+)  # fmt: skip
+
 
 def mobilenet_v1(width: float, px: int, classes: int = 1001) -> Tape:
     """Howard et al. 2017 (arXiv 1704.04861)."""
     t = Tape(3, px).conv(int(32 * width), 3, 2)
-    for out, stride in (
-        (64, 1),
-        (128, 2),
-        (128, 1),
-        (256, 2),
-        (256, 1),
-        (512, 2),
-        *[(512, 1)] * 5,
-        (1024, 2),
-        (1024, 1),
-    ):
+    for out, stride in V1_BLOCKS:
         t.depthwise(3, stride).conv(int(out * width))
     return t.global_pool().fc(classes)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.data.dataset import ArrayImages
 
 FASHION_CLASSES = (
     "t-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -49,7 +49,7 @@ def find_idx(root: Path, split: str, kind: str) -> Path | None:
     return found[0] if found else None
 
 
-class IdxDataset:
+class IdxDataset(ArrayImages):
     """One split of a folder of IDX files: grey images."""
 
     def __init__(self, root: Path, split: str, name: str = "fashion-mnist") -> None:
@@ -58,23 +58,11 @@ class IdxDataset:
             raise DataError(f"the IDX files of the {split} split are missing", where=root)
         self.name, self.split = name, split
         self.pixels = read_idx(images)
-        self.labels: list[int] = read_idx(labels).tolist()
+        self.labels = read_idx(labels).tolist()
         if self.pixels.ndim != 3 or len(self.labels) != len(self.pixels):
             raise DataError("images and labels do not fit each other", where=root)
         fashion = max(self.labels) < len(FASHION_CLASSES) and name.startswith("fashion")
         self.classes = FASHION_CLASSES if fashion else tuple(str(index) for index in range(max(self.labels) + 1))
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.labels)
-
-    def image(self, index: int) -> Image.Image:
-        """The picture, grey."""
-        return Image.fromarray(self.pixels[index])
-
-    def label(self, index: int) -> int:
-        """Its class."""
-        return self.labels[index]
 
     def key(self, index: int) -> str:
         """Its position in the split."""

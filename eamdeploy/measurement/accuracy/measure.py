@@ -19,7 +19,7 @@ from eamdeploy.base.errors import MeasurementError
 from eamdeploy.base.results import AccuracyResult, pack_correct
 from eamdeploy.measurement.accuracy.images import Images
 from eamdeploy.measurement.accuracy.progress_store import ShardStore
-from eamdeploy.measurement.request import Case
+from eamdeploy.measurement.request import BenchCase
 from runtimes.registry import get_runtime
 from runtimes.trial.session import load_untrusted
 
@@ -44,7 +44,7 @@ class DeviceOutputs:
 
 
 async def run_on_device(
-    session: BoardSession, case: Case, images: Images, *, told: Callable[[str], None], root: Path | None = None
+    session: BoardSession, case: BenchCase, images: Images, *, told: Callable[[str], None], root: Path | None = None
 ) -> DeviceOutputs:
     """Run all images on the board, going on where an earlier try was cut.
 
@@ -73,7 +73,7 @@ async def run_on_device(
     return DeviceOutputs(outputs, load, resumed)
 
 
-def run_on_host(case: Case, images: Images, *, stopped: Callable[[], bool] = lambda: False) -> Outputs | None:
+def run_on_host(case: BenchCase, images: Images, *, stopped: Callable[[], bool] = lambda: False) -> Outputs | None:
     """The same artifact and images in this machine's runtime.
 
     Returns:
@@ -168,6 +168,6 @@ def _shards(images: Images) -> list[tuple[int, int]]:
     return [(start, min(start + size, len(images))) for start in range(0, len(images), size)]
 
 
-def _key(session: BoardSession, case: Case, images: Images, version: str) -> str:
+def _key(session: BoardSession, case: BenchCase, images: Images, version: str) -> str:
     parts = [case.sha256, images.digest, version, session.transport.name, asdict(case.options)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

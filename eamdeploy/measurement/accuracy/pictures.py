@@ -9,7 +9,7 @@ from eamdeploy.base.errors import EamdeployError, UsageError
 from eamdeploy.inference.model_card import head_of
 from eamdeploy.measurement.accuracy.images import Images, prepare_images
 from eamdeploy.measurement.accuracy.measure import Outputs, run_on_host
-from eamdeploy.measurement.request import Case, Request
+from eamdeploy.measurement.request import BenchCase, Request
 
 
 class Pictures:
@@ -18,10 +18,10 @@ class Pictures:
     def __init__(self, request: Request) -> None:
         self.request = request
         self._images: dict[str, asyncio.Task[Images | None]] = {}
-        self._outputs: dict[Case, asyncio.Task[Outputs | None]] = {}
+        self._outputs: dict[BenchCase, asyncio.Task[Outputs | None]] = {}
         self._stopped = threading.Event()
 
-    async def of(self, case: Case) -> Images | None:
+    async def of(self, case: BenchCase) -> Images | None:
         """The images for a case; None where none were asked for and the embedded sample does not fit.
 
         Raises:
@@ -36,7 +36,7 @@ class Pictures:
             self._images[key] = asyncio.create_task(asyncio.to_thread(self._prepare, case))
         return await asyncio.shield(self._images[key])
 
-    async def reference(self, case: Case) -> Outputs | None:
+    async def reference(self, case: BenchCase) -> Outputs | None:
         """What this machine's runtime computes for a case, or None where there are no images or no such runtime."""
         if case not in self._outputs:
             self._outputs[case] = asyncio.create_task(self._compute(case))
@@ -57,7 +57,7 @@ class Pictures:
         tasks = [*self._images.values(), *self._outputs.values()]
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _prepare(self, case: Case) -> Images | None:
+    def _prepare(self, case: BenchCase) -> Images | None:
         try:
             return prepare_images(case.metadata, self.request.data, self.request.limit, case.artifact)
         except UsageError:
@@ -65,7 +65,7 @@ class Pictures:
                 return None
             raise
 
-    async def _compute(self, case: Case) -> Outputs | None:
+    async def _compute(self, case: BenchCase) -> Outputs | None:
         images = await self.of(case)
         if images is None:
             return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.spec import ArchSpec
 
 
@@ -37,9 +37,9 @@ class Network(nn.Module):
         scores: Tensor = self.classifier(self.head(features))
         return scores
 
-    def dynamic_layers(self) -> dict[str, DynamicConv2d]:
+    def dynamic_layers(self) -> dict[str, AttentionConv2d]:
         """Every dynamic convolution by its name, in order of execution."""
-        return {name: module for name, module in self.named_modules() if isinstance(module, DynamicConv2d)}
+        return {name: module for name, module in self.named_modules() if isinstance(module, AttentionConv2d)}
 
     def set_temperature(self, temperature: float) -> None:
         """Give every attention the same softmax temperature (Chen et al. 2020 anneal it in training)."""

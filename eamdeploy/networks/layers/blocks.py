@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from eamdeploy.networks.layers.attention import make_attention
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.spec import ArchSpec
 
 
@@ -83,7 +83,7 @@ class ConvMaker:
             nn.init.kaiming_normal_(static.weight, mode="fan_out")
             conv: nn.Module = static
         else:
-            conv = DynamicConv2d(
+            conv = AttentionConv2d(
                 channels,
                 out,
                 kernel,

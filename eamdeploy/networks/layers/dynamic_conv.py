@@ -5,15 +5,13 @@ Ding et al. 2021, equations 4 to 7; dynamic convolution itself is Chen et al. 20
 
 from __future__ import annotations
 
-import math
-
-from torch import Tensor, nn
+from torch import Tensor
 
 from eamdeploy.networks.layers.attention import Attention
-from eamdeploy.networks.layers.mixed_conv import CONVEX, MixedConv2d
+from eamdeploy.networks.layers.mixed_conv import CONVEX, MixedConv2d, as_pair
 
 
-class DynamicConv2d(MixedConv2d):
+class AttentionConv2d(MixedConv2d):
     """A mixed convolution that brings its attention along: ``y = W(x) * x + b(x)``, ``sum_i alpha_i = 1``.
 
     ``x: (B, C, H, W) -> (B, O, H', W')``.
@@ -36,25 +34,19 @@ class DynamicConv2d(MixedConv2d):
         groups: int = 1,
         bias: bool = False,
     ) -> None:
-        height, width = _pair(kernel_size)
+        height, width = as_pair(kernel_size)
         super().__init__(
             (kernels, out_channels, in_channels // groups, height, width),
-            stride=_pair(stride),
-            padding=_pair(padding),
-            dilation=_pair(dilation),
+            stride=as_pair(stride),
+            padding=as_pair(padding),
+            dilation=as_pair(dilation),
             groups=groups,
             bias=bias,
             bounds=CONVEX,
         )
         self.attention = attention
-        # as torchvision's MobileNets start their convolutions (He et al. 2015, fan-out)
-        fan_out = out_channels // groups * height * width
-        nn.init.normal_(self.bank, std=math.sqrt(2 / fan_out))
+        self.draw_kernels()
 
     def forward(self, x: Tensor, alpha: Tensor | None = None, taps: Tensor | None = None) -> Tensor:
         """``x: (B, C, H, W) -> (B, O, H', W')``; the attention gives ``alpha`` where it is left out."""
         return self.mix(x, self.attention(x) if alpha is None else alpha, taps)
-
-
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else value

@@ -7,6 +7,7 @@ differ in how the weights ``alpha`` are computed, which is no business of the mi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +40,11 @@ class MixingBounds:
 
 
 CONVEX = MixingBounds(convex=True, l1=1.0, signed=False)
+
+
+def as_pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of what may be one number for both, as ``torch.nn.Conv2d`` takes it."""
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
 
 
 class MixedConv2d(nn.Module):
@@ -76,6 +82,11 @@ class MixedConv2d(nn.Module):
         self.bank = nn.Parameter(torch.zeros(bank_shape))
         self.bias = nn.Parameter(torch.zeros(self.kernels, self.out_channels)) if bias else None
         self.shift = nn.Parameter(torch.zeros(self.out_channels)) if shift else None
+
+    def draw_kernels(self) -> None:
+        """Random kernels as torchvision's MobileNets start their convolutions (He et al. 2015, fan-out)."""
+        fan_out = self.out_channels // self.groups * math.prod(self.kernel_size)
+        nn.init.normal_(self.bank, std=math.sqrt(2 / fan_out))
 
     @property
     def geometry(self) -> Geometry:

@@ -16,7 +16,7 @@ ATTENTIONS = ("eam", "dynet", "condconv", "odconv")
 ODCONV_REDUCTION, ODCONV_LEAST_HIDDEN = 16, 16
 
 
-class Weights(NamedTuple):
+class MixingWeights(NamedTuple):
     """Mixing weights ``(B, k)`` and gates ``(B, C)``, ``(B, O)``, ``(B, kh kw)`` where there are any."""
 
     alpha: Tensor
@@ -26,7 +26,7 @@ class Weights(NamedTuple):
 
 
 class MixingAttention(nn.Module):
-    """``x: (B, C, H, W) ->`` :class:`Weights`."""
+    """``x: (B, C, H, W) ->`` :class:`MixingWeights`."""
 
     def settle(self) -> float:
         """Make the gates constant to begin with; what a kernel must be multiplied by to come out as it is."""
@@ -41,9 +41,9 @@ class ConvexAttention(MixingAttention):
         spec = ArchSpec(conv=kind, kernels=kernels, temperature=temperature)
         self.weights = make_attention(spec, channels, torch.Generator().manual_seed(seed))
 
-    def forward(self, x: Tensor) -> Weights:
+    def forward(self, x: Tensor) -> MixingWeights:
         """Weights that sum to 1."""
-        return Weights(self.weights(x))
+        return MixingWeights(self.weights(x))
 
 
 class SigmoidRouting(MixingAttention):
@@ -53,9 +53,9 @@ class SigmoidRouting(MixingAttention):
         super().__init__()
         self.routing = nn.Linear(channels, kernels)
 
-    def forward(self, x: Tensor) -> Weights:
+    def forward(self, x: Tensor) -> MixingWeights:
         """Weights between 0 and 1 each."""
-        return Weights(torch.sigmoid(self.routing(x.mean(dim=(2, 3)))))
+        return MixingWeights(torch.sigmoid(self.routing(x.mean(dim=(2, 3)))))
 
     @torch.no_grad()
     def settle(self) -> float:
@@ -76,11 +76,11 @@ class OmniAttention(MixingAttention):
         self.output_fc, self.tap_fc = nn.Linear(hidden, outputs), nn.Linear(hidden, taps)
         self.temperature = temperature
 
-    def forward(self, x: Tensor) -> Weights:
+    def forward(self, x: Tensor) -> MixingWeights:
         """Weights that sum to 1, and three gates between 0 and 1."""
         z = F.relu(self.norm(self.fc(x.mean(dim=(2, 3)))))
         gates = [torch.sigmoid(layer(z)) for layer in (self.input_fc, self.output_fc, self.tap_fc)]
-        return Weights(torch.softmax(self.kernel_fc(z) / self.temperature, dim=1), *gates)
+        return MixingWeights(torch.softmax(self.kernel_fc(z) / self.temperature, dim=1), *gates)
 
     @torch.no_grad()
     def settle(self) -> float:

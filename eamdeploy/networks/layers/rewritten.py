@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from eamdeploy.base.errors import DataError
 from eamdeploy.networks.layers.attention import Attention
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 
 COLLAPSE, LOW_RANK, MEAN_RESIDUAL = "collapse", "low-rank", "mean-residual"
@@ -44,7 +44,7 @@ class LowRankConv2d(nn.Module):
         bias: ``(k, O)``, or ``None`` where a batch norm follows.
     """
 
-    def __init__(self, layer: DynamicConv2d, rank: int) -> None:
+    def __init__(self, layer: AttentionConv2d, rank: int) -> None:
         super().__init__()
         self.in_channels, self.out_channels, self.kernels, self.groups = (
             layer.in_channels,
@@ -102,7 +102,7 @@ class LowRankConv2d(nn.Module):
         return self.mix(x, self.attention(x))
 
 
-class MeanResidualConv2d(DynamicConv2d):
+class MeanResidualConv2d(AttentionConv2d):
     """A dynamic convolution that knows the directions in which its kernels differ from their mean.
 
     ``W(x) = Kbar + sum_j (q_j . (alpha - abar)) D_j`` with ``D_j = sum_i q_ji K_i``.
@@ -116,7 +116,7 @@ class MeanResidualConv2d(DynamicConv2d):
     mean_alpha: Tensor
     vectors: Tensor
 
-    def __init__(self, layer: DynamicConv2d, storage: str, rank: int) -> None:
+    def __init__(self, layer: AttentionConv2d, storage: str, rank: int) -> None:
         super().__init__(
             layer.in_channels,
             layer.out_channels,
@@ -156,7 +156,7 @@ def apply_rewrites(network: nn.Module, rewrites: Mapping[str, Mapping[str, Any]]
     Raises:
         DataError: when they name a layer or a kind that is not there.
     """
-    layers = {name: module for name, module in network.named_modules() if isinstance(module, DynamicConv2d)}
+    layers = {name: module for name, module in network.named_modules() if isinstance(module, AttentionConv2d)}
     with torch.random.fork_rng(devices=[]):
         for path, rewrite in rewrites.items():
             if path not in layers:
@@ -164,7 +164,7 @@ def apply_rewrites(network: nn.Module, rewrites: Mapping[str, Mapping[str, Any]]
             network.set_submodule(path, _blank(layers[path], rewrite, path))
 
 
-def _blank(layer: DynamicConv2d, rewrite: Mapping[str, Any], path: str) -> nn.Module:
+def _blank(layer: AttentionConv2d, rewrite: Mapping[str, Any], path: str) -> nn.Module:
     kind = rewrite.get("kind")
     if kind == COLLAPSE:
         return collapsed_conv(layer)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 
 
@@ -19,7 +19,7 @@ def widen(network: nn.Module) -> nn.Module:
     """
     wide = copy.deepcopy(network).eval().double()
     for path, module in list(wide.named_modules()):
-        if isinstance(module, (DynamicConv2d, nn.Conv2d)) and _depthwise(module):
+        if isinstance(module, (AttentionConv2d, nn.Conv2d)) and _depthwise(module):
             wide.set_submodule(path, DepthwiseTaps(module))
     return wide.requires_grad_(False)
 
@@ -61,17 +61,17 @@ def _round_output(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
     return output.half().float()
 
 
-def _depthwise(module: DynamicConv2d | nn.Conv2d) -> bool:
+def _depthwise(module: AttentionConv2d | nn.Conv2d) -> bool:
     return module.groups == module.in_channels == module.out_channels and module.groups > 1
 
 
 class DepthwiseTaps(nn.Module):
     """A depthwise convolution, static or dynamic: ``(B, C, H, W) -> (B, C, H', W')``."""
 
-    def __init__(self, layer: DynamicConv2d | nn.Conv2d) -> None:
+    def __init__(self, layer: AttentionConv2d | nn.Conv2d) -> None:
         super().__init__()
         self.attention: nn.Module | None = None
-        if isinstance(layer, DynamicConv2d):
+        if isinstance(layer, AttentionConv2d):
             self.attention = layer.attention
             bank: Tensor = layer.bank
             bias: Tensor | None = layer.bias

@@ -16,7 +16,7 @@ _HINT = "it should be what 'eamdeploy bench --json' or 'eamdeploy gate --write-b
 
 
 @dataclass
-class _Document:
+class _RunsDocument:
     runs: list[Run]
 
 
@@ -30,7 +30,7 @@ def read_runs(path: Path | str) -> list[Run]:
     if source.suffix in (".jsonl", ".gz"):
         return [run for run, _ in read_export(source)]
     content = read_limited(source, FILE_LIMIT_BYTES, what="cannot read the runs")
-    runs = decode(_Document, content, where=path, what=_WHAT, hint=_HINT).runs
+    runs = decode(_RunsDocument, content, where=path, what=_WHAT, hint=_HINT).runs
     for number, run in enumerate(runs):
         check_run(run, where=f"{path}, runs[{number}]", what=_WHAT, hint=_HINT)
     ids = [run.id for run in runs]

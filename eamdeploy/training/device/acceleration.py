@@ -54,11 +54,11 @@ def make_acceleration(name: str, network: nn.Module, device: torch.device) -> Ac
     Raises:
         UsageError: for another name.
     """
-    from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+    from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 
     if name not in NAMES:
         raise UsageError(f"unknown acceleration '{name}'", hint=did_you_mean(name, NAMES))
     if name == "off" or (name == DEFAULT and device.type == "cpu"):
         return Acceleration()
-    static = not any(isinstance(module, DynamicConv2d) for module in network.modules())
+    static = not any(isinstance(module, AttentionConv2d) for module in network.modules())
     return Acceleration(channels_last=static, fused=True, compiled=name == "compile")

@@ -19,7 +19,7 @@ from eamdeploy.training.importing.names.walk import ConvNames
 from eamdeploy.training.importing.recognise import RecognisedSource
 from eamdeploy.training.importing.shapes import Layouts, shown
 from eamdeploy.training.importing.states import without_counters
-from eamdeploy.training.importing.weights import Weights
+from eamdeploy.training.importing.weights import ForeignWeights
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
@@ -39,7 +39,7 @@ class Match:
     transposed: int = 0
 
 
-def fill(network: Network, weights: Weights, *, source: str, found: RecognisedSource | None = None) -> Match:
+def fill(network: Network, weights: ForeignWeights, *, source: str, found: RecognisedSource | None = None) -> Match:
     """Fill a static ``network`` in place.
 
     Args:

@@ -31,7 +31,7 @@ from eamdeploy.training.importing.recognise import (
 from eamdeploy.training.importing.sources import FOLDED, UNKNOWN, function_of, get_source
 from eamdeploy.training.importing.states import without_counters
 from eamdeploy.training.importing.warm_start import warm_start
-from eamdeploy.training.importing.weights import Weights, read_weights
+from eamdeploy.training.importing.weights import ForeignWeights, read_weights
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def plain_state(spec: ArchSpec) -> list[str]:
     return [name for name in without_counters(build(spec).state_dict()) if not name.startswith("classifier.")]
 
 
-def _function(weights: Weights, found: RecognisedSource | None, arch: str) -> Function:
+def _function(weights: ForeignWeights, found: RecognisedSource | None, arch: str) -> Function:
     if weights.folded:
         return FOLDED[arch]
     return UNKNOWN if found is None else function_of(found.source, arch, found.tensors)

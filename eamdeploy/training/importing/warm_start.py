@@ -13,7 +13,7 @@ from torch import nn
 
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.architectures.network import Network
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.spec import ArchSpec
 
 
@@ -37,7 +37,7 @@ def warm_start(static: Network, spec: ArchSpec, noise: float = 0.002) -> Network
     return network.eval()
 
 
-def _fill_bank(layer: DynamicConv2d, source: nn.Conv2d, noise: float, generator: torch.Generator) -> None:
+def _fill_bank(layer: AttentionConv2d, source: nn.Conv2d, noise: float, generator: torch.Generator) -> None:
     # relative to each output channel: folded depthwise kernels differ in scale by orders of magnitude within a layer
     spread = noise * source.weight.flatten(1).square().mean(1).sqrt()[:, None, None, None]
     layer.bank.copy_(source.weight + spread * torch.randn(layer.bank.shape, generator=generator))

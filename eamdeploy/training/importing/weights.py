@@ -17,7 +17,7 @@ from eamdeploy.training.importing.states import choose_state, state_dicts
 
 
 @dataclass(frozen=True)
-class Weights:
+class ForeignWeights:
     """Tensors of a file.
 
     Attributes:
@@ -33,7 +33,7 @@ class Weights:
     note: str | None = None
 
 
-def read_weights(path: Path, state: str | None = None) -> Weights:
+def read_weights(path: Path, state: str | None = None) -> ForeignWeights:
     """A ``.npz``, a ``.safetensors``, or a PyTorch state dict, wrapped or not; no code in the file is run.
 
     Args:
@@ -52,12 +52,12 @@ def read_weights(path: Path, state: str | None = None) -> Weights:
         from safetensors.torch import load_file
 
         try:
-            weights = Weights(load_file(path), folded=False, ordered=False)
+            weights = ForeignWeights(load_file(path), folded=False, ordered=False)
         except (SafetensorError, OSError) as error:
             raise DataError("cannot read the weights", where=path, why=error) from error
     else:
         tensors, note = choose_state(state_dicts(_unpickled(path)), state, str(path))
-        weights = Weights(tensors, folded=False, note=note)
+        weights = ForeignWeights(tensors, folded=False, note=note)
     return replace(weights, tensors=_finite(weights.tensors, path))
 
 
@@ -80,7 +80,7 @@ def _finite(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     return made
 
 
-def _read_npz(path: Path) -> Weights:
+def _read_npz(path: Path) -> ForeignWeights:
     """With biases and no batch norms: TFLite's layouts, where OHWI becomes OIHW and depthwise 1HWC becomes C1HW; else as it is."""
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -94,7 +94,7 @@ def _read_npz(path: Path) -> Weights:
         if array.ndim == 4 and folded:
             array = array.transpose(3, 0, 1, 2) if "depthwise" in name else array.transpose(0, 3, 1, 2)
         tensors[name] = torch.from_numpy(np.ascontiguousarray(array))
-    return Weights(tensors, folded)
+    return ForeignWeights(tensors, folded)
 
 
 def _unpickled(path: Path) -> Any:

@@ -21,7 +21,7 @@ _PARTS = ("weights", "momentum", "average", "ranges")
 
 
 @dataclass
-class _Document:
+class _StateDocument:
     epoch: Annotated[int, Meta(ge=0, le=1_000_000)]
     history: list[dict[str, Any]]
     settings: dict[str, Any]
@@ -67,7 +67,7 @@ class TrainingState:
 
         try:
             with safe_open(path, framework="pt") as file:
-                document = decode(_Document, (file.metadata() or {})[KEY], where=path)
+                document = decode(_StateDocument, (file.metadata() or {})[KEY], where=path)
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, KeyError, UsageError) as error:
             hint = "remove it to start anew"

@@ -13,20 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from eamdeploy.base.errors import UsageError
-from export.quantize.quantizer import Images, Written
-from export.quantize.tensors import tensor_snr_db
-from runtimes.readers.metadata import read_metadata
+from export.quantize.half_weights import HalfWeights
+from export.quantize.quantizer import Written
 from runtimes.readers.ncnn_file import FLOAT_TAG, HALF_TAG, NcnnParam, read_param, weight_spans, weights_path
 
 _COMPUTING = ("Convolution", "ConvolutionDepthWise", "InnerProduct", "Gemm")
 
 
-class NcnnQuantizer:
+class NcnnQuantizer(HalfWeights):
     """A float ``.param`` file with its ``.bin`` file."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.layers: tuple[str, ...] = ()
+        super().__init__(path)
         self.batch, self.input_layout = 1, "NCHW"
         self._param = read_param(path)
         sizes = self._param.inputs[0].parameters
@@ -35,11 +33,6 @@ class NcnnQuantizer:
         channels, height, width = (int(sizes[key]) for key in (2, 1, 0))  # type: ignore[arg-type]
         self.input_shape = (channels, height, width)
 
-    def calibrate(self, images: Images, method: str) -> int:
-        """Nothing to calibrate: see `write`."""
-        del method
-        return sum(len(batch) for batch in images)
-
     def write(self, path: Path, precision: str, float_layers: Collection[str] = ()) -> Written:
         """Write the file in ``precision``.
 
@@ -47,22 +40,12 @@ class NcnnQuantizer:
             UsageError: for anything but fp16.
         """
         del float_layers
-        if precision != "fp16":
-            raise UsageError(
-                f"ncnn networks are not written in {precision}",
-                where=self.path,
-                why="its int8 layers take constant kernels with scales from the file, and these kernels are computed",
-                hint="use fp16 for ncnn; ONNX and TFLite files of the same network can be int8",
-            )
+        why = "its int8 layers take constant kernels with scales from the file, and these kernels are computed"
+        self.refuse_all_but_fp16(precision, files="ncnn networks", runtime="ncnn", why=why)
         path.write_text(NcnnParam(self._param.layers, None, self._param.shown).text(), encoding="utf-8")
         weights_path(path).write_bytes(self._halved())
         computing = [layer for layer in self._param.layers if layer.kind in _COMPUTING]
         return Written(len(computing), 0)
-
-    def layer_snr_db(self, path: Path, images: Images) -> dict[str, float]:
-        """See the protocol."""
-        named = read_metadata(self.path).tensors.get("output", {})
-        return tensor_snr_db(self.path, path, dict(named), images)
 
     def _halved(self) -> bytes:
         content = weights_path(self.path).read_bytes()

@@ -18,7 +18,7 @@ _FLOAT16, _BFLOAT16, _DOUBLE = 10, 16, 11  # TensorProto.DataType
 
 
 @dataclass(frozen=True)
-class Entry:
+class QuantizedInput:
     """The input.
 
     Attributes:
@@ -41,7 +41,7 @@ class Entry:
         return np.ascontiguousarray(as_input(values, self.dtype, self.path))
 
 
-def find_entry(model: Any, graph: OnnxGraph, path: Path) -> Entry:
+def find_entry(model: Any, graph: OnnxGraph, path: Path) -> QuantizedInput:
     """The image input.
 
     Raises:
@@ -71,4 +71,4 @@ def find_entry(model: Any, graph: OnnxGraph, path: Path) -> Entry:
         kind = onnx.TensorProto.DataType.Name(other.data_type).lower()
         why = f"it computes in {kind} (such as its weight '{other.name}')"
         raise UsageError("the quantizer takes float32 models", where=path, why=why, hint="export it in float32")
-    return Entry(path, max(1, int(sizes[0])), (int(channels), int(sides[0]), int(sides[1])), layout, name)
+    return QuantizedInput(path, max(1, int(sizes[0])), (int(channels), int(sides[0]), int(sides[1])), layout, name)

@@ -16,7 +16,7 @@ from export.quantize.onnx.graph import OnnxGraph, foreign
 from export.quantize.onnx.int8 import activations, quantize_int8
 from export.quantize.onnx.storage import store_float16, store_int8
 from export.quantize.onnx.units import MOVES, check_supported, find_units
-from export.quantize.quantizer import Counted, Images, NoiseMeter, Written
+from export.quantize.quantizer import CountedImages, Images, NoiseMeter, Written
 from runtimes.readers.artifact_files import artifact_bytes
 
 LARGEST = 2**31 - 1  # bytes of a protobuf
@@ -51,7 +51,7 @@ class OnnxQuantizer:
         if not self._wanted:
             why = "none of its layers has a form that int8 arithmetic computes here"
             raise UsageError("there is nothing to quantize to int8", where=self.path, why=why, hint="try int8-weights")
-        counted = Counted(images)
+        counted = CountedImages(images)
         self._observers = observe(self._model, self._wanted, (self._entry.feed(batch) for batch in counted))
         return counted.images
 

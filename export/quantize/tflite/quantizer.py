@@ -8,7 +8,7 @@ from pathlib import Path
 from eamdeploy.base.errors import UsageError
 from export.quantize.bank_parts import machine_of
 from export.quantize.observers import DEFAULT_METHOD, Observer
-from export.quantize.quantizer import Counted, Images, NoiseMeter, Written
+from export.quantize.quantizer import CountedImages, Images, NoiseMeter, Written
 from export.quantize.tflite.calibrate import observe, run_keeping
 from export.quantize.tflite.int8 import activations, quantize_int8
 from export.quantize.tflite.model import FLOAT32, INT8, TfliteModel
@@ -50,7 +50,7 @@ class TfliteQuantizer:
     def calibrate(self, images: Images, method: str) -> int:
         """See the protocol."""
         self._method = method
-        counted = Counted(images)
+        counted = CountedImages(images)
         self._observers = observe(self._content, self._wanted, counted)
         return counted.images
 

@@ -6,7 +6,7 @@ import pytest
 
 from devices.latency.graph.extract import extract_features
 from eamdeploy.networks.architectures.build import build
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.spec import ArchSpec
 from runtimes.readers.metadata import read_metadata
 
@@ -28,12 +28,14 @@ def test_static_twin_has_neither_aggregation_nor_attention(export_network) -> No
 
 def test_aggregation_reads_each_bank_once(export_network) -> None:
     features = extract_features(export_network(conv="eam", lowering="aggregate"))
-    bank = sum(m.bank.numel() for m in build(SPEC).modules() if isinstance(m, DynamicConv2d))
+    bank = sum(m.bank.numel() for m in build(SPEC).modules() if isinstance(m, AttentionConv2d))
     aggregated = [r for r in features.records if r.kind == "aggregation"]
     # every bank element is multiplied by its alpha once, and stored constants are read once
     assert sum(r.macs for r in aggregated) == bank
     assert sum(r.weights for r in aggregated) == bank
-    assert {r.layer for r in aggregated} == {n for n, m in build(SPEC).named_modules() if isinstance(m, DynamicConv2d)}
+    assert {r.layer for r in aggregated} == {
+        n for n, m in build(SPEC).named_modules() if isinstance(m, AttentionConv2d)
+    }
     assert features.is_dynamic
 
 
@@ -59,12 +61,12 @@ def test_matmul_lowering_is_a_product_of_computed_operands(export_network) -> No
     aggregated = [e["layer"] for e in read_metadata(path).plan if e["lowering"] in ("matmul", "aggregate")]
     network = build(SPEC)
     banks = [network.get_submodule(layer) for layer in aggregated]
-    assert sum(m.bank.numel() for m in banks if isinstance(m, DynamicConv2d)) == product["aggregation"] > 0
+    assert sum(m.bank.numel() for m in banks if isinstance(m, AttentionConv2d)) == product["aggregation"] > 0
 
 
 @pytest.mark.parametrize("lowering", ["taps", "im2col"])
 def test_other_lowerings_leave_no_layer_uncounted(export_network, lowering: str) -> None:
     features = extract_features(export_network(conv="eam", lowering=lowering, batch=1))
     counted = {r.layer for r in features.records}
-    assert {n for n, m in build(SPEC).named_modules() if isinstance(m, DynamicConv2d)} <= counted
+    assert {n for n, m in build(SPEC).named_modules() if isinstance(m, AttentionConv2d)} <= counted
     assert features.macs > extract_features(export_network(conv="static")).macs * 0.5

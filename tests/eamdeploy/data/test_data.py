@@ -42,7 +42,7 @@ def test_cifar_folders(tmp_path: Path, name: str, hundred: bool, training: int) 
     assert np.array_equal(np.asarray(data.image(3)).transpose(2, 0, 1).reshape(-1), pixels[3])
 
 
-class Evil:
+class EvilArray:
     def __reduce__(self) -> tuple[object, ...]:
         return (Path.touch, (Path("evil"),))
 
@@ -50,7 +50,7 @@ class Evil:
 def test_a_batch_that_is_another_pickle_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_cifar(tmp_path / "cifar-10-batches-py")
-    (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(pickle.dumps({b"data": Evil()}, protocol=2))
+    (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(pickle.dumps({b"data": EvilArray()}, protocol=2))
     with pytest.raises(DataError, match="test_batch"):
         open_dataset(tmp_path)
     assert not (tmp_path / "evil").exists()

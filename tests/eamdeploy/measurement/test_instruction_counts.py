@@ -13,13 +13,13 @@ from eamdeploy.base.errors import MeasurementError
 from eamdeploy.measurement import board_job
 
 
-class _Session:
+class _CountedSession:
     """A board whose inferences take what they are told to; stands for the minutes of an emulated one."""
 
     def __init__(self, counts: list[int]) -> None:
         self.counts = iter(counts)
 
-    def worker(self) -> _Session:
+    def worker(self) -> _CountedSession:
         return self
 
     async def __aenter__(self) -> Self:
@@ -43,7 +43,7 @@ def _count(counts: list[int]) -> tuple[int | None, list[str]]:
     told: list[str] = []
     case = SimpleNamespace(title="net.onnx", artifact=Path("net.onnx"), runtime="onnxruntime", options=None, batch=1)
     result, request = SimpleNamespace(case=case, load={}, instructions=None), SimpleNamespace(told=told.append)
-    asyncio.run(board_job._count(_Session(counts), result, request))  # type: ignore[arg-type]
+    asyncio.run(board_job._count(_CountedSession(counts), result, request))  # type: ignore[arg-type]
     return result.instructions, told
 
 

@@ -53,7 +53,7 @@ def test_truncated_file_is_refused(path: Path) -> None:
         load_checkpoint(path)
 
 
-class Evil:
+class EvilCheckpoint:
     def __reduce__(self) -> tuple[object, ...]:
         return (Path.touch, (Path("evil"),))
 
@@ -61,7 +61,7 @@ class Evil:
 def test_pickled_object_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     foreign = tmp_path / "foreign.pt"
-    foreign.write_bytes(pickle.dumps(Evil(), protocol=2))
+    foreign.write_bytes(pickle.dumps(EvilCheckpoint(), protocol=2))
     with pytest.raises(DataError, match="pickled PyTorch file"):
         load_checkpoint(foreign)
     assert not (tmp_path / "evil").exists()

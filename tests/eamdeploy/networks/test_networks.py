@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from eamdeploy.base.errors import UsageError
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.complexity import measure_complexity
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.selection import CgrMaxSelection, StaticSelection, block_bounds
 from eamdeploy.networks.random_init import random_network
 from eamdeploy.networks.spec import ARCHITECTURES, SELECTIONS, ArchSpec
@@ -21,7 +21,7 @@ from tests.foreign.timm_package import timm
 VARIANTS = [("static", "rcr"), ("dynet", "rcr"), *(("eam", select) for select in SELECTIONS)]
 
 
-def loop_alpha(layer: DynamicConv2d, image: Tensor) -> Tensor:
+def loop_alpha(layer: AttentionConv2d, image: Tensor) -> Tensor:
     """The attention of one image ``(C, H, W)``, written from the paper without the library's modules."""
     attention = layer.attention
     if isinstance(attention.selection, StaticSelection):
@@ -49,7 +49,7 @@ def loop_alpha(layer: DynamicConv2d, image: Tensor) -> Tensor:
 class LoopConv(nn.Module):
     """Equations 4 to 7, one image at a time."""
 
-    def __init__(self, layer: DynamicConv2d) -> None:
+    def __init__(self, layer: AttentionConv2d) -> None:
         super().__init__()
         self.layer = layer
 
@@ -68,7 +68,7 @@ class LoopConv(nn.Module):
 def with_loops(network: nn.Module) -> nn.Module:
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, DynamicConv2d):
+            if isinstance(child, AttentionConv2d):
                 setattr(module, name, LoopConv(child))
     return network
 
@@ -184,7 +184,7 @@ def test_timm_cond_conv_agrees_under_the_same_routing() -> None:
     cond_conv = timm().layers.CondConv2d
     for kernel, groups, stride in ((3, 1, 2), (1, 1, 1), (3, 8, 1)):
         spec = ArchSpec(width=0.25, classes=3, input_px=32)
-        layer = DynamicConv2d(
+        layer = AttentionConv2d(
             8,
             8,
             kernel,

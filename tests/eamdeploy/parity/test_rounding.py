@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from eamdeploy.networks.layers.attention import make_attention
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.random_init import random_network
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.parity.compare.rounding import measure_rounding, undecided
@@ -30,7 +30,7 @@ def test_depthwise_taps_are_the_convolution(stride: int, dilation: int, kernel: 
     static = nn.Conv2d(8, 8, kernel, stride, 2, dilation, groups=8).double()
     torch.testing.assert_close(DepthwiseTaps(static)(x), static(x), rtol=1e-12, atol=1e-12)
     attention = make_attention(ArchSpec(temperature=1.0), 8, torch.Generator().manual_seed(0))
-    dynamic = DynamicConv2d(
+    dynamic = AttentionConv2d(
         8, 8, kernel, attention=attention, stride=stride, padding=2, dilation=dilation, groups=8, bias=True
     ).double()
     torch.nn.init.normal_(dynamic.bias)

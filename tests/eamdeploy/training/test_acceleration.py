@@ -41,7 +41,7 @@ RECIPE = replace(get_recipe("cpu-small"), batch=8, epochs=10)
 CPU = torch.device("cpu")
 
 
-class Noise:
+class NoiseImages:
     """Sixteen pictures in ten classes."""
 
     name, classes = "noise", tuple("0123456789")
@@ -98,7 +98,7 @@ def gradients(network: Network, acceleration: str, images: Tensor, labels: Tenso
 
 def host_batches() -> Iterator[tuple[Tensor, Tensor]]:
     """The first epoch in plain words: slices on the host, the preprocessing's own arithmetic in numpy."""
-    data = Noise()
+    data = NoiseImages()
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
     for step in range(2):
         chosen = order[step * 8 : step * 8 + 8].tolist()
@@ -116,7 +116,7 @@ def host_batches() -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def test_batches_are_the_hosts_bit_for_bit() -> None:
-    ours = Batches(Noise(), PREPROCESSING, "pad-crop-flip").epoch(0, 8)
+    ours = Batches(NoiseImages(), PREPROCESSING, "pad-crop-flip").epoch(0, 8)
     for (images, labels), (expected, their_labels) in zip(ours, host_batches(), strict=True):
         assert torch.equal(images, expected)
         assert torch.equal(labels, their_labels)
@@ -125,7 +125,7 @@ def test_batches_are_the_hosts_bit_for_bit() -> None:
 def test_an_epoch_is_plain_sgd_bit_for_bit() -> None:
     """The whole trainer against the few lines that it stands for."""
     ours, plain = build(SPECS["eam"]), build(SPECS["eam"]).train()
-    trainer(ours).run(0, Batches(Noise(), PREPROCESSING, "pad-crop-flip"))
+    trainer(ours).run(0, Batches(NoiseImages(), PREPROCESSING, "pad-crop-flip"))
     optimizer = make_optimizer(plain, RECIPE)
     for step, (images, labels) in enumerate(host_batches()):
         for group in optimizer.param_groups:
@@ -184,7 +184,7 @@ def test_a_step_stays_on_its_device_and_reads_nothing_back(name: str) -> None:
     device = torch.device("meta")
     network = shortened(SPECS[name])
     with FakeTensorMode(allow_non_fake_inputs=True):
-        batches = Batches(Noise(), PREPROCESSING, "pad-crop-flip", device=device)
+        batches = Batches(NoiseImages(), PREPROCESSING, "pad-crop-flip", device=device)
         chosen = trainer(network.to(device), "auto", Parallel(device=device))
         assert chosen.acceleration.fused
         assert chosen.acceleration.channels_last == (name == "static")
@@ -217,14 +217,14 @@ def test_an_accelerated_run_resumes_to_the_same_bits(tree: Path, tmp_path: Path)
     spec = ArchSpec(width=0.25, classes=1, input_px=32, conv="static")
     whole = run_training(request(tree, tmp_path / "whole", acceleration="on", spec=spec))
 
-    class Stop(Exception):
+    class StopTraining(Exception):
         pass
 
     def stop(step: object) -> None:
         if step.epoch == 3:  # type: ignore[attr-defined]
-            raise Stop
+            raise StopTraining
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopTraining):
         run_training(request(tree, tmp_path / "parts", acceleration="on", spec=spec), stop)
     resumed = run_training(request(tree, tmp_path / "parts", acceleration="on", spec=spec))
     assert resumed.history == whole.history

@@ -19,7 +19,7 @@ from eamdeploy.data import open_dataset
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.architectures.build import build
 from eamdeploy.networks.checkpoint import load_checkpoint
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.pipeline.export import ExportOptions, card_of, export_checkpoint
 from eamdeploy.pipeline.quantize.options import QuantizeOptions
@@ -44,7 +44,7 @@ def trained(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_computed_kernel_is_whole_codes_of_the_guaranteed_scale(kernel: int, groups: int, seed: int) -> None:
     torch.manual_seed(seed)
     layer = next(iter(build(ArchSpec(width=0.25, classes=3, input_px=32)).dynamic_layers().values()))
-    conv = DynamicConv2d(8, 8, kernel, attention=layer.attention, groups=groups, padding=kernel // 2)
+    conv = AttentionConv2d(8, 8, kernel, attention=layer.attention, groups=groups, padding=kernel // 2)
     rounded = FakeQuantDynamicConv2d.of(conv)
     alpha = torch.softmax(torch.randn(1, 4), dim=1)
     # ones at a single place, one channel at a time, read the kernel out of the layer

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eamdeploy.networks.layers.attention import Attention
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.selection import CgrMaxSelection, StaticSelection
 from export.lowerings.base import LayerSite
 from export.planning.target import Target
@@ -27,7 +27,7 @@ TARGETS = (
 
 
 @st.composite
-def layers(draw: st.DrawFn, name: str) -> tuple[DynamicConv2d, tuple[int, int]]:
+def layers(draw: st.DrawFn, name: str) -> tuple[AttentionConv2d, tuple[int, int]]:
     """A dynamic convolution that ``name`` serves, with or without bias, and the size of a map it takes."""
     pointwise, depthwise = name == "matmul", name == "taps" or draw(st.booleans())
     kernel = (1, 1) if pointwise else draw(st.tuples(st.integers(1, 5), st.integers(2, 5)) | st.just((3, 3)))
@@ -59,7 +59,7 @@ def layers(draw: st.DrawFn, name: str) -> tuple[DynamicConv2d, tuple[int, int]]:
         pool_size=size,
         temperature=draw(st.floats(0.5, 30)),
     )
-    layer = DynamicConv2d(
+    layer = AttentionConv2d(
         channels,
         out,
         kernel,
@@ -100,7 +100,7 @@ def test_a_lowering_equals_its_layer(name: str, data: st.DataObject, target: Tar
 def test_a_lowering_of_another_layer_is_not_equal() -> None:
     """The comparison above notices one changed kernel."""
     attention = Attention(4, 4, selection=None, selected=4, hidden=10, pool="avg", pool_size=5, temperature=1.0)
-    layer = DynamicConv2d(4, 6, 3, attention=attention, padding=1).double()
+    layer = AttentionConv2d(4, 6, 3, attention=attention, padding=1).double()
     site = LayerSite("layer", layer, (9, 9))
     images = torch.randn(1, 4, 9, 9, dtype=torch.float64)
     with torch.no_grad():

@@ -17,7 +17,7 @@ from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.model_card import ModelCard
 from eamdeploy.networks.layers.attention import Attention
 from eamdeploy.networks.layers.blocks import ConvBnAct
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.selection import StaticSelection
 from export.exporter.reference import convolution_layers
 from export.exporter.registry import get_exporter
@@ -51,7 +51,7 @@ def dynamic(channels: int, out: int, kernel: int = 1, stride: int = 1, groups: i
         pool_size=5,
         temperature=2.0,
     )
-    conv = DynamicConv2d(
+    conv = AttentionConv2d(
         channels, out, kernel, attention=attention, stride=stride, padding=(kernel - 1) // 2, groups=groups
     )
     return ConvBnAct(conv, nn.BatchNorm2d(out), nn.ReLU())

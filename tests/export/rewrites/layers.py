@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from eamdeploy.networks.layers.attention import Attention
-from eamdeploy.networks.layers.dynamic_conv import DynamicConv2d
+from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from export.rewrites.attention_stats import normalised_mean
 
 SIZE = 6
@@ -19,7 +19,7 @@ SIZE = 6
 class Case:
     """A layer in float64 and mixing weights of some images, ``alpha: (N, k)``."""
 
-    layer: DynamicConv2d
+    layer: AttentionConv2d
     alpha: Tensor
 
     @property
@@ -38,14 +38,14 @@ class Case:
 
 def make_layer(
     kernels: int, channels: int, out: int, size: int, groups: int, *, seed: int, scale: float = 1.0, bias: bool = False
-) -> DynamicConv2d:
+) -> AttentionConv2d:
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         attention = Attention(
             channels, kernels, selection=None, selected=channels, hidden=3, pool="avg", pool_size=1, temperature=1.0
         )
-        layer = DynamicConv2d(
+        layer = AttentionConv2d(
             channels, out, size, attention=attention, kernels=kernels, padding=size // 2, groups=groups, bias=bias
         ).double()
     with torch.no_grad():

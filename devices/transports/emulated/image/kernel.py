@@ -6,7 +6,7 @@ import lzma
 import re
 from pathlib import Path
 
-from devices.transports.emulated.image.cpio import Entry, initramfs
+from devices.transports.emulated.image.cpio import ArchiveEntry, initramfs
 from devices.transports.emulated.image.recipe import guest_file
 from eamdeploy.base.errors import MissingDependency
 
@@ -36,10 +36,13 @@ def ram_disk(root: Path) -> bytes:
     for name in _MODULES:
         _add_with_needs(name, files, order)
     busybox = (root / "bin" / "busybox").read_bytes()
-    entries = [Entry.folder(path) for path in ("bin", "dev", "proc", "disk", "modules")]
-    entries += [Entry.program("bin/busybox", busybox), Entry.program("init", guest_file("initramfs_init").encode())]
-    entries += [Entry(f"modules/{name}.ko", content) for name, content in order.items()]
-    entries.append(Entry("modules/order", "".join(f"{name}.ko\n" for name in order).encode()))
+    entries = [ArchiveEntry.folder(path) for path in ("bin", "dev", "proc", "disk", "modules")]
+    entries += [
+        ArchiveEntry.program("bin/busybox", busybox),
+        ArchiveEntry.program("init", guest_file("initramfs_init").encode()),
+    ]
+    entries += [ArchiveEntry(f"modules/{name}.ko", content) for name, content in order.items()]
+    entries.append(ArchiveEntry("modules/order", "".join(f"{name}.ko\n" for name in order).encode()))
     return initramfs(entries)
 
 

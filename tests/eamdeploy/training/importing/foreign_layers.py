@@ -217,7 +217,7 @@ class SharedRouting(nn.Module):
         return x + _folded(y, torch.matmul(alpha, self.project).view(-1, self.wide, 1, 1), 1, 0, 1)
 
 
-class Network(nn.Module):
+class ForeignNetwork(nn.Module):
     """A stem, a body under test, a classifier."""
 
     def __init__(self, body: nn.Module, channels: int, classes: int = 10) -> None:
@@ -280,10 +280,10 @@ BODIES = {
 }
 
 
-def foreign_network(name: str) -> Network:
+def foreign_network(name: str) -> ForeignNetwork:
     """The network around ``BODIES[name]``, with batch norms that have seen something."""
     torch.manual_seed(0)
-    network = Network(*BODIES[name]())
+    network = ForeignNetwork(*BODIES[name]())
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             nn.init.normal_(module.running_mean, std=0.2)

@@ -94,7 +94,7 @@ def test_tf_same_padding_puts_the_odd_zeros_last() -> None:
     assert network.blocks[1].depthwise.pad.padding == (0, 1, 0, 1)  # type: ignore[union-attr]
 
 
-class Evil:
+class EvilWeights:
     def __reduce__(self) -> tuple[object, ...]:
         return (Path.touch, (Path("evil"),))
 
@@ -104,7 +104,7 @@ def test_files_that_are_no_weights_are_refused(kind: str, tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     path, out = tmp_path / "weights.pt", tmp_path / "out.safetensors"
     if kind == "pickle":
-        path.write_bytes(pickle.dumps(Evil(), protocol=2))
+        path.write_bytes(pickle.dumps(EvilWeights(), protocol=2))
     elif kind == "truncated":
         torch.save(random_network(STATIC).state_dict(), path)
         path.write_bytes(path.read_bytes()[:9000])

@@ -14,7 +14,7 @@ from eamdeploy.base.errors import DataError, EamdeployError, UsageError
 from eamdeploy.networks.checkpoint import load_checkpoint
 from eamdeploy.training.importing.network.session import import_factory, import_network
 from eamdeploy.training.importing.network.tracing.factory import is_factory
-from tests.eamdeploy.training.importing.foreign_layers import Network, foreign_network
+from tests.eamdeploy.training.importing.foreign_layers import ForeignNetwork, foreign_network
 
 
 class Layer(nn.Module):
@@ -46,7 +46,7 @@ REFUSED = {
 def test_what_depends_on_more_than_the_image_is_refused_with_its_line(kind: str) -> None:
     function, sentence = REFUSED[kind]
     with pytest.raises(DataError, match=sentence) as caught:
-        import_network(Network(Layer(function), 16).eval(), torch.randn(3, 3, 16, 16))
+        import_network(ForeignNetwork(Layer(function), 16).eval(), torch.randn(3, 3, 16, 16))
     assert "test_refusals.py:" in str(caught.value)
 
 

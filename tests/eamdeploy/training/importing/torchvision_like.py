@@ -31,7 +31,7 @@ class V2Block(nn.Module):
         return x + y if self.added else y
 
 
-class Gate(nn.Module):
+class SqueezeGate(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         hidden = make_divisible(channels // 4)
@@ -48,7 +48,7 @@ class V3Block(nn.Module):
         act = nn.Hardswish if swish else nn.ReLU
         layers: list[nn.Module] = [] if wide == inp else [Unit(inp, wide, 1, stride=1, groups=1, act=act(), eps=1e-3)]
         layers.append(Unit(wide, wide, kernel, stride=stride, groups=wide, act=act(), eps=1e-3))
-        layers += [Gate(wide)] if gated else []
+        layers += [SqueezeGate(wide)] if gated else []
         layers.append(Unit(wide, out, 1, stride=1, groups=1, act=None, eps=1e-3))
         self.block, self.added = nn.Sequential(*layers), stride == 1 and inp == out
 
