@@ -24,7 +24,7 @@ _CLOSE_S = 20.0
 _INTERRUPTED_S = 1.0  # the keeper goes on by itself when its input has ended
 
 
-class _Busy(Struct, tag_field="event", tag="busy"):
+class _EnvironmentBusy(Struct, tag_field="event", tag="busy"):
     """Somebody else sets the board up."""
 
 
@@ -42,7 +42,7 @@ class _Switched(Struct, tag_field="event", tag="switched"):
     python: _Path
 
 
-_ANSWER: type[Any] = cast("type[Any]", _Busy | _Building | _Switched)
+_ANSWER: type[Any] = cast("type[Any]", _EnvironmentBusy | _Building | _Switched)
 T = TypeVar("T", _Building, _Switched)
 
 
@@ -97,7 +97,7 @@ async def _answer(transport: Transport, stream: Stream, lines: AsyncIterator[str
             async for line in lines:
                 text = marked(line)
                 message = None if text is None else decode_answer(_ANSWER, text, board=transport.name)
-                if isinstance(message, _Busy):
+                if isinstance(message, _EnvironmentBusy):
                     raise BoardBusy(
                         "the board is being set up already", where=transport.name, hint="wait for it to end"
                     )
