@@ -9,6 +9,6 @@ import sys
 if sys.path[:1] == [os.getcwd()] and not os.path.samefile(sys.path[0], os.path.dirname(os.path.dirname(__file__))):  # noqa: PTH109, PTH120, PTH121
     del sys.path[0]
 
-from eamdeploy.cli.main import main
+from eamdeploy.cli.process import start
 
-main()
+start()

@@ -1,28 +1,34 @@
 """Commands killed at random moments: ``python -m benchmarks.fuzz.kills --kills 50``.
 
 After each: what has a final name is whole, no process is left, and after a signal that can be caught no temporary file either.
+On the board, behind an OpenSSH server on this machine, nothing is left and what was set up before still works. Needs sshd.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from collections import Counter
 from pathlib import Path
 
+from devices.setup.environment import BASE, ENVIRONMENT_PYTHON
 from eamdeploy.base.errors import EamdeployError
 from eamdeploy.base.processes import eamdeploy_command
 from eamdeploy.networks.checkpoint_header import read_document
 from eamdeploy.runs.store import open_store
 from export.manifest.document import read_manifest
 from runtimes.readers.metadata import read_metadata
+from tests.devices.kit.installable_board import installable_board
+from tests.devices.kit.sshd_board import SshdBoard
 
 CHECKPOINT = "fashion-mnist-v1x0.25-eam-rcr"
 COMMANDS = {
@@ -30,12 +36,16 @@ COMMANDS = {
     "quantize": ("quantize", "source/model.onnx", "--precision", "int8", "--out", "made"),
     "train": ("train", "--data", "images", "--kind", "imagefolder", "--out", "made", "--epochs", "30", "--input", "28"),
     "bench": ("bench", "source/model.onnx", "--max-seconds", "20"),
+    "setup": ("devices", "setup", "board", "--runtime", "onnxruntime", "--online"),
+    "bench on a board": ("bench", "source/model.onnx", "--board", "board", "--max-seconds", "20"),
 }
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-_MARKER = "EAMDEPLOY_KILL_TEST"
+_MARKER, _ON_BOARD = "EAMDEPLOY_KILL_TEST", "on-the-board"
 _LONGEST_S = 7.0
 _ENDS_WITHIN_S = 2.0
 _ORPHANS_WITHIN_S = 5.0
+_BOARD_SETTLES_S = 30.0
+_LOCK = "eamdeploy-board.lock"  # the empty file that is locked stays
 
 
 def main() -> int:
@@ -45,26 +55,28 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     rng, found, slow = random.Random(arguments.seed), Counter(), 0
-    with tempfile.TemporaryDirectory(prefix="eamdeploy-kills-") as name:
+    with tempfile.TemporaryDirectory(prefix="eamdeploy-kills-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        _prepare(folder)
+        board = stack.enter_context(installable_board(folder / "board", {_MARKER: _ON_BOARD}))
+        _prepare(folder, board)
         for number in range(arguments.kills):
             command = list(COMMANDS)[number % len(COMMANDS)]
             chosen, after_s = rng.choice(SIGNALS), rng.uniform(0.2, _LONGEST_S)
             problems, ended_s = _one(folder / f"run-{number}", folder, command, chosen, after_s)
+            problems += _left_on(board)
             late = chosen is not signal.SIGKILL and ended_s > _ENDS_WITHIN_S
             slow += late
             found.update(problems)
             words = "; ".join(problems) or "nothing"
             print(
-                f"{number:3} {command:9} {chosen.name:8} after {after_s:4.1f} s, ended in {ended_s:.1f} s: {words}",
+                f"{number:3} {command:16} {chosen.name:8} after {after_s:4.1f} s, ended in {ended_s:.1f} s: {words}",
                 flush=True,
             )
     print(f"\n{arguments.kills} kills: {sum(found.values())} findings, {slow} ended later than {_ENDS_WITHIN_S:g} s")
     return 1 if found else 0
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, board: SshdBoard) -> None:
     from PIL import Image
 
     command = eamdeploy_command(
@@ -75,6 +87,35 @@ def _prepare(folder: Path) -> None:
         place = folder / "images" / ("train" if number < 30 else "val") / f"class-{number % 2}"
         place.mkdir(parents=True, exist_ok=True)
         Image.effect_noise((28, 28), 50 + number).save(place / f"{number}.png")
+    target = board.target()
+    key = (board.folder / "known_hosts").read_text().split(" ", 1)[1].strip()
+    entry = {
+        "profile": "host", "host": f"{target.user}@{target.host}:{target.port}", "identity": str(target.identity),
+        "host_key": key, "python": sys.executable,
+    }  # fmt: skip
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in entry.items())
+    _boards(folder).write_text(f"[boards.board]\n{lines}")
+    setup = eamdeploy_command(*COMMANDS["setup"])
+    subprocess.run(setup, check=True, capture_output=True, env={**os.environ, "EAMDEPLOY_BOARDS": str(_boards(folder))})
+
+
+def _boards(folder: Path) -> Path:
+    return folder / "boards.toml"
+
+
+def _left_on(board: SshdBoard) -> list[str]:
+    """What is still on the board, and whether its environment works, once it had time to clear up by itself."""
+    environments = board.home / BASE / "environments"
+    end = time.monotonic() + _BOARD_SETTLES_S
+    while True:
+        left = [f"{path} on the board" for path in board.tmp.iterdir() if path.name != _LOCK]
+        left += [f"{path.name} in the board's home" for path in sorted(environments.iterdir())[1:]]
+        left += [f"process {number} on the board" for number in _marked(_ON_BOARD)]
+        if not left or time.monotonic() > end:
+            break
+        time.sleep(0.2)
+    works = subprocess.run([board.home / ENVIRONMENT_PYTHON, "-I", "-c", "import numpy, onnxruntime"], check=False)
+    return left if works.returncode == 0 else [*left, "the board's environment is broken"]
 
 
 def _one(own: Path, shared: Path, command: str, number: signal.Signals, after_s: float) -> tuple[list[str], float]:
@@ -83,7 +124,10 @@ def _one(own: Path, shared: Path, command: str, number: signal.Signals, after_s:
     for name in ("source", "images"):
         (own / name).symlink_to(shared / name)
     marker = uuid.uuid4().hex
-    environment = {**os.environ, _MARKER: marker, "TMPDIR": str(own / "tmp"), "EAMDEPLOY_STORE": str(own / "runs.db")}
+    environment = {
+        **os.environ, _MARKER: marker, "TMPDIR": str(own / "tmp"), "EAMDEPLOY_STORE": str(own / "runs.db"),
+        "EAMDEPLOY_BOARDS": str(_boards(shared)),
+    }  # fmt: skip
     process = subprocess.Popen(
         eamdeploy_command(*COMMANDS[command]), cwd=own, env=environment,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -129,11 +173,15 @@ def _broken(folder: Path) -> list[str]:
     return found
 
 
-def _orphans(marker: str) -> list[str]:
+def _marked(marker: str) -> list[str]:
     wanted = f"{_MARKER}={marker}".encode()
+    return [path.parent.name for path in Path("/proc").glob("[0-9]*/environ") if wanted in _read(path)]
+
+
+def _orphans(marker: str) -> list[str]:
     end = time.monotonic() + _ORPHANS_WITHIN_S
     while True:
-        alive = [path.parent.name for path in Path("/proc").glob("[0-9]*/environ") if wanted in _read(path)]
+        alive = _marked(marker)
         if not alive or time.monotonic() > end:
             return [f"orphan {process}" for process in alive]
         time.sleep(0.2)

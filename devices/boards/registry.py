@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 from devices.boards.profiles import load_profile
 from devices.transports.ssh.target import SshTarget
+from eamdeploy.base.decoding import convert, read_limited
 from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.base.files import atomic_write_text, private_folder
+from eamdeploy.base.values import Name
 
 EMULATED_HOST = "emulated"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEADER = "# The boards that eamdeploy knows; written by `eamdeploy devices add`, may be edited.\n"
 _LOCK_WAIT_S = 10
+_LIMIT_BYTES = 1 << 20
+_UNREADABLE = "the file of boards cannot be read"
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,21 @@ class Board:
         return asdict(self)
 
 
+@dataclass
+class _Entry:
+    profile: Name
+    host: Name
+    identity: Name | None = None
+    jump: Name | None = None
+    host_key: Name | None = None
+    python: Name | None = None
+
+
+@dataclass
+class _File:
+    boards: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
 class BoardRegistry:
     """The file of boards; every change is written at once, and two processes may change it at a time."""
 
@@ -79,15 +99,16 @@ class BoardRegistry:
             UsageError: the file cannot be understood; the message says which entry.
         """
         try:
-            document = tomllib.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return ()
+            if not self.path.exists():
+                return ()
+            document = tomllib.loads(read_limited(self.path, _LIMIT_BYTES, what=_UNREADABLE).decode())
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-            raise UsageError("the file of boards cannot be read", where=self.path, why=error) from error
-        entries = document.get("boards", {})
-        if set(document) - {"boards"} or not isinstance(entries, dict):
-            raise UsageError("the file of boards is not as expected", where=self.path, hint="one [boards.NAME] each")
-        return tuple(self._board(name, entry) for name, entry in sorted(entries.items()))
+            raise UsageError(_UNREADABLE, where=self.path, why=error) from error
+        what, hint = "the file of boards is not as expected", "one [boards.NAME] each"
+        file = convert(_File, document, where=self.path, what=what, hint=hint)
+        if set(document) - {"boards"}:
+            raise UsageError(what, where=self.path, hint=hint)
+        return tuple(self._board(name, entry) for name, entry in sorted(file.boards.items()))
 
     def get(self, name: str) -> Board:
         """The board called ``name``.
@@ -129,23 +150,20 @@ class BoardRegistry:
             self._write({board.name: board for board in self.boards() if board.name != name})
         return removed
 
-    def _board(self, name: str, entry: object) -> Board:
-        known = {item.name for item in fields(Board)} - {"name"}
-        if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
-            raise UsageError("a board's entry must hold texts only", where=f"{self.path}, boards.{name}")
+    def _board(self, name: str, entry: Mapping[str, Any]) -> Board:
+        known = {item.name for item in fields(_Entry)}
         for key in entry:
             if key not in known:
                 raise UsageError(
                     f"'{key}' is unknown", where=f"{self.path}, boards.{name}", hint=did_you_mean(key, known)
                 )
-        missing = {"profile", "host"} - entry.keys()
-        if missing:
-            raise UsageError(f"'{min(missing)}' is missing", where=f"{self.path}, boards.{name}")
+        where, what = f"{self.path}, boards.{name}", "a board's entry cannot be used"
+        decoded = convert(_Entry, entry, where=where, what=what)
         try:
-            return Board(name=name, **entry)
+            return Board(name=name, **asdict(decoded))
         except UsageError as error:
-            what = f"{error.what} ({error.where})" if error.where else error.what
-            raise UsageError(what, where=f"{self.path}, boards.{name}", why=error.why, hint=error.hint) from error
+            told = f"{error.what} ({error.where})" if error.where else error.what
+            raise UsageError(told, where=where, why=error.why, hint=error.hint) from error
 
     def _write(self, boards: dict[str, Board]) -> None:
         import tomlkit

@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 from eamdeploy.base.errors import UsageError
 
+_UNFINISHED: dict[Path, Sequence[str]] = {}  # temporary files of this process, with their companions
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path | str, *, companions: Sequence[str] = ()) -> Iterator[Path]:
@@ -27,6 +29,7 @@ def atomic_path(path: Path | str, *, companions: Sequence[str] = ()) -> Iterator
     temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _UNFINISHED[temporary] = companions
         yield temporary
         for suffix in companions:
             if temporary.with_suffix(suffix).exists():
@@ -39,6 +42,15 @@ def atomic_path(path: Path | str, *, companions: Sequence[str] = ()) -> Iterator
     except BaseException:
         _remove(temporary, companions)
         raise
+    finally:
+        _UNFINISHED.pop(temporary, None)
+
+
+def remove_unfinished() -> None:
+    """Remove every temporary file of this process: for one that ends without unwinding."""
+    for temporary, companions in list(_UNFINISHED.items()):
+        with contextlib.suppress(OSError):
+            _remove(temporary, companions)
 
 
 @contextlib.contextmanager

@@ -12,10 +12,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 Child = subprocess.Popen[bytes]  # noqa: TID251 - its type
+_ALIVE: weakref.WeakSet[Child] = weakref.WeakSet()
 _ROOT = str(Path(__file__).resolve().parents[2])
 # our own folder after the standard library; and whatever happens to the parent, the child does not stay behind
 _PREPARE = """
@@ -46,7 +48,7 @@ def python_module(module: str, *arguments: str) -> list[str]:
 
 def eamdeploy_command(*words: str) -> list[str]:
     """The command that runs eamdeploy itself in an isolated Python."""
-    return python_code("from eamdeploy.cli.main import main\nmain(sys.argv[1:])", *words)
+    return python_code("from eamdeploy.cli.process import start\nstart()", *words)
 
 
 def tool(name: str, *arguments: str) -> list[str] | None:
@@ -77,25 +79,39 @@ def run(
         env=None if env is None else dict(env),
         start_new_session=True,
     )
+    _ALIVE.add(process)
     with process:
         try:
             stdout, stderr = process.communicate(stdin, timeout=timeout_s)
         except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _end(process)
             raise
     return subprocess.CompletedProcess(list(command), process.returncode, stdout, stderr)
 
 
 def start(command: Sequence[str]) -> Child:
     """Start a command that is talked to through its pipes, in a session of its own: Ctrl-C is for this process."""
-    return subprocess.Popen(  # noqa: TID251 - the one place
+    process = subprocess.Popen(  # noqa: TID251 - the one place
         list(command),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    _ALIVE.add(process)
+    return process
+
+
+def end_all() -> None:
+    """End every process that `run` and `start` started, with what they started: for a command that is interrupted."""
+    for process in list(_ALIVE):
+        _end(process)
+
+
+def _end(process: Child) -> None:
+    if process.returncode is None:  # its number is nobody else's before it was waited for
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def run_attached(command: Sequence[str]) -> int:

@@ -6,32 +6,37 @@ WordNet ids, ten of the ImageNet network's 1001 classes.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from eamdeploy.base.errors import DataError
+from eamdeploy.base.decoding import convert, decode, read_limited
+from eamdeploy.base.errors import DataError, UsageError
+from eamdeploy.base.values import Count, Name
 from eamdeploy.data.class_list import position_of
+
+_Output: Any = Count | Name  # its index or its name
+_UNUSABLE = "the class map cannot be used"
 
 
 def read_class_map(path: Path | str) -> dict[str, int | str]:
     """A JSON object from the data's class (folder) names to the network's class indices or names.
 
     Raises:
-        DataError: when the file is missing, no JSON object, or maps to something else.
+        DataError: when the file is missing, no JSON object, maps to something else, or names a class twice.
     """
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
-    except OSError as error:
-        raise DataError("cannot read the class map", where=path, why=error.strerror) from error
-    except (ValueError, RecursionError) as error:
-        raise DataError("the class map is no JSON", where=path, why=error) from error
-    if not isinstance(document, dict):
-        raise DataError("the class map must be a JSON object", where=path, hint='such as {"n01440764": 1}')
-    for name, value in document.items():
-        if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise DataError(f"the class map gives '{name}' neither an index nor a name", where=path)
-    return document
+        content = read_limited(path, what="cannot read the class map").removeprefix(codecs.BOM_UTF8)
+        hint = 'a JSON object of indices and names, such as {"n01440764": 1}'
+        given = decode(dict[Name, Any], content, where=path, what=_UNUSABLE, hint=hint)
+        json.loads(content, object_pairs_hook=_once)  # the decoder keeps the last of two equal names
+        return {
+            name: convert(_Output, value, where=f"{path}, '{name}'", what=_UNUSABLE) for name, value in given.items()
+        }
+    except UsageError as error:
+        raise DataError(error.what, where=error.where or path, why=error.why, hint=error.hint) from error
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from devices.latency.model.calibration_file import read_document
 from devices.latency.model.fit.conformal import stranger_width
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.measurements import STATED, MeasurementConditions
@@ -230,8 +231,8 @@ def read_calibration(path: Path) -> Calibration:
         UsageError: when it is none.
     """
     try:
-        return Calibration.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        return Calibration.from_dict(read_document(path))
+    except ValueError as error:
         raise UsageError(
             "cannot read the calibration", where=path, why=error, hint="delete it and run 'devices calibrate' again"
         ) from error

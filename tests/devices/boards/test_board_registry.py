@@ -51,10 +51,12 @@ def test_many_at_once_lose_none(registry):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[boards.x]\nhost = 'h'", "'profile' is missing"),
+        ("[boards.x]\nhost = 'h'", "boards.x.*required field profile"),
         ("[boards.x]\nprofile = 'pi4'\nhots = 'h'", "'hots' is unknown .*did you mean 'host'"),
         ("[boards.x]\nprofile = 'pi9'\nhost = 'h'", "no device is called 'pi9'"),
-        ("[boards.x]\nprofile = 'pi4'\nhost = 7", "texts only"),
+        ("[boards.x]\nprofile = 'pi4'\nhost = 7", "field 'host'.*expected str, got int"),
+        ("[boards.x]\nprofile = 'pi4'\nhost = 'h'\npython = ['a']", "boards.x, field 'python'"),
+        ("[boards.x]\nprofile = 'pi4'\nhost = 'h'\nidentity = \"a\\n\"", "boards.x, field 'identity'"),
         ("boards = 3", "not as expected"),
         ("[board.x]\nprofile = 'pi4'", "not as expected"),
         ("not toml", "cannot be read"),

@@ -7,8 +7,6 @@ import os
 import random
 import subprocess
 import sys
-import sysconfig
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -21,30 +19,8 @@ from devices.setup.models import smallest_model
 from eamdeploy.base.errors import EamdeployError, MissingDependency
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
+from tests.devices.kit.installable_board import installable_board, wheels
 from tests.devices.kit.sshd_board import SshdBoard
-
-_SITE = sysconfig.get_paths()["purelib"]
-
-
-def _wheels(folder: Path, *, works: bool = True) -> Path:
-    """An index without a network: packages that lead to what is installed beside the tests, or lead nowhere."""
-    folder.mkdir(exist_ok=True)
-    for name, version in (("numpy", "9.1"), ("onnxruntime", "9.2")):
-        with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-            info = f"{name}-{version}.dist-info"
-            wheel.writestr(f"{name}-here.pth", f"{_SITE}\n" if works else "/nowhere\n")
-            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-            wheel.writestr(
-                f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-            )
-            wheel.writestr(f"{info}/RECORD", "")
-    return folder
-
-
-def _board(tmp_path: Path) -> SshdBoard:
-    index = _wheels(tmp_path / "index")
-    environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_NO_CACHE_DIR": "1", "OMP_NUM_THREADS": "1"}
-    return SshdBoard(tmp_path, environment=environment, files={".bashrc": "echo Welcome\n"})
 
 
 async def _set_up(board: SshdBoard, **options):
@@ -65,7 +41,7 @@ def _works(board: SshdBoard) -> bool:
 
 
 def test_a_second_setup_takes_the_place_of_the_first_and_leaves_nothing(tmp_path, run):
-    with _board(tmp_path) as board:
+    with installable_board(tmp_path) as board:
         installed = run(_set_up(board))
         assert installed.packages == {"numpy": "9.1", "onnxruntime": "9.2"}
         assert installed.python == str(board.home / ENVIRONMENT_PYTHON)
@@ -81,10 +57,10 @@ def test_a_second_setup_takes_the_place_of_the_first_and_leaves_nothing(tmp_path
 
 @pytest.mark.slow
 def test_packages_that_do_not_work_replace_nothing(tmp_path, run):
-    with _board(tmp_path) as board:
+    with installable_board(tmp_path) as board:
         run(_set_up(board))
         before = _environments(board)
-        _wheels(tmp_path / "index", works=False)
+        wheels(tmp_path / "index", works=False)
         with pytest.raises(MissingDependency, match=r"was installed and does not work .* still in place"):
             run(_set_up(board))
         assert _environments(board) == before
@@ -93,7 +69,7 @@ def test_packages_that_do_not_work_replace_nothing(tmp_path, run):
 
 @pytest.mark.slow
 def test_the_folder_of_an_earlier_release_becomes_the_link(tmp_path, run):
-    with _board(tmp_path) as board:
+    with installable_board(tmp_path) as board:
         old = board.home / BASE / "venv"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", old], check=True)
         run(_set_up(board))
@@ -110,7 +86,7 @@ def test_a_python_that_is_gone_is_replaced_by_the_boards_own(tmp_path, run):
         await transport.close()
         return installed
 
-    with _board(tmp_path) as board:
+    with installable_board(tmp_path) as board:
         board.program("python3", f'exec {sys.executable} "$@"')
         assert run(scenario(board)).packages["numpy"] == "9.1"
         assert _works(board)
@@ -133,7 +109,7 @@ def _interrupt(tmp_path: Path, run, times: int) -> None:
         assert isinstance(done, (asyncio.CancelledError, EamdeployError)) or hasattr(done, "packages"), repr(done)
         await transport.close()
 
-    with _board(tmp_path) as board:
+    with installable_board(tmp_path) as board:
         loop = asyncio.new_event_loop()
         started = loop.time()
         run(_set_up(board))

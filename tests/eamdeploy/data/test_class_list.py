@@ -57,7 +57,7 @@ def test_a_name_of_two_classes_is_refused_with_both_positions(tmp_path: Path) ->
 
 def test_a_map_that_names_a_folder_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "map.json").write_bytes(b'\xef\xbb\xbf{"a": 1, "a": 2}')
-    with pytest.raises(DataError, match="names 'a' twice: as 1 and as 2"):
+    with pytest.raises(DataError, match=r"names 'a' twice .*as 1 and as 2"):
         read_class_map(tmp_path / "map.json")
 
 

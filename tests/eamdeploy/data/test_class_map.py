@@ -39,13 +39,13 @@ def test_a_map_by_index_and_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[1]", "must be a JSON object"),
-        ("{", "is no JSON"),
-        ('{"n01": 1.5}', "neither an index nor a name"),
-        ('{"n01": true}', "neither an index nor a name"),
+        ("[1]", "expected object, got array"),
+        ("{", "input data was truncated"),
+        ('{"n01": 1.5}', "'n01'.*expected int . str, got float"),
+        ('{"n01": true}', "'n01'.*expected int . str, got bool"),
         ('{"n02": 1}', "no entry for the data's class 'n01'"),
         ('{"n01": 4}', "the index 4, and the network has 4 classes"),
-        ('{"n01": -1}', "the index -1"),
+        ('{"n01": -1}', "'n01'.*expected int >= 0"),
         ('{"n01": "tench"}', "'tench', which the network does not have"),
     ],
 )
