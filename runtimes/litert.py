@@ -49,7 +49,7 @@ class LiteRtSession:
         if not path.is_file():
             raise UsageError("no such artifact", where=path)
         if options.provider not in (None, "cpu"):
-            raise UsageError("LiteRT runs on the CPU here", where=options.provider, hint="leave --provider out")
+            raise UsageError("LiteRT runs on the CPU here", where=options.provider, hint="leave `provider` out")
         self._path, self._options = path, options
         self._layout = read_metadata(path).input_layout
         self._found = find_interpreter()

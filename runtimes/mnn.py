@@ -56,7 +56,7 @@ class MnnSession:
         if not path.is_file():
             raise UsageError("no such artifact", where=path)
         if options.provider not in (None, "cpu"):
-            raise UsageError("MNN runs on the CPU here", where=options.provider, hint="leave --provider out")
+            raise UsageError("MNN runs on the CPU here", where=options.provider, hint="leave `provider` out")
         self._mnn, self._path, self._options = mnn, path, options
         network = read_network(path)
         self._layout = read_metadata(path).input_layout

@@ -50,7 +50,7 @@ class NcnnSession:
         if not path.is_file():
             raise UsageError("no such artifact", where=path)
         if options.provider not in (None, "cpu"):
-            raise UsageError("ncnn runs on the CPU here", where=options.provider, hint="leave --provider out")
+            raise UsageError("ncnn runs on the CPU here", where=options.provider, hint="leave `provider` out")
         self._ncnn, self._path = ncnn, path
         param = read_param(path)
         _check_weights(path, param)
@@ -93,7 +93,7 @@ class NcnnSession:
         raise MissingDependency(
             "ncnn's package cannot tell how long its layers take",
             why="it is built without NCNN_BENCHMARK",
-            hint="profile the same network in another runtime, or time single layers with 'export --measure'",
+            hint="profile the same network in another runtime, or time single layers with 'eamdeploy export CKPT --measure'",
         )
 
     def close(self) -> None:

@@ -47,7 +47,7 @@ class TorchSession:
         if options.provider not in (None, "cpu", "cuda"):
             raise UsageError("PyTorch runs on cpu or cuda", where=options.provider)
         if options.provider == "cuda" and not torch.cuda.is_available():
-            raise MissingDependency("PyTorch sees no CUDA device here", hint="leave --provider out to run on the CPU")
+            raise MissingDependency("PyTorch sees no CUDA device here", hint="leave `provider` out to run on the CPU")
         self._torch, self._path = torch, path
         self._device = torch.device(options.provider or "cpu")
         self._threads_before = torch.get_num_threads()

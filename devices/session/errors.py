@@ -36,7 +36,7 @@ _SIGNALS = {
         "the runtime uses instructions that this CPU does not have",
         "install a build for it; 'eamdeploy devices check' lists the CPU's features",
     ),
-    signal.SIGSEGV: ("the runtime crashed", "try another version of the runtime, or --no-xnnpack"),
+    signal.SIGSEGV: ("the runtime crashed", "try another version of the runtime, or turn `xnnpack` off"),
     signal.SIGBUS: ("a file vanished or the memory failed", "check the board's disk and memory"),
     signal.SIGABRT: ("the runtime gave up", "see its message above, or try another version of the runtime"),
 }

@@ -38,14 +38,14 @@ def choose_boards(
             if device is not None and board.profile != device:
                 raise UsageError(
                     f"board '{board.name}' is a {board.profile}, not a {device}",
-                    hint=f"choose --device {board.profile}, or another board",
+                    hint=f"choose `device` {board.profile}, or another board",
                 )
         return chosen
     fitting = [board for board in registry.boards() if device is None or board.profile == device]
     if every or len(fitting) <= 1:
         return fitting
     listed = ",".join(board.name for board in fitting)
-    raise UsageError(f"several boards are a {device}", where=listed, hint=f"choose with --board {listed}, or --all")
+    raise UsageError(f"several boards are a {device}", where=listed, hint=f"choose with `board` {listed}, or `every`")
 
 
 def open_board(

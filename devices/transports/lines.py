@@ -31,7 +31,7 @@ async def whole_lines(pieces: AsyncIterator[bytes], *, board: str) -> AsyncItera
         size += len(piece)
         if size > LINE_LIMIT_BYTES:
             why = f"more than {LINE_LIMIT_BYTES:,} bytes came without the end of a line"
-            hint = "look at what prints on the board: its login files, or the program given with --python"
+            hint = "look at what prints on the board: its login files, or the program given as `python`"
             raise MeasurementError("the board's answer is too long", where=board, why=why, hint=hint)
         if piece.endswith(b"\n"):
             yield _text(kept)

@@ -12,7 +12,8 @@
     │   └── BoardBusy        6   somebody else holds the board's lock
     └── MissingDependency    7   a package, a tool or a capability that is not there
 
-Each says what happened, where, why, and what to do next, in one sentence.
+Each says what happened, where, why, and what to do next, in one sentence. A parameter is named in backticks (`out`); the
+command line shows the flag that sets it (:mod:`eamdeploy.cli.options.flags`). A whole command to type may stand in a hint.
 """
 
 from __future__ import annotations

@@ -28,8 +28,10 @@ _EXTRAS = {
 
 
 def _say(message: str) -> None:
+    from eamdeploy.cli.options.flags import with_flags
     from eamdeploy.cli.views.actions_log import harmless, in_actions
 
+    message = with_flags(message)
     sys.stderr.write((harmless(message) if in_actions() else message) + "\n")
 
 

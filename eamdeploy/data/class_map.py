@@ -77,7 +77,7 @@ def output_indices(
         return tuple(_mapped(name, class_map, network, where) for name in data)
     if tuple(data) == tuple(network):
         return tuple(range(len(network)))
-    hint = "give other data, or say which is which with --class-map FILE"
+    hint = "give other data, or say which is which with `class_map`"
     if len(data) != len(network):
         why = f"the data has {len(data)} ({_some(data)}) and the network {len(network)} ({_some(network)})"
         raise DataError("the data's classes are not the network's", where=where, why=why, hint=hint)

@@ -28,5 +28,5 @@ def sample_for(classes: Sequence[str]) -> ImageDataset:
     """
     if tuple(classes) != FASHION_CLASSES:
         why = "the embedded sample is Fashion-MNIST, and these are other classes"
-        raise DataError("no data was given", why=why, hint="give a folder of images with --data DIR")
+        raise DataError("no data was given", why=why, hint="give a folder of images as `data`")
     return embedded_sample()

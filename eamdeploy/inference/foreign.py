@@ -57,7 +57,7 @@ def artifact_card(
     if preprocessing is None:
         read_metadata(path)
         why = "it does not say how images become its input"
-        hint = 'say it with --preprocessing \'{"size": 224, "resize": 256}\''
+        hint = 'say it with `preprocessing` \'{"size": 224, "resize": 256}\''
         raise UsageError("the artifact was not made by eamdeploy", where=path, why=why, hint=hint)
     names = None if labels is None else read_class_list(labels)
     return foreign_card(path, read_preprocessing(preprocessing), names, head)

@@ -143,7 +143,7 @@ class BoardTimer:
         try:
             await self.transport.connect()
             async with (
-                board_lock(self.transport, job="export --measure", wait_s=self._wait_s),
+                board_lock(self.transport, job="measuring for an export", wait_s=self._wait_s),
                 BoardSession(self.transport) as session,
             ):
                 self._facts = await session.facts()
@@ -210,10 +210,10 @@ def planning_costs(device: str | None, board: str | None, say: Callable[[str], N
         return
     fitting = choose_boards(BoardRegistry(), device, names=(board,) if board else ())
     if not fitting:
-        hint = "add yours with 'eamdeploy devices add', or leave --measure out: the shipped rules cover it"
-        raise UsageError(f"you have no {device} to measure on", where="--measure", hint=hint)
+        hint = "add yours with 'eamdeploy devices add', or leave `measure` out: the shipped rules cover it"
+        raise UsageError(f"you have no {device} to measure on", where="`measure`", hint=hint)
     if fitting[0].emulated:
-        hint = "name a real board with --board, or leave --measure out: the shipped rules cover it"
+        hint = "name a real board with `board`, or leave `measure` out: the shipped rules cover it"
         raise UsageError("the time of an emulated board means nothing", where=fitting[0].name, hint=hint)
     with BoardTimer(open_board(fitting[0], progress=say)) as timer:
         yield MeasuredCosts(timer, say=say)

@@ -85,7 +85,7 @@ def _interrupted(runs: Sequence[Run], *, kept: bool) -> str:
         return f"nothing was finished yet; {again}"
     names = ", ".join(run.id for run in runs)
     if not kept:
-        return f"finished but not stored (--no-store): {names}; {again}"
+        return f"finished but not stored: {names}; {again}"
     return f"kept in the store, see 'eamdeploy history': {names}; {again}"
 
 

@@ -132,7 +132,7 @@ def expand(
         fitting = [runtime for runtime in wanted if artifact.suffix.lower() in runtime.suffixes]
         if not fitting:
             names = ", ".join(runtime.name for runtime in wanted)
-            hint = f"leave --runtime out, or add {runtime_for(artifact).name}"
+            hint = f"leave `runtime` out, or add {runtime_for(artifact).name}"
             raise UsageError(f"none of the runtimes takes this file: {names}", where=artifact, hint=hint)
         for runtime in fitting:
             for count in threads:

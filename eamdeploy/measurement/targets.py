@@ -67,7 +67,7 @@ def choose_targets(
     if device is not None:
         load_profile(device)
     if instructions and estimate:
-        raise UsageError("an estimate counts no instructions", hint="leave out --estimate or --instructions")
+        raise UsageError("an estimate counts no instructions", hint="leave out `estimate` or `instructions`")
     if instructions:
         return [_counting(device, boards)]
     if estimate:
@@ -88,7 +88,7 @@ def _estimated(registry: BoardRegistry, device: str | None, boards: Sequence[str
         return [BenchTarget(device, device, None, "estimated", None)]
     chosen = choose_boards(registry, device, names=boards, every=every) if boards or every else []
     if not chosen:
-        raise UsageError("an estimate is for a device", hint="name a profile, for example --device pi4")
+        raise UsageError("an estimate is for a device", hint="name a profile, for example `device` pi4")
     return [BenchTarget(board.name, board.profile, board.name, "estimated", None) for board in chosen]
 
 
@@ -99,7 +99,7 @@ def _registered(board: Board) -> BenchTarget:
 
 def _counting(device: str | None, boards: Sequence[str]) -> BenchTarget:
     if boards or device in (None, HOST):
-        hint = "name a board's profile, for example --device pi4, and no --board"
+        hint = "name a board's profile, for example `device` pi4, and no `board`"
         raise UsageError("instructions are counted on an emulated board only", hint=hint)
     name = str(device)
     return BenchTarget(

@@ -53,7 +53,7 @@ class AttentionReport:
         """The finding in words."""
         return (
             f"{self.still} of {len(self.layers)} dynamic layers stay within {100 * STILL:.0f} % of their mean kernel on all "
-            f"{self.images} images; export --budget can say what collapsing them costs"
+            f"{self.images} images; an export with a budget can say what collapsing them costs"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -116,8 +116,8 @@ def spend_budget(
         request.calibration, validation, preprocessing, checkpoint.classes, limit=limit, class_map=request.class_map
     )
     if images.parted and request.finetune_epochs:
-        hint = "give others with --data, or a --calibration folder with a test split"
-        raise UsageError("fine-tuning would train on the images that confirm it", where="--finetune", hint=hint)
+        hint = "give others as `data`, or a `calibration` folder with a test split"
+        raise UsageError("fine-tuning would train on the images that confirm it", where="`finetune_epochs`", hint=hint)
     spending = spend(
         network,
         images,

@@ -139,7 +139,7 @@ def prepare_qat(network: Network, precision: str = "int8") -> Network:
     """
     if precision not in PRECISIONS:
         hint = did_you_mean(precision, PRECISIONS)
-        raise UsageError(f"nothing can be trained for '{precision}'", where="--qat", hint=hint)
+        raise UsageError(f"nothing can be trained for '{precision}'", where="`qat`", hint=hint)
     first = True
     for block in [module for module in network.modules() if isinstance(module, ConvBnAct)]:
         if isinstance(block.conv, AttentionConv2d):

@@ -107,7 +107,7 @@ def run_training(
         if request.start is None:
             why = "it adapts a trained network to rounding, and random weights have nothing to adapt"
             raise UsageError(
-                "quantization-aware training starts from a float checkpoint", why=why, hint="give it with --from CKPT"
+                "quantization-aware training starts from a float checkpoint", why=why, hint="give it as `start`"
             )
         network = prepare_qat(network, request.qat)
         meta["qat"] = request.qat

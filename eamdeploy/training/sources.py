@@ -59,7 +59,7 @@ def input_side(data: ImageDataset, where: object) -> int:
         return width
     seen = ", ".join(f"{w}x{h}" for w, h in sorted(sizes)[:3]) + (", …" if len(sizes) > 3 else "")
     why = f"its images are of different sizes ({seen})" if len(sizes) > 1 else f"its images are {seen}, not square"
-    raise UsageError("the input size has to be said", where=where, why=why, hint="give it, for example --input 224")
+    raise UsageError("the input size has to be said", where=where, why=why, hint="give it, for example `input_px` 224")
 
 
 def get_source(name: str) -> DataSource:

@@ -40,5 +40,5 @@ def convert(source: Path, target: Path, options: Sequence[str] = (), *, framewor
     if done.returncode != 0 or not target.is_file():
         output = (done.stdout + done.stderr).decode(errors="replace")
         said = [line.strip() for line in output.splitlines() if line.strip()]
-        hint = "run again with --debug"
+        hint = "`debug` shows the whole trace"
         raise InternalError("MNN's converter failed", where=target, why=" | ".join(said[-3:]), hint=hint)

@@ -55,7 +55,7 @@ class Conversion:
                 continue
             if node.kind not in OPERATORS:
                 raise UsageError(
-                    f"ncnn has no operator for ONNX's {node.kind}", where=node.name, hint="use another --lowering"
+                    f"ncnn has no operator for ONNX's {node.kind}", where=node.name, hint="use another `lowering`"
                 )
             OPERATORS[node.kind](self, node)
         for name in self.source.outputs:

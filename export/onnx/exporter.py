@@ -93,7 +93,7 @@ def _move_to_blocks(path: Path, layers: list[str]) -> str:
 
     block = block_size()
     if block is None:
-        raise UsageError("ONNX Runtime has no blocked layout on this CPU", hint="use --lowering auto")
+        raise UsageError("ONNX Runtime has no blocked layout on this CPU", hint="use `lowering` auto")
     model = onnx.load(str(path))
     moved = move_to_blocks(model, layers, block)
     onnx.save(model, str(path))
@@ -135,7 +135,7 @@ def _trace(network: nn.Module, request: ExportRequest) -> Any:
             failure = None
     if failure is not None or model is None:
         raise InternalError(
-            "torch.onnx.export failed", why=failure or noise.tail(), hint="run again with --debug"
+            "torch.onnx.export failed", why=failure or noise.tail(), hint="`debug` shows the whole trace"
         ) from failure
     if dynamic and not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise InternalError("the exporter fixed the batch of a graph that was to have a dynamic one")
@@ -147,5 +147,5 @@ def _raise_if_too_large(size: int) -> None:
         raise UsageError(
             f"the graph has {size / 2**30:.1f} GiB",
             why="an ONNX file ends at 2 GiB",
-            hint="reduce --width or the kernels",
+            hint="reduce the width or the kernels",
         )

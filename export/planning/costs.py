@@ -69,8 +69,8 @@ class MeasuredCosts:
         if target.machine != self.timer.machine:
             raise UsageError(
                 f"{self.timer.where} is {self.timer.machine}, and the plan is for {target.machine}",
-                where="--measure",
-                hint="leave it out, and the shipped rules decide; or name a board of that kind with --device or --board",
+                where="`measure`",
+                hint="leave it out, and the shipped rules decide; or name a board of that kind with `device` or `board`",
             )
         key = layer_key(site, target, self.timer.identity(target.runtime))
         found = self.known.get(key, {})

@@ -57,10 +57,10 @@ def spend(
         UsageError: for a budget or an objective that cannot be, or a network without dynamic layers.
     """
     if not 0 < budget_points <= 100:
-        raise UsageError(f"a budget is a number of points between 0 and 100, got {budget_points:g}", where="--budget")
+        raise UsageError(f"a budget is a number of points between 0 and 100, got {budget_points:g}", where="`budget`")
     if minimize not in OBJECTIVES:
         raise UsageError(
-            f"nothing is known of '{minimize}'", where="--minimize", hint=did_you_mean(minimize, OBJECTIVES)
+            f"nothing is known of '{minimize}'", where="`minimize`", hint=did_you_mean(minimize, OBJECTIVES)
         )
     # a gate on the taps has no mean kernel to stand in for it
     sites = [site for site in find_sites(network, input_shape) if not site.layer.gated]

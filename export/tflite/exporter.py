@@ -116,6 +116,6 @@ def _convert(network: nn.Module, path: Path, request: ExportRequest) -> nn.Modul
             written.unlink(missing_ok=True)
     if failure is not None or wrapper is None:
         raise InternalError(
-            "litert-torch failed", why=failure or noise.tail(), hint="run again with --debug"
+            "litert-torch failed", why=failure or noise.tail(), hint="`debug` shows the whole trace"
         ) from failure
     return wrapper

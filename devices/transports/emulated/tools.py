@@ -33,7 +33,7 @@ def tool(name: str) -> str:
         raise MissingDependency(
             "an emulated board cannot run here",
             why=f"'{name}' is not installed",
-            hint=f"install it with: sudo apt-get install {' '.join(missing)}; or measure on a real board with --board",
+            hint=f"install it with: sudo apt-get install {' '.join(missing)}; or measure on a real board with `board`",
         )
     return found
 

@@ -16,6 +16,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from eamdeploy.base.errors import one_line, printable
+from eamdeploy.cli.options.flags import with_flags
 from eamdeploy.cli.views.actions_log import ActionsLog, harmless_json, in_actions
 from eamdeploy.cli.views.table import FittedTable
 
@@ -38,7 +39,7 @@ class _Escaped:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         for segment in console.render(self._inner, options):
-            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+            yield segment if segment.control else Segment(with_flags(printable(segment.text)), segment.style)
 
 
 class _EscapingHook(RenderHook):

@@ -82,12 +82,12 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
         DataError: no such data, or its classes are not the artifact's.
     """
     if metadata.preprocessing is None:
-        hint = "export it with eamdeploy, or leave --data out to measure latency only"
+        hint = "export it with eamdeploy, or leave `data` out to measure latency only"
         raise UsageError("the artifact does not say how its images are prepared", where=artifact, hint=hint)
     preprocessing, head = Preprocessing.from_dict(metadata.preprocessing), head_of(metadata)
     if head.multi_label:
         why = "its labels do not exclude each other, and folders give an image one class"
-        raise UsageError("a multi-label classifier has no top-1", where=artifact, why=why, hint="leave --data out")
+        raise UsageError("a multi-label classifier has no top-1", where=artifact, why=why, hint="leave `data` out")
     dataset = sample_for(metadata.classes) if data is None else open_dataset(data, "test", metadata.classes or None)
     chosen = take(dataset, limit)
     numbers = _numbering(chosen, metadata.classes, artifact)

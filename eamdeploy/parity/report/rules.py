@@ -27,12 +27,12 @@ ATTENTION = Rule(
 BATCH = Rule(
     "parity/batch",
     "An image comes out of a batch as it does alone.",
-    "A kernel of one image is applied to another: export with the batch you need, or with --batch dynamic.",
+    "A kernel of one image is applied to another: export with the batch you need, or with a dynamic batch.",
 )
 RANDOM = Rule("parity/random", "On random input, too, the artifact's outputs are the network's.")
 BUDGET = Rule(
     "parity/budget",
     "An artifact that was rewritten within an accuracy budget keeps the original's accuracy to within it.",
-    "Export again with a smaller --budget or more --calibration images.",
+    "Export again with a smaller budget or more images of calibration.",
 )
 RULES = (CHECKPOINT, OUTPUT, FLIPS, ATTENTION, BATCH, RANDOM, BUDGET)

@@ -54,7 +54,7 @@ def export_checkpoint(
         raise UsageError("no format was asked for", hint=f"give one or several of {', '.join(FORMATS)}")
     name = options.name or checkpoint.name
     if Path(name).name != name or name.startswith("."):
-        raise UsageError(f"'{name}' is no name for a file", hint="choose the folder with --out")
+        raise UsageError(f"'{name}' is no name for a file", hint="choose the folder with `out`")
     machine, portable = _machine(options.device), options.device != "host"
     targets = [
         Target(exporter.runtime, batch=options.batch, threads=options.threads, machine=machine, portable=portable)
@@ -66,7 +66,7 @@ def export_checkpoint(
         options, quantization=checked_request(options.precisions, options.quantization, checkpoint.classes)
     )
     if folder.exists() and not folder.is_dir():
-        raise UsageError("the output folder is a file", where=folder, hint="choose another --out")
+        raise UsageError("the output folder is a file", where=folder, hint="choose another `out`")
     say = say or (lambda _: None)
     report = None
     if options.budget is not None:
@@ -126,7 +126,7 @@ def _in_every_precision(
     request = options.quantization
     for precision in (p for p in dict.fromkeys(options.precisions) if p != "fp32"):
         if request is None:
-            raise UsageError(f"nothing was said on how to quantize to {precision}", where="--precision")
+            raise UsageError(f"nothing was said on how to quantize to {precision}", where="`precisions`")
         with (
             tempfile.TemporaryDirectory(prefix="eamdeploy-") as scratch,
             attempts.at(f"{exporter.format} {precision}"),

@@ -79,7 +79,7 @@ def check_precisions(precisions: tuple[str, ...]) -> None:
     for precision in precisions:
         if precision not in PRECISIONS:
             hint = did_you_mean(precision, ["fp32", *PRECISIONS])
-            raise UsageError(f"nothing can be quantized to '{precision}'", where="--precision", hint=hint)
+            raise UsageError(f"nothing can be quantized to '{precision}'", where="`precisions`", hint=hint)
 
 
 def checked_request(
@@ -92,7 +92,7 @@ def checked_request(
         DataError: when images are needed and none were given.
     """
     if not precisions:
-        raise UsageError("no precision was asked for", where="--precision", hint="give fp32, fp16, int8 or several")
+        raise UsageError("no precision was asked for", where="`precisions`", hint="give fp32, fp16, int8 or several")
     check_precisions(tuple(precision for precision in precisions if precision != "fp32"))
     if all(precision == "fp32" for precision in precisions):
         return request

@@ -139,7 +139,7 @@ class QuantizationReport:
                 "the data's classes are not the artifact's: the bound counts every change of the best class as lost"
             )
         if self.same_images:
-            notes.append("the accuracy was checked on the images of the calibration; give others with --data")
+            notes.append("the accuracy was checked on the images of the calibration, on no others")
         notes += self.data_notes
         notes += [f"{layer} stays float: {self.reason(layer)}" for layer in self.written.float_layers]
         return notes

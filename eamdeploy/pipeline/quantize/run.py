@@ -215,7 +215,7 @@ class _Work:
     def _too_much(self, best: Attempt) -> ParityError:
         left = f" with {len(best.float_layers)} layers in float" if best.float_layers else ""
         why = f"{best.drop_points:.2f} points of top-1 are lost{left}, {self.options.max_drop:g} are allowed"
-        hint = "allow more with --max-drop, calibrate with more images or another method, or train with --qat"
+        hint = "allow more with `max_drop`, calibrate with more images or another method, or train with `qat`"
         return ParityError(
             f"the {self.options.precision} file loses too much accuracy", where=self.source, why=why, hint=hint
         )

@@ -12,7 +12,9 @@ from eamdeploy.runs.findings import Check, Rule
 
 RULES = (
     Rule(
-        "gate/latency", "Inference became slower", "Compare the two artifacts' operator profiles: 'bench --operators'."
+        "gate/latency",
+        "Inference became slower",
+        "Compare the two artifacts' operator profiles: 'eamdeploy bench FILE --operators'.",
     ),
     Rule("gate/instructions", "An inference executes more instructions", "Compare the manifests' lowering plans."),
     Rule("gate/accuracy", "Accuracy fell", "Run 'eamdeploy verify' on the artifact: it names the layer that diverges."),

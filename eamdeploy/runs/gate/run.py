@@ -55,7 +55,7 @@ def run_gate(
     found = pair(old, new)
     if not found.pairs:
         names = ", ".join(sorted({title(run) for run in old}))
-        hint = "measure it with 'eamdeploy bench', or name the run with --current"
+        hint = "measure it with 'eamdeploy bench', or name the run with `current`"
         raise UsageError("nothing was measured to hold against the baseline", where=names, hint=hint)
     repeats = _Repeats(store)
     comparisons = tuple(_compare(repeats, a, b) for a, b in found.pairs)

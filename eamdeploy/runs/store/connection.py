@@ -23,9 +23,9 @@ BUSY_TIMEOUT_S = 120.0
 
 _HINTS = {
     "SQLITE_FULL": ("the disk is full", "free some space and try again; everything stored before is still there"),
-    "SQLITE_READONLY": ("it is write-protected", "change its permissions or name another with --store"),
-    "SQLITE_CANTOPEN": ("it cannot be opened there", "check the folder's permissions or name another with --store"),
-    "SQLITE_NOTADB": ("it is not an SQLite file", "name another with --store, or move this one away"),
+    "SQLITE_READONLY": ("it is write-protected", "change its permissions or name another with `store`"),
+    "SQLITE_CANTOPEN": ("it cannot be opened there", "check the folder's permissions or name another with `store`"),
+    "SQLITE_NOTADB": ("it is not an SQLite file", "name another with `store`, or move this one away"),
     "SQLITE_CORRUPT": ("it is damaged", "move it away and import your last 'history export'; nothing was changed"),
     "SQLITE_BUSY": ("another process holds it", "try again when the other one is done"),
     "SQLITE_IOERR": ("the disk refused", "check the disk; everything stored before is still there"),
@@ -43,7 +43,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         try:
             private_folder(path.parent)
         except OSError as error:
-            hint = "name another with --store"
+            hint = "name another with `store`"
             raise StoreError(
                 "cannot make the store's folder", where=path.parent, why=error.strerror, hint=hint
             ) from error
@@ -70,7 +70,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         StoreError: when there is no such file or it cannot be read.
     """
     if not path.exists():
-        hint = "'eamdeploy bench' makes it with the first run, or name another with --store"
+        hint = "'eamdeploy bench' makes it with the first run, or name another with `store`"
         raise StoreError("there is no store yet", where=path, hint=hint)
     with _explained(path, "cannot read the store"), _read_only(path) as connection:
         check_ours(connection, path)
@@ -151,14 +151,14 @@ def check_ours(connection: sqlite3.Connection, path: Path) -> None:
     ).fetchone()
     if owner != APPLICATION_ID and (owner or version or tables):
         raise StoreError(
-            "this is another program's SQLite file", where=path, hint="name the store with --store; nothing was changed"
+            "this is another program's SQLite file", where=path, hint="name the store with `store`; nothing was changed"
         )
     if version > SCHEMA_VERSION:
         raise StoreError(
             "the store was written by a newer eamdeploy",
             where=path,
             why=f"its schema is {version}, this one knows up to {SCHEMA_VERSION}",
-            hint="upgrade eamdeploy, or name another store with --store; nothing was changed",
+            hint="upgrade eamdeploy, or name another store with `store`; nothing was changed",
         )
 
 

@@ -182,7 +182,7 @@ def _resume(out: Path, settings: dict[str, Any]) -> TrainingState:
         return TrainingState(settings=settings)
     state = TrainingState.load(path)
     if state.settings != json.loads(json.dumps(settings)):  # as they come back from the file
-        hint = "give another --out, or --no-resume to start anew"
+        hint = "give another `out`, or turn `resume` off to start anew"
         raise UsageError("the folder holds a run with other settings", where=out, hint=hint)
     return state
 

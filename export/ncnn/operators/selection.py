@@ -38,7 +38,7 @@ def slice_(conversion: Conversion, node: OnnxNode) -> None:
     value = conversion.value(node.inputs[0])
     axes = constants[2] if len(constants) > 2 else list(range(len(starts)))
     if len(constants) > 3 and any(step != 1 for step in constants[3]):
-        raise UsageError("ncnn has no slice with steps", where=node.name, hint="use another --lowering")
+        raise UsageError("ncnn has no slice with steps", where=node.name, hint="use another `lowering`")
     lengths = [value.shape[axis] for axis in axes]
     bounds = [
         (max(start + length, 0) if start < 0 else min(start, length), end + length if end < 0 else min(end, length))

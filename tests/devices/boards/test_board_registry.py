@@ -89,7 +89,7 @@ def test_choice(registry):
     assert names(device=None, every=True) == ["a", "b", "c"]
     assert names(device="pi4", names=["b", "b"]) == ["b"]
     assert names(device="pi3b") == []
-    with pytest.raises(UsageError, match=r"several boards are a pi4 \(a,b\); choose with --board a,b, or --all"):
+    with pytest.raises(UsageError, match=r"several boards are a pi4 \(a,b\); choose with `board` a,b, or `every`"):
         choose_boards(registry, "pi4")
     with pytest.raises(UsageError, match="board 'c' is a pi5, not a pi4"):
         choose_boards(registry, "pi4", names=["c"])

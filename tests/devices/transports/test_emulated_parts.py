@@ -75,7 +75,7 @@ def test_without_qemu_it_is_said_what_to_install(monkeypatch, tmp_path):
         build_image()
     assert caught.value.exit_code == 7
     assert "apt-get install e2fsprogs mmdebstrap qemu-system-arm" in str(caught.value)
-    assert "--board" in str(caught.value)
+    assert "`board`" in str(caught.value)
 
 
 def test_this_machine_cannot_be_emulated():

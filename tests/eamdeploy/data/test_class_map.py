@@ -26,7 +26,7 @@ def test_names_decide_not_positions() -> None:
 def test_other_classes_are_refused(data: tuple[str, ...], words: str) -> None:
     with pytest.raises(DataError, match=words) as raised:
         output_indices(data, NETWORK, where="pictures")
-    assert "--class-map" in str(raised.value)
+    assert "`class_map`" in str(raised.value)
     assert raised.value.exit_code == 2
 
 

@@ -111,7 +111,7 @@ def test_the_embedded_sample_is_balanced_and_only_for_its_classes() -> None:
     labels = [sample.label(index) for index in range(len(sample))]
     assert sorted(labels) == sorted(list(range(10)) * 20)
     assert sample_for(FASHION_CLASSES).classes == FASHION_CLASSES
-    with pytest.raises(DataError, match="--data"):
+    with pytest.raises(DataError, match="`data`"):
         sample_for(["a", "b"])
 
 

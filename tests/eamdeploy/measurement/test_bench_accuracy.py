@@ -174,7 +174,7 @@ def test_data_that_does_not_fit_is_refused_in_words(artifacts, pictures, tmp_pat
     with pytest.raises(UsageError, match="does not say how its images are prepared"):
         prepare_images(read_metadata(foreign), pictures, None, foreign)
     tiny = folder / "tiny.onnx"
-    with pytest.raises(DataError, match=r"no data was given.*--data"):
+    with pytest.raises(DataError, match=r"no data was given.*`data`"):
         prepare_images(read_metadata(tiny), None, None, tiny)
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)

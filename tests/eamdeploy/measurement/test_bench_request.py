@@ -55,7 +55,7 @@ def test_a_registered_board_is_used_for_its_profile(tmp_path):
     registry = BoardRegistry(tmp_path / "boards.toml")
     for name in ("one", "two"):
         registry.add(Board(name=name, profile="pi4", host=f"pi@{name}.invalid"))
-    with pytest.raises(UsageError, match=r"several boards.*--all"):
+    with pytest.raises(UsageError, match=r"several boards.*`every`"):
         choose_targets("pi4", registry=registry)
     chosen = choose_targets("pi4", every=True, registry=registry)
     assert [(target.name, target.board, target.kind, target.shared) for target in chosen] == [
@@ -80,7 +80,7 @@ def test_an_estimate_contacts_nothing(tmp_path):
     assert chosen("pi4") == [("pi4", "pi4")]  # also where a board of the profile is registered
     assert chosen(None, boards=["two"]) == [("two", "pi5")]
     assert chosen(None, every=True) == [("one", "pi4"), ("two", "pi5")]
-    with pytest.raises(UsageError, match=r"an estimate is for a device.*--device pi4"):
+    with pytest.raises(UsageError, match=r"an estimate is for a device.*`device` pi4"):
         chosen(None)
     with pytest.raises(UsageError, match="did you mean 'pi4'"):
         chosen("pi44")

@@ -60,7 +60,7 @@ def test_the_board_is_locked_meanwhile(boards, network):
     here = boards(1)
     with (
         BoardTimer(open_transport(here)),
-        pytest.raises(BoardBusy, match="export --measure"),
+        pytest.raises(BoardBusy, match="measuring for an export"),
         BoardTimer(open_transport(here)),
     ):
         pass

@@ -28,4 +28,4 @@ def test_one_square_size_is_the_input(tmp_path: Path) -> None:
 def test_anything_else_is_asked_for(tmp_path: Path, sizes: tuple[tuple[int, int], ...], why: str) -> None:
     with pytest.raises(UsageError, match=why) as raised:
         input_side(open_dataset(folder(tmp_path, *sizes), "train"), tmp_path)
-    assert "--input 224" in str(raised.value)
+    assert "`input_px` 224" in str(raised.value)

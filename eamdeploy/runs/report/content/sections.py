@@ -73,7 +73,7 @@ def _choice(material: Material, names: Names) -> Section:
         for place, runs in places
     ]
     both = any(run.latency_ms and run.accuracy for run in material.runs)
-    absent = "" if both else "No run has both a latency and an accuracy: run 'eamdeploy bench' with --data."
+    absent = "" if both else "No run has both a latency and an accuracy: run 'eamdeploy bench FILE --data DIR'."
     lead = " ".join((f"On {place}: " if len(groups) > 1 else "") + recommendation(runs) for place, runs in places)
     # the first machine is shown, the others can be opened
     folds = tuple(Fold(f"On {group.title}", group.figures, group.tables) for group in groups[1:])
@@ -102,7 +102,7 @@ def _reference(group: Sequence[Run]) -> Run:
 def _accuracy(material: Material, names: Names) -> Section:
     run = next((run for run in _best_first(material.newest()) if run.accuracy and run.accuracy.confused), None)
     if run is None:
-        why = "No run keeps what it confuses: run 'eamdeploy bench' with --data."
+        why = "No run keeps what it confuses: run 'eamdeploy bench FILE --data DIR'."
         return Section("accuracy", "What it confuses", absent=why)
     classes = class_names(material.manifests.get(run.artifact_sha256))
     figures = _present([confusion_figure(names.unique("confusion"), run, classes)])
@@ -138,7 +138,7 @@ def _layers(material: Material, names: Names) -> Section:
             folds.append(Fold(f"Time of {words.label(run)}", drawn, tables))
     if plan := manifest.plan_table(names, list(material.entries())):
         folds.append(Fold("How each dynamic layer is computed", (), (plan,)))
-    absent = "" if figures else "No run has an operator profile: run 'eamdeploy bench --operators'."
+    absent = "" if figures else "No run has an operator profile: run 'eamdeploy bench FILE --operators'."
     return Section("layers", "Where the time goes", figures=tuple(figures), folds=tuple(folds), absent=absent)
 
 

@@ -151,7 +151,7 @@ def explain_failure(error: Exception) -> DataError:
         "the network does not run on an image of this size" if kind in _SHAPES else "the network cannot be traced",
         where=where,
         why=f"{kind}: {first[:200]}",
-        hint="check --input, and that the network runs in evaluation mode on one tensor",
+        hint="check `input_size`, and that the network runs in evaluation mode on one tensor",
     )
 
 
