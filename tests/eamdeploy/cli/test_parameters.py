@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -53,13 +53,12 @@ def _sentences() -> Iterator[tuple[str, str]]:
                     yield f"{path.relative_to(ROOT)}:{node.lineno}", text
 
 
-def options(command: click.Command) -> Iterator[str]:
+def options(command: Any) -> Iterator[str]:
     """Every flag of a command and of those below it."""
     for parameter in command.params:
         yield from (*parameter.opts, *parameter.secondary_opts)
-    if isinstance(command, click.Group):
-        for each in command.commands.values():
-            yield from options(each)
+    for each in getattr(command, "commands", {}).values():
+        yield from options(each)
 
 
 def test_no_message_of_the_library_names_a_flag() -> None:
