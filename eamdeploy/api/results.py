@@ -52,7 +52,7 @@ def gate(
         baseline: a file of runs, ``commit:PREFIX``, or a run of the store.
         current: files of runs, or runs; the latest stored runs of the same artifacts by default.
         thresholds: what may change by how much.
-        allow_skipped: checks that may pass unjudged, by name: ``latency``, ``accuracy``, …, ``missing``.
+        allow_skipped: checks that may pass unjudged, by name: ``latency``, ``accuracy``, …, ``settings``, ``missing``.
         store: the user's store by default.
 
     Raises:

@@ -12,6 +12,8 @@ from eamdeploy.base.results import Run, to_dict
 Direction = Literal["better", "worse", "same", "unknown"]
 # stands for every figure where there is nothing to compare
 ITSELF = "run"
+# what allow_skipped calls a figure of runs that were taken under other settings of the machine
+SETTINGS = "settings"
 _HEADLINES = ("latency_ms.p50", "accuracy.top1", "instructions")
 # metric to the name that allow_skipped takes, here and in the gate
 NAMES = {
@@ -66,6 +68,7 @@ class Comparison:
         notes: what makes the two less comparable: another board, runtime, number of threads, a suspect measurement.
         refused: figures that both runs have and that were not compared, and why.
         absent: figures that one run has not, or that nobody measured, and which.
+        otherwise: those of ``refused`` that are not comparable because the machine was set otherwise.
     """
 
     a: Run
@@ -75,17 +78,22 @@ class Comparison:
     notes: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
     absent: tuple[tuple[str, str], ...] = ()
+    otherwise: frozenset[str] = frozenset()
 
     def change(self, metric: str) -> MetricChange | None:
         """The change of one metric, where it was compared."""
         return next((change for change in self.changes if change.metric == metric), None)
 
     def unjudged(self, allow_skipped: Collection[str] = ()) -> tuple[str, ...]:
-        """Names of the figures that could not be compared although both runs have them, or of all where none could be."""
+        """Names of the figures that could not be compared although both runs have them, or of all where none could be.
+
+        ``settings`` stands for those of a machine that was set otherwise: to allow for a latency that nobody measured is
+        not to allow for another governor.
+        """
         metrics = [metric for metric, _ in self.refused]
         if not any(change.metric in _HEADLINES for change in self.changes):
             metrics += [metric for metric, _ in self.absent if metric in _HEADLINES]
-        names = [NAMES.get(metric, metric) for metric in metrics]
+        names = [SETTINGS if metric in self.otherwise else NAMES.get(metric, metric) for metric in metrics]
         if not self.changes and not names:
             names = ["everything"]
         return tuple(name for name in names if name not in allow_skipped)
@@ -110,8 +118,9 @@ def known_figure(name: str) -> str:
     Raises:
         UsageError: when none is.
     """
-    if name not in NAMES.values():
-        raise UsageError(f"no figure is called '{name}'", hint=did_you_mean(name, NAMES.values()))
+    known = (*NAMES.values(), SETTINGS)
+    if name not in known:
+        raise UsageError(f"no figure is called '{name}'", hint=did_you_mean(name, known))
     return name
 
 

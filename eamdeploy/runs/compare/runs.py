@@ -39,17 +39,28 @@ def compare_runs(a: Run, b: Run, *, session_noise: SessionNoise | None = None, l
     changes: list[MetricChange] = []
     refused: list[tuple[str, str]] = []
     absent: list[tuple[str, str]] = []
+    otherwise: list[str] = []
     for step in (_latency(a, b, interleaved, session_noise, level), _accuracy(a, b, level), _exact(a, b), _read(a, b)):
         for item in step:
             if isinstance(item, MetricChange):
                 changes.append(item)
             elif isinstance(item, _Absent):
                 absent.append((item.metric, item.why))
+            elif isinstance(item, _OtherSettings):
+                refused.append((item.metric, item.why))
+                otherwise.append(item.metric)
             else:
                 refused.append(item)
     notes = tuple(_notes(a, b, interleaved, session_noise))
     return Comparison(
-        a, b, interleaved=interleaved, changes=tuple(changes), notes=notes, refused=tuple(refused), absent=tuple(absent)
+        a,
+        b,
+        interleaved=interleaved,
+        changes=tuple(changes),
+        notes=notes,
+        refused=tuple(refused),
+        absent=tuple(absent),
+        otherwise=frozenset(otherwise),
     )
 
 
@@ -60,7 +71,14 @@ class _Absent(NamedTuple):
     why: str
 
 
-_Step = Iterator[MetricChange | _Absent | tuple[str, str]]
+class _OtherSettings(NamedTuple):
+    """A figure that both runs have, taken under other settings of the machine."""
+
+    metric: str
+    why: str
+
+
+_Step = Iterator[MetricChange | _Absent | _OtherSettings | tuple[str, str]]
 
 
 def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None, level: float) -> _Step:
@@ -84,7 +102,7 @@ def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | No
         yield metric, f"{' and '.join(bare)} was measured, but its samples are not in it, so there is no interval"
         return
     if settings := different_settings(a, b):
-        yield metric, f"not comparable, the machine was set otherwise ({'; '.join(settings)})"
+        yield _OtherSettings(metric, f"not comparable, the machine was set otherwise ({'; '.join(settings)})")
         return
     try:
         found = compare_latency(

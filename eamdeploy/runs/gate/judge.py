@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eamdeploy.base.results import Run
-from eamdeploy.runs.compare import Comparison, MetricChange
+from eamdeploy.runs.compare import SETTINGS, Comparison, MetricChange
 from eamdeploy.runs.findings import Check, Location
 from eamdeploy.runs.gate import unjudged
 from eamdeploy.runs.gate.model import Thresholds
@@ -56,11 +56,12 @@ def judge(comparison: Comparison, thresholds: Thresholds, *, stale: str | None =
         change = comparison.change(question.metric)
         why = strangers or refused.get(question.metric) or _one_sided(there) or question.why_not(comparison)
         if why is not None:
-            yield _skipped(comparison, question, why)
+            otherwise = why == refused.get(question.metric) and question.metric in comparison.otherwise
+            yield _skipped(comparison, question, why, rule=f"gate/{SETTINGS}" if otherwise else question.rule)
         elif change is not None:
             check = _made(comparison, change, question, allowed)
             few = unjudged.too_few(comparison, change) if question.points and check.passed else None
-            yield _skipped(comparison, question, few) if few else check
+            yield _skipped(comparison, question, few, rule=question.rule) if few else check
 
 
 def has(run: Run, question: Question) -> bool:
@@ -109,13 +110,13 @@ def _made(comparison: Comparison, change: MetricChange, question: Question, allo
     )
 
 
-def _skipped(comparison: Comparison, question: Question, why: str) -> Check:
+def _skipped(comparison: Comparison, question: Question, why: str, *, rule: str) -> Check:
     return Check(
         name=question.metric,
         passed=False,
         message=f"not judged: {why}",
         group=title(comparison.b),
-        rule=question.rule,
+        rule=rule,
         skipped=True,
         required=True,
         location=Location(comparison.b.artifact),

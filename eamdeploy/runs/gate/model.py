@@ -20,6 +20,11 @@ RULES = (
     Rule("gate/accuracy", "Accuracy fell", "Run 'eamdeploy verify' on the artifact: it names the layer that diverges."),
     Rule("gate/size", "The artifact became larger", "Compare the manifests: precision, experts, constants."),
     Rule("gate/memory", "The peak memory of an inference rose", "Compare the lowering plans and the batch size."),
+    Rule(
+        "gate/settings",
+        "The machine was set otherwise",
+        "Set governor, power mode and clocks as they were, measure again.",
+    ),
     Rule("gate/missing", "A run of the baseline has no counterpart", "Measure the artifact, or write a new baseline."),
 )
 

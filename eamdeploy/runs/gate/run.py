@@ -10,7 +10,7 @@ from pathlib import Path
 from eamdeploy.base.errors import UsageError, did_you_mean
 from eamdeploy.base.files import atomic_write_text
 from eamdeploy.base.results import Run, to_dict
-from eamdeploy.runs.compare import Comparison, SessionNoise, compare_runs, session_noise
+from eamdeploy.runs.compare import SETTINGS, Comparison, SessionNoise, compare_runs, session_noise
 from eamdeploy.runs.findings import Check, Location
 from eamdeploy.runs.gate.judge import QUESTIONS, judge, title
 from eamdeploy.runs.gate.model import GateResult, Thresholds, name_of
@@ -23,7 +23,7 @@ from eamdeploy.runs.store.places import place_of
 # until the store has three sessions to tell: what a quiet virtual machine was seen to need (docs/how-to/gate.md)
 ASSUMED_SESSION_NOISE = SessionNoise(0.05)
 MISSING = "missing"
-NAMES = (*(question.name for question in QUESTIONS), MISSING)
+NAMES = (*(question.name for question in QUESTIONS), SETTINGS, MISSING)
 
 
 def run_gate(
@@ -39,8 +39,8 @@ def run_gate(
     Args:
         baseline: a file of runs, ``commit:PREFIX`` (the latest runs stored at that commit), or a run of the store.
         current: files or runs; left out, the latest stored runs of what the baseline measured.
-        allow_skipped: names of checks that may pass unjudged: ``latency``, ``accuracy``, …; ``missing`` is a baseline run
-            without a counterpart, which fails otherwise.
+        allow_skipped: names of checks that may pass unjudged: ``latency``, ``accuracy``, …; ``settings`` is a latency
+            of a machine that was set otherwise, and ``missing`` a baseline run without a counterpart, which fails otherwise.
 
     Raises:
         MeasurementError: when an artifact was changed since it was measured.
@@ -121,11 +121,11 @@ def _known(names: Iterable[str]) -> frozenset[str]:
 
 def _not_asked(comparisons: Sequence[Comparison], made: Sequence[Check], required: frozenset[str]) -> list[Check]:
     """What was required and no run of an artifact has measured; its accuracy and its instructions may be runs apart."""
-    judged = {(place_of(check.location.path), check.rule) for check in made if check.location is not None}
+    judged = {(place_of(check.location.path), check.name) for check in made if check.location is not None}
     checks = []
     for place, run in sorted({place_of(found.b.artifact): found.b for found in comparisons}.items()):
         for question in QUESTIONS:
-            if question.name in required and (place, question.rule) not in judged:
+            if question.name in required and (place, question.metric) not in judged:
                 why = "not judged: neither run has measured it"
                 checks.append(
                     Check(

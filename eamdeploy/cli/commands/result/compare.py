@@ -39,7 +39,7 @@ def compare_command(
             "--allow-skipped",
             metavar="NAME",
             help="Exit with 0 even if this figure could not be compared: latency, accuracy, instructions, "
-            "size, memory or energy.",
+            "size, memory, energy, or settings (the machine was set otherwise, such as another governor).",
         ),
     ] = None,
     store: StoreOption = None,

@@ -94,7 +94,7 @@ def gate_command(
             "--allow-skipped",
             metavar="NAME",
             help="Pass even if this check could not be judged: latency, instructions, accuracy, size, "
-            "memory or missing.",
+            "memory, settings (the machine was set otherwise, such as another governor) or missing.",
         ),
     ] = None,
     allow_missing: Annotated[
