@@ -91,15 +91,17 @@ class OnnxSession:
     def _start(self, ort: Any, options: RuntimeOptions, provider: str) -> Any:
         """The session; with TensorRT once more from the engine's file where the engine had to be built first."""
         chosen: list[Any] = list(_with_fallback(provider))
+        path = self._path
         if provider == PROVIDERS["tensorrt"]:
-            folder = tensorrt_cache.engine_folder(self._path)
+            path = tensorrt_cache.kept_artifact(path)
+            folder = tensorrt_cache.engine_folder(path)
             folder.mkdir(parents=True, exist_ok=True)
             chosen[0] = (provider, tensorrt_cache.provider_options(folder))
             if not tensorrt_cache.has_engine(folder):
                 begin = time.perf_counter_ns()
-                ort.InferenceSession(str(self._path), self._session_options(ort, options), providers=chosen)
+                ort.InferenceSession(str(path), self._session_options(ort, options), providers=chosen)
                 self.engine_build_ms = (time.perf_counter_ns() - begin) / 1e6
-        return ort.InferenceSession(str(self._path), self._session_options(ort, options), providers=chosen)
+        return ort.InferenceSession(str(path), self._session_options(ort, options), providers=chosen)
 
     def run(self, batch: Float32) -> list[Array]:
         """See `Session.run`."""

@@ -7,24 +7,43 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
+
+from runtimes.readers.artifact_files import artifact_sha256, external_files
 
 _LIBRARIES = ("libnvinfer.so.10", "libnvinfer.so.8", "libnvinfer.so")
 _MAJOR, _MINOR = 75, 76  # cuda.h CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
 
 
-def engine_folder(artifact: Path) -> Path:
-    """The folder of an artifact's engines on this machine, by TensorRT's version, the GPU and the file's content."""
+def kept_artifact(artifact: Path) -> Path:
+    """A copy of an artifact that outlives the job, so that its engines can lie beside it; made on first use.
+
+    A job's own folder is removed with the job. The copy is in ``~/.cache/eamdeploy/artifacts``, in a folder named after
+    the content of all its files. It is no link: a file that is written over would change under its engines.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    with artifact.open("rb") as file:
-        content = (
-            hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
-        )
-    return Path(base, "eamdeploy", "engines", key(tensorrt_version(), gpu_name()), content.hexdigest()[:16])
+    folder = Path(base, "eamdeploy", "artifacts", artifact_sha256(artifact)[:16])
+    for file in (*external_files(artifact), artifact):
+        target = folder / file.relative_to(artifact.parent)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _put(file, target)
+    return folder / artifact.name
+
+
+def engine_folder(kept: Path) -> Path:
+    """The folder of an artifact's engines, beside it, by TensorRT's version and the GPU."""
+    return kept.parent / key(tensorrt_version(), gpu_name())
+
+
+def _put(file: Path, target: Path) -> None:
+    partial = target.with_name(f"{target.name}.{os.getpid()}")
+    shutil.copyfile(file, partial)
+    os.replace(partial, target)
 
 
 def provider_options(folder: Path) -> dict[str, Any]:

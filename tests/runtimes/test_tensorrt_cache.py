@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
 import pytest
 
+from runtimes.ort import PROVIDERS, OnnxSession
+from runtimes.protocol import RuntimeOptions
 from runtimes.support import tensorrt_cache
 
 
@@ -14,29 +22,89 @@ def test_versions_as_the_library_numbers_them(number, version):
     assert tensorrt_cache.version_of(number) == version
 
 
-def test_engines_of_another_version_gpu_or_file_are_elsewhere(tmp_path, monkeypatch):
+def external(folder, weights):
+    """An .onnx file that keeps its one tensor in a file beside it."""
+    tensor = onnx.numpy_helper.from_array(np.full(64, weights, np.float32), "w")
+    graph = onnx.helper.make_graph([], "g", [], [], [tensor])
+    folder.mkdir()
+    onnx.save(
+        onnx.helper.make_model(graph),
+        str(folder / "net.onnx"),
+        save_as_external_data=True,
+        location="net.data",
+        size_threshold=0,
+    )
+    return folder / "net.onnx"
+
+
+def test_engines_of_another_version_or_gpu_are_elsewhere_beside_the_artifact(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    artifact = tmp_path / "net.onnx"
+    artifact = tmp_path / "job" / "net.onnx"
+    artifact.parent.mkdir()
+    artifact.write_bytes(b"a")
+    kept = tensorrt_cache.kept_artifact(artifact)
     folders = set()
-    for version, gpu, content in [
-        ("8.5.2", "Orin-sm87", b"a"),
-        ("10.3.0", "Orin-sm87", b"a"),
-        ("8.5.2", "Xavier-sm72", b"a"),
-    ]:
+    for version, gpu in [("8.5.2", "Orin-sm87"), ("10.3.0", "Orin-sm87"), ("8.5.2", "Xavier-sm72")]:
         monkeypatch.setattr(tensorrt_cache, "tensorrt_version", lambda version=version: version)
         monkeypatch.setattr(tensorrt_cache, "gpu_name", lambda gpu=gpu: gpu)
-        artifact.write_bytes(content)
-        folders.add(tensorrt_cache.engine_folder(artifact))
-    artifact.write_bytes(b"b")
-    folders.add(tensorrt_cache.engine_folder(artifact))
-    assert len(folders) == 4
-    assert all(folder.is_relative_to(tmp_path / "cache" / "eamdeploy" / "engines") for folder in folders)
-    assert tensorrt_cache.provider_options(artifact)["trt_engine_cache_enable"]
+        folders.add(tensorrt_cache.engine_folder(kept))
+    assert len(folders) == 3
+    assert {folder.parent for folder in folders} == {kept.parent}
     folder = folders.pop()
+    assert tensorrt_cache.provider_options(folder)["trt_engine_cache_path"] == str(folder)
     assert not tensorrt_cache.has_engine(folder)
     folder.mkdir(parents=True)
     (folder / "TensorrtExecutionProvider_1.engine").write_bytes(b"")
     assert tensorrt_cache.has_engine(folder)
+
+
+def test_the_kept_artifact_outlives_the_job_and_is_another_for_other_weights(tmp_path, monkeypatch):
+    """The weights of an .onnx file may be in a file beside it: an engine of other weights must not be taken."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    job, other = external(tmp_path / "job", 1.0), external(tmp_path / "other", 2.0)
+    assert job.read_bytes() == other.read_bytes()
+    kept = tensorrt_cache.kept_artifact(job)
+    assert kept != tensorrt_cache.kept_artifact(other)
+    content = (job.parent / "net.data").read_bytes()
+    with (job.parent / "net.data").open("r+b") as file:
+        file.write(b"overwritten")
+    shutil.rmtree(job.parent)
+    assert (kept.parent / "net.data").read_bytes() == content
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["net.data", "net.onnx"]
+
+
+class _FakeProvider:
+    """Stands in for onnxruntime with TensorRT: it notes what it is asked for and writes an engine where it is told."""
+
+    def __init__(self):
+        self.asked = []
+
+    def start(self, path, options, providers):
+        del options
+        (name, settings), *_ = providers
+        folder = Path(settings["trt_engine_cache_path"])
+        self.asked.append((Path(path), name, any(folder.glob("*.engine"))))
+        (folder / "made.engine").write_bytes(b"engine")
+        return self
+
+
+def test_an_engine_is_built_once_and_its_time_is_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = external(tmp_path / "job", 1.0)
+    fake = _FakeProvider()
+    module = SimpleNamespace(InferenceSession=lambda path, options, providers: fake.start(path, options, providers))
+    built = []
+    for _ in range(2):
+        session = OnnxSession.__new__(OnnxSession)
+        session._path, session.engine_build_ms = path, None
+        monkeypatch.setattr(session, "_session_options", lambda *_: None, raising=False)
+        session._start(module, RuntimeOptions(provider="tensorrt"), PROVIDERS["tensorrt"])
+        built.append(session.engine_build_ms is not None)
+    assert built == [True, False]
+    assert [there for _, _, there in fake.asked] == [False, True, True]
+    kept = tensorrt_cache.kept_artifact(path)
+    assert {asked for asked, _, _ in fake.asked} == {kept}
+    assert (tensorrt_cache.engine_folder(kept) / "made.engine").is_file()
 
 
 def test_a_machine_without_a_gpu_has_a_key_too():
