@@ -115,6 +115,10 @@ def _chosen(facts: BoardFacts, runtimes: Sequence[str], name: str) -> tuple[str,
     if (why := unfit(facts)) is not None:
         hint = "'eamdeploy devices check' says what to do"
         raise MissingDependency("no runtime has wheels for the board", where=name, why=why, hint=hint)
+    if facts.home in facts.noexec:
+        # found out here: each package would be brought and unpacked before the first fails to load
+        why, hint = f"{facts.home} is mounted noexec", "mount it without noexec"
+        raise MissingDependency("nothing that is installed on the board can be loaded", where=name, why=why, hint=hint)
     if runtimes:
         return tuple(runtimes)
     fitting = [wheel.package for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc)]

@@ -141,7 +141,8 @@ class SshCommand:
                 said, ended = error.partial, True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.2):
-                said += await process.stderr.read(_SAID_BYTES)
+                # after the end of its input it may have begun the command: what follows the mark is not the shell's
+                said += (await process.stderr.read(_SAID_BYTES)).partition(self.frame.start)[0]
         with contextlib.suppress(OSError):
             process.kill()
         process.close()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import sysconfig
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from devices.setup import Installed, set_up
+from devices.setup.environment import ENVIRONMENT_PYTHON
 from tests.devices.kit.sshd_board import SshdBoard
 
 _SITE = sysconfig.get_paths()["purelib"]
@@ -32,3 +37,18 @@ def installable_board(folder: Path, environment: Mapping[str, str] | None = None
     index = wheels(folder / "index")
     settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_NO_CACHE_DIR": "1", "OMP_NUM_THREADS": "1"}
     return SshdBoard(folder, environment={**settings, **(environment or {})}, files={".bashrc": "echo Welcome\n"})
+
+
+async def set_up_there(board: SshdBoard, **options: Any) -> Installed:
+    """``devices setup`` of onnxruntime from the board's own index."""
+    transport = board.transport(python=(sys.executable,))
+    try:
+        return await set_up(transport, runtimes=["onnxruntime"], offline=False, **options)
+    finally:
+        await transport.close()
+
+
+def works(board: SshdBoard) -> bool:
+    """Whether the environment that is in use there can import what was installed."""
+    python = board.home / ENVIRONMENT_PYTHON
+    return subprocess.run([python, "-I", "-c", "import numpy, onnxruntime"], check=False).returncode == 0

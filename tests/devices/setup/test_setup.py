@@ -19,52 +19,39 @@ from devices.setup.models import smallest_model
 from eamdeploy.base.errors import EamdeployError, MissingDependency
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
-from tests.devices.kit.installable_board import installable_board, wheels
+from tests.devices.kit.installable_board import installable_board, set_up_there, wheels, works
 from tests.devices.kit.sshd_board import SshdBoard
-
-
-async def _set_up(board: SshdBoard, **options):
-    transport = board.transport(python=(sys.executable,))
-    try:
-        return await set_up(transport, runtimes=["onnxruntime"], offline=False, **options)
-    finally:
-        await transport.close()
 
 
 def _environments(board: SshdBoard) -> list[Path]:
     return sorted((board.home / BASE / "environments").iterdir())
 
 
-def _works(board: SshdBoard) -> bool:
-    python = board.home / ENVIRONMENT_PYTHON
-    return subprocess.run([python, "-I", "-c", "import numpy, onnxruntime"], check=False).returncode == 0
-
-
 def test_a_second_setup_takes_the_place_of_the_first_and_leaves_nothing(tmp_path, run):
     with installable_board(tmp_path) as board:
-        installed = run(_set_up(board))
+        installed = run(set_up_there(board))
         assert installed.packages == {"numpy": "9.1", "onnxruntime": "9.2"}
         assert installed.python == str(board.home / ENVIRONMENT_PYTHON)
-        assert _works(board)
+        assert works(board)
         first = _environments(board)
-        assert run(_set_up(board)).python == installed.python
+        assert run(set_up_there(board)).python == installed.python
         second = _environments(board)
         assert len(first) == len(second) == 1
         assert first != second
-        assert _works(board)
+        assert works(board)
         assert list(board.tmp.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_packages_that_do_not_work_replace_nothing(tmp_path, run):
     with installable_board(tmp_path) as board:
-        run(_set_up(board))
+        run(set_up_there(board))
         before = _environments(board)
         wheels(tmp_path / "index", works=False)
         with pytest.raises(MissingDependency, match=r"was installed and does not work .* still in place"):
-            run(_set_up(board))
+            run(set_up_there(board))
         assert _environments(board) == before
-        assert _works(board)
+        assert works(board)
 
 
 @pytest.mark.slow
@@ -72,10 +59,10 @@ def test_the_folder_of_an_earlier_release_becomes_the_link(tmp_path, run):
     with installable_board(tmp_path) as board:
         old = board.home / BASE / "venv"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", old], check=True)
-        run(_set_up(board))
+        run(set_up_there(board))
         assert old.is_symlink()
         assert len(_environments(board)) == 1
-        assert _works(board)
+        assert works(board)
 
 
 @pytest.mark.slow
@@ -89,7 +76,7 @@ def test_a_python_that_is_gone_is_replaced_by_the_boards_own(tmp_path, run):
     with installable_board(tmp_path) as board:
         board.program("python3", f'exec {sys.executable} "$@"')
         assert run(scenario(board)).packages["numpy"] == "9.1"
-        assert _works(board)
+        assert works(board)
 
 
 def _interrupt(tmp_path: Path, run, times: int) -> None:
@@ -112,13 +99,13 @@ def _interrupt(tmp_path: Path, run, times: int) -> None:
     with installable_board(tmp_path) as board:
         loop = asyncio.new_event_loop()
         started = loop.time()
-        run(_set_up(board))
+        run(set_up_there(board))
         whole_s = loop.time() - started
         loop.close()
         for number in range(times):
             run(once(board, chance.uniform(0, 1.1 * whole_s), ("ctrl-c", "lost link")[number % 2]))
             run(_settled(board))
-            assert _works(board), number
+            assert works(board), number
             assert list(board.tmp.iterdir()) == [], number
 
 

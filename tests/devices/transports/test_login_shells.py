@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from devices.doctor import examine
 from devices.runner import wire
 from devices.session.run import BoardSession
+from devices.setup import set_up
+from devices.transports.ssh import command as command_module
+from devices.transports.ssh import transport as transport_module
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency
 from tests.devices.kit.sshd_board import SshdBoard
 
@@ -89,10 +93,38 @@ def test_start_up_files_that_stop_every_command_are_named_in_seconds(tmp_path, r
                 await attempt
             assert time.monotonic() - started < 10
             assert ".bashrc" in str(caught.value)
+            assert "eamdeploy-frame" not in str(caught.value)
         await transport.close()
 
     with SshdBoard(tmp_path, files={".bashrc": rc}) as board:
         run(scenario(board))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rc", ["read answer\n", "exec sh\n", "sleep 60\n"])
+def test_the_limits_that_users_have_say_it_within_ten_seconds(tmp_path, run, rc):
+    """Doctor and setup wait for one session each, whose limits add up to less than that; no clock is asked here."""
+    assert transport_module.SHELL_LIMIT_S + command_module._EOF_WAIT_S < 10
+    tries = []
+
+    async def scenario(board, attempt):
+        transport = board.transport()
+        started = transport._connections.start
+
+        async def counted(*arguments):
+            tries.append(arguments)
+            return await started(*arguments)
+
+        transport._connections.start = counted
+        with pytest.raises(BoardUnreachable, match="login shell") as caught:
+            await attempt(transport)
+        assert caught.value.exit_code == 6
+        await transport.close()
+
+    with SshdBoard(tmp_path, files={".bashrc": rc}) as board:
+        for attempt in (examine, set_up):
+            run(scenario(board, attempt))
+    assert len(tries) == 2
 
 
 @pytest.mark.parametrize(

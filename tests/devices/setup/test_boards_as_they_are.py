@@ -1,0 +1,162 @@
+"""Disks, clocks and second setups as they are found on boards, each made for real: doctor, setup and bench agree."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from devices.doctor import examine
+from devices.session.run import BoardSession
+from devices.setup import set_up
+from devices.setup.environment import BASE
+from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MissingDependency
+from tests.devices.kit.installable_board import installable_board, set_up_there, works
+from tests.devices.kit.sshd_board import SshdBoard
+from tests.runtimes import tiny_models
+
+Mount = Callable[..., Path]
+
+
+@pytest.fixture
+def mounted() -> Iterator[Mount]:
+    """``mounted(folder, "noexec")`` mounts an empty file system there; skipped where this user may not."""
+    with contextlib.ExitStack() as stack:
+
+        def mount(folder: Path, options: str) -> Path:
+            folder.mkdir(parents=True, exist_ok=True)
+            done = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False
+            )
+            if done.returncode or shutil.which("umount") is None:
+                pytest.skip("needs the right to mount a file system")
+            stack.callback(subprocess.run, ["umount", "-l", folder], check=False)
+            return folder
+
+        yield mount
+
+
+def fill(folder: Path) -> None:
+    """Write until nothing more fits."""
+    with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"\0" * 4096)
+    assert os.statvfs(folder).f_bavail == 0
+
+
+def diagnoses(board: SshdBoard, run) -> dict[str, tuple[str, str]]:
+    async def scenario():
+        transport = board.transport(python=(sys.executable,))
+        try:
+            return await examine(transport)
+        finally:
+            await transport.close()
+
+    return {found.check: (found.level, f"{found.seen}: {found.meaning}") for found in run(scenario()).findings}
+
+
+async def load_on(board: SshdBoard, artifact: Path) -> None:
+    transport = board.transport(python=(sys.executable,))
+    try:
+        async with BoardSession(transport) as session, session.worker() as worker:
+            from runtimes.protocol import RuntimeOptions
+
+            await worker.load(await session.push(artifact), "onnxruntime", RuntimeOptions())
+    finally:
+        await transport.close()
+
+
+def test_a_home_mounted_noexec(tmp_path, run, mounted):
+    """Nothing that is installed there can be loaded: the doctor says so, and setup replaces nothing."""
+    mounted(tmp_path / "home", "noexec,size=64m")
+    with installable_board(tmp_path) as board:
+        level, words = diagnoses(board, run)["home"]
+        assert level == "problem"
+        assert "mounted noexec" in words
+        with pytest.raises(MissingDependency, match=r"can be loaded .*mounted noexec") as caught:
+            run(set_up_there(board))
+        assert caught.value.exit_code == 7
+        assert not (board.home / BASE).exists()
+
+
+def test_a_full_home(tmp_path, run, mounted):
+    """The environment that works stays, and the message says what to do."""
+    home = mounted(tmp_path / "home", "size=16m")
+    with installable_board(tmp_path) as board:
+        run(set_up_there(board))
+        assert works(board)
+        fill(home)
+        with pytest.raises(EamdeployError) as caught:
+            run(set_up_there(board))
+        assert caught.value.exit_code == 7
+        assert "disk is full" in str(caught.value) or "No space left" in str(caught.value), caught.value
+        assert works(board)
+
+
+def test_a_full_folder_for_temporary_files(tmp_path, run, mounted):
+    """Runs take another folder where one has room, and say that the disk is full where none has."""
+    artifact = tmp_path / "tiny.onnx"
+    tiny_models.write_onnx(artifact, metadata=tiny_models.metadata(), layers=3, width=128, px=32)
+    assert artifact.stat().st_size > 1 << 20
+    full = mounted(tmp_path / "tmp", "size=256k")
+    with installable_board(tmp_path) as board:
+        fill(full)
+        level, words = diagnoses(board, run)["disk"]
+        assert (level, "disk is full" in words) == ("problem", True), words
+        with pytest.raises(MissingDependency, match="disk is full") as caught:
+            run(load_on(board, artifact))
+        assert caught.value.exit_code == 7
+        assert [path.name for path in full.iterdir()] == ["filler"]
+
+
+def test_a_clock_of_1970_is_named_and_stops_no_setup(tmp_path, run):
+    """A board without a battery that has not met a time server yet."""
+    with installable_board(tmp_path) as board:
+        board.program("date", 'case $1 in +%s) echo 17 ;; *) exec /bin/date "$@" ;; esac')
+        level, words = diagnoses(board, run)["clock"]
+        assert level == "warning"
+        assert "against this machine" in words
+        run(set_up_there(board))
+        assert works(board)
+
+
+def test_a_second_setup_at_once_is_told_and_leaves_the_first_alone(tmp_path, run):
+    async def scenario(board):
+        first = asyncio.create_task(set_up_there(board))
+        while not (board.home / BASE / "environments").is_dir():
+            assert not first.done(), first
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        with pytest.raises(BoardUnreachable, match="the board is being set up already") as caught:
+            await set_up_there(board)
+        assert caught.value.exit_code == 6
+        return await first
+
+    with installable_board(tmp_path) as board:
+        assert run(scenario(board)).packages["numpy"] == "9.1"
+        assert works(board)
+        assert len(list((board.home / BASE / "environments").iterdir())) == 1
+
+
+def test_a_server_that_opens_no_session(tmp_path, run):
+    async def scenario(board, attempt):
+        transport = board.transport(python=(sys.executable,))
+        try:
+            await attempt(transport)
+        finally:
+            await transport.close()
+
+    attempts = {"doctor": examine, "setup": set_up, "command": lambda transport: transport.run(["true"])}
+    with SshdBoard(tmp_path, options=["MaxSessions 0"]) as board:
+        for name, attempt in attempts.items():
+            with pytest.raises(MissingDependency, match="the board opens no session for commands") as caught:
+                run(scenario(board, attempt))
+            assert caught.value.exit_code == 7, name
+            assert "MaxSessions" in str(caught.value.hint)
