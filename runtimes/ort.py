@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from eamdeploy.base.errors import MissingDependency, UsageError, did_you_mean
 from runtimes.batching import as_input, image_input, input_layout, run_in_chunks
 from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.readers.artifact_files import artifact_sha256, external_files
 from runtimes.readers.metadata import read_metadata
 from runtimes.support import tensorrt_cache
 from runtimes.support.affinity import Pinned
@@ -93,7 +94,7 @@ class OnnxSession:
         chosen: list[Any] = list(_with_fallback(provider))
         path = self._path
         if provider == PROVIDERS["tensorrt"]:
-            path = tensorrt_cache.kept_artifact(path)
+            path = tensorrt_cache.kept_artifact(path, external_files(path), artifact_sha256(path))
             folder = tensorrt_cache.engine_folder(path)
             folder.mkdir(parents=True, exist_ok=True)
             chosen[0] = (provider, tensorrt_cache.provider_options(folder))

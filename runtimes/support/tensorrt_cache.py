@@ -10,24 +10,27 @@ import ctypes
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from runtimes.readers.artifact_files import artifact_sha256, external_files
 
 _LIBRARIES = ("libnvinfer.so.10", "libnvinfer.so.8", "libnvinfer.so")
 _MAJOR, _MINOR = 75, 76  # cuda.h CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
 
 
-def kept_artifact(artifact: Path) -> Path:
+def kept_artifact(artifact: Path, beside: Sequence[Path], sha256: str) -> Path:
     """A copy of an artifact that outlives the job, so that its engines can lie beside it; made on first use.
 
     A job's own folder is removed with the job. The copy is in ``~/.cache/eamdeploy/artifacts``, in a folder named after
     the content of all its files. It is no link: a file that is written over would change under its engines.
+
+    Args:
+        beside: its other files, in its folder.
+        sha256: of all of them.
     """
     base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    folder = Path(base, "eamdeploy", "artifacts", artifact_sha256(artifact)[:16])
-    for file in (*external_files(artifact), artifact):
+    folder = Path(base, "eamdeploy", "artifacts", sha256[:16])
+    for file in (*beside, artifact):
         target = folder / file.relative_to(artifact.parent)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)

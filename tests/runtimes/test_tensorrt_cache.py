@@ -12,6 +12,7 @@ import pytest
 
 from runtimes.ort import PROVIDERS, OnnxSession
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.artifact_files import artifact_sha256, external_files
 from runtimes.support import tensorrt_cache
 
 
@@ -37,12 +38,16 @@ def external(folder, weights):
     return folder / "net.onnx"
 
 
+def keep(artifact):
+    return tensorrt_cache.kept_artifact(artifact, external_files(artifact), artifact_sha256(artifact))
+
+
 def test_engines_of_another_version_or_gpu_are_elsewhere_beside_the_artifact(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     artifact = tmp_path / "job" / "net.onnx"
     artifact.parent.mkdir()
     artifact.write_bytes(b"a")
-    kept = tensorrt_cache.kept_artifact(artifact)
+    kept = keep(artifact)
     folders = set()
     for version, gpu in [("8.5.2", "Orin-sm87"), ("10.3.0", "Orin-sm87"), ("8.5.2", "Xavier-sm72")]:
         monkeypatch.setattr(tensorrt_cache, "tensorrt_version", lambda version=version: version)
@@ -63,8 +68,8 @@ def test_the_kept_artifact_outlives_the_job_and_is_another_for_other_weights(tmp
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     job, other = external(tmp_path / "job", 1.0), external(tmp_path / "other", 2.0)
     assert job.read_bytes() == other.read_bytes()
-    kept = tensorrt_cache.kept_artifact(job)
-    assert kept != tensorrt_cache.kept_artifact(other)
+    kept = keep(job)
+    assert kept != keep(other)
     content = (job.parent / "net.data").read_bytes()
     with (job.parent / "net.data").open("r+b") as file:
         file.write(b"overwritten")
@@ -102,7 +107,7 @@ def test_an_engine_is_built_once_and_its_time_is_told_apart(tmp_path, monkeypatc
         built.append(session.engine_build_ms is not None)
     assert built == [True, False]
     assert [there for _, _, there in fake.asked] == [False, True, True]
-    kept = tensorrt_cache.kept_artifact(path)
+    kept = keep(path)
     assert {asked for asked, _, _ in fake.asked} == {kept}
     assert (tensorrt_cache.engine_folder(kept) / "made.engine").is_file()
 
