@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 QUICK := not slow and not emulated and not chromium and not matrix and not board
 
-.PHONY: setup demo test test-all check bench matrix docs format constraints clean
+.PHONY: setup demo test test-all check bench matrix docs format constraints board-wheels clean
 
 setup: $(STAMP)
 
@@ -48,6 +48,9 @@ format: setup
 
 constraints: setup  ## renew the exact versions that the set-up installs
 	$(BIN)/python .ci/constraints.py
+
+board-wheels: setup  ## renew the hashes of the emulated board's wheels
+	PYTHONPATH=. $(BIN)/python .ci/board_wheels.py
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

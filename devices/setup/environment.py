@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, cast
 from msgspec import Meta, Struct
 
 from devices.session.answers import decode_answer, marked
-from devices.transports.protocol import Stream, Transport
+from devices.transports.protocol import JOB_VARIABLE, Stream, Transport
 from eamdeploy.base.errors import BoardBusy, BoardUnreachable, EamdeployError, MissingDependency
 
 BASE = ".local/share/eamdeploy"
@@ -77,7 +77,9 @@ async def fresh_environment(transport: Transport, home: str) -> AsyncIterator[Fr
     """
     limit_s = _CLOSE_S
     source = resources.files("devices.setup").joinpath("keeper.py").read_text(encoding="utf-8")
-    stream = await transport.stream([*transport.python, "-c", source, f"{home}/{BASE}", f"{_SILENCE_S:g}"])
+    # without the job's marker: when the link drops, the board's lock kills what carries it, and this one has to clear up
+    keeper = ["env", "-u", JOB_VARIABLE, *transport.python, "-c", source]
+    stream = await transport.stream([*keeper, f"{home}/{BASE}", f"{_SILENCE_S:g}"])
     beating = asyncio.create_task(_beat(stream))
     try:
         lines = aiter(stream)

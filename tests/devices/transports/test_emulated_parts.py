@@ -137,11 +137,46 @@ def test_a_cached_image_that_was_changed_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setenv("EAMDEPLOY_CACHE", str(tmp_path))
     folder = tmp_path / "emulated" / ImageRecipe().content_hash
     folder.mkdir(parents=True)
-    (folder / "vmlinuz").write_bytes(b"kernel")
-    digest = hashlib.sha256(b"kernel").hexdigest()
-    (folder / "image.json").write_text(json.dumps({"packages": {}, "sha256": {"vmlinuz": digest}}))
+    digests = {}
+    for name in ("vmlinuz", "init.gz", "disk.img", "id_ed25519", "host_key.pub"):
+        (folder / name).write_bytes(name.encode())
+        digests[name] = hashlib.sha256(name.encode()).hexdigest()
+    (folder / "image.json").write_text(json.dumps({"packages": {}, "sha256": digests}))
     assert cached_image() is not None
+    (folder / "image.json").write_text(json.dumps({"packages": {}, "sha256": {"vmlinuz": digests["vmlinuz"]}}))
+    assert cached_image() is None  # of the disk nothing is said
+    (folder / "image.json").write_text(json.dumps({"packages": {}, "sha256": digests}))
     (folder / "vmlinuz").write_bytes(b"kernel!")
     assert cached_image() is None
     (folder / "image.json").write_text("[" * 10_000)
     assert cached_image() is None
+
+
+def test_a_wheel_that_is_another_than_was_tried_is_not_installed(tmp_path, monkeypatch):
+    import hashlib
+
+    from devices.transports.emulated.image import wheels
+    from tests.devices.kit import installable_board
+
+    index = installable_board.wheels(tmp_path / "index")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    (wheel,) = index.glob("numpy-*")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    monkeypatch.setattr(wheels, "HASHED", tmp_path / "wheels.txt")
+    board = {"python_version": "3.11", "machine": "aarch64", "glibc": (2, 36)}
+    wheels.HASHED.write_text(f"# said before\nnumpy==9.1 --hash=sha256:{digest}\n")
+    wheels.install_for_board(["numpy"], tmp_path / "good", **board)
+    assert (tmp_path / "good" / "numpy-here.pth").is_file()
+    installable_board.wheels(index, works=False)  # the same name and version, another content
+    with pytest.raises(MissingDependency, match="THESE PACKAGES DO NOT MATCH THE HASHES"):
+        wheels.install_for_board(["numpy==9.1"], tmp_path / "bad", **board)
+    assert not (tmp_path / "bad").exists()
+    assert wheels.unhashed(["numpy==9.2", "Numpy", "pillow"]) == ["numpy==9.2", "pillow"]
+
+
+def test_every_wheel_of_the_default_board_has_its_hash():
+    from devices.transports.emulated.image.recipe import RUNTIME_PACKAGES
+    from devices.transports.emulated.image.wheels import unhashed
+
+    assert unhashed([*RUNTIME_PACKAGES, "numpy", "pillow"]) == []

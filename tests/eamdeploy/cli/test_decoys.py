@@ -4,38 +4,88 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import asyncssh
 import pytest
+import typer
 from PIL import Image
 
 from eamdeploy.base import processes
+from eamdeploy.cli.app import build_app
+from tests.devices.kit.installable_board import installable_board
 from tests.eamdeploy.base.decoys import decoy_folder, executed
 
 CHECKPOINT = "fashion-mnist-v1x0.25-eam-rcr"
+# a word in capitals stands for something that is there only when the test runs
 COMMANDS = (
+    (),
     ("--help",),
+    ("info",),
     ("models",),
-    ("init", "--arch", "mobilenet-v1", "--width", "0.25", "--out", "own.safetensors"),
+    ("init", "--arch", "mobilenet_v1", "--width", "0.25", "--out", "own.safetensors"),
     ("describe", CHECKPOINT),
-    ("export", CHECKPOINT, "--format", "onnx", "--out", "build", "--limit", "20"),
+    ("export", CHECKPOINT, "--format", "onnx,tflite,ncnn,mnn", "--out", "build", "--limit", "20"),
     ("quantize", "ONNX", "--precision", "int8", "--limit", "20", "--out", "small"),
     ("verify", "ONNX", "--against", CHECKPOINT, "--limit", "10"),
     ("evaluate", "ONNX", "--limit", "10"),
     ("predict", "ONNX", "picture.png"),
+    ("attach", "ONNX", "--preprocessing", "pre.json", "--out", "attached.onnx"),
+    ("audit", "ONNX", "--against", CHECKPOINT, "--limit", "4", "--out", "audited"),
     ("bench", "ONNX", "--runs", "8"),
     ("estimate", "ONNX", "--device", "pi4"),
     ("devices", "list"),
     ("devices", "show", "pi4"),
+    ("devices", "add", "board", "--profile", "host", "--host", "HOST", "--identity", "IDENTITY",
+     "--fingerprint", "FINGERPRINT", "--python", sys.executable),
+    ("devices", "trust", "board", "--fingerprint", "FINGERPRINT"),
+    ("devices", "check", "board", "host"),
+    ("devices", "setup", "board", "--runtime", "onnxruntime", "--online"),
+    ("bench", "ONNX", "--board", "board", "--runs", "8"),
+    ("devices", "remove", "board"),
+    ("devices", "emulate", "pi4"),
     ("devices", "calibrate"),
     ("train", "--data", "images", "--out", "trained", "--epochs", "1"),
     ("import", "own.safetensors", "--out", "imported.safetensors"),
     ("history",),
+    ("history", "show", "latest"),
+    ("history", "export", "runs.jsonl"),
+    ("history", "import", "runs.jsonl"),
+    ("history", "quarantine"),
     ("compare", "latest", "latest"),
     ("gate", "--write-baseline", "base.json"),
     ("report",),
-    ("demo", "--help"),
-)
+    ("demo", "--out", "demo"),
+)  # fmt: skip
+SUCCEED = {
+    (), ("--help",), ("info",), ("models",), ("init",), ("describe",), ("export",), ("verify",), ("evaluate",),
+    ("predict",), ("attach",), ("audit",), ("estimate",), ("devices", "list"), ("devices", "show"), ("devices", "add"),
+    ("devices", "trust"), ("devices", "setup"), ("devices", "remove"), ("history",), ("history", "show"),
+    ("history", "export"), ("history", "import"), ("history", "quarantine"), ("gate",), ("report",),
+}  # fmt: skip
+
+
+def _leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command of the app, and every group that does something by itself."""
+    below = getattr(command, "commands", None)
+    if below is None or command.invoke_without_command:
+        yield words
+    for name, each in (below or {}).items():
+        yield from _leaves(each, (*words, name))
+
+
+def _name(words: tuple[str, ...], known: set[tuple[str, ...]]) -> tuple[str, ...]:
+    """Which command these words call."""
+    return next((words[:count] for count in (2, 1) if words[:count] in known), words)
+
+
+KNOWN = set(_leaves(typer.main.get_command(build_app())))
+
+
+def test_no_command_is_forgotten() -> None:
+    assert {_name(words, KNOWN) for words in COMMANDS} - {("--help",)} == KNOWN
 
 
 @pytest.mark.slow
@@ -46,17 +96,44 @@ def test_no_command_runs_what_lies_in_the_current_folder(
     # python -m looks for the package itself, and for what this needs to start, where it stands: that is its contract
     without = ("eamdeploy", "typing") if how == "module" else ()
     folder = decoy_folder(tmp_path / "here", monkeypatch, without=without)
-    environment = {**os.environ, "EAMDEPLOY_STORE": str(tmp_path / "runs.db"), "XDG_CACHE_HOME": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "EAMDEPLOY_STORE": str(tmp_path / "runs.db"),
+        "EAMDEPLOY_BOARDS": str(tmp_path / "boards.toml"),
+        "EAMDEPLOY_CALIBRATIONS": str(tmp_path / "calibrations"),
+        "XDG_CACHE_HOME": str(tmp_path),
+    }
     environment |= {"PYTHONPATH": str(Path(processes.__file__).parents[2])} if how == "module" else {}
     Image.new("L", (28, 28)).save(folder / "picture.png")
+    (folder / "pre.json").write_text('{"size": 28, "mean": [0.5], "std": [0.5], "channels": 1}')
+    for number in range(8):
+        place = folder / "images" / ("train" if number < 4 else "val") / f"class-{number % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (28, 28), 30 * number).save(place / f"{number}.png")
     start = processes.eamdeploy_command() if how == "script" else [sys.executable, "-m", "eamdeploy"]
-    codes = {}
-    for words in COMMANDS:
-        artifact = next((str(path) for path in folder.glob("build/*.onnx")), "none.onnx")
-        command = [*start, *(artifact if word == "ONNX" else word for word in words)]
-        done = processes.run(command, env=environment, timeout_s=300)
-        codes[words[0]] = done.returncode
-        assert executed(folder) == [], words
-        assert done.returncode not in (1, 99), (words, done.stderr[-2000:])
-    assert [codes[name] for name in ("export", "verify", "evaluate", "predict", "history", "report")] == [0] * 6
-    assert codes["bench"] in (0, 5)  # a busy machine's times are measured and called invalid
+    codes: dict[tuple[str, ...], int] = {}
+    with installable_board(tmp_path / "board") as board:
+        target = board.target()
+        key = (board.folder / "known_hosts").read_text().split(" ", 1)[1].encode()
+        values = {
+            "HOST": f"{target.user}@{target.host}:{target.port}",
+            "IDENTITY": str(target.identity),
+            "FINGERPRINT": asyncssh.import_public_key(key).get_fingerprint(),
+        }
+        for words in COMMANDS:
+            values["ONNX"] = next((str(path) for path in folder.glob("build/*.onnx")), "none.onnx")
+            # an image would take minutes to build: what needs no other program is run
+            path = {"PATH": "/nonexistent"} if words[:2] == ("devices", "emulate") else {}
+            command = [*start, *(values.get(word, word) for word in words)]
+            done = processes.run(command, env=environment | path, timeout_s=900)
+            codes[_name(words, KNOWN)] = done.returncode
+            assert executed(folder) == [], words
+            assert done.returncode not in (1, 99), (words, done.stderr[-2000:])
+            if words[:1] == ("bench",):
+                assert done.returncode in (0, 5), (
+                    words,
+                    done.stderr[-2000:],
+                )  # a busy machine's times are called invalid
+            if _name(words, KNOWN) in SUCCEED:
+                assert done.returncode == 0, (words, done.stderr[-2000:])
+    assert codes[("devices", "emulate")] == 7

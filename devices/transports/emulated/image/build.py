@@ -15,12 +15,14 @@ from devices.transports.emulated.image.kernel import kernel_image, ram_disk
 from devices.transports.emulated.image.keys import generate_keys
 from devices.transports.emulated.image.recipe import ImageRecipe
 from devices.transports.emulated.image.rootfs import furnish, unpack_packages
+from devices.transports.emulated.image.wheels import unhashed
 from devices.transports.emulated.tools import check_build_tools, run_tool, tool
 from eamdeploy.base.decoding import decode, read_limited
 from eamdeploy.base.errors import UsageError
 
 Progress = Callable[[str], None]
 _LOCK_WAIT_S = 900
+_RUN = {"vmlinuz", "init.gz", "disk.img", "id_ed25519", "host_key.pub"}
 _DESCRIPTION_LIMIT_BYTES = 1024 * 1024
 
 
@@ -58,8 +60,7 @@ class Image:
     @property
     def packages(self) -> dict[str, str]:
         """Python packages in the image and their versions."""
-        packages: dict[str, str] = json.loads((self.folder / "image.json").read_text(encoding="utf-8"))["packages"]
-        return packages
+        return _description(self.folder).packages
 
 
 def cache_folder() -> Path:
@@ -83,13 +84,17 @@ class _Described:
 
 
 def _unchanged(folder: Path) -> bool:
-    """Whether every file of an image has the digest that it was built with; images of older versions have none."""
+    """Whether every file of an image has the digest that it was built with."""
     try:
-        content = read_limited(folder / "image.json", _DESCRIPTION_LIMIT_BYTES)
-        wanted = decode(_Described, content, where=folder / "image.json").sha256
-        return all(_digest(folder / name) == digest for name, digest in wanted.items())
+        wanted = _description(folder).sha256
+        return wanted.keys() >= _RUN and all(_digest(folder / name) == digest for name, digest in wanted.items())
     except (UsageError, OSError):
         return False
+
+
+def _description(folder: Path) -> _Described:
+    content = read_limited(folder / "image.json", _DESCRIPTION_LIMIT_BYTES)
+    return decode(_Described, content, where=folder / "image.json")
 
 
 def _digest(path: Path) -> str:
@@ -134,7 +139,9 @@ def _build(recipe: ImageRecipe, scratch: Path, progress: Progress) -> Path:
     unpack_packages(recipe, root)
     shutil.copyfile(kernel_image(root), out / "vmlinuz")
     (out / "init.gz").write_bytes(ram_disk(root))
-    progress("installing the runtimes' aarch64 wheels")
+    others = unhashed(recipe.requirements)
+    checked = f"no hash is known of {', '.join(others)}" if others else "each by its hash"
+    progress(f"installing the runtimes' aarch64 wheels, {checked}")
     furnish(recipe, root, keys)
     progress("writing the disk")
     _write_disk(root, out / "disk.img", recipe.free_mb)

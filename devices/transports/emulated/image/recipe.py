@@ -7,8 +7,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from importlib import metadata, resources
 
+from devices.transports.emulated.image.wheels import HASHED
+
 # raise it when the building code changes what comes out
-BUILDER_VERSION = 3
+BUILDER_VERSION = 4
 
 # mmdebstrap's "extract" variant brings nothing by itself: a shell and the usual tools are named here
 _PACKAGES = (
@@ -43,7 +45,7 @@ class ImageRecipe:
     def content_hash(self) -> str:
         """A name for what comes out, the same for the same recipe and start-up files."""
         guest = {name: guest_file(name) for name in _GUEST_FILES}
-        text = json.dumps([BUILDER_VERSION, asdict(self), guest], sort_keys=True)
+        text = json.dumps([BUILDER_VERSION, asdict(self), guest, HASHED.read_text(encoding="utf-8")], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
