@@ -12,9 +12,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 Child = subprocess.Popen[bytes]  # noqa: TID251 - its type
 _ALIVE: weakref.WeakSet[Child] = weakref.WeakSet()
@@ -22,7 +24,7 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 # our own folder after the standard library; and whatever happens to the parent, the child does not stay behind
 _PREPARE = """
 import sys
-root, *packages = sys.argv.pop(1).split("\x1f")
+parent, root, *packages = sys.argv.pop(1).split("\x1f")
 if root not in sys.path:
     sys.path.insert(next((i for i, p in enumerate(sys.path) if p.endswith("-packages")), len(sys.path)), root)
 sys.path.extend(p for p in packages if p not in sys.path)
@@ -30,6 +32,10 @@ def _die_with_parent():
     import contextlib, ctypes, os, signal
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        try:
+            os.kill(int(parent), 0)
+        except ProcessLookupError:  # it died before this was asked for
+            os._exit(1)
 _die_with_parent()
 """
 
@@ -38,7 +44,7 @@ def python_code(code: str, *arguments: str) -> list[str]:
     """The command that runs ``code`` in an isolated Python that finds eamdeploy; ``arguments`` are its ``sys.argv[1:]``."""
     # where this process has its packages from, such as a user's own site folder, the other one finds them too
     packages = [path for path in sys.path if path.endswith("-packages") and os.path.isabs(path)]  # noqa: PTH117
-    return [sys.executable, "-I", "-c", _PREPARE + code, "\x1f".join([_ROOT, *packages]), *arguments]
+    return [sys.executable, "-I", "-c", _PREPARE + code, "\x1f".join([str(os.getpid()), _ROOT, *packages]), *arguments]
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
@@ -100,6 +106,33 @@ def start(command: Sequence[str]) -> Child:
     )
     _ALIVE.add(process)
     return process
+
+
+def run_in_front(command: Sequence[str], *, ends_within_s: float) -> int:
+    """Run a command in this one's place, with its input and output; returns its exit status, negative for a signal.
+
+    Ctrl-C and SIGTERM are handed on, once each; what does not end by that within ``ends_within_s`` is killed.
+    """
+    started: list[Child] = []
+    early: list[int] = []
+
+    def hand_on(number: int, _: FrameType | None) -> None:
+        if not started:
+            early.append(number)
+            return
+        started[0].send_signal(number)
+        limit = threading.Timer(ends_within_s, started[0].kill)
+        limit.daemon = True
+        limit.start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, hand_on)
+    process = subprocess.Popen(list(command), start_new_session=True)  # noqa: TID251 - the one place
+    _ALIVE.add(process)
+    started.append(process)
+    for missed in early:
+        hand_on(missed, None)
+    return process.wait()
 
 
 def end_all() -> None:

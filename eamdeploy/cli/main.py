@@ -27,7 +27,8 @@ _EXTRAS = {
 }
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Write one line to standard error, such that no log takes it for a command."""
     from eamdeploy.cli.options.flags import with_flags
     from eamdeploy.cli.views.actions_log import harmless, in_actions
 
@@ -53,14 +54,14 @@ def main(arguments: list[str] | None = None) -> None:
     except EamdeployError as error:
         if debug:
             traceback.print_exc()
-        _say(f"error: {error}")
+        say(f"error: {error}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         sys.exit(130)
     except SystemExit as ended:
         if ended.code == 130:  # typer turns Ctrl-C into this, without a word
-            _say("interrupted")
+            say("interrupted")
         raise
     except BrokenPipeError:
         # the reader of our output went away; keep Python from complaining when it flushes
@@ -71,15 +72,15 @@ def main(arguments: list[str] | None = None) -> None:
         if package not in _EXTRAS or debug:
             traceback.print_exc()
         if package not in _EXTRAS:
-            _say(f"internal error: {error}; report it")
+            say(f"internal error: {error}; report it")
             sys.exit(1)
         missing = MissingDependency.extra(package, extra=_EXTRAS[package])
-        _say(f"error: {missing}")
+        say(f"error: {missing}")
         sys.exit(missing.exit_code)
     except Exception as error:
         if debug:
             traceback.print_exc()
-        _say(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it")
+        say(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it")
         sys.exit(1)
 
 

@@ -15,24 +15,48 @@ from types import FrameType
 from typing import NoReturn
 
 from eamdeploy.base.files import remove_unfinished
-from eamdeploy.base.processes import end_all
+from eamdeploy.base.processes import eamdeploy_command, end_all, run_in_front
 from eamdeploy.cli.main import main
 
 WITHIN_S = 1.3  # for ending in good order; of the two seconds, a busy machine needs some to hear and to clear up
 _CLEARING_S = 0.4
+_GUARDED = "EAMDEPLOY_GUARDED"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def start() -> NoReturn:
     """Run the command in ``sys.argv`` and end the process."""
-    _listen()
+    if "quantize" in sys.argv and _GUARDED not in os.environ and not {"-h", "--help"} & set(sys.argv):
+        _guard(sys.argv[1:])
     try:
+        _listen()
         main(sys.argv[1:])
+    except KeyboardInterrupt:
+        os.write(2, b"interrupted\n")
+        _leave(_status(signal.SIGINT))
     except SystemExit as ended:
         if ended.code in [_status(number) for number in _SIGNALS]:
             _leave(int(str(ended.code)))
         raise
     sys.exit(0)
+
+
+def _guard(words: list[str]) -> NoReturn:
+    """Run the command in another process: a file that crashes a quantizer or a runtime ends that one, and this one says so."""
+    os.environ[_GUARDED] = "1"
+    status = run_in_front(eamdeploy_command(*words), ends_within_s=WITHIN_S + _CLEARING_S)
+    if status >= 0:
+        sys.exit(status)
+    if -status in _SIGNALS or -status == signal.SIGKILL:
+        sys.exit(_status(-status))
+    from eamdeploy.base.errors import UsageError
+    from eamdeploy.cli.main import say
+
+    files = ", ".join(word for word in words if word.endswith((".onnx", ".tflite"))) or None
+    why = f"the process ended by {signal.Signals(-status).name}"
+    hint = "the file is damaged, or was made for another version of the runtime; export it again"
+    say(f"error: {UsageError('quantizing crashes on this file', where=files, why=why, hint=hint)}")
+    sys.exit(UsageError.exit_code)
 
 
 def _listen() -> None:
