@@ -12,7 +12,7 @@ from rich.text import Text
 
 from eamdeploy.base.chance import chance_warning
 from eamdeploy.base.results import Run
-from eamdeploy.cli.views.output import emit, err_console, make_table
+from eamdeploy.cli.views.output import emit, err_console, is_watched, make_table
 from eamdeploy.cli.views.table import FittedTable
 from eamdeploy.measurement import BenchReport
 
@@ -30,7 +30,7 @@ class Watch:
 
     def __enter__(self) -> Self:
         """Start to show."""
-        if self._console.is_terminal:
+        if is_watched(self._console):
             self._live.start()
         return self
 
@@ -38,13 +38,13 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the live table away."""
-        if self._console.is_terminal:
+        if is_watched(self._console):
             self._live.stop()
 
     def told(self, board: str, what: str) -> None:
         """Show what a board is doing now."""
         self._doing[board] = what
-        if self._console.is_terminal:
+        if is_watched(self._console):
             self._live.update(self._table())
         else:
             self._console.print(f"{board}: {what}", markup=False, soft_wrap=True)

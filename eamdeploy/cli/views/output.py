@@ -54,10 +54,15 @@ def _console(file: TextIO) -> Console:
     # text is shown as it is: what a user, a file or a board called something is never markup, and nothing of ours needs it
     shown: Any = ActionsLog(file) if in_actions() else file
     made = Console(file=shown, highlight=False, soft_wrap=False, markup=False, emoji=False)
-    if _wide or not (made.is_terminal or "COLUMNS" in os.environ):
+    if _wide or not (is_watched(made) or "COLUMNS" in os.environ):
         made.width = _WIDE  # nobody's window: a file, a pipe or a CI log, where lines may be long
     made.push_render_hook(_EscapingHook())
     return made
+
+
+def is_watched(console: Console) -> bool:
+    """Whether a terminal shows it. FORCE_COLOR, which CI systems set, makes rich take a log for one."""
+    return console.is_terminal and console.file.isatty()
 
 
 def console() -> Console:
@@ -108,5 +113,5 @@ def progress() -> Progress:
         TextColumn("{task.fields[note]}", markup=False),
         console=shown,
         transient=True,
-        disable=not shown.is_terminal,
+        disable=not is_watched(shown),
     )

@@ -39,6 +39,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         StoreError: when the file cannot be opened or written, or is not ours to write.
     """
+    _refuse_folder(path)
     with _explained(path, "cannot write to the store"):
         try:
             private_folder(path.parent)
@@ -72,6 +73,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         hint = "'eamdeploy bench' makes it with the first run, or name another with `store`"
         raise StoreError("there is no store yet", where=path, hint=hint)
+    _refuse_folder(path)
     with _explained(path, "cannot read the store"), _read_only(path) as connection:
         check_ours(connection, path)
         if version_of(connection) == SCHEMA_VERSION:
@@ -82,6 +84,11 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             connection.backup(copy)
             migrate(copy)
             yield copy
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise StoreError("the store is a file, and this is a folder", where=path, hint="name a file with `store`")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
