@@ -14,6 +14,7 @@ _EXTRAS = {
     "torch": "train",
     "safetensors": "train",
     "onnx": "export",
+    "onnx_ir": "export",
     "onnxscript": "export",
     "onnxsim": "export",
     "litert_torch": "tflite",

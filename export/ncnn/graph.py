@@ -35,35 +35,29 @@ class OnnxSource:
 
     def __init__(self, model: Any) -> None:
         import onnx
-        from onnx import helper, numpy_helper
+        import onnx_ir as ir
 
-        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-        self.constants: dict[str, Array] = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
-        self.shapes: dict[str, tuple[int, ...]] = {
-            value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
-            for value in (*graph.input, *graph.value_info, *graph.output)
+        graph = ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True)).graph
+        self._values = ir.convenience.create_value_mapping(graph)
+        self.constants: dict[str, Array] = {
+            name: value.const_value.numpy()
+            for name, value in graph.initializers.items()
+            if value.const_value is not None
         }
-        self.inputs = tuple(value.name for value in graph.input if value.name not in self.constants)
-        self.outputs = tuple(value.name for value in graph.output)
-        self.nodes = tuple(
-            OnnxNode(
-                node.op_type,
-                node.name or node.output[0],
-                tuple(node.input),
-                tuple(node.output),
-                {entry.name: helper.get_attribute_value(entry) for entry in node.attribute},
-            )
-            for node in graph.node
-        )
-        self._readers: dict[str, list[OnnxNode]] = {}
-        for node in self.nodes:
-            for name in node.inputs:
-                self._readers.setdefault(name, []).append(node)
+        self.shapes: dict[str, tuple[int, ...]] = {
+            name: tuple(size if isinstance(size, int) else 0 for size in value.shape)
+            for name, value in self._values.items()
+            if value.shape is not None and name not in self.constants
+        }
+        self.inputs = tuple(value.name for value in graph.inputs if value.name and value.name not in self.constants)
+        self.outputs = tuple(value.name for value in graph.outputs if value.name)
+        self._nodes = {node: _read(node) for node in graph}
+        self.nodes = tuple(self._nodes.values())
 
     def only_reader(self, name: str) -> OnnxNode | None:
         """The one node that reads ``name``, where there is just one and it is no output."""
-        readers = self._readers.get(name, [])
-        return readers[0] if len(readers) == 1 and name not in self.outputs else None
+        readers = [use.node for use in self._values[name].uses()]
+        return self._nodes[readers[0]] if len(readers) == 1 and name not in self.outputs else None
 
     def constant(self, name: str) -> Array:
         """A constant as float32, or as it is where it holds integers.
@@ -73,3 +67,14 @@ class OnnxSource:
         """
         value = self.constants[name]
         return value.astype(np.float32) if value.dtype.kind == "f" else value
+
+
+def _read(node: Any) -> OnnxNode:
+    outputs = tuple(value.name or "" for value in node.outputs)
+    return OnnxNode(
+        node.op_type,
+        node.name or outputs[0],
+        tuple("" if value is None else value.name for value in node.inputs),
+        outputs,
+        {name: attribute.value for name, attribute in node.attributes.items()},
+    )

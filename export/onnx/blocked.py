@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from export.onnx.graph import OnnxGraph
+
 DOMAIN = "com.microsoft.nchwc"
 # one gather with an index per element up to here, one strided slice per channel beyond
 GATHER_UP_TO_POSITIONS = 20 * 20
@@ -72,18 +74,10 @@ def block_filter(kernel: npt.NDArray[np.float32], block: int, depthwise: bool) -
 
 @dataclass
 class _BlockedRewrite:
-    graph: Any
+    graph: OnnxGraph
     block: int
-    shapes: dict[str, list[int]]
     twins: dict[str, str] = field(default_factory=dict)  # map -> its blocked twin
     nodes: list[Any] = field(default_factory=list)
-
-    def constant(self, name: str, values: npt.NDArray[Any]) -> str:
-        from onnx import numpy_helper
-
-        if all(tensor.name != name for tensor in self.graph.initializer):
-            self.graph.initializer.append(numpy_helper.from_array(values, name))
-        return name
 
     def emit(self, kind: str, inputs: list[str], output: str, domain: str = "", **attributes: Any) -> str:
         from onnx import helper
@@ -101,33 +95,18 @@ class _BlockedRewrite:
 
 def move_to_blocks(model: Any, layers: Collection[str], block: int) -> list[str]:
     """Rewrite ``model`` in place; ``layers`` are the aggregated convolutions to move. Returns those that were moved."""
-    import onnx
     from onnx import helper
 
-    graph = onnx.shape_inference.infer_shapes(model).graph
-    shapes = {
-        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        for value in (*graph.value_info, *graph.input, *graph.output)
-    }
-    graph = model.graph
-    rewrite = _BlockedRewrite(graph, block, shapes)
-    producers = {name: node for node in graph.node for name in node.output}
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    readers: dict[str, list[Any]] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
+    graph = OnnxGraph(model)
+    values = list(model.graph.value_info)
+    rewrite = _BlockedRewrite(graph, block)
     moved: list[str] = []
     fused: set[str] = set()
-    for node in list(graph.node):
+    for node in list(model.graph.node):
         if node.output[0] in fused:
             continue
         layer = node.name.removesuffix("/Conv")
-        if (
-            node.op_type == "Conv"
-            and layer in layers
-            and _move(rewrite, node, producers=producers, constants=constants, readers=readers, fused=fused)
-        ):
+        if node.op_type == "Conv" and layer in layers and _move(rewrite, node, fused):
             moved.append(layer)
         elif node.op_type in _ELEMENTWISE and node.input[0] in rewrite.twins:
             twin = f"{node.output[0]}/blocked"
@@ -138,37 +117,32 @@ def move_to_blocks(model: Any, layers: Collection[str], block: int) -> list[str]
             twin = f"{node.output[0]}/blocked"
             rewrite.twins[node.output[0]] = twin
             rewrite.emit("Add", [rewrite.twins[name] for name in node.input], twin)
-        elif node.op_type == "Gather" and node.input[0] in rewrite.twins and node.input[1] in constants:
-            _gather(rewrite, node, constants)
+        elif node.op_type == "Gather" and node.input[0] in rewrite.twins and node.input[1] in graph.constants:
+            _gather(rewrite, node)
         else:
             rewrite.nodes.append(node)
     if not moved:
         return []
     _guard(rewrite, model)
     _put_back(rewrite)
-    _keep_live(graph, rewrite.nodes)
+    graph.finish(rewrite.nodes)
+    live = {name for node in model.graph.node for name in node.output}
+    model.graph.value_info.extend(value for value in values if value.name in live)
     model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return moved
 
 
-def _move(
-    rewrite: _BlockedRewrite,
-    node: Any,
-    *,
-    producers: dict[str, Any],
-    constants: dict[str, Any],
-    readers: dict[str, list[Any]],
-    fused: set[str],
-) -> bool:
+def _move(rewrite: _BlockedRewrite, node: Any, fused: set[str]) -> bool:
     """Replace one convolution whose weight is ``Reshape(MatMul(alpha, bank))``; False where it is not of that form."""
     from onnx import helper, numpy_helper
 
-    reshape = producers.get(node.input[1])
-    mixing = producers.get(reshape.input[0]) if reshape is not None and reshape.op_type == "Reshape" else None
+    graph, constants = rewrite.graph, rewrite.graph.constants
+    reshape = graph.producer.get(node.input[1])
+    mixing = graph.producer.get(reshape.input[0]) if reshape is not None and reshape.op_type == "Reshape" else None
     if reshape is None or mixing is None or mixing.op_type != "MatMul" or mixing.input[1] not in constants:
         return False
     tensor = constants[mixing.input[1]]
-    shape = [int(size) for size in numpy_helper.to_array(constants[reshape.input[1]])]
+    shape = [int(size) for size in graph.array(reshape.input[1])]
     bank = numpy_helper.to_array(tensor).reshape(-1, *shape)
     attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
     attributes.pop("auto_pad", None)
@@ -178,47 +152,46 @@ def _move(
     # a first layer's few channels are read as they are
     source = node.input[0] if groups == 1 and shape[1] < rewrite.block else rewrite.blocked(node.input[0])
     output = node.output[0]
-    after = readers.get(output, [])
-    if len(after) == 1 and after[0].op_type == "Relu":
+    after = graph.sole_reader(output)
+    if after is not None and after.op_type == "Relu":
         attributes["activation"] = "Relu"
-        output = after[0].output[0]
+        output = after.output[0]
         fused.add(output)
     attributes.setdefault("kernel_shape", shape[2:])
     rewrite.twins[output] = rewrite.emit("Conv", [source, *node.input[1:]], f"{output}/blocked", DOMAIN, **attributes)
     return True
 
 
-def _gather(rewrite: _BlockedRewrite, node: Any, constants: dict[str, Any]) -> None:
+def _gather(rewrite: _BlockedRewrite, node: Any) -> None:
     """Channels out of a blocked map: channel c is every b-th element from ``(c // b) H W b + c % b`` on."""
-    from onnx import numpy_helper
-
-    channels = numpy_helper.to_array(constants[node.input[1]]).ravel()
-    _, _, height, width = rewrite.shapes[node.input[0]]
+    channels = rewrite.graph.array(node.input[1]).ravel()
+    _, _, height, width = rewrite.graph.shape(node.input[0]) or ()
     positions, block, output = height * width, rewrite.block, node.output[0]
     flat = rewrite.emit(
         "Reshape",
-        [rewrite.twins[node.input[0]], rewrite.constant("flat", np.array([-1], np.int64))],
+        [rewrite.twins[node.input[0]], rewrite.graph.add_constant("flat", np.array([-1], np.int64))],
         f"{output}/flat",
     )
     starts = channels // block * positions * block + channels % block
     shape = (1, len(channels), height, width)
     if positions <= GATHER_UP_TO_POSITIONS:
         index = (starts[:, None] + np.arange(positions) * block).reshape(shape).astype(np.int64)
-        rewrite.emit("Gather", [flat, rewrite.constant(f"{output}/index", index)], output, axis=0)
+        rewrite.emit("Gather", [flat, rewrite.graph.add_constant(f"{output}/index", index)], output, axis=0)
         return
     axis, step = (
-        rewrite.constant(name, np.array([value], np.int64)) for name, value in (("first", 0), ("block", block))
+        rewrite.graph.add_constant(name, np.array([value], np.int64))
+        for name, value in (("first", 0), ("block", block))
     )
     parts = []
     for order, start in enumerate(starts):
         ends = np.array([start + (positions - 1) * block + 1], np.int64)
         limits = [
-            rewrite.constant(f"{output}/start_{order}", np.array([start], np.int64)),
-            rewrite.constant(f"{output}/end_{order}", ends),
+            rewrite.graph.add_constant(f"{output}/start_{order}", np.array([start], np.int64)),
+            rewrite.graph.add_constant(f"{output}/end_{order}", ends),
         ]
         parts.append(rewrite.emit("Slice", [flat, *limits, axis, step], f"{output}/part_{order}"))
     joined = rewrite.emit("Concat", parts, f"{output}/parts", axis=0)
-    rewrite.emit("Reshape", [joined, rewrite.constant(f"{output}/shape", np.array(shape, np.int64))], output)
+    rewrite.emit("Reshape", [joined, rewrite.graph.add_constant(f"{output}/shape", np.array(shape, np.int64))], output)
 
 
 def _guard(rewrite: _BlockedRewrite, model: Any) -> None:
@@ -230,12 +203,14 @@ def _guard(rewrite: _BlockedRewrite, model: Any) -> None:
                 node.output[index] = "scores/unguarded"
     probe = np.arange(64, dtype=np.float32).reshape(1, 32, 1, 2)
     expected = probe.reshape(32 // block, block, 2).transpose(0, 2, 1).reshape(1, 32, 1, 2)
-    lanes = rewrite.emit("ReorderInput", [rewrite.constant("guard/probe", probe)], "guard/lanes", DOMAIN)
-    wrong = rewrite.emit("Sub", [lanes, rewrite.constant("guard/expected", expected)], "guard/difference")
+    lanes = rewrite.emit("ReorderInput", [rewrite.graph.add_constant("guard/probe", probe)], "guard/lanes", DOMAIN)
+    wrong = rewrite.emit("Sub", [lanes, rewrite.graph.add_constant("guard/expected", expected)], "guard/difference")
     largest = rewrite.emit("ReduceMax", [rewrite.emit("Abs", [wrong], "guard/abs")], "guard/largest", keepdims=0)
-    right = rewrite.emit("Equal", [largest, rewrite.constant("guard/zero", np.array(0, np.float32))], "guard/right")
-    nothing, nan = rewrite.constant("guard/zero", np.array(0, np.float32)), np.array(np.nan, np.float32)
-    poison = rewrite.emit("Where", [right, nothing, rewrite.constant("guard/nan", nan)], "guard/poison")
+    right = rewrite.emit(
+        "Equal", [largest, rewrite.graph.add_constant("guard/zero", np.array(0, np.float32))], "guard/right"
+    )
+    nothing, nan = rewrite.graph.add_constant("guard/zero", np.array(0, np.float32)), np.array(np.nan, np.float32)
+    poison = rewrite.emit("Where", [right, nothing, rewrite.graph.add_constant("guard/nan", nan)], "guard/poison")
     rewrite.emit("Add", ["scores/unguarded", poison], scores)
 
 
@@ -248,9 +223,8 @@ def _put_back(rewrite: _BlockedRewrite) -> None:
     nodes = []
     for node in rewrite.nodes:
         for name in node.input:
-            if name in rewrite.twins and name not in made and name not in done and name in rewrite.shapes:
+            if name in rewrite.twins and name not in made and name not in done and (shape := rewrite.graph.shape(name)):
                 done.add(name)
-                channels = rewrite.shapes[name][1]
                 nodes.append(
                     helper.make_node(
                         "ReorderOutput",
@@ -258,27 +232,8 @@ def _put_back(rewrite: _BlockedRewrite) -> None:
                         [name],
                         name=f"{name}/ReorderOutput",
                         domain=DOMAIN,
-                        channels=channels,
+                        channels=shape[1],
                     )
                 )
         nodes.append(node)
     rewrite.nodes = nodes
-
-
-def _keep_live(graph: Any, nodes: list[Any]) -> None:
-    """Drop what nobody reads any more, nodes and constants."""
-    needed = {value.name for value in graph.output}
-    kept = []
-    for node in reversed(nodes):
-        if needed & set(node.output):
-            kept.append(node)
-            needed.update(node.input)
-    del graph.node[:]
-    graph.node.extend(reversed(kept))
-    constants = [tensor for tensor in graph.initializer if tensor.name in needed]
-    del graph.initializer[:]
-    graph.initializer.extend(constants)
-    live = {name for node in kept for name in node.output}
-    values = [value for value in graph.value_info if value.name in live]
-    del graph.value_info[:]
-    graph.value_info.extend(values)

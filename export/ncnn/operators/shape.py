@@ -56,7 +56,7 @@ def pad(conversion: Conversion, node: OnnxNode) -> None:
     amounts = integers(conversion.source.constant(node.inputs[1]))
     half = len(amounts) // 2
     before, after = without_batch_of(value, amounts[:half]), without_batch_of(value, amounts[half:])
-    if node.attributes.get("mode", b"constant") != b"constant" or len(before) != 3 or before[0] or after[0]:
+    if node.attributes.get("mode", "constant") != "constant" or len(before) != 3 or before[0] or after[0]:
         raise UsageError("only a constant border of a map is converted", where=node.name)
     fill = 0.0
     if len(node.inputs) > 2 and node.inputs[2]:

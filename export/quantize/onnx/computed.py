@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from export.onnx.graph import OnnxGraph, attribute
 from export.quantize.bank_parts import cut, diagonal, parts_for
 from export.quantize.onnx.emit import Emitter
-from export.quantize.onnx.graph import OnnxGraph, attribute
 from export.quantize.onnx.units import OnnxBank, OnnxUnit
 from export.quantize.scales import Affine, bank_scales, quantize_symmetric
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export.quantize.onnx.graph import OnnxGraph
+from export.onnx.graph import OnnxGraph
 from export.quantize.scales import Affine
 
 

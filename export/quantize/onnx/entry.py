@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eamdeploy.base.errors import UsageError
-from export.quantize.onnx.graph import OnnxGraph
+from export.onnx.graph import OnnxGraph
 from runtimes.batching import as_input, input_layout
 from runtimes.protocol import TensorInfo
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from export.onnx.graph import OnnxGraph, attribute
 from export.quantize.onnx.computed import is_product, mix, multiply
 from export.quantize.onnx.emit import Emitter
-from export.quantize.onnx.graph import OnnxGraph, attribute
 from export.quantize.onnx.storage import store_float16, store_int8
 from export.quantize.onnx.units import FUSED, MOVES, OnnxBank, OnnxUnit, activation_ends, find_units
 from export.quantize.scales import Affine, affine, channel_scales, quantize_symmetric

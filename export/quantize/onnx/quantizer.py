@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.errors import UsageError
+from export.onnx.graph import OnnxGraph, foreign
 from export.quantize.bank_parts import machine_of
 from export.quantize.observers import DEFAULT_METHOD, Observer
 from export.quantize.onnx.calibrate import observe, ranges_of, session
 from export.quantize.onnx.entry import find_entry
 from export.quantize.onnx.foreign import prepare_foreign
-from export.quantize.onnx.graph import OnnxGraph, foreign
 from export.quantize.onnx.int8 import activations, quantize_int8
 from export.quantize.onnx.storage import store_float16, store_int8
 from export.quantize.onnx.units import MOVES, check_supported, find_units

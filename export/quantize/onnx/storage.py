@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from export.quantize.onnx.graph import OnnxGraph, attribute, layer_of
+from export.onnx.graph import OnnxGraph, attribute, layer_of
 from export.quantize.scales import channel_scales, quantize_symmetric
 
 AT_LEAST = 256  # elements: below, the two extra nodes weigh more than is saved

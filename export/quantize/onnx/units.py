@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eamdeploy.base.errors import UsageError
-from export.quantize.onnx.graph import OnnxGraph, attribute, layer_of
+from export.onnx.graph import OnnxGraph, attribute, layer_of
 from export.quantize.scales import CONVEX_CODE, WeightsCode, weights_code
 
 FUSED = {"Relu", "Clip"}

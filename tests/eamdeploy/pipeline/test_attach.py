@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from eamdeploy.base.errors import UsageError
 from eamdeploy.inference.model_card import read_card
 from eamdeploy.pipeline.attach import attach
-from export.quantize.onnx.graph import foreign
+from export.onnx.graph import foreign
 
 PREPROCESSING = '{"size": 8, "normalize": "imagenet"}'
 

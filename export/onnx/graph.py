@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from export.onnx.order import put_nodes
+
 
 class OnnxGraph:
     """A view of ``model`` for reading, and a place to collect new initializers.
@@ -78,13 +80,7 @@ class OnnxGraph:
 
     def finish(self, nodes: list[Any]) -> None:
         """Put those of ``nodes`` into the model that its outputs need, sorted, with the initializers that they read."""
-        ordered = _sorted(_needed(nodes, self.outputs), {*self.inputs, *self.constants})
-        del self.graph.node[:]
-        self.graph.node.extend(ordered)
-        needed = {name for node in ordered for name in node.input} | self.outputs
-        kept = [tensor for name, tensor in self.constants.items() if name in needed]
-        del self.graph.initializer[:]
-        self.graph.initializer.extend(kept)
+        put_nodes(self.model, nodes, tuple(self.constants.values()))
         del self.graph.value_info[:]
 
 
@@ -120,43 +116,3 @@ def layer_of(node: Any) -> str:
         if path and kind.split("_")[0] == node.op_type
         else node.name or (node.output[0] if node.output else node.op_type)
     )
-
-
-def _needed(nodes: list[Any], outputs: set[str]) -> list[Any]:
-    """What the outputs depend on: runtimes compute the rest as well."""
-    made = {name: node for node in nodes for name in node.output if name}
-    kept: set[int] = set()
-    waiting = [made[name] for name in outputs if name in made]
-    while waiting:
-        node = waiting.pop()
-        if id(node) not in kept:
-            kept.add(id(node))
-            waiting += [made[name] for name in node.input if name in made]
-    return [node for node in nodes if id(node) in kept]
-
-
-def _sorted(nodes: list[Any], ready: set[str]) -> list[Any]:
-    """The nodes in an order in which each comes after what it reads."""
-    made = {name: index for index, node in enumerate(nodes) for name in node.output if name}
-    state = [0] * len(nodes)
-    ordered: list[Any] = []
-    for start in range(len(nodes)):
-        stack = [start]
-        while stack:
-            index = stack[-1]
-            if state[index] == 2:
-                stack.pop()
-                continue
-            state[index] = 1
-            waiting = [
-                made[name]
-                for name in nodes[index].input
-                if name in made and name not in ready and state[made[name]] == 0
-            ]
-            if waiting:
-                stack.extend(waiting)
-                continue
-            state[index] = 2
-            ordered.append(nodes[index])
-            stack.pop()
-    return ordered
