@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from eamdeploy.base.errors import DataError
 
 _MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is the beginning of this one
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -16,13 +19,13 @@ _MARKS = (
 
 
 def read_class_list(path: Path) -> tuple[str, ...]:
-    """Class names, one a line, in the order of the outputs; UTF-8 or UTF-16, with any line ends.
+    """Class names, one a line, in the order of the outputs; UTF-8, or UTF-16 or UTF-32, with any line ends.
 
     Blanks around a name and empty lines at the end do not count. An empty line before a name does: it would shift all
     names behind it.
 
     Raises:
-        DataError: when the file cannot be read, holds no name, or has an empty line among them.
+        DataError: when the file cannot be read, holds no name, has an empty line among them, or a name of no text.
     """
     try:
         names = [line.strip() for line in _text(path.read_bytes()).splitlines()]
@@ -42,22 +45,34 @@ def read_class_list(path: Path) -> tuple[str, ...]:
         raise DataError(
             "cannot read the labels", where=path, why=why, hint="give every class a name, or remove the line"
         )
+    strange = next((index for index, name in enumerate(names) if "\0" in name), None)
+    if strange is not None:
+        why = f"line {strange + 1} holds a zero character, which no name does"
+        raise DataError("cannot read the labels", where=path, why=why, hint="save the file as UTF-8")
     return tuple(names)
 
 
 def position_of(name: str, classes: Sequence[str], where: object = None) -> int | None:
     """Where ``name`` stands among ``classes``; ``None`` where it does not.
 
+    An é in one character is the é of two that some file systems write: they look the same, and are.
+
     Raises:
         DataError: when it stands there twice, with both positions.
     """
-    found = [index for index, other in enumerate(classes) if other == name]
+    found = [index for index, other in enumerate(classes) if _same(other, name)]
     if len(found) > 1:
         places = " and ".join(str(index) for index in found)
         why = f"'{name}' is the name of the classes {places}"
         hint = "say which is meant by its number in a class map, or rename one of them"
         raise DataError("a class name is ambiguous", where=where, why=why, hint=hint)
     return found[0] if found else None
+
+
+def _same(one: str, other: str) -> bool:
+    if one == other or one.isascii() or other.isascii():
+        return one == other
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 
 def _text(content: bytes) -> str:

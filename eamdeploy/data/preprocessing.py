@@ -65,7 +65,9 @@ class Preprocessing:
             raise UsageError(f"mean and std must be finite numbers, got {self.mean} and {self.std}")
         if min(self.std) <= 0:
             raise UsageError(f"std must be positive, got {self.std}")
-        if min(self.size_hw) < 1 or (self.resize is not None and self.resize < min(self.size_hw)):
+        if min(self.size_hw) < 1:
+            raise UsageError(f"size must be at least 1 pixel, got {self.size}")
+        if self.resize is not None and self.resize < min(self.size_hw):
             raise UsageError(f"resize ({self.resize}) must not be smaller than size ({self.size})")
 
     @property

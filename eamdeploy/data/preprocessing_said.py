@@ -48,7 +48,7 @@ def read_said(text: str) -> SaidPreprocessing:
     where = "the preprocessing" if is_text else text[:200]
     try:
         content = text if is_text else Path(text).read_bytes().decode("utf-8-sig")
-        document = json.loads(content)
+        document = json.loads(content, object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError) as error:
         hint = f"give JSON or a file with it, {_HINT}"
         raise UsageError("cannot read the preprocessing", where=text[:80], why=error, hint=hint) from error
@@ -89,11 +89,30 @@ def complete(document: Mapping[str, Any], where: object = "the preprocessing") -
         values["mean"], values["std"] = NORMALIZATIONS[name]
     for field in ("mean", "std"):
         values[field] = _spread(values[field], channels)
+        _refuse_pixels(field, values[field], where)
     if "resize" not in values:
         defaults.append("resize was not given: pictures are squeezed to size x size, without a crop")
     if "interpolation" not in values:
         defaults.append("interpolation was not given: bilinear")
     return SaidPreprocessing(Preprocessing.from_dict(values, where=where), tuple(defaults))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"'{twice}' stands there twice")
+    return dict(pairs)
+
+
+def _refuse_pixels(field: str, value: Any, where: object) -> None:
+    """Values for pixels of 0 to 255 would make every picture nearly the same colour."""
+    numbers = value if isinstance(value, list) else [value]
+    beyond = [each for each in numbers if isinstance(each, (int, float)) and 1 < abs(each) < float("inf")]
+    if beyond:
+        why = f"{beyond[0]:g} is of pixels from 0 to 255"
+        hint = f"divide by 255: {beyond[0] / 255:.4g}"
+        raise UsageError(f"{field} is of values between 0 and 1", where=where, why=why, hint=hint)
 
 
 def _channels(mean: Any) -> int:

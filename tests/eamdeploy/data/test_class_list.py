@@ -18,7 +18,7 @@ from eamdeploy.training.sources import open_splits
 NAMES = ("tench", "gold fish", "straße")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("tail", ["", "\n", " \n\t\n\n"])
 def test_a_list_is_read_whatever_wrote_it(tmp_path: Path, encoding: str, ends: str, tail: str) -> None:
@@ -29,12 +29,27 @@ def test_a_list_is_read_whatever_wrote_it(tmp_path: Path, encoding: str, ends: s
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"a\n\nb\n", "line 2 of 3 is empty"), (b"\n \n", "no labels"), (b"caf\xe9\n", "neither UTF-8 nor UTF-16")],
+    [
+        (b"a\n\nb\n", "line 2 of 3 is empty"),
+        (b"\n \n", "no labels"),
+        (b"caf\xe9\n", "neither UTF-8 nor UTF-16"),
+        ("a\nb\n".encode("utf-32-le"), "line 1 holds a zero character"),
+        (b"a\nb\0c\n", "line 2 holds a zero character"),
+    ],
 )
 def test_a_list_that_would_shift_names_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(DataError, match=words):
         read_class_list(tmp_path / "labels.txt")
+
+
+def test_a_letter_in_one_character_or_two_is_the_same_letter() -> None:
+    """Folders that were copied from a Mac have their accents apart."""
+    together, apart = "caf\u00e9", "cafe\u0301"
+    assert output_indices((apart, "tea"), ("tea", together)) == (1, 0)
+    assert position_of("cafe", (together, apart)) is None
+    with pytest.raises(DataError, match="0 and 1"):
+        position_of(together, (apart, together))
 
 
 TWICE = ("crane", "heron", "crane")
