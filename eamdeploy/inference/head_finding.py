@@ -23,6 +23,7 @@ from runtimes.trial.session import load_untrusted
 
 PICTURES = 16
 _LINEAR = ("Add", "Conv", "Gemm", "MatMul")  # operators whose values know no bounds
+_OF_NEIGHBOURS = 0.25  # of the largest score; scales that a runtime takes from a whole batch change far less
 SUM_TOLERANCE = 0.02  # of fp16 and int8 probabilities
 
 Answers = dict[str, npt.NDArray[Any]]
@@ -59,7 +60,7 @@ def sample_answers(path: Path, preprocessing: Preprocessing) -> Answers:
     """Every output of the artifact for some embedded pictures, by name, in the artifact's order.
 
     Raises:
-        UsageError: when the artifact does not run on them.
+        UsageError: when the artifact does not run on them, or answers otherwise for a picture alone.
     """
     pictures = embedded_sample()
     step = max(1, len(pictures) // PICTURES)
@@ -67,9 +68,25 @@ def sample_answers(path: Path, preprocessing: Preprocessing) -> Answers:
     session = load_untrusted(runtime_for(path), path, RuntimeOptions())
     try:
         outputs = session.run(batch)
+        if session.inputs[0].shape[0] is None:
+            _check_alone(session.run(batch[:1]), outputs, path)
         return {tensor.name: np.asarray(value) for tensor, value in zip(session.outputs, outputs, strict=True)}
     finally:
         session.close()
+
+
+def _check_alone(alone: Sequence[npt.NDArray[Any]], together: Sequence[npt.NDArray[Any]], path: Path) -> None:
+    """A softmax along the batch, for one, makes a picture's answer depend on its neighbours: no figure of it means anything."""
+    for one, many in zip(alone, together, strict=True):
+        # a class's number may change for rounding where two classes tie
+        if one.shape[:1] != (1,) or many.shape[1:] != one.shape[1:] or one.dtype.kind != "f":
+            continue
+        expected, found = (np.asarray(values[0], dtype=np.float64).ravel() for values in (one, many))
+        scale = max(float(np.abs(expected).max(initial=0.0)), float(np.abs(found).max(initial=0.0)))
+        if float(np.abs(expected - found).max(initial=0.0)) > _OF_NEIGHBOURS * scale:
+            why = "its answer to a picture is another when others are in the batch"
+            hint = "export it with a batch of 1, or look for a softmax or a mean along the first axis"
+            raise UsageError("the artifact does not answer image by image", where=path, why=why, hint=hint)
 
 
 def choose_output(answers: Answers, named: str | None, *, classes: int | None, where: Path) -> str:

@@ -209,3 +209,20 @@ def test_the_command_asks_for_a_head_and_takes_it(tmp_path: Path, capsys: pytest
     assert "several of its outputs could hold the classes" in err
     code, out, _ = run("--head", "output=logits")
     assert (code, json.loads(out)["n"]) == (0, 40)
+
+
+@pytest.mark.parametrize("how", ["softmax", "mean"])
+def test_an_answer_that_depends_on_the_neighbours_in_the_batch_is_refused(tmp_path: Path, how: str) -> None:
+    """The softmax of another layout runs along the batch; so does a normalisation that was left in training mode."""
+    path = classifier(tmp_path / "net.onnx")
+    model = onnx.load(str(path))
+    graph = model.graph
+    if how == "softmax":
+        graph.node.append(onnx.helper.make_node("Softmax", ["logits"], ["out"], axis=0))
+    else:
+        graph.node.append(onnx.helper.make_node("ReduceMean", ["logits"], ["mean"], axes=[0], keepdims=1))
+        graph.node.append(onnx.helper.make_node("Sub", ["logits", "mean"], ["out"]))
+    graph.output[0].name = "out"
+    onnx.save(model, str(path))
+    with pytest.raises(UsageError, match="does not answer image by image"):
+        foreign_card(path, PREPROCESSING, embedded_sample().classes)
