@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import uuid
@@ -51,6 +52,18 @@ def remove_unfinished() -> None:
     for temporary, companions in list(_UNFINISHED.items()):
         with contextlib.suppress(OSError):
             _remove(temporary, companions)
+
+
+def ordinary(path: Path | str) -> Path:
+    """The path, unless it is there and is no ordinary file: opening a named pipe would wait for ever.
+
+    Raises:
+        OSError: it is something else.
+    """
+    source = Path(path)
+    if source.exists() and not source.is_file() and not source.is_dir():
+        raise OSError(errno.EINVAL, "it is not a file", str(source))
+    return source
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from eamdeploy.base.values import (
     Digest,
     Duration,
     Few,
+    FilePath,
     Identifier,
     Milliseconds,
     Moment,
@@ -202,7 +203,7 @@ class Run:
     device: Name
     runtime: Name
     threads: Few
-    artifact: Text
+    artifact: FilePath
     artifact_sha256: Digest
     provenance: Provenance
     verdict: RunVerdict

@@ -17,6 +17,8 @@ Amount = Annotated[float, Meta(ge=0.0, le=1e12)]
 Reading = Annotated[float, Meta(ge=-1e12, le=1e12)]
 # a text that is a name: no line breaks, no control characters
 Name = Annotated[str, Meta(max_length=1024, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+# a path may hold anything but a NUL
+FilePath = Annotated[str, Meta(max_length=65_536, pattern=r"^[^\x00]*\Z")]
 Text = Annotated[str, Meta(max_length=65_536)]
 Identifier = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[!-~]+\Z")]
 Digest = Annotated[str, Meta(max_length=128, pattern=r"^[0-9A-Za-z]*\Z")]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.base.files import ordinary
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is the beginning of this one
@@ -28,7 +29,7 @@ def read_class_list(path: Path) -> tuple[str, ...]:
         DataError: when the file cannot be read, holds no name, has an empty line among them, or a name of no text.
     """
     try:
-        names = [line.strip() for line in _text(path.read_bytes()).splitlines()]
+        names = [line.strip() for line in _text(ordinary(path).read_bytes()).splitlines()]
     except OSError as error:
         raise DataError("cannot read the labels", where=path, why=error.strerror) from error
     except UnicodeDecodeError as error:

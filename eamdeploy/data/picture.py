@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.base.files import ordinary
 
 # formats that Pillow opens by running another program, or of which it knows the header alone
 _NO_PICTURES = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC", "FITS"}
@@ -32,7 +33,7 @@ def read_image(path: Path) -> Image.Image:
         DataError: naming the file, when it is missing or no image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(ordinary(path)) as image:
             image.load()
             return eight_bits(image, path)
     except FileNotFoundError as error:

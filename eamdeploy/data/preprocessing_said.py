@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.errors import UsageError, did_you_mean
+from eamdeploy.base.files import ordinary
 from eamdeploy.data.preprocessing import Preprocessing
 
 SCHEMA = Path(__file__).parent / "preprocessing.schema.json"
@@ -47,7 +48,7 @@ def read_said(text: str) -> SaidPreprocessing:
     is_text = text.lstrip().startswith("{")
     where = "the preprocessing" if is_text else text[:200]
     try:
-        content = text if is_text else Path(text).read_bytes().decode("utf-8-sig")
+        content = text if is_text else ordinary(text).read_bytes().decode("utf-8-sig")
         document = json.loads(content, object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError) as error:
         hint = f"give JSON or a file with it, {_HINT}"

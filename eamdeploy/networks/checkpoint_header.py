@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from eamdeploy.base.decoding import convert, decode
 from eamdeploy.base.errors import DataError, UsageError
+from eamdeploy.base.files import ordinary
 
 SCHEMA_VERSION = 1
 KEY = "eamdeploy"
@@ -64,7 +65,7 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def _header(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        with ordinary(path).open("rb") as file:
             size = path.stat().st_size
             head = file.read(8)
             length = int.from_bytes(head, "little")

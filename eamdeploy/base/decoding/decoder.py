@@ -86,7 +86,14 @@ def refused(error: Exception, content: Any, *, where: object, what: str, hint: s
     if not place:
         return UsageError(what, where=where, why=reason, hint=hint)
     found, value = _value(content, place)
-    why = f"{reason}, not {_shown(value)}" if found and "got" not in reason else reason
+    if "matching regex" in reason:
+        why = (
+            f"it holds characters that cannot be in it: {_shown(value)}"
+            if found
+            else "it holds characters that cannot be in it"
+        )
+    else:
+        why = f"{reason}, not {_shown(value)}" if found and "got" not in reason else reason
     return UsageError(what, where=f"{where}, field '{place.lstrip('.')}'", why=why, hint=hint)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from eamdeploy.base.decoding.decoder import DEPTH_LIMIT, decode
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.results import AccuracyResult, Latency, Provenance, Run, RunVerdict
-from eamdeploy.base.values import Digest, Few, Identifier, Name, Text
+from eamdeploy.base.values import Digest, Few, FilePath, Identifier, Name
 
 RUN_LIMIT_BYTES = 64 * 1024 * 1024
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ class TimedRun:
     device: Name
     runtime: Name
     threads: Few
-    artifact: Text
+    artifact: FilePath
     artifact_sha256: Digest
     provenance: Provenance
     verdict: RunVerdict

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.base.files import ordinary
 
 FOLDERS = {"cifar-10-batches-py": 10, "cifar-100-python": 100}
 # the three globals an array needs, under the names numpy has had over the years
@@ -38,7 +39,7 @@ class _ArrayUnpickler(pickle.Unpickler):  # noqa: S301 -- this is the restricted
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        loaded = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
+        loaded = _ArrayUnpickler(io.BytesIO(ordinary(path).read_bytes()), encoding="bytes").load()
     except FileNotFoundError as error:
         raise DataError("a batch of the data set is missing", where=path) from error
     except (pickle.UnpicklingError, EOFError, ValueError, AttributeError, IndexError, OSError) as error:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.base.files import ordinary
 from eamdeploy.data.dataset import ArrayImages
 
 FASHION_CLASSES = (
@@ -26,7 +27,8 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         DataError: when it is missing, truncated or of another type.
     """
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        content = ordinary(path).read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
     except (OSError, EOFError, zlib.error) as error:
         raise DataError("cannot read the IDX file", where=path, why=error) from error
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.files import ordinary
 from eamdeploy.base.results import Run
 
 
@@ -30,7 +31,7 @@ def content_of(path: Path | str) -> str:
         UsageError: when it cannot be read.
     """
     try:
-        with Path(path).open("rb") as file:
+        with ordinary(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError("cannot read the artifact", where=path, why=error.strerror) from error

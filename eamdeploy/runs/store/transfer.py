@@ -101,6 +101,8 @@ def read_export(path: Path | str) -> Iterator[tuple[Run, dict[str, Any] | None]]
 
 
 def _lines(path: Path) -> Iterator[str]:
+    if path.exists() and not path.is_file():  # a pipe would keep us waiting for ever
+        raise UsageError("cannot read the export", where=path, why="it is not a file", hint="nothing was imported")
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
     with gzip.open(path, "rb") if packed else path.open("rb") as file:

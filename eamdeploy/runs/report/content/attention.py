@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eamdeploy.base.errors import DataError
+from eamdeploy.base.decoding import decode, read_limited
+from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.runs.report.content.manifest_tables import dicts, value_cell
 from eamdeploy.runs.report.content.words import figure
 from eamdeploy.runs.report.model import Cell, Names, ReportTable, table
@@ -39,12 +39,11 @@ def read_attention(path: Path) -> AttentionFile:
         DataError: when the file is missing or something else.
     """
     try:
-        document = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError("cannot read the attention file", where=path, why=error.strerror, hint=_HINT) from error
-    except (ValueError, RecursionError) as error:
-        raise DataError("the attention file is no JSON", where=path, why=error, hint=_HINT) from error
-    layers = dicts(document.get("layers")) if isinstance(document, dict) else []
+        content = read_limited(path, what="cannot read the attention file")
+        document = decode(dict[str, Any], content, where=path, what="the attention file is no JSON object", hint=_HINT)
+    except UsageError as error:
+        raise DataError(error.what, where=error.where, why=error.why, hint=_HINT) from error
+    layers = dicts(document.get("layers"))
     if not layers or document.get("schema") != SCHEMA:
         raise DataError("the file holds no attention statistics", where=path, hint=_HINT)
     name = Path(str(document.get("checkpoint", ""))).name.removesuffix(".safetensors")

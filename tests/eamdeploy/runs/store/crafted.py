@@ -39,7 +39,7 @@ BAD: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("device", (3, None, "a\x1b[2Jb", "a\nb", "pi4\n", "x" * 5000)),
     ("runtime", (None, {}, "\x00")),
     ("threads", (0, -1, 1.5, "4", None, True, 10**9)),
-    ("artifact", (3, None, "x" * 100_000)),
+    ("artifact", (3, None, "a\x00b", "x" * 100_000)),
     ("artifact_sha256", (None, 3, "../../etc", "ab cd", "ab\n")),
     ("provenance", (None, [], "measured", {"kind": "measured"})),
     ("provenance.kind", ("guessed", None, 1, "MEASURED")),
