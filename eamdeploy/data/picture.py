@@ -15,6 +15,7 @@ from eamdeploy.base.files import ordinary
 _NO_PICTURES = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC", "FITS"}
 _ORIENTATION = 0x0112  # EXIF's tag
 _WIDE = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+_LARGEST = "eamdeploy_largest_value"
 _BYTE, _WORD, _LONG = 255, 65535, 4294967295
 
 
@@ -64,7 +65,15 @@ def eight_bits(image: Image.Image, where: object = None) -> Image.Image:
     top = (1.0 if high <= 1 else _BYTE) if image.mode == "F" else (_WORD if high <= _WORD else _LONG)
     made = Image.fromarray(np.rint(values * (_BYTE / top)).astype(np.uint8))
     made.info.update({key: value for key, value in image.info.items() if key == "exif"})
+    if image.mode != "F":
+        made.info[_LARGEST] = int(high)
     return made
+
+
+def largest_value(image: Image.Image) -> int | None:
+    """The largest grey value of a picture whose file has more than 8 bits; ``None`` of others, and of floating point."""
+    found = image.info.get(_LARGEST)
+    return found if isinstance(found, int) else None
 
 
 def is_turned(image: Image.Image) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from eamdeploy.data.dataset import ImageDataset, Subset
 from eamdeploy.data.formats.folder import FolderDataset
 
+_FOURTEEN_BITS = 16383
+
 
 def remarks_on(dataset: ImageDataset, *, exif: bool = False) -> list[str]:
     """Sentences on a data set after it was read.
@@ -21,7 +23,8 @@ def remarks_on(dataset: ImageDataset, *, exif: bool = False) -> list[str]:
     if dataset.left_out:
         some = ", ".join(dataset.left_out[:3]) + (", …" if len(dataset.left_out) > 3 else "")
         found.append(
-            f"{len(dataset.left_out)} files in {dataset.name} are no pictures by their endings and are left out: {some}"
+            f"{len(dataset.left_out)} files in {dataset.name} are no pictures (by their endings, or as links to nowhere) "
+            f"and are left out: {some}"
         )
     if dataset.of_no_class:
         some = ", ".join(dataset.of_no_class[:3]) + (", …" if len(dataset.of_no_class) > 3 else "")
@@ -30,5 +33,10 @@ def remarks_on(dataset: ImageDataset, *, exif: bool = False) -> list[str]:
         what = "is applied" if exif else 'is ignored ("exif": true in the preprocessing applies it)'
         found.append(
             f"{len(dataset.turned)} of {len(dataset.read)} pictures read carry an EXIF orientation, which {what}"
+        )
+    if dataset.largest and max(dataset.largest.values()) <= _FOURTEEN_BITS:
+        found.append(
+            f"all {len(dataset.largest)} pictures of 16 bits hold no grey value above {max(dataset.largest.values())}, and are "
+            "dark: if the camera gave 10, 12 or 14 bits, scale them to 16"
         )
     return found

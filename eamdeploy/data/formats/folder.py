@@ -9,7 +9,7 @@ from PIL import Image
 
 from eamdeploy.base.errors import DataError
 from eamdeploy.data.class_list import position_of
-from eamdeploy.data.picture import is_turned, picture_suffixes, read_image
+from eamdeploy.data.picture import is_turned, largest_value, picture_suffixes, read_image
 
 # what systems and archivers put beside people's files
 _LITTER = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
@@ -22,10 +22,12 @@ class FolderDataset:
     systems leave behind (``__MACOSX``, ``Thumbs.db``), are not looked at.
 
     Attributes:
-        left_out: visible files in the classes' folders whose ending is of no picture, as paths below the root.
+        left_out: visible files in the classes' folders whose ending is of no picture, links that lead nowhere and the
+            like, as paths below the root.
         of_no_class: folders that hold pictures and are named after none of the classes that were given.
         turned: positions of pictures read so far that EXIF says are to be turned.
         read: positions of all pictures read so far.
+        largest: of those read so far with more than 8 bits, position to largest grey value.
     """
 
     def __init__(self, root: Path, classes: tuple[str, ...] | None = None) -> None:
@@ -42,6 +44,7 @@ class FolderDataset:
         self.of_no_class = tuple(name for name in folders if name not in parts and _images(root / name, []))
         self.turned: set[int] = set()
         self.read: set[int] = set()
+        self.largest: dict[int, int] = {}
         if not self.files:
             raise _nothing(root, folders, classes or (), self.left_out)
 
@@ -55,6 +58,8 @@ class FolderDataset:
         self.read.add(index)
         if is_turned(picture):
             self.turned.add(index)
+        if (largest := largest_value(picture)) is not None:
+            self.largest[index] = largest
         return picture
 
     def label(self, index: int) -> int:
@@ -89,7 +94,10 @@ def _images(folder: Path, left_out: list[Path]) -> list[Path]:
     suffixes = picture_suffixes()
     found: list[Path] = []
     for path in sorted(folder.rglob("*")):
-        if any(is_litter(part) for part in path.relative_to(folder).parts) or not path.is_file():
+        if any(is_litter(part) for part in path.relative_to(folder).parts) or path.is_dir():
+            continue
+        if not path.is_file():  # a link to nowhere, a pipe
+            left_out.append(path)
             continue
         (found if path.suffix.lower() in suffixes else left_out).append(path)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +160,30 @@ def test_folders_of_no_class_are_named(tmp_path: Path) -> None:
     assert len(data) == 2
     assert remarks_on(data) == [f"1 folders in {root.name} are of no class and are left out: zebra"]
     assert remarks_on(FolderDataset(root)) == []
+
+
+@pytest.mark.parametrize(("factor", "dark"), [(1, True), (16, True), (64, True), (257, False)])
+def test_fewer_bits_in_sixteen_are_said(tmp_path: Path, factor: int, dark: bool) -> None:
+    """A camera's 12 bits, stored in 16 as they are, make black pictures; one dark picture among others is none of those."""
+    (tmp_path / "a").mkdir()
+    for index in range(3):
+        Image.fromarray(GREY.astype(np.uint16) * factor).save(tmp_path / "a" / f"{index}.png")
+    data = FolderDataset(tmp_path)
+    for index in range(len(data)):
+        data.image(index)
+    assert any("all 3 pictures of 16 bits" in text for text in remarks_on(data)) is dark
+    Image.fromarray(GREY.astype(np.uint16) * 257).save(tmp_path / "a" / "bright.png")
+    data = FolderDataset(tmp_path)
+    for index in range(len(data)):
+        data.image(index)
+    assert remarks_on(data) == []
+
+
+def test_a_link_to_nowhere_and_a_pipe_are_counted_as_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    Image.fromarray(GREY).save(tmp_path / "a" / "0.png")
+    (tmp_path / "a" / "1.png").symlink_to("nowhere.png")
+    os.mkfifo(tmp_path / "a" / "2.png")
+    data = FolderDataset(tmp_path)
+    assert len(data) == 1
+    assert data.left_out == ("a/1.png", "a/2.png")
