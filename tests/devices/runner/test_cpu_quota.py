@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from eamdeploy.base.results import SensorSample
+from eamdeploy.measurement.evidence.conditions import verdict
 from eamdeploy.measurement.evidence.statistics import summarize
 from eamdeploy.measurement.evidence.verdict import Evidence, judge
+from tests.devices.kit import sensor_tree
 
 _TIMED = """
 import dataclasses, json
@@ -74,7 +77,57 @@ def test_a_fifth_of_a_processor_is_never_clean(a_fifth):
         found = json.loads(done.stdout)
         names = {"quota_periods", "quota_throttled"}
         samples = [SensorSample(0.0, **{k: v for k, v in each.items() if k in names}) for each in found["conditions"]]
-        verdict = judge(Evidence(samples, summarize([[each / 1e6 for each in found["samples_ns"]]]), [found["stable"]]))
-        states.append(verdict.state)
-        assert any("CPU quota: the kernel stopped the process in" in reason for reason in verdict.reasons)
+        said = judge(Evidence(samples, summarize([[each / 1e6 for each in found["samples_ns"]]]), [found["stable"]]))
+        states.append(said.state)
+        assert any("CPU quota: the kernel stopped the process in" in reason for reason in said.reasons)
     assert "clean" not in states
+
+
+_DISTURBED = """
+import dataclasses, json, sys
+from pathlib import Path
+from devices.runner.sensors import Sensors
+from devices.runner.timing import TimingLimits, measure
+tree, after, calls = Path(sys.argv[1]), json.loads(sys.argv[2]), iter(range(10**9))
+def work():
+    sum(range(200_000))
+    if next(calls) == 10:
+        for name, content in after.items():
+            (tree / name).write_text(content)
+limits = TimingLimits(seconds=0.3, min_samples=30, warmup_seconds=0.0, sense_every_s=0.05)
+print(json.dumps(dataclasses.asdict(measure(work, limits, Sensors(tree)))))
+"""
+
+
+@pytest.mark.slow
+def test_ten_runs_under_a_quota_on_big_little_with_a_governor_that_changes_are_never_clean(a_fifth, tmp_path):
+    """The quota is real; the clusters and their governors are files, as Linux shows them."""
+    states = []
+    for number in range(10):
+        tree = tmp_path / str(number)
+        big = sensor_tree.cpus(range(64), khz=2_208_000, top_khz=2_208_000, governor="performance")
+        little = sensor_tree.cpus(range(1000, 1004), khz=1_512_000, top_khz=1_512_000, governor="performance")
+        sensor_tree.write(tree, big | little)
+        (tree / "proc").mkdir()
+        (tree / "proc/self").symlink_to("/proc/self")
+        (tree / "sys/fs").mkdir(parents=True)
+        (tree / "sys/fs/cgroup").symlink_to("/sys/fs/cgroup")
+        after = {name: "powersave" for name in big if name.endswith("scaling_governor")}
+        after |= {name: "600000" for name in big if name.endswith("scaling_cur_freq")}
+        script = ["sh", "-c", 'echo $$ > "$1"; shift; exec "$@"', "sh", a_fifth / "cgroup.procs"]
+        done = subprocess.run(
+            [*script, sys.executable, "-c", _DISTURBED, tree, json.dumps(after)],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        found = json.loads(done.stdout)
+        measured = SimpleNamespace(timings=[found], cooled=True)
+        said = verdict(measured, summarize([[each / 1e6 for each in found["samples_ns"]]]))
+        states.append(said.state)
+        reasons = " / ".join(said.reasons)
+        assert "CPU quota: the kernel stopped the process in" in reasons, reasons
+        assert "clock changed between 600 and 2208 MHz" in reasons, reasons
+        assert "governor changed during the run: performance to powersave" in reasons, reasons
+    assert states.count("clean") == 0
+    assert set(states) == {"invalid"}
