@@ -26,11 +26,12 @@ test-all: setup  ## every test but the full matrix and those that need a real bo
 	@echo "Leaves out the full export matrix ('make matrix', nightly in CI) and tests on a real board."
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not board and not matrix" $(PYTEST_OPTIONS)
 
-check: setup  ## lint, format, types, import contract
+check: setup  ## lint, format, types, import contract, readability of pages and help
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/prose.py
 
 matrix: setup  ## every network x convolution x selection x format
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m matrix

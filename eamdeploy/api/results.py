@@ -70,6 +70,7 @@ def report(
     title: str = "eamdeploy report",
     limit: int = 60,
     attention: Iterable[AnyPath] = (),
+    training: Iterable[AnyPath] = (),
     store: AnyPath | Store | None = None,
 ) -> Path:
     """Write one self-contained HTML page about the stored runs.
@@ -84,6 +85,7 @@ def report(
         title: of the page.
         limit: at most this many runs, the latest.
         attention: files that ``describe --attention`` printed as JSON.
+        training: folders of training runs, whose curves are overlaid.
         store: the user's store by default.
 
     Raises:
@@ -94,6 +96,7 @@ def report(
     from eamdeploy.runs.store import RunFilter
 
     files = [Path(file) for file in attention]
-    material = collect(store_of(store), where or RunFilter(), limit=limit, attention=files)
+    runs = [Path(folder) for folder in training]
+    material = collect(store_of(store), where or RunFilter(), limit=limit, attention=files, training=runs)
     write_html(Path(out), material, title)
     return Path(out)

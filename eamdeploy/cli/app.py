@@ -36,19 +36,28 @@ COMMANDS = (
     "network.init",
 )
 
-_MAIN_PATH = """eamdeploy takes a network from a checkpoint to a verified, quantized, measured model on a board.
+_MAIN_PATH = """eamdeploy takes an image classifier to a verified, quantized,
+measured model on a board.
 
-  eamdeploy demo                                     the whole path, without a network connection
-  eamdeploy models                                   shipped checkpoints
-  eamdeploy export CKPT --out build                  a checkpoint becomes verified artifacts
+  eamdeploy demo
+      the whole path in a minute, without a network connection
+  eamdeploy export CKPT --out build
+      a checkpoint becomes verified files (models: shipped ones)
   eamdeploy quantize build/NAME.onnx --calibration IMAGES
-  eamdeploy verify build/NAME.onnx --against CKPT    is it the same function?
-  eamdeploy bench build/NAME.onnx --device pi4       latency and accuracy, with the evidence
-  eamdeploy estimate build/NAME.onnx --all-devices   latency without the board
-  eamdeploy gate --baseline baseline.json            fail a build for a regression
-  eamdeploy report --out report.html                 everything that was measured, as one page
+      int8, checked on real images
+  eamdeploy verify build/NAME.onnx --against CKPT
+      does the file compute the same function?
+  eamdeploy bench build/NAME.onnx --device pi4
+      latency and accuracy on a board
+  eamdeploy estimate build/NAME.onnx --all-devices
+      latency without the board
+  eamdeploy report --out report.html
+      everything that was measured, on one page
+  eamdeploy gate --baseline baseline.json
+      fail a CI job for a regression
 
-'eamdeploy --help' lists all commands; 'eamdeploy COMMAND --help' explains one."""
+'eamdeploy --help' lists all commands;
+'eamdeploy COMMAND --help' explains one."""
 
 
 def _version(wanted: bool) -> None:

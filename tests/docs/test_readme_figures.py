@@ -56,3 +56,13 @@ def test_the_estimate(start: Path) -> None:
     (found,) = eamdeploy.estimate(start / "build" / "net-int8.tflite", ["pi4"])
     assert found.interval90_ms is not None
     assert [f"{value:.3g}" for value in (found.p50_ms, *found.interval90_ms)] == [*said.groups()]
+
+
+def test_the_recording_is_of_commands_that_exist_and_of_no_machine() -> None:
+    from benchmarks.recordings.svg import FIGURE, SHOWN
+
+    figure = FIGURE.read_text("utf-8").replace("&#160;", " ")
+    assert all(f"eamdeploy {command}" in figure for command in SHOWN)
+    assert "%" in figure
+    assert not re.search(r"/(?:home|root|work|tmp)/", figure)
+    assert "http" not in re.sub(r'(?:xmlns(?::\w+)?="[^"]*"|https://www\.textualize\.io)', "", figure)

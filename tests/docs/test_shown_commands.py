@@ -21,6 +21,7 @@ SHOWN_ONLY = {
     "quick-start.md": 1,
     "training.md": 3,
     "devices.md": 2,
+    "pi-to-number.md": 1,
 }
 
 

@@ -47,13 +47,24 @@ class _EscapingHook(RenderHook):
         return [each if isinstance(each, Control) else _Escaped(each) for each in renderables]
 
 
+class _WordWrapping(Console):
+    """Where a line is longer than a terminal, it is broken between words; a path is never broken."""
+
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **settings: Any) -> None:
+        """As :meth:`rich.console.Console.print`; text that may be longer than a line is wrapped here and not by the terminal."""
+        if soft_wrap and self.width < _WIDE:
+            super().print(*objects, **{"overflow": "ignore", "crop": False, **settings})
+        else:
+            super().print(*objects, soft_wrap=soft_wrap, **settings)
+
+
 def _console(file: TextIO) -> Console:
     # a terminal or a pipe that knows no UTF-8 gets a "?" where a character does not exist there, not a failure
     if isinstance(file, io.TextIOWrapper) and file.errors == "strict":
         file.reconfigure(errors="replace")
     # text is shown as it is: what a user, a file or a board called something is never markup, and nothing of ours needs it
     shown: Any = ActionsLog(file) if in_actions() else file
-    made = Console(file=shown, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    made = _WordWrapping(file=shown, highlight=False, soft_wrap=False, markup=False, emoji=False)
     if _wide or not (is_watched(made) or "COLUMNS" in os.environ):
         made.width = _WIDE  # nobody's window: a file, a pipe or a CI log, where lines may be long
     made.push_render_hook(_EscapingHook())

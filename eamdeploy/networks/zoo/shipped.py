@@ -14,6 +14,12 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in ZOO.glob("*.safetensors"))
 
 
+def shown_name(path: str) -> str:
+    """A checkpoint as a sentence names it: a shipped one by its name, which commands take, another one by its path."""
+    file = Path(path)
+    return file.stem if file.parent == ZOO and file.suffix == ".safetensors" else path
+
+
 def resolve_checkpoint(path_or_name: Path | str) -> Path:
     """The file of a checkpoint given by path or by shipped name; a path that exists wins.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eamdeploy.base.results import to_dict
+from eamdeploy.networks.zoo.shipped import shown_name
 from eamdeploy.runs.findings import Check
 
 SCHEMA_VERSION = 1
@@ -197,10 +198,10 @@ class ParityReport:
     def sentence(self) -> str:
         """The verdict in one sentence, without the artifact's name."""
         if self.passed:
-            return f"the same function as {self.checkpoint} on {self.images} images"
+            return f"the same function as {shown_name(self.checkpoint)} on {self.images} images"
         first = next(check for check in self.checks if check.failed or check.unjudged)
         place = f"; the first layer to differ is {self.first_divergence}" if self.first_divergence else ""
-        return f"not the same function as {self.checkpoint}: {first.message}{place}"
+        return f"not the same function as {shown_name(self.checkpoint)}: {first.message}{place}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values, with the verdict."""

@@ -10,6 +10,7 @@ from typing import Any
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.results import Run
 from eamdeploy.runs.report.content.attention import AttentionFile, read_attention
+from eamdeploy.runs.report.content.training import TrainingRun, read_training
 from eamdeploy.runs.store import RunFilter, Store
 
 DEFAULT_LIMIT = 60
@@ -23,11 +24,13 @@ class Material:
         runs: latest first, with their samples.
         manifests: by the artifact's SHA-256.
         attention: of checkpoints over images, as the user gave it.
+        training: histories of training runs, as the user gave them.
     """
 
     runs: tuple[Run, ...]
     manifests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     attention: tuple[AttentionFile, ...] = ()
+    training: tuple[TrainingRun, ...] = ()
 
     def newest(self) -> tuple[Run, ...]:
         """The latest run of each artifact, device and setting: what the figures show."""
@@ -66,22 +69,30 @@ class Material:
 
 
 def collect(
-    store: Store, where: RunFilter | None = None, *, limit: int = DEFAULT_LIMIT, attention: Iterable[Path] = ()
+    store: Store,
+    where: RunFilter | None = None,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    attention: Iterable[Path] = (),
+    training: Iterable[Path] = (),
 ) -> Material:
-    """The latest ``limit`` runs that meet ``where``, their manifests, and the files of attention statistics.
+    """The latest ``limit`` runs that meet ``where``, their manifests, the files of attention statistics and of training.
 
     Raises:
-        UsageError: when there is nothing to report: no run meets ``where``, and no attention was given.
+        UsageError: when there is nothing to report: no run meets ``where``, and neither attention nor training was given.
         StoreError: when there is no store or it cannot be read.
-        DataError: when a file of ``attention`` is something else.
+        DataError: when a file of ``attention`` or a folder of ``training`` is something else.
     """
     found = tuple(read_attention(path) for path in attention)
-    selected = store.select(where or RunFilter(), limit=limit, samples=True)
-    if not selected and not found:
+    trained = tuple(read_training(path) for path in training)
+    # a store that nothing was put into yet is no error where there is something else to show
+    asked = store.path.exists() or not (found or trained)
+    selected = store.select(where or RunFilter(), limit=limit, samples=True) if asked else []
+    if not selected and not found and not trained:
         raise UsageError(
             "there is nothing to report", where=store.path, hint="measure something with 'eamdeploy bench'"
         )
-    return Material(tuple(selected), store.manifests(), found)
+    return Material(tuple(selected), store.manifests() if asked else {}, found, trained)
 
 
 def _entry(manifest: Mapping[str, Any], name: str, sha256: str) -> Mapping[str, Any]:

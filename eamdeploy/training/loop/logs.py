@@ -47,16 +47,21 @@ class RunLogs:
 
 def _curves(path: Path, history: History) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(11, 3), layout="constrained")
+    accuracy, loss, rate = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in history]
-    left.plot(epochs, [row["loss"] for row in history], marker=".")
-    left.set(xlabel="epoch", ylabel="training loss")
-    right.plot(epochs, [row["train_top1"] for row in history], marker=".", label="training (augmented)")
-    right.plot(epochs, [row["top1"] for row in history], marker=".", label="test")
-    right.set(xlabel="epoch", ylabel="top-1 (%)")
-    right.legend()
+    accuracy.plot(epochs, [row["train_top1"] for row in history], marker=".", ls="--", label="training (augmented)")
+    accuracy.plot(epochs, [row["top1"] for row in history], marker=".", label="test")
+    accuracy.set(xlabel="epoch", ylabel="top-1 (%)")
+    accuracy.legend()
+    loss.plot(epochs, [row["loss"] for row in history], marker=".")
+    loss.set(xlabel="epoch", ylabel="training loss")
+    rate.plot(epochs, [row["lr"] for row in history], marker=".")
+    rate.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+    for axes in (accuracy, loss, rate):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="svg")
 

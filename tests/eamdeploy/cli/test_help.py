@@ -56,7 +56,7 @@ def test_panels_name_options_that_some_command_has() -> None:
     known = {flag.lstrip("-") for command in found().values() for option in command.params for flag in option.opts}
     for name, panels in PANELS.items():
         assert name in found()
-        assert set(" ".join(panels.values()).split()) - known - {"help", "training"} == set(), name
+        assert set(" ".join(panels.values()).split()) - known - {"help"} == set(), name
 
 
 @pytest.mark.parametrize("name", names())

@@ -45,7 +45,7 @@ def audit_command(
 ) -> None:
     """Check a file from another converter (pnnx, mnnconvert, onnx2tf, torch.onnx) against its network.
 
-    If the file is wrong, audit exits with 3, names the first layer and the first operator that are wrong, and writes
+    If the file is wrong, audit exits with 3 and names the first layer and the first operator that are wrong. It writes
     those operators with their values as a small file, which you can attach to a bug report.
     """
     from eamdeploy.cli.views.output import emit, progress

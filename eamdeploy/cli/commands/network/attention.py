@@ -26,7 +26,9 @@ def show_attention(checkpoint: str, data: Path, limit: int | None, as_json: bool
 
 def _render(report: AttentionReport, console: Console) -> None:
     title = f"attention of {report.checkpoint} over {report.images} images of {report.data}"
-    table = make_table("layer", ">moves", ">most?", ">rank?", ">kernel", ">most??", ">bound??", ">worst??", title=title)
+    table = make_table(
+        "layer", ">varies", ">largest?", ">rank?", ">kernel", ">largest??", ">bound??", ">worst??", title=title
+    )
     for layer in report.layers:
         table.add_row(
             layer.layer,
@@ -40,8 +42,9 @@ def _render(report: AttentionReport, console: Console) -> None:
         )
     console.print(table)
     console.print(
-        "moves: mean and greatest sum |alpha - mean|, of 2 at most. rank: directions it moves in. kernel: mean and greatest "
-        "distance of W(x) from the mean kernel, as a part of it. bound: sum |alpha - mean| ||K||. worst: of any image at all.",
+        "varies: sum of |weight - its mean over the images|, mean and largest (at most 2). rank: number of independent ways in "
+        "which the weights vary. kernel: distance of the mixed kernel from its mean, relative to the mean kernel, mean and "
+        "largest. bound: upper bound of that distance from the weights. worst: the bound for any image.",
         style="dim",
     )
     console.print(report.sentence)

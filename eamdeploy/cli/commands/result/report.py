@@ -41,6 +41,13 @@ def report_command(
             help="JSON from `eamdeploy describe CKPT --attention DIR --json`, to add the attention of each layer.",
         ),
     ] = None,
+    training: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--training",
+            help="Folder of a training run (`eamdeploy train --out`), to add its curves. Several are overlaid.",
+        ),
+    ] = None,
     title: Annotated[str, typer.Option("--title", help="Title of the report.")] = "eamdeploy report",
     artifact: ArtifactFilter = None,
     device: DeviceFilter = None,
@@ -72,7 +79,7 @@ def report_command(
         until=until,
     )
     opened = open_store(store)
-    material = collect(opened, where, limit=last, attention=attention or ())
+    material = collect(opened, where, limit=last, attention=attention or (), training=training or ())
     note_unreadable(opened)
     written: dict[str, str] = {}
     if markdown is not None:

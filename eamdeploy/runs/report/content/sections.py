@@ -18,6 +18,7 @@ from eamdeploy.runs.report.content.choice import ranked_table
 from eamdeploy.runs.report.content.layer_parts import layer_costs
 from eamdeploy.runs.report.content.recommendation import ranked, recommendation, shipped
 from eamdeploy.runs.report.content.tables import differences_table, machines_table, runs_table
+from eamdeploy.runs.report.content.training import training_table
 from eamdeploy.runs.report.figures.attention import attention_figure
 from eamdeploy.runs.report.figures.conditions import conditions_figure
 from eamdeploy.runs.report.figures.confusion import confusion_figure
@@ -25,14 +26,15 @@ from eamdeploy.runs.report.figures.forest import forest_figure
 from eamdeploy.runs.report.figures.latency import latency_figure
 from eamdeploy.runs.report.figures.layers import layers_figure
 from eamdeploy.runs.report.figures.pareto import pareto_figure
+from eamdeploy.runs.report.figures.training import training_figure
 from eamdeploy.runs.report.model import Figure, FigureGroup, Fold, Names, Report, Section
 
 T = TypeVar("T")
 _MOST_PROFILES = 6
 _MOST_FORESTS = 2
 _SECTIONS = (
-    "choice", "differences", "accuracy", "latency", "layers", "attention", "parity", "quantization", "conditions", "runs",
-    "reading",
+    "choice", "differences", "accuracy", "latency", "layers", "training", "attention", "parity", "quantization", "conditions",
+    "runs", "reading",
 )  # fmt: skip
 
 
@@ -45,8 +47,8 @@ def build_report(material: Material, title: str) -> Report:
     # the sections' own names are taken
     names = Names({name for section in _SECTIONS for name in (section, f"{section}-title")} | {"main", "theme"})
     steps: Sequence[Callable[[Material, Names], Section]] = (
-        _choice, _differences, _accuracy, _layers, _distributions, _attention, _parity, _quantization, _conditions, _runs,
-        _reading,
+        _choice, _differences, _accuracy, _layers, _distributions, _training, _attention, _parity, _quantization, _conditions,
+        _runs, _reading,
     )  # fmt: skip
     kinds = Counter(run.provenance.kind for run in material.runs)
     commits = {run.git_commit[:12] for run in material.runs if run.git_commit}
@@ -146,6 +148,13 @@ def _best_first(runs: Sequence[Run]) -> list[Run]:
     """All runs, the machine with the run to ship first, each machine's in the order of its ranking."""
     places = sorted(_rivals(runs).values(), key=lambda here: (not shipped(here), -len(here)))
     return [run for here in places for _, run in ranked(here)]
+
+
+def _training(material: Material, names: Names) -> Section:
+    figures = _present([training_figure(names.unique("curves"), material.training)])
+    tables = _present([training_table(names, material.training)])
+    absent = "" if figures else "No training was given: 'eamdeploy report --training RUN' shows the curves of a run."
+    return Section("training", "Training", figures=figures, tables=tables, absent=absent)
 
 
 def _attention(material: Material, names: Names) -> Section:

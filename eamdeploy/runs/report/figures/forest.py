@@ -13,7 +13,7 @@ from eamdeploy.runs.report.model import Figure
 from eamdeploy.runs.report.render.svg import INK, MUTED, SERIES, draw_figure
 
 _MOST = 14
-_NOTHING = 0.5  # a row's colour where no difference was shown
+_HALF_A_ROW = 0.5
 
 
 def forest_figure(name: str, reference: Run, others: Sequence[Run]) -> Figure | None:
@@ -39,7 +39,7 @@ def forest_figure(name: str, reference: Run, others: Sequence[Run]) -> Figure | 
         titles = [_title(run, reference, narrow) for run, _ in rows]
         axes.set_yticks(range(len(rows)), titles, fontsize=8.5)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
-        axes.set_ylim(len(rows) - _NOTHING, -_NOTHING)
+        axes.set_ylim(len(rows) - _HALF_A_ROW, -_HALF_A_ROW)
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.06)

@@ -263,3 +263,37 @@ def test_the_recommendation_is_a_sentence_with_figures() -> None:
     assert recommendation([dataclasses.replace(runs[0], accuracy=None)]).startswith(
         "No recommendation: no measured run"
     )
+
+
+def _log(folder: Path, *, epochs: int = 3, lift: float = 0.0) -> Path:
+    folder.mkdir()
+    rows = [f"{n},{2.0 / n},{40 + 5 * n},{50 + 6 * n + lift},{0.1 / n}" for n in range(1, epochs + 1)]
+    (folder / "metrics.csv").write_text("epoch,loss,train_top1,top1,lr\n" + "\n".join(rows) + "\n")
+    return folder
+
+
+def test_curves_of_several_runs_are_overlaid_without_any_measurement(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "none.db")
+    folders = [_log(tmp_path / "dynamic", lift=2.5), _log(tmp_path / "static")]
+    report = build_report(collect(store, training=folders), "x")
+    (section,) = (part for part in report.sections if part.name == "training")
+    assert "dynamic, 3 epochs, last test top-1 70.5 %; static, 3 epochs" in section.figures[0].description
+    assert [[cell.text for cell in row][:3] for row in section.tables[0].rows] == [
+        ["dynamic", "3", "70.50 %"], ["static", "3", "68.00 %"],
+    ]  # fmt: skip
+    html = render_html(report)
+    curves = html[html.index('id="training"') :]
+    assert curves.count("var(--series-2)") >= 4  # the second run is drawn in each panel
+    ticks = re.findall(r">(\d+(?:\.\d+)?)</text>", re.search(r"<svg.*?</svg>", curves, re.DOTALL)[0])  # type: ignore[index]
+    assert {"1", "2", "3"} <= set(ticks)
+    assert "1.5" not in ticks
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "epoch,loss\n1,2\n", "epoch,loss,train_top1,top1,lr\n1,nan,2,3,4\n", "\x00"]
+)
+def test_a_folder_without_a_training_log_is_refused(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "metrics.csv").write_text(text)
+    with pytest.raises(DataError, match="eamdeploy train --out RUN"):
+        collect(open_store(tmp_path / "none.db"), training=[tmp_path])
