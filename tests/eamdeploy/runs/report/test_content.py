@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eamdeploy.base.errors import MissingDependency
+from eamdeploy.base.errors import DataError, MissingDependency
 from eamdeploy.base.results import Latency, RunVerdict
 from eamdeploy.runs.report import Material, build_report, collect, render_html, render_markdown, write_html
 from eamdeploy.runs.report.content.accuracy import classes_table
