@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,6 +32,24 @@ HeadOption = Annotated[
         " answers to sample images. With a checkpoint, only output=NAME: which of several outputs holds the classes.",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class ForeignOptions:
+    """What the file does not say of itself; the fields are parameters of the API's functions."""
+
+    preprocessing: PreprocessingOption = None
+    labels: LabelsOption = None
+    head: HeadOption = None
+
+    def keywords(self) -> dict[str, Any]:
+        """For the API's function; which fields of a preprocessing are taken by default is said on stderr.
+
+        Raises:
+            UsageError: when the preprocessing cannot be read.
+        """
+        tell_defaults(self.preprocessing)
+        return {"preprocessing": self.preprocessing, "labels": self.labels, "head": self.head}
 
 
 def tell_defaults(preprocessing: str | None) -> None:

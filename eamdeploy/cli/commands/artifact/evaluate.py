@@ -13,7 +13,8 @@ from eamdeploy.base.errors import UsageError
 from eamdeploy.base.intervals import share_interval
 from eamdeploy.cli.options.choices import SplitName
 from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
+from eamdeploy.cli.options.foreign import ForeignOptions
+from eamdeploy.cli.options.group import expand_groups
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate", rich_help_panel="Artifacts", no_args_is_help=True)(evaluate_command)
 
 
+@expand_groups
 def evaluate_command(
     *,
     model: Annotated[
@@ -50,9 +52,7 @@ def evaluate_command(
         ),
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Number of threads of the runtime.")] = 1,
-    preprocessing: PreprocessingOption = None,
-    labels: LabelsOption = None,
-    head: HeadOption = None,
+    foreign: ForeignOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the top-1 and top-5 accuracy of a model on labelled images.
@@ -65,7 +65,7 @@ def evaluate_command(
     if split not in ("test", "train"):
         raise UsageError(f"--split is test or train, not '{split}'")
     mapping = None if class_map is None else read_class_map(class_map)
-    tell_defaults(preprocessing)
+    said = foreign.keywords()
     with progress() as bars:
         task = bars.add_task("evaluating", total=None, note="")
         found = eamdeploy.evaluate(
@@ -76,9 +76,7 @@ def evaluate_command(
             limit=limit,
             runtime=runtime,
             threads=threads,
-            preprocessing=preprocessing,
-            labels=labels,
-            head=head,
+            **said,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     if found.skipped:

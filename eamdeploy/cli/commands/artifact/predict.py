@@ -11,7 +11,8 @@ from rich.console import Console
 import eamdeploy
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion import complete_artifact
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
+from eamdeploy.cli.options.foreign import ForeignOptions
+from eamdeploy.cli.options.group import expand_groups
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command("predict", rich_help_panel="Artifacts", no_args_is_help=True)(predict_command)
 
 
+@expand_groups
 def predict_command(
     *,
     artifact: Annotated[
@@ -37,19 +39,16 @@ def predict_command(
         ),
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Number of threads of the runtime.")] = 1,
-    preprocessing: PreprocessingOption = None,
-    labels: LabelsOption = None,
-    head: HeadOption = None,
+    foreign: ForeignOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Classify images with an exported file. This needs numpy, Pillow and one runtime, but not PyTorch."""
     from eamdeploy.base.results import to_dict
     from eamdeploy.cli.views.output import emit, err_console, make_table
 
-    tell_defaults(preprocessing)
     found = eamdeploy.predict(
         artifact, images, top=top, runtime=runtime, threads=threads,
-        preprocessing=preprocessing, labels=labels, head=head,
+        **foreign.keywords(),
     )  # fmt: skip
 
     turned = [prediction.image for prediction in found if prediction.turned]

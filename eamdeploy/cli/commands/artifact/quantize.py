@@ -13,7 +13,7 @@ from rich.text import Text
 import eamdeploy
 from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import DataOption, JsonOption
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
+from eamdeploy.cli.options.foreign import ForeignOptions
 from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.artifacts import failures_of, made_and_failed
 from eamdeploy.cli.views.output import emit, err_console
@@ -61,9 +61,7 @@ def quantize_command(
         ),
     ] = None,
     quantization: q.QuantizationFlags,
-    preprocessing: PreprocessingOption = None,
-    labels: LabelsOption = None,
-    head: HeadOption = None,
+    foreign: ForeignOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Quantize a model, and check the result on real images.
@@ -72,7 +70,6 @@ def quantize_command(
     nothing if the result does not load, does not shrink, or loses more than --max-drop points of top-1 accuracy.
     """
     shown = err_console()
-    tell_defaults(preprocessing)
     made, failed = made_and_failed(
         lambda: eamdeploy.quantize(
             model,
@@ -83,9 +80,7 @@ def quantize_command(
             data=data,
             options=quantization.options(),
             class_map=q.class_map_of(quantization.class_map),
-            preprocessing=preprocessing,
-            labels=labels,
-            head=head,
+            **foreign.keywords(),
             say=lambda line: shown.print(f"{line} …", style="dim"),
         )
     )

@@ -11,7 +11,8 @@ import eamdeploy
 from eamdeploy.base.errors import ParityError
 from eamdeploy.cli.options.common import DataOption, JsonOption
 from eamdeploy.cli.options.completion import complete_artifact
-from eamdeploy.cli.options.foreign import HeadOption, LabelsOption, PreprocessingOption, tell_defaults
+from eamdeploy.cli.options.foreign import ForeignOptions
+from eamdeploy.cli.options.group import expand_groups
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command("verify", rich_help_panel="Artifacts", no_args_is_help=True)(verify_command)
 
 
+@expand_groups
 def verify_command(
     *,
     artifacts: Annotated[
@@ -71,9 +73,7 @@ def verify_command(
             help="Least share of images whose top class stays the same in quantized artifacts, from 0 to 1.",
         ),
     ] = 0.9,
-    preprocessing: PreprocessingOption = None,
-    labels: LabelsOption = None,
-    head: HeadOption = None,
+    foreign: ForeignOptions,
     junit: Annotated[
         Path | None, typer.Option("--junit", help="Also write the checks as JUnit XML to this file.")
     ] = None,
@@ -96,7 +96,7 @@ def verify_command(
     from eamdeploy.cli.views.written import after_verdict
     from eamdeploy.parity import ParityTolerance
 
-    tell_defaults(preprocessing)
+    said = foreign.keywords()
     with progress() as bars:
         task = bars.add_task("verifying", total=None, note="")
 
@@ -112,9 +112,7 @@ def verify_command(
             threads=threads,
             random_images=random,
             limits=ParityTolerance(factor, min_snr, min_agreement),
-            preprocessing=preprocessing,
-            labels=labels,
-            head=head,
+            **said,
             progress=tell,
         )
     emit("verify", verdict.to_dict(), as_json, lambda console: render(verdict.reports, console))

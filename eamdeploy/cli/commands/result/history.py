@@ -9,51 +9,21 @@ import typer
 from rich.console import Console
 
 from eamdeploy.cli.help.screen import HelpTyper
-from eamdeploy.cli.options.choices import PrecisionName, ProvenanceName, VerdictName
+from eamdeploy.cli.options.choices import ProvenanceName, VerdictName
 from eamdeploy.cli.options.common import JsonOption, StoreOption
-from eamdeploy.cli.options.completion import complete_artifact, complete_stored
+from eamdeploy.cli.options.group import expand_groups
+from eamdeploy.cli.options.selection import (
+    ArtifactFilter,
+    BoardFilter,
+    DeviceFilter,
+    RunSelection,
+    SinceFilter,
+    UntilFilter,
+)
 
-
-def _devices() -> list[str]:
-    return complete_stored("device")
-
-
-def _runtimes() -> list[str]:
-    return complete_stored("runtime")
-
-
-ArtifactFilter = Annotated[
-    str | None,
-    typer.Option(
-        "--artifact",
-        help="Only runs of this artifact: its path, its file name, or the beginning of its SHA-256.",
-        autocompletion=complete_artifact,
-    ),
-]
-DeviceFilter = Annotated[
-    str | None, typer.Option("--device", help="Only runs on this device profile or board.", autocompletion=_devices)
-]
-BoardFilter = Annotated[str | None, typer.Option("--board", help="Only runs on this board of yours.")]
-RuntimeFilter = Annotated[
-    str | None, typer.Option("--runtime", autocompletion=_runtimes, help="Only runs with this runtime.")
-]
-PrecisionFilter = Annotated[
-    PrecisionName | None,
-    typer.Option("--precision", help="Only runs with this number format, such as fp32, fp16 or int8."),
-]
 ProvenanceFilter = Annotated[
     ProvenanceName | None, typer.Option("--provenance", help="Only runs whose latency came about this way.")
 ]
-CommitFilter = Annotated[
-    str | None, typer.Option("--commit", help="Only runs of this git commit, or of commits that begin with this.")
-]
-SinceFilter = Annotated[
-    str | None,
-    typer.Option(
-        "--since", help="Only runs from this date or time (UTC) on, such as 2026-11-01, 27.11.2026 or yesterday."
-    ),
-]
-UntilFilter = Annotated[str | None, typer.Option("--until", help="Only runs before this date or time (UTC).")]
 
 
 def register(app: typer.Typer) -> None:
@@ -67,19 +37,13 @@ def register(app: typer.Typer) -> None:
     app.add_typer(history, name="history", rich_help_panel="Results", help=list_runs.__doc__)
 
 
+@expand_groups
 def list_runs(
     *,
     context: typer.Context,
-    artifact: ArtifactFilter = None,
-    device: DeviceFilter = None,
-    board: BoardFilter = None,
-    runtime: RuntimeFilter = None,
-    precision: PrecisionFilter = None,
+    selection: RunSelection,
     provenance: ProvenanceFilter = None,
     verdict: Annotated[VerdictName | None, typer.Option("--verdict", help="Only runs with this verdict.")] = None,
-    commit: CommitFilter = None,
-    since: SinceFilter = None,
-    until: UntilFilter = None,
     last: Annotated[int, typer.Option("--last", min=1, help="Show at most this many runs, the latest ones.")] = 30,
     samples: Annotated[bool, typer.Option("--samples", help="Include every latency sample. Requires --json.")] = False,
     store: StoreOption = None,
@@ -90,20 +54,9 @@ def list_runs(
         return
     from eamdeploy.cli.views.history import show_runs
     from eamdeploy.cli.views.unreadable import note_unreadable
-    from eamdeploy.runs.store import RunFilter, content_or_name, open_store
+    from eamdeploy.runs.store import open_store
 
-    where = RunFilter(
-        content_or_name(artifact),
-        device,
-        board=board,
-        runtime=runtime,
-        precision=precision,
-        provenance=provenance,
-        verdict=verdict,
-        commit=commit,
-        since=since,
-        until=until,
-    )
+    where = selection.where(provenance=provenance, verdict=verdict)
     opened = open_store(store)
     # a store that nothing was put into yet is an empty history, not an error
     runs = opened.select(where, limit=last, samples=samples) if opened.path.exists() or where.asks else []

@@ -7,17 +7,9 @@ from typing import Annotated
 
 import typer
 
-from eamdeploy.cli.commands.result.history import (
-    ArtifactFilter,
-    BoardFilter,
-    CommitFilter,
-    DeviceFilter,
-    PrecisionFilter,
-    RuntimeFilter,
-    SinceFilter,
-    UntilFilter,
-)
 from eamdeploy.cli.options.common import JsonOption, StoreOption
+from eamdeploy.cli.options.group import expand_groups
+from eamdeploy.cli.options.selection import RunSelection
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command("report", rich_help_panel="Results")(report_command)
 
 
+@expand_groups
 def report_command(
     *,
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path("report.html"),
@@ -49,14 +42,7 @@ def report_command(
         ),
     ] = None,
     title: Annotated[str, typer.Option("--title", help="Title of the report.")] = "eamdeploy report",
-    artifact: ArtifactFilter = None,
-    device: DeviceFilter = None,
-    board: BoardFilter = None,
-    runtime: RuntimeFilter = None,
-    precision: PrecisionFilter = None,
-    commit: CommitFilter = None,
-    since: SinceFilter = None,
-    until: UntilFilter = None,
+    selection: RunSelection,
     last: Annotated[int, typer.Option("--last", min=1, help="Use at most this many runs, the latest ones.")] = 60,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -66,18 +52,9 @@ def report_command(
     from eamdeploy.cli.views.output import console, emit
     from eamdeploy.cli.views.unreadable import note_unreadable
     from eamdeploy.runs.report import collect, render_markdown, write_html
-    from eamdeploy.runs.store import RunFilter, content_or_name, open_store
+    from eamdeploy.runs.store import open_store
 
-    where = RunFilter(
-        content_or_name(artifact),
-        device,
-        board=board,
-        runtime=runtime,
-        precision=precision,
-        commit=commit,
-        since=since,
-        until=until,
-    )
+    where = selection.where()
     opened = open_store(store)
     material = collect(opened, where, limit=last, attention=attention or (), training=training or ())
     note_unreadable(opened)
