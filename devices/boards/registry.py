@@ -71,7 +71,7 @@ class Board:
 
 
 @dataclass
-class _Entry:
+class _BoardEntry:
     profile: Name
     host: Name
     identity: Name | None = None
@@ -81,7 +81,7 @@ class _Entry:
 
 
 @dataclass
-class _File:
+class _BoardsFile:
     boards: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -105,7 +105,7 @@ class BoardRegistry:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise UsageError(_UNREADABLE, where=self.path, why=error) from error
         what, hint = "the file of boards is not as expected", "one [boards.NAME] each"
-        file = convert(_File, document, where=self.path, what=what, hint=hint)
+        file = convert(_BoardsFile, document, where=self.path, what=what, hint=hint)
         if set(document) - {"boards"}:
             raise UsageError(what, where=self.path, hint=hint)
         return tuple(self._board(name, entry) for name, entry in sorted(file.boards.items()))
@@ -151,14 +151,14 @@ class BoardRegistry:
         return removed
 
     def _board(self, name: str, entry: Mapping[str, Any]) -> Board:
-        known = {item.name for item in fields(_Entry)}
+        known = {item.name for item in fields(_BoardEntry)}
         for key in entry:
             if key not in known:
                 raise UsageError(
                     f"'{key}' is unknown", where=f"{self.path}, boards.{name}", hint=did_you_mean(key, known)
                 )
         where, what = f"{self.path}, boards.{name}", "a board's entry cannot be used"
-        decoded = convert(_Entry, entry, where=where, what=what)
+        decoded = convert(_BoardEntry, entry, where=where, what=what)
         try:
             return Board(name=name, **asdict(decoded))
         except UsageError as error:

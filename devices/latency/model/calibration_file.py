@@ -47,7 +47,7 @@ class _Residual:
 
 
 @dataclass
-class _Model:
+class _CalibratedModel:
     members: Annotated[list[_Member], Meta(min_length=1, max_length=64)]
     residual: _Residual
 
@@ -97,7 +97,7 @@ class _Tests:
 
 
 @dataclass
-class _File:
+class _CalibrationFile:
     schema_version: Literal[1]
     conditions: _Conditions
     networks: Positive
@@ -106,7 +106,7 @@ class _File:
     range: _Range
     interval90: _Intervals
     tests: _Tests
-    model: _Model
+    model: _CalibratedModel
     sources: Annotated[list[Text], Meta(max_length=10_000_000)]
     origin: Literal["published", "measured"]
     prior: Name = ""
@@ -124,13 +124,13 @@ def read_document(path: Path) -> dict[str, Any]:
     """
     content = read_limited(path, LIMIT_BYTES, what=_WHAT)
     document = decode(dict[str, Any], content, where=path, what=_WHAT, hint=_HINT)
-    file = convert(_File, document, where=path, what=_WHAT, hint=_HINT)
+    file = convert(_CalibrationFile, document, where=path, what=_WHAT, hint=_HINT)
     for where, why in _problems(file):
         raise UsageError(_WHAT, where=f"{path}, field '{where}'", why=why, hint=_HINT)
     return document
 
 
-def _problems(file: _File) -> Iterator[tuple[str, str]]:
+def _problems(file: _CalibrationFile) -> Iterator[tuple[str, str]]:
     for index, member in enumerate(file.model.members):
         costs = len(member.log_cost)
         # the first row and column are those of the board's speed

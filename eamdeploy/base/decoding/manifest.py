@@ -49,7 +49,7 @@ class _PlannedLayer:
 
 
 @dataclass
-class _Entry:
+class _ArtifactEntry:
     file: Annotated[str, Meta(max_length=255, pattern=r"^[^/\x00-\x1f\x7f]*\Z")] = ""
     format: Name = ""
     precision: Name = ""
@@ -75,7 +75,7 @@ class _Manifest:
     architecture: _Object | None = None
     classes: _CLASSES = field(default_factory=list)
     preprocessing: _Object | None = None
-    artifacts: Annotated[list[_Entry], Meta(max_length=100_000)] = field(default_factory=list)
+    artifacts: Annotated[list[_ArtifactEntry], Meta(max_length=100_000)] = field(default_factory=list)
     # older manifests said of all what newer ones say of each artifact
     parity: _Parity | None = None
     plan: list[_PlannedLayer] = field(default_factory=list)

@@ -65,7 +65,7 @@ def test_no_message_of_the_library_names_a_flag() -> None:
     named = [
         (place, text)
         for place, text in sentences()
-        if " " in text and re.search(r"(^|[ (])--[a-z]", text) and not COMMAND.search(text)
+        if " " in text and re.search(r"(^|[ (])--[a-z]", text) and not COMMAND.search(text) and text[0] != "^"
     ]
     assert named == []
 
