@@ -36,6 +36,7 @@ class InputKind:
 
 KINDS: tuple[InputKind, ...] = (
     InputKind("row of the store", samples.text(samples.run()), mutations.json_text, ".json", readers.store_row),
+    InputKind("row for calibrating", samples.text(samples.run()), mutations.json_text, ".json", readers.timed_row),
     InputKind("history import", samples.exported_runs, mutations.json_lines, ".jsonl", readers.import_history),
     InputKind("history import, packed", samples.packed_runs, mutations.any_bytes, ".jsonl.gz", readers.import_history),
     InputKind("baseline", samples.text({"runs": [samples.run()]}), mutations.json_text, ".json", readers.baseline),
@@ -55,11 +56,14 @@ KINDS: tuple[InputKind, ...] = (
             ("facts", {"id": 1}), ("conditions", {"id": 1}),
         )
     ),
+    InputKind("board: doctor", samples.text(samples.PROBED), mutations.json_text, ".json", readers.doctor),
+    InputKind("board: set-up", samples.text(samples.BUILDING), mutations.json_text, ".json", readers.set_up),
     InputKind("metadata in .onnx", samples.artifact(".onnx"), mutations.protobuf, ".onnx", readers.metadata),
     InputKind("metadata in .tflite", samples.artifact(".tflite"), mutations.any_bytes, ".tflite", readers.metadata),
     InputKind("operators of .tflite", samples.artifact(".tflite"), mutations.words, ".tflite", readers.operators),
     InputKind("graph of .onnx", samples.artifact(".onnx"), mutations.protobuf, ".onnx", readers.graph),
     InputKind("graph of .tflite", samples.artifact(".tflite"), mutations.words, ".tflite", readers.graph),
+    InputKind("file of MNN", samples.mnn, mutations.words, ".mnn", readers.mnn),
     InputKind("graph of ncnn", samples.ncnn, mutations.lines, ".ncnn.param", readers.ncnn),
     InputKind("checkpoint", samples.checkpoint, mutations.safetensors, ".safetensors", readers.checkpoint),
     InputKind("attention file", samples.attention, mutations.json_text, ".json", readers.attention),

@@ -108,6 +108,43 @@ def board_answer(operation: str, asked: dict[str, Any]) -> Callable[[Path], None
     return read
 
 
+def doctor(path: Path) -> None:
+    import asyncio
+
+    from devices.doctor import examine
+    from tests.devices.doctor.test_lying_probe import MARK, PROBE, Board
+
+    text = path.read_bytes().decode("utf-8", "replace").replace("\n", " ")
+    asyncio.run(examine(Board(PROBE, MARK + text))).to_dict()
+
+
+def set_up(path: Path) -> None:
+    import asyncio
+
+    from devices.setup.environment import fresh_environment
+    from tests.devices.doctor.test_lying_probe import MARK, Board
+
+    async def make() -> None:
+        async with fresh_environment(Board(MARK + path.read_bytes().decode("utf-8", "replace")), "/home/pi"):
+            pass
+
+    asyncio.run(make())
+
+
+def timed_row(path: Path) -> None:
+    from eamdeploy.runs.store.rows import load_timed
+
+    load_timed(samples.run()["id"], path.read_bytes().decode("utf-8", "replace"))
+
+
+def mnn(path: Path) -> None:
+    from runtimes.readers.metadata import read_metadata
+    from runtimes.readers.mnn_file import read_network
+
+    read_network(path)
+    read_metadata(path)
+
+
 def metadata(path: Path) -> None:
     from eamdeploy.inference.model_card import read_card
     from runtimes.readers.metadata import read_metadata

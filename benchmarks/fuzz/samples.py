@@ -37,6 +37,20 @@ def manifest_document() -> dict[str, Any]:
     }  # fmt: skip
 
 
+PROBED = {
+    "python": "3.11.2", "executable": "/usr/bin/python3", "platform": "linux-aarch64", "bits": 64, "numpy": "2.4.6",
+    "pip": True, "venv": True, "onnxruntime": "1.32.0", "tflite_runtime": None,
+    "readings": {"temperature_c": 48.3, "throttled": 0, "power_source": "PMIC", "clock_max_mhz": 2400.0, "load1": 0.1},
+    "settings": {"governor": "performance"}, "problems": {"fan": "cannot be read"},
+}  # fmt: skip
+BUILDING = {
+    "event": "building",
+    "python": "/home/pi/e/bin/python",
+    "home": "/usr/bin/python3",
+    "scratch": "/home/pi/e/s",
+}
+
+
 def board_answer(message: dict[str, Any]) -> Callable[[Path], bytes]:
     def make(_: Path) -> bytes:
         from tests.devices.session.lying import honest
@@ -66,6 +80,17 @@ def ncnn(_: Path) -> bytes:
         "InnerProduct fc 1 1 flat scores 0=3 1=0 2=12", '# eamdeploy {"format": "ncnn", "name": "n"}', '# outputs ["scores"]',
     )  # fmt: skip
     return "\n".join(lines).encode()
+
+
+def mnn(folder: Path) -> bytes:
+    from export.mnn.converter import convert
+    from export.tflite.exporter import append_metadata
+    from tests.runtimes import tiny_models
+
+    tiny_models.write_onnx(folder / "net.onnx")
+    convert(folder / "net.onnx", folder / "net.mnn")
+    append_metadata(folder / "net.mnn", {**tiny_models.metadata(), "format": "mnn"})
+    return (folder / "net.mnn").read_bytes()
 
 
 def training_state(folder: Path) -> bytes:
