@@ -160,3 +160,47 @@ def test_a_server_that_opens_no_session(tmp_path, run):
                 run(scenario(board, attempt))
             assert caught.value.exit_code == 7, name
             assert "MaxSessions" in str(caught.value.hint)
+
+
+def interpreter(version: str) -> str:
+    """A real Python of that version, on the path or among pyenv's; a test is skipped where there is none."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    places = [str(path) for path in root.glob(f"versions/{version}.*/bin/python{version}")]
+    for place in [*places, shutil.which(f"python{version}")]:
+        if place and subprocess.run([place, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return place
+    pytest.skip(f"needs Python {version}")
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7", "3.8"])
+def test_a_python_that_is_too_old_is_said_alike_by_doctor_setup_and_bench(tmp_path, run, version):
+    old = interpreter(version)
+    artifact = tmp_path / "tiny.onnx"
+    tiny_models.write_onnx(artifact, metadata=tiny_models.metadata())
+
+    async def scenario(board, attempt):
+        transport = board.transport()
+        try:
+            return await attempt(transport)
+        finally:
+            await transport.close()
+
+    async def measure(transport):
+        async with BoardSession(transport) as session, session.worker() as worker:
+            from runtimes.protocol import RuntimeOptions
+
+            await worker.load(await session.push(artifact), "onnxruntime", RuntimeOptions())
+
+    with installable_board(tmp_path) as board:
+        board.program("python3", f'exec {old} "$@"')
+        found = run(scenario(board, examine))
+        diagnosis = next(each for each in found.findings if each.check == "Python")
+        assert diagnosis.level == "problem", diagnosis
+        said = {"doctor": f"{diagnosis.seen} {diagnosis.meaning}"}
+        for name, attempt in {"setup": set_up, "bench": measure}.items():
+            with pytest.raises(MissingDependency) as caught:
+                run(scenario(board, attempt))
+            assert caught.value.exit_code == 7
+            said[name] = str(caught.value)
+        assert all(version in words and "3.9" in words for words in said.values()), said
+        assert not (board.home / BASE).exists()
