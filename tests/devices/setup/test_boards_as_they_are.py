@@ -100,6 +100,23 @@ def test_a_full_home(tmp_path, run, mounted):
         assert works(board)
 
 
+def test_a_read_only_home(tmp_path, run, mounted):
+    """Runs work from the folder for temporary files; setup has no place and says so, as the doctor does."""
+    home = mounted(tmp_path / "home", "size=16m")
+    artifact = tmp_path / "tiny.onnx"
+    tiny_models.write_onnx(artifact, metadata=tiny_models.metadata())
+    with installable_board(tmp_path) as board:
+        subprocess.run(["mount", "-o", "remount,ro", home], check=True)
+        level, words = diagnoses(board, run)["home"]
+        assert level == "warning"
+        assert "read-only" in words
+        run(load_on(board, artifact))
+        with pytest.raises(MissingDependency, match="Read-only file system") as caught:
+            run(set_up_there(board))
+        assert caught.value.exit_code == 7
+        assert list(board.tmp.iterdir()) == []
+
+
 def test_a_full_folder_for_temporary_files(tmp_path, run, mounted):
     """Runs take another folder where one has room, and say that the disk is full where none has."""
     artifact = tmp_path / "tiny.onnx"
