@@ -64,3 +64,11 @@ def captured_output() -> Iterator[CapturedOutput]:
                 os.close(copy)
             file.seek(0)
             captured.text = out.getvalue() + err.getvalue() + file.read().decode("utf-8", "replace")
+
+
+def root_cause(error: BaseException) -> str:
+    """What a converter's error came from, in one line: converters wrap it in pages of advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first[:200]}" if first else type(error).__name__

@@ -14,7 +14,7 @@ from torch import nn
 
 from eamdeploy.base.errors import InternalError, MissingDependency, UsageError
 from eamdeploy.base.files import atomic_path
-from export.exporter.quiet import captured_output, paused_collector
+from export.exporter.quiet import captured_output, paused_collector, root_cause
 from export.exporter.request import ExportedFile, ExportRequest
 from export.lowerings.blocked import BlockedConv
 from export.onnx.blocked import block_size, move_to_blocks
@@ -135,7 +135,9 @@ def _trace(network: nn.Module, request: ExportRequest) -> Any:
             failure = None
     if failure is not None or model is None:
         raise InternalError(
-            "torch.onnx.export failed", why=failure or noise.tail(), hint="`debug` shows the whole trace"
+            "torch.onnx.export failed",
+            why=root_cause(failure) if failure else noise.tail(),
+            hint="`debug` shows the whole trace",
         ) from failure
     if dynamic and not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise InternalError("the exporter fixed the batch of a graph that was to have a dynamic one")

@@ -17,7 +17,7 @@ from torch import nn
 
 from eamdeploy.base.errors import InternalError, MissingDependency, UsageError
 from eamdeploy.base.files import atomic_path
-from export.exporter.quiet import captured_output, paused_collector
+from export.exporter.quiet import captured_output, paused_collector, root_cause
 from export.exporter.request import ExportedFile, ExportRequest
 from export.tflite.names import rename
 
@@ -116,6 +116,8 @@ def _convert(network: nn.Module, path: Path, request: ExportRequest) -> nn.Modul
             written.unlink(missing_ok=True)
     if failure is not None or wrapper is None:
         raise InternalError(
-            "litert-torch failed", why=failure or noise.tail(), hint="`debug` shows the whole trace"
+            "litert-torch failed",
+            why=root_cause(failure) if failure else noise.tail(),
+            hint="`debug` shows the whole trace",
         ) from failure
     return wrapper

@@ -23,6 +23,7 @@ from eamdeploy.networks.program.network import INPUT
 from eamdeploy.networks.program.operators import GETITEM, OPERATORS, REARRANGING
 from eamdeploy.training.importing.network.kernels.unfold import unfolds
 from eamdeploy.training.importing.network.tracing.evaluate import changes_in_place, evaluate, operator_name
+from eamdeploy.training.importing.network.tracing.known_operators import SKIPPED
 from eamdeploy.training.importing.network.tracing.naming import Paths
 from eamdeploy.training.importing.network.tracing.trace import Traced, module_path, source_line
 
@@ -36,20 +37,6 @@ class InstructionEmitter:
         values: by node name, what stands for it now (an operator that changes a tensor in place gives its node a new one).
         origins: nodes that fold a batch into channels, and the unfolded value they are a view of.
     """
-
-    SKIPPED = (
-        "dropout.default",
-        "feature_dropout.default",
-        "alpha_dropout.default",
-        "detach.default",
-        "alias.default",
-        "contiguous.default",
-        "clone.default",
-        "lift_fresh_copy.default",
-        "_assert_tensor_metadata.default",
-        "to.dtype_layout",
-        "to.device",
-    )
 
     def __init__(self, traced: Traced, other: Traced | None, dependent: set[str]) -> None:
         self.traced, self.other, self.dependent = traced, other, dependent
@@ -137,7 +124,7 @@ class InstructionEmitter:
         """Append the operator that ``node`` is, as it is."""
         name, where = operator_name(node), module_path(node)
         twin = self.twins.get(node.name, node)
-        if name in self.SKIPPED:
+        if name in SKIPPED:
             first = node.args[0]
             if isinstance(first, fx.Node):
                 self.values[node.name] = self.value(first)
@@ -150,6 +137,9 @@ class InstructionEmitter:
         }
         if name == "adaptive_avg_pool2d.default":
             name, args = self._pooling(node, args)
+        if name == "clamp.default" and any(type(bound) is float for bound in args):
+            # converters refuse a clamp between a fraction and an integer
+            args = [float(bound) if type(bound) is int else bound for bound in args]
         if name == "pow.Tensor_Scalar" and args[1] == 2:
             name, args = "mul.Tensor", [args[0], args[0]]  # converters have no power of five axes
         value = self.add(node.name, name or str(node.target), args, where, kwargs=kwargs)

@@ -27,11 +27,11 @@ from eamdeploy.training.importing.network.kernels.unfold import (
     unfolded_input,
 )
 from eamdeploy.training.importing.network.tracing.evaluate import operator_name
+from eamdeploy.training.importing.network.tracing.known_operators import RANDOM
 from eamdeploy.training.importing.network.tracing.trace import Traced, module_path, source_line
 
 # without a bound on the weights, more kernels than this are rather a layer that computes the kernel outright
 MOST_UNBOUNDED_KERNELS = 8
-_RANDOM = ("rand", "bernoulli", "multinomial", "normal.", "native_dropout", "exponential.", "uniform.")
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,10 @@ def recognise(traced: Traced, other: Traced | None) -> Recognised:
     emitter = InstructionEmitter(traced, other, dependent)
     result = Recognised(emitter)
     for node in traced.nodes:
-        if node.name not in dependent:
-            continue
         name = operator_name(node)
+        if node.name not in dependent:
+            _raise_if_random(node, name)
+            continue
         _raise_if_unsteady(node, name)
         convolution = read_convolution(node, name, traced)
         if convolution is not None and convolution.kernel.name in dependent:
@@ -94,10 +95,15 @@ def recognise(traced: Traced, other: Traced | None) -> Recognised:
     return result
 
 
-def _raise_if_unsteady(node: fx.Node, name: str) -> None:
-    where = source_line(node) or module_path(node) or None
-    if name.startswith(_RANDOM):
+def _raise_if_random(node: fx.Node, name: str) -> None:
+    if name.startswith(RANDOM) and node.users:
+        where = source_line(node) or module_path(node) or None
         raise DataError("the network draws random numbers", where=where, hint="build it for inference")
+
+
+def _raise_if_unsteady(node: fx.Node, name: str) -> None:
+    _raise_if_random(node, name)
+    where = source_line(node) or module_path(node) or None
     if name.partition(".")[0] in ("dropout", "feature_dropout", "alpha_dropout") and node.args[2]:
         raise DataError(
             "the network drops values at random even in evaluation mode",
@@ -148,7 +154,7 @@ def _dynamic(convolution: Convolution, emitter: InstructionEmitter, result: Reco
 
 
 def _bounds(traced: Traced, mixing: Mixing) -> MixingBounds:
-    found = mixing_bounds(traced, mixing.alphas, constant=mixing.constant is not None)
+    found = mixing_bounds(traced, mixing)
     gates = [gate_bound(gate.node) for gate in mixing.taps]
     known = [bound for bound in gates if bound is not None]
     return replace(found, taps=math.prod(known) if len(known) == len(gates) else None)

@@ -24,6 +24,7 @@ from eamdeploy.training.importing.network.adapters import apply_adapters
 from eamdeploy.training.importing.network.proof import BATCHES
 from eamdeploy.training.importing.network.tracing.factory import call_factory, load_weights
 from eamdeploy.training.importing.network.tracing.graph import RewrittenNetwork, rewrite_module
+from eamdeploy.training.importing.network.tracing.outputs import is_packed, unpacked
 from eamdeploy.training.importing.network.tracing.unstored import UnstoredNumber, unstored_numbers
 
 Say = Callable[[str], None]
@@ -87,6 +88,8 @@ def import_network(
     adapted, notes = apply_adapters(plain)
     images = _images(example, image, prepared)
     subject, original = (_Rows(adapted), _Rows(plain)) if flat else (adapted, plain)
+    if is_packed(original.eval(), images):
+        subject, original = unpacked(subject), unpacked(original)
     label = name or re.sub(r"\W+", "-", type(module).__name__).strip("-").lower()
     found = rewrite_module(subject.eval(), images, label, say, original=original.eval())
     say("looking for numbers that the weights do not hold")

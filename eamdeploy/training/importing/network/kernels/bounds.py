@@ -1,82 +1,116 @@
-"""What is known of a value whatever the image, read off the operator that gives it."""
+"""What is known of mixing weights and gates whatever the image."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-from torch import fx
+import torch
+from torch import Tensor, fx
 
 from eamdeploy.networks.layers.mixed_conv import CONVEX, MixingBounds
-from eamdeploy.networks.program.operators import REARRANGING
-from eamdeploy.training.importing.network.tracing.evaluate import operator_name
+from eamdeploy.training.importing.network.kernels.kernel_form import Mixing
+from eamdeploy.training.importing.network.kernels.magnitudes import (
+    is_not_negative,
+    is_softmax,
+    largest_magnitude,
+    origin,
+    softmax_axis,
+)
+from eamdeploy.training.importing.network.kernels.normalisers import normalised
+from eamdeploy.training.importing.network.tracing.evaluate import evaluate, operator_name
 from eamdeploy.training.importing.network.tracing.trace import Traced
 
-# largest magnitude of what these give
-_LARGEST = {"sigmoid.default": 1.0, "hardsigmoid.default": 1.0, "tanh.default": 1.0, "relu6.default": 6.0}
-_SOFTMAX = ("softmax.int", "_softmax.default")
+
+@dataclass(frozen=True)
+class _Weights:
+    """The weights that one node gives.
+
+    Attributes:
+        groups: for each weight of an image, a number that it shares with those that it is bounded together with.
+        sum: what the magnitudes of a group sum to at most.
+        exact: each group's sum is 1, and none is negative.
+    """
+
+    groups: Tensor
+    sum: float
+    exact: bool
+    signed: bool
 
 
-def mixing_bounds(traced: Traced, alphas: Sequence[fx.Node], *, constant: bool) -> MixingBounds:
+def mixing_bounds(traced: Traced, mixing: Mixing) -> MixingBounds:
     """The bounds of mixing weights: convex for one softmax over all kernels, else the most that their magnitudes sum to.
 
-    ``constant`` is for a kernel that is not mixed: its weight is 1.
+    Weights that never meet in an element of the kernel (a kernel put together from blocks) are not summed.
     """
-    found = [_weights(traced, alpha, math.prod(traced.shapes[alpha.name]) // traced.batch) for alpha in alphas]
+    found = [_weights(traced, alpha) for alpha in mixing.alphas]
+    constant = mixing.constant is not None
     if not found:
         return CONVEX
-    l1: float | None = float(constant)
-    for bounds in found:
-        l1 = None if l1 is None or bounds.l1 is None else l1 + bounds.l1
-    convex = len(found) == 1 and found[0].convex and not constant
-    return MixingBounds(convex, l1, signed=any(bounds.signed for bounds in found))
+    known = [weights for weights in found if weights is not None]
+    signed = len(known) < len(found) or any(weights.signed for weights in known)
+    if len(known) < len(found):
+        return MixingBounds(signed=signed)
+    convex = len(known) == 1 and known[0].exact and len(known[0].groups.unique()) == 1 and not constant
+    met = torch.zeros_like(mixing.bank[0])
+    first = 0
+    for weights in known:
+        bank = mixing.bank[first : first + len(weights.groups)]
+        first += len(weights.groups)
+        for group in weights.groups.unique():
+            met += weights.sum * (bank[weights.groups == group] != 0).any(dim=0)
+    if mixing.constant is not None:
+        met += mixing.constant != 0
+    return MixingBounds(convex, 1.0 if convex else float(met.max()), signed=signed)
 
 
-def _weights(traced: Traced, alpha: fx.Node, kernels: int) -> MixingBounds:
-    alpha = _origin(alpha)
-    name = operator_name(alpha)
-    if name in _SOFTMAX:
-        shape = traced.shapes[alpha.name]
-        axis = int(alpha.args[1]) % len(shape)  # type: ignore[arg-type]
-        groups = kernels / shape[axis]
-        return MixingBounds(groups == 1, float(groups), signed=False)
-    if name in _LARGEST:
-        return MixingBounds(False, _LARGEST[name] * kernels, signed=name == "tanh.default")
-    if name == "div.Tensor" and (part := _normalised(traced, alpha)):
-        return MixingBounds(False, kernels / part)
-    return MixingBounds()
+def _weights(traced: Traced, alpha: fx.Node) -> _Weights | None:
+    """What bounds the weights that ``alpha`` gives; ``None`` where nothing does, or one can be larger than 1."""
+    source = origin(alpha)
+    signed = not is_not_negative(source)
+    shape = traced.shapes[source.name]
+    if operator_name(source) == "scatter.src" and _is_zero(traced, source.args[0]):
+        inner = source.args[3]
+        found = _weights(traced, inner) if isinstance(inner, fx.Node) else None
+        single = found is not None and len(found.groups.unique()) == 1
+        return _Weights(_each(traced, alpha) * 0, found.sum, False, found.signed) if found and single else None
+    if is_softmax(source):
+        axis = softmax_axis(source) % len(shape)
+        labels = torch.arange(_count(shape)).reshape(shape).amin(dim=axis, keepdim=True).expand(shape)
+        return _Weights(_moved(traced, source, alpha, labels), 1.0, True, False)
+    if operator_name(source) == "div.Tensor" and (quotient := normalised(traced, source)) is not None:
+        labels = quotient.labels.reshape(shape)
+        return _Weights(_moved(traced, source, alpha, labels), 1.0, quotient.exact, signed)
+    largest = largest_magnitude(source)
+    return None if largest is None or largest > 1 else _Weights(_each(traced, alpha), largest, False, signed)
 
 
-def _origin(node: fx.Node) -> fx.Node:
-    """Back through operators that only move elements."""
-    while operator_name(node) in REARRANGING and isinstance(node.args[0], fx.Node):
-        node = node.args[0]
-    return node
+def _count(shape: tuple[int, ...]) -> int:
+    return int(torch.Size(shape).numel())
 
 
-def _normalised(traced: Traced, node: fx.Node) -> int:
-    """For ``z / (sum |z| + eps)``, over how many values the sum goes; else 0."""
-    numerator, denominator = node.args[0], node.args[1]
-    if not isinstance(numerator, fx.Node) or not isinstance(denominator, fx.Node):
-        return 0
-    total = denominator
-    if operator_name(total) == "add.Tensor":
-        constant = total.args[1]
-        if not isinstance(constant, (int, float)) or constant < 0 or not isinstance(total.args[0], fx.Node):
-            return 0
-        total = total.args[0]
-    if operator_name(total) != "sum.dim_IntList":
-        return 0
-    magnitude, axes = total.args[0], total.args[1]
-    if not isinstance(magnitude, fx.Node) or operator_name(magnitude) != "abs.default":
-        return 0
-    shape = traced.shapes[numerator.name]
-    if magnitude.args[0] is not numerator or not isinstance(axes, (list, tuple)) or len(axes) != 1:
-        return 0
-    return shape[int(axes[0]) % len(shape)]  # type: ignore[arg-type]
+def _each(traced: Traced, alpha: fx.Node) -> Tensor:
+    """A group for each weight of an image."""
+    return torch.arange(_count(traced.shapes[alpha.name]) // traced.batch)
+
+
+def _moved(traced: Traced, source: fx.Node, alpha: fx.Node, labels: Tensor) -> Tensor:
+    """The first image's labels in the order in which ``alpha`` has the weights that ``source`` gives."""
+    order: Tensor = evaluate(traced, alpha, {source.name: labels.double()}, {})
+    return order.flatten()[: order.numel() // traced.batch].long()
+
+
+def _is_zero(traced: Traced, value: object) -> bool:
+    if not isinstance(value, fx.Node):
+        return False
+    name = operator_name(value).partition(".")[0]
+    if name in ("zeros", "zeros_like", "new_zeros"):
+        return True
+    try:
+        return not bool(evaluate(traced, value, {}, {}).any())
+    except LookupError:
+        return False
 
 
 def gate_bound(gate: fx.Node) -> float | None:
     """The largest magnitude of a gate, or ``None`` where nothing bounds it."""
-    gate = _origin(gate)
-    return 1.0 if operator_name(gate) in _SOFTMAX else _LARGEST.get(operator_name(gate))
+    return largest_magnitude(gate)

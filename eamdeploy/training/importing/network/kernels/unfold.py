@@ -10,7 +10,7 @@ from torch import fx
 
 from eamdeploy.networks.program.instructions import Argument, BatchSize, Value
 from eamdeploy.networks.program.operators import REARRANGING
-from eamdeploy.training.importing.network.kernels.convolutions import Convolution
+from eamdeploy.training.importing.network.kernels.convolutions import Convolution, read_convolution
 from eamdeploy.training.importing.network.kernels.rearranging import is_unchanged
 from eamdeploy.training.importing.network.tracing.evaluate import operator_name
 from eamdeploy.training.importing.network.tracing.trace import module_path
@@ -23,9 +23,7 @@ def folded_groups(emitter: InstructionEmitter, convolution: Convolution) -> int 
     """The groups for one image of a convolution over a folded batch; ``None`` where the batch is not so folded."""
     if emitter.other is None:
         return convolution.groups
-    twin = emitter.twins[convolution.node.name]
-    after = twin.args[6] if len(twin.args) > 6 else twin.kwargs.get("groups", 1)
-    each = after - convolution.groups if isinstance(after, int) else 0
+    each = _groups_at_three(emitter, convolution) - convolution.groups
     return each if each > 0 and each * emitter.traced.batch == convolution.groups else None
 
 
@@ -33,9 +31,16 @@ def constant_groups(emitter: InstructionEmitter, convolution: Convolution) -> in
     """The groups of a convolution, or ``None`` where they grow with the batch."""
     if emitter.other is None:
         return convolution.groups
+    return convolution.groups if _groups_at_three(emitter, convolution) == convolution.groups else None
+
+
+def _groups_at_three(emitter: InstructionEmitter, convolution: Convolution) -> int:
+    """The groups of the same convolution at three images; 0 where there is none."""
+    if emitter.other is None:
+        return 0
     twin = emitter.twins[convolution.node.name]
-    after = twin.args[6] if len(twin.args) > 6 else twin.kwargs.get("groups", 1)
-    return convolution.groups if after == convolution.groups else None
+    found = read_convolution(twin, operator_name(twin), emitter.other)
+    return 0 if found is None else found.groups
 
 
 def reshaped(emitter: InstructionEmitter, node: fx.Node, sizes: Sequence[Argument], where: str) -> Value:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, fx
 
-from eamdeploy.training.importing.network.tracing.trace import Traced
+if TYPE_CHECKING:
+    from eamdeploy.training.importing.network.tracing.trace import Traced
 
 
 def operator_name(node: fx.Node) -> str:

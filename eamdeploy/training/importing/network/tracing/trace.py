@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 from torch.export.graph_signature import InputKind
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.training.importing.network.tracing.known_operators import in_known_operators
 from export.exporter.quiet import captured_output
 
 _FILE_LINE = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
@@ -57,6 +58,7 @@ def trace(module: nn.Module, example: Tensor, *, functional: bool = False) -> Tr
             program = torch.export.export(module, (example,), strict=False)
             if functional:
                 program = program.run_decompositions({})
+            program = in_known_operators(program)
         except Exception as error:
             failure = error
     if failure is not None:
