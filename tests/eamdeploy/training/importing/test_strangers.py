@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.training.importing.network.session import import_network
-from tests.eamdeploy.training.importing.foreign_layers import Network, SharedRouting
+from tests.eamdeploy.training.importing.foreign_layers import ForeignNetwork, SharedRouting
 from tests.eamdeploy.training.importing.stranger_layers import BODIES, AttendedConv2d
 
 # by attention: convex, the sum of magnitudes, signed
@@ -42,7 +42,7 @@ FOUND = {
 
 def brought_in(body: nn.Module, channels: int) -> Any:
     torch.manual_seed(0)
-    return import_network(Network(body, channels).eval(), torch.randn(3, 3, 16, 16))
+    return import_network(ForeignNetwork(body, channels).eval(), torch.randn(3, 3, 16, 16))
 
 
 @pytest.mark.parametrize("kind", BOUNDS)
@@ -101,7 +101,7 @@ class Packed(nn.Module):
 
     def __init__(self, kind: str) -> None:
         super().__init__()
-        self.network, self.kind = Network(SharedRouting(16, 24), 16), kind
+        self.network, self.kind = ForeignNetwork(SharedRouting(16, 24), 16), kind
 
     def forward(self, x: Tensor) -> Any:
         scores = self.network(x)
