@@ -6,7 +6,6 @@ import typer
 from rich.console import Console
 
 import eamdeploy
-from eamdeploy.base.results import to_dict
 from eamdeploy.cli.options import config
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.views.output import emit, print_facts
@@ -19,6 +18,8 @@ def register(app: typer.Typer) -> None:
 
 def info_command(as_json: JsonOption = False) -> None:
     """Show versions, runtimes, CPU features, paths and settings, for a bug report."""
+    from eamdeploy.base.results import to_dict
+
     found = eamdeploy.info(tuple(str(path) for path, _ in config.sources()))
 
     def render(console: Console) -> None:

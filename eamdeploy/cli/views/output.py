@@ -7,11 +7,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
 from rich.control import Control
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
 from rich.text import Text
 
@@ -19,6 +18,9 @@ from eamdeploy.base.errors import one_line, printable
 from eamdeploy.cli.options.flags import with_flags
 from eamdeploy.cli.views.actions_log import ActionsLog, harmless_json, in_actions
 from eamdeploy.cli.views.table import FittedTable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 SCHEMA_VERSION = 1
 _WIDE = 4000
@@ -115,6 +117,8 @@ def print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
 
 def progress() -> Progress:
     """A progress bar with the time left, on stderr, only on a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     shown = err_console()
     return Progress(
         TextColumn("{task.description}", markup=False),

@@ -57,6 +57,18 @@ def test_importing_loads_neither_numpy_nor_torch() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_help_loads_only_what_prints_it() -> None:
+    """Each of these takes a tenth of the time that help may take, or far more."""
+    heavy = ("numpy", "torch", "onnx", "PIL", "msgspec", "rich.progress", "asyncio")
+    code = (
+        "import sys; from eamdeploy.cli.main import main\n"
+        "try: main(['--help'])\n"
+        f"except SystemExit: print([m for m in {heavy!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("name", [name for name in eamdeploy.__all__ if name != "__version__"])
 def test_every_function_has_an_example_and_documents_its_arguments(name: str) -> None:
     function = getattr(eamdeploy, name)
