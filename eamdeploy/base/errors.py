@@ -60,10 +60,10 @@ class EamdeployError(Exception):
     def __str__(self) -> str:
         text = self.what
         if self.where:
-            text += f" ({one_line(self.where)})"
+            text += f" ({self.where})"
         if self.why:
             text += f": {self.why}"
-        return printable(f"{text}; {self.hint}" if self.hint else text)
+        return one_line(f"{text}; {self.hint}" if self.hint else text)
 
 
 class InternalError(EamdeployError):

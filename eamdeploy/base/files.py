@@ -29,6 +29,9 @@ def atomic_path(path: Path | str, *, companions: Sequence[str] = ()) -> Iterator
     # the suffix is kept: some writers choose the format by it
     temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}{target.suffix}")
     try:
+        if target.exists() and not target.is_file() and not target.is_dir():
+            # a rename would put a file in the place of a device, such as /dev/null, or of a pipe
+            raise OSError(errno.EINVAL, "it is there and is not a file", str(target))
         target.parent.mkdir(parents=True, exist_ok=True)
         _UNFINISHED[temporary] = companions
         yield temporary
@@ -38,7 +41,7 @@ def atomic_path(path: Path | str, *, companions: Sequence[str] = ()) -> Iterator
         os.replace(temporary, target)
     except OSError as error:
         _remove(temporary, companions)
-        hint = "free some space or choose another folder"
+        hint = "choose another name" if error.errno == errno.EINVAL else "free some space or choose another folder"
         raise UsageError("cannot write the file", where=target, why=error.strerror or error, hint=hint) from error
     except BaseException:
         _remove(temporary, companions)
