@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
 from rich.control import Control
 from rich.segment import Segment
@@ -54,10 +56,23 @@ class _WordWrapping(Console):
 
     def print(self, *objects: Any, soft_wrap: bool | None = None, **settings: Any) -> None:
         """As :meth:`rich.console.Console.print`; text that may be longer than a line is wrapped here and not by the terminal."""
-        if soft_wrap and self.width < _WIDE:
-            super().print(*objects, **{"overflow": "ignore", "crop": False, **settings})
-        else:
-            super().print(*objects, soft_wrap=soft_wrap, **settings)
+        if soft_wrap and self.width < _WIDE and len(objects) == 1 and isinstance(objects[0], str | Text):
+            text = Text(objects[0]) if isinstance(objects[0], str) else objects[0]
+            objects = (Text("\n").join(part for line in text.split("\n") for part in _wrapped(line, self.width)),)
+        super().print(*objects, soft_wrap=soft_wrap, **settings)
+
+
+def _wrapped(line: Text, width: int) -> list[Text]:
+    """The line in parts that fit, broken between words; a word that is longer than a line is left whole."""
+    breaks, start = [], 0
+    for word in re.finditer(r"\S+", line.plain):
+        if cell_len(line.plain[start : word.end()]) > width and line.plain[start : word.start()].strip():
+            breaks.append(word.start())
+            start = word.start()
+    parts = line.divide(breaks)
+    for part in parts[:-1]:
+        part.rstrip()
+    return list(parts)
 
 
 def _console(file: TextIO) -> Console:

@@ -86,6 +86,8 @@ def test_training_is_interrupted_resumed_exported_and_compared_with_its_static_t
     first = subprocess.Popen(
         [sys.executable, "-m", "eamdeploy", *words, "--out", "dynamic"], cwd=folder, env=environment_of(folder),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1, start_new_session=True,
+        # a shell's background job has Ctrl-C switched off, and hands that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert first.stdout is not None
     told = []

@@ -37,3 +37,17 @@ def test_a_terminal_without_utf_8_loses_a_character_and_not_the_result(monkeypat
     console().print("5.0 µs ± 3 %, 61 °C")
     sys.stdout.flush()
     assert raw.getvalue() == b"5.0 ?s ? 3 %, 61 ?C\n"
+
+
+def test_a_long_sentence_is_broken_between_words_and_a_path_never(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.text import Text
+
+    monkeypatch.setenv("COLUMNS", "30")
+    path = "/a/path/that/is/longer/than/thirty/columns.onnx"
+    console().print(Text.assemble(("verified", "green"), f" the same function as {path} on 10 images"), soft_wrap=True)
+    assert capsys.readouterr().out.splitlines() == ["verified the same function as", path, "on 10 images"]
+    monkeypatch.delenv("COLUMNS")
+    console().print(f"one line {path} in a pipe, however long it is", soft_wrap=True)
+    assert capsys.readouterr().out == f"one line {path} in a pipe, however long it is\n"
