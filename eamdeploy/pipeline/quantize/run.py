@@ -199,9 +199,11 @@ class _Work:
         tell(f"{lost}: measuring each of {len(candidates)} layers")
         ranking = rank(candidates, self._alone)
         attempts = [first, *fewest_float_layers(ranking, self.drop, bound)]
-        within = [attempt for attempt in attempts if attempt.drop_points <= bound]
+        # with every layer in float nothing is lost, and nothing is quantized either
+        real = [each for each in attempts if {*each.float_layers, *self.demanded} < {*self.quantizer.layers}]
+        within = [attempt for attempt in real if attempt.drop_points <= bound]
         if not within:
-            raise self._too_much(min(attempts, key=lambda attempt: attempt.drop_points))
+            raise self._too_much(min(real, key=lambda attempt: attempt.drop_points))
         best = min(within, key=lambda attempt: len(attempt.float_layers))
         self.drop(best.float_layers)
         tell(f"{len(best.float_layers)} layers stay float: {', '.join(best.float_layers)}")
@@ -227,6 +229,9 @@ def _check_layers(quantizer: Quantizer, options: QuantizeOptions) -> None:
             raise UsageError(
                 f"there is no layer '{layer}' to keep in float", hint=did_you_mean(layer, quantizer.layers)
             )
+    if options.precision == "int8" and quantizer.layers and {*options.float_layers} >= {*quantizer.layers}:
+        why = f"all {len(quantizer.layers)} layers were asked to stay in float"
+        raise UsageError("nothing is left to quantize", why=why, hint="leave a layer to it, or export in fp32")
     if not 0 <= options.max_drop <= 100:
         raise UsageError(f"max-drop is in points of top-1, between 0 and 100, and is {options.max_drop:g}")
 

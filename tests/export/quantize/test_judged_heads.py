@@ -9,13 +9,14 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from eamdeploy.base.errors import ParityError, UsageError
 from eamdeploy.data import embedded_sample, open_dataset
 from eamdeploy.data.dataset import take
 from eamdeploy.inference.foreign import foreign_card
 from eamdeploy.inference.model_card import read_card
 from eamdeploy.pipeline.quantize.check import QuantizationJudge
 from eamdeploy.pipeline.quantize.options import QuantizeOptions
-from eamdeploy.pipeline.quantize.run import quantize_artifact
+from eamdeploy.pipeline.quantize.run import _Work, quantize_artifact
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
 from tests.eamdeploy.inference.classifiers import PREPROCESSING, classifier
@@ -86,3 +87,32 @@ def test_pictures_that_do_not_decode_are_named(tmp_path: Path) -> None:
     judge = QuantizationJudge(open_dataset(tmp_path / "data"), foreign_card(source, PREPROCESSING, None))
     assert judge.compare(source, source).images == 12
     assert list(judge.skipped) == ["a/broken.png"]
+
+
+def test_a_file_whose_layers_all_stay_float_is_not_called_quantized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It loses nothing, being the float file: the bound is not met by int8."""
+    source = classifier(tmp_path / "net.onnx")
+    card = foreign_card(source, PREPROCESSING, DATA.classes)
+    options = QuantizeOptions(max_drop=1, calibration_images=20, check_images=20, latency=False)
+
+    def drop(work: _Work, float_layers: tuple[str, ...]) -> float:
+        return 0.0 if {*float_layers} >= {*work.quantizer.layers} else 5.0
+
+    monkeypatch.setattr(_Work, "drop", drop)
+    with pytest.raises(ParityError, match=r"loses too much accuracy .* 5\.00 points"):
+        quantize_artifact(source, tmp_path / "int8.onnx", options, card=card, calibration=DATA)
+    assert not (tmp_path / "int8.onnx").exists()
+
+
+def test_every_layer_in_float_by_request_leaves_nothing_to_quantize(tmp_path: Path) -> None:
+    source = classifier(tmp_path / "net.onnx")
+    card = foreign_card(source, PREPROCESSING, DATA.classes)
+    with pytest.raises(UsageError, match="there is no layer"):
+        quantize_artifact(
+            source, tmp_path / "int8.onnx", QuantizeOptions(float_layers=("none",)), card=card, calibration=DATA
+        )
+    options = QuantizeOptions(float_layers=("Conv_0", "Gemm_2"), latency=False)
+    with pytest.raises(UsageError, match="nothing is left to quantize: all 2 layers"):
+        quantize_artifact(source, tmp_path / "int8.onnx", options, card=card, calibration=DATA)
