@@ -169,7 +169,7 @@ def test_sections_without_anything_say_what_to_do() -> None:
     run = dataclasses.replace(album.make_run(0), accuracy=None, group=None)
     html = render_html(build_report(Material((run,)), "bare"))
     for words in (
-        "bench --operators",
+        "bench FILE --operators",
         "no manifests",
         "No run has both a latency and an accuracy",
         "several artifacts at once",
