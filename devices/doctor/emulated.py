@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from devices.transports.emulated.machine import Machine
 from devices.transports.emulated.tools import QEMU, tool
 from devices.transports.emulated.transport import EmulatedTransport
 from eamdeploy.base.errors import InternalError
+from eamdeploy.base.progress import Say
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def emulate(
     device: str,
     *,
     instructions: bool = False,
-    told: Callable[[str], None] = lambda _: None,
-    stay: Callable[[str], None] | None = None,
+    told: Say = lambda _: None,
+    stay: Say | None = None,
 ) -> Emulated:
     """Build or fetch the image, boot, look, switch off.
 
@@ -87,7 +87,7 @@ def emulate(
     return asyncio.run(_look(transport, build_s, stay))
 
 
-async def _look(transport: EmulatedTransport, build_s: float | None, stay: Callable[[str], None] | None) -> Emulated:
+async def _look(transport: EmulatedTransport, build_s: float | None, stay: Say | None) -> Emulated:
     try:
         await transport.connect()
         started = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from devices.boards.profiles import profile_names
 from devices.boards.registry import BoardRegistry
@@ -12,11 +12,12 @@ from devices.session.fanout import BoardOutcome, BoardProgress, run_on_boards
 from devices.session.opening import open_board, open_emulated, open_host
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 
 HOST = "host"
 
 
-def open_place(name: str, registry: BoardRegistry, told: Callable[[str], None]) -> Transport:
+def open_place(name: str, registry: BoardRegistry, told: Say) -> Transport:
     """A board of the user's, this machine, or the emulated board of a profile, in this order.
 
     Raises:
@@ -33,7 +34,7 @@ def open_place(name: str, registry: BoardRegistry, told: Callable[[str], None]) 
 
 
 def check_places(
-    names: Sequence[str], *, every: bool = False, told: Callable[[str], None] = lambda _: None
+    names: Sequence[str], *, every: bool = False, told: Say = lambda _: None
 ) -> list[BoardOutcome[Examination]]:
     """Examine each of ``names``, or all of the user's boards, at once.
 

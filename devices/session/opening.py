@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from devices.boards.profiles import load_profile, profile_names
 from devices.boards.registry import Board, BoardRegistry
 from devices.transports.local import LocalTransport
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 
 
 def board_called(registry: BoardRegistry, device: str | None) -> Board | None:
@@ -48,9 +49,7 @@ def choose_boards(
     raise UsageError(f"several boards are a {device}", where=listed, hint=f"choose with `board` {listed}, or `every`")
 
 
-def open_board(
-    board: Board, *, instructions: bool = False, progress: Callable[[str], None] = lambda _: None
-) -> Transport:
+def open_board(board: Board, *, instructions: bool = False, progress: Say = lambda _: None) -> Transport:
     """The transport of a board; nothing is connected yet."""
     if board.emulated:
         return open_emulated(board.profile, instructions=instructions, name=board.name, progress=progress)
@@ -66,7 +65,7 @@ def open_emulated(
     *,
     instructions: bool = False,
     name: str | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Say = lambda _: None,
 ) -> Transport:
     """The transport of the emulated board for a profile; nothing is started yet.
 

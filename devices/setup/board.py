@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from devices.boards.registry import BoardRegistry
@@ -13,6 +13,7 @@ from devices.session.opening import open_board
 from devices.setup.install import Installed, set_up
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import InternalError, UsageError, did_you_mean
+from eamdeploy.base.progress import Say
 
 
 def set_up_board(
@@ -20,7 +21,7 @@ def set_up_board(
     *,
     runtimes: Sequence[str] = (),
     offline: bool | None = None,
-    told: Callable[[str], None] = lambda _: None,
+    told: Say = lambda _: None,
 ) -> Installed:
     """Install on the board called ``name``; from then on its own environment is used there.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from devices.setup.environment import ENVIRONMENT_PYTHON, FreshEnvironment, fres
 from devices.setup.prove import prove
 from devices.transports.protocol import CompletedCommand, Transport
 from eamdeploy.base.errors import MeasurementError, MissingDependency
+from eamdeploy.base.progress import Say
 from eamdeploy.base.values import Name
 
 _LIMIT_S = 1800.0
@@ -49,7 +50,7 @@ async def set_up(
     *,
     runtimes: Sequence[str] = (),
     offline: bool | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Say = lambda _: None,
 ) -> Installed:
     """Make the board able to run artifacts; what it could run before stays in place until the new can run a model.
 
@@ -91,7 +92,7 @@ async def _install(
     fresh: FreshEnvironment,
     requirements: Sequence[str],
     offline: bool | None,
-    progress: Callable[[str], None],
+    progress: Say,
 ) -> bool:
     """Install by either way; returns whether the wheels came from here."""
     if not offline:
@@ -144,7 +145,7 @@ async def _install_offline(
     facts: BoardFacts,
     fresh: FreshEnvironment,
     requirements: Sequence[str],
-    progress: Callable[[str], None],
+    progress: Say,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="eamdeploy-wheels-") as scratch:
         progress("downloading wheels for the board's tags")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eamdeploy.api.networks import load
 from eamdeploy.api.types import AnyPath, ArtifactLike, NetworkLike, artifact_path, folder_of, model_file, names
+from eamdeploy.base.progress import Count, Say
 
 if TYPE_CHECKING:
     from eamdeploy.inference.evaluate import Evaluation
     from eamdeploy.inference.predict import Prediction
     from eamdeploy.pipeline.export import ExportedArtifact, ExportOptions
     from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions
-
-Say = Callable[[str], None]
 
 
 def export(
@@ -195,7 +194,7 @@ def evaluate(
     preprocessing: str | None = None,
     labels: AnyPath | None = None,
     head: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> Evaluation:
     """Measure top-1 and top-5 of a checkpoint or an artifact on labelled images, on this host.
 

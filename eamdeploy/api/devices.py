@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from eamdeploy.api.types import AnyPath, ArtifactLike, artifact_path, artifact_paths, folder_of, names, store_of
+from eamdeploy.base.progress import SayOf
 
 if TYPE_CHECKING:
     from devices.latency.estimate.comparison import RatioEstimate
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from eamdeploy.measurement import BenchReport, Effort
     from eamdeploy.runs.store import Store
     from runtimes.protocol import RuntimeOptions
-
-Told = Callable[[str, str], None]
 
 
 def bench(
@@ -38,7 +37,7 @@ def bench(
     store: AnyPath | Store | None = None,
     keep: bool = True,
     wait_s: float = 0.0,
-    told: Told | None = None,
+    told: SayOf | None = None,
 ) -> BenchReport:
     """Measure latency, accuracy and memory on this host, on boards over SSH, or on an emulated board.
 
@@ -97,7 +96,7 @@ def bench(
         device, boards=names(boards), every=every_board, instructions=instructions, estimate=estimate
     )
     kept = store_of(store) if keep else None
-    quiet: Told = told or (lambda _place, _words: None)
+    quiet: SayOf = told or (lambda _place, _words: None)
     return run(request, targets, store=kept, check_itself=self_check, wait_s=wait_s, told=quiet)
 
 

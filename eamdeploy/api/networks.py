@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eamdeploy.api.types import AnyPath, NetworkLike
+from eamdeploy.base.progress import Say
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -63,7 +64,7 @@ def import_network(
     path: AnyPath | None = None,
     classes: Sequence[str] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> Checkpoint:
     """Bring in anybody's classifier: its dynamic convolutions are found in its graph, and the result is proven equal.
 

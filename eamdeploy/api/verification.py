@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eamdeploy.api.networks import load
 from eamdeploy.api.types import AnyPath, ArtifactLike, NetworkLike, artifact_path, artifact_paths, folder_of
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Count, CountOf
 
 if TYPE_CHECKING:
     from eamdeploy.parity import ParityTolerance, ParityVerdict
@@ -30,7 +31,7 @@ def verify(
     preprocessing: str | None = None,
     labels: AnyPath | None = None,
     head: str | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: CountOf | None = None,
 ) -> ParityVerdict:
     """Compare artifacts with their network, or with a float artifact, on real images.
 
@@ -102,7 +103,7 @@ def audit(
     limit: int | None = 100,
     threads: int = 1,
     head: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> AuditReport:
     """Hold a file that another converter made against its network; of a wrong one, write the part that shows the error.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from eamdeploy.base.chance import chance_warning
 from eamdeploy.base.errors import MeasurementError, UsageError
+from eamdeploy.base.progress import Count
 from eamdeploy.base.results import AccuracyResult
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.class_map import output_indices
@@ -62,7 +63,7 @@ def evaluate(
     runtime: str | None = None,
     threads: int = 1,
     card: ModelCard | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> Evaluation:
     """Run ``model`` over ``dataset`` and count.
 

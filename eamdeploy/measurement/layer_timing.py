@@ -25,6 +25,7 @@ from devices.session.run import BoardSession
 from devices.transports.protocol import Transport
 from eamdeploy.base.decoding import convert
 from eamdeploy.base.errors import EamdeployError, MissingDependency, UsageError
+from eamdeploy.base.progress import Say
 from export.planning.costs import MeasuredCosts
 from export.planning.target import Target
 from export.planning.timing import images_per_call, quick
@@ -193,7 +194,7 @@ async def _time(session: BoardSession, artifacts: Mapping[str, Path], target: Ta
 
 
 @contextmanager
-def planning_costs(device: str | None, board: str | None, say: Callable[[str], None]) -> Iterator[MeasuredCosts]:
+def planning_costs(device: str | None, board: str | None, say: Say) -> Iterator[MeasuredCosts]:
     """Measured costs for ``export``: on the user's board of the profile ``device``, or on this host where that is meant.
 
     Args:

@@ -10,6 +10,7 @@ from functools import partial
 from devices.session.fanout import BoardProgress, run_on_boards
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import EamdeployError
+from eamdeploy.base.progress import Say, SayOf
 from eamdeploy.base.results import Run
 from eamdeploy.measurement.accuracy.pictures import Pictures
 from eamdeploy.measurement.board_job import BenchOutcome, run_board
@@ -22,8 +23,6 @@ from eamdeploy.runs.card import renew_cards
 from eamdeploy.runs.store import Store
 from eamdeploy.runs.store.provenance import commit_problem
 
-Told = Callable[[str, str], None]
-
 
 def bench(
     request: Request,
@@ -32,7 +31,7 @@ def bench(
     store: Store | None = None,
     check_itself: bool = False,
     wait_s: float = 0.0,
-    told: Told = lambda _board, _what: None,
+    told: SayOf = lambda _board, _what: None,
 ) -> BenchReport:
     """Measure on all targets at once.
 
@@ -105,7 +104,7 @@ async def _all(
     store: Store | None,
     stored: list[Run],
     wait_s: float,
-    told: Told,
+    told: SayOf,
 ) -> list[BenchOutcome]:
     def keep(run: Run) -> None:
         if store is not None:
@@ -118,7 +117,7 @@ async def _all(
 
 
 async def _one(
-    target: BenchTarget, request: Request, keep: Callable[[Run], None], wait_s: float, told: Callable[[str], None]
+    target: BenchTarget, request: Request, keep: Callable[[Run], None], wait_s: float, told: Say
 ) -> BenchOutcome:
     outcome = BenchOutcome(target)
     pictures = Pictures(replace(request, told=told))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 from runtimes.protocol import RuntimeOptions
 from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.readers.formats import ARTIFACT_KINDS, format_of
@@ -93,7 +94,7 @@ class Request:
     accuracy: bool | None = None
     limit: int | None = None
     profile: int = 0
-    told: Callable[[str], None] = lambda _: None
+    told: Say = lambda _: None
 
     @property
     def tries_accuracy(self) -> bool:

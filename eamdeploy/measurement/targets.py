@@ -11,6 +11,7 @@ from devices.boards.registry import Board, BoardRegistry
 from devices.session.opening import board_called, choose_boards, open_board, open_emulated, open_host
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 
 HOST = "host"
 
@@ -33,7 +34,7 @@ class BenchTarget:
     device: str
     board: str | None
     kind: Literal["measured", "emulated", "estimated"]
-    open: Callable[[Callable[[str], None]], Transport] | None
+    open: Callable[[Say], Transport] | None
     instructions: bool = False
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from eamdeploy.base.chance import reference_warning
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Count, CountOf
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
@@ -39,8 +40,6 @@ from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
 from runtimes.trial.session import load_untrusted
 
-Progress = Callable[[str, int, int], None]
-
 
 def verify_against_artifact(
     artifacts: Sequence[Path],
@@ -50,7 +49,7 @@ def verify_against_artifact(
     limit: int | None = 100,
     threads: int = 1,
     limits: ParityTolerance | None = None,
-    progress: Progress | None = None,
+    progress: CountOf | None = None,
 ) -> list[ParityReport]:
     """Run every artifact and the ``reference`` on the same images, each in its own runtime.
 
@@ -83,7 +82,7 @@ def _compare(
     *,
     threads: int,
     limits: ParityTolerance,
-    progress: Callable[[int, int], None] | None,
+    progress: Count | None,
 ) -> ParityReport:
     started = time.perf_counter()
     metadata, runtime = read_metadata(path), runtime_for(path)

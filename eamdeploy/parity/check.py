@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.chance import reference_warning
+from eamdeploy.base.progress import Count, CountOf
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
@@ -33,7 +34,7 @@ from eamdeploy.parity.report.checks import (
 from eamdeploy.parity.report.judge import is_exact
 from eamdeploy.parity.report.limits import ParityTolerance
 from eamdeploy.parity.report.model import ParityReport
-from eamdeploy.parity.run.images import Progress, run_both
+from eamdeploy.parity.run.images import run_both
 from eamdeploy.parity.run.probabilities import gives_probabilities, softmax_behind
 from eamdeploy.parity.run.reference import torch_threads
 from runtimes.protocol import RuntimeOptions
@@ -57,7 +58,7 @@ def check_parity(
     random_images: int = 0,
     name: str | None = None,
     head: str | None = None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> ParityReport:
     """Verify that ``artifact`` computes what ``checkpoint``'s network computes.
 
@@ -176,7 +177,7 @@ def verify(
     checkpoint: Checkpoint,
     dataset: ImageDataset | None = None,
     *,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: CountOf | None = None,
     **options: Any,
 ) -> list[ParityReport]:
     """:func:`check_parity` of several artifacts, which takes the other ``options``.

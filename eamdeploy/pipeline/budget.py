@@ -8,13 +8,14 @@ The search itself is :mod:`export.rewrites.search`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.chance import reference_warning
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import AnyNetwork, Checkpoint, load_checkpoint, save_checkpoint
 from eamdeploy.pipeline.finetune import Finetuning, finetune_within
@@ -24,7 +25,6 @@ from export.rewrites.images import BudgetImages, budget_images
 from export.rewrites.search import spend
 from export.rewrites.spending import FrontierPoint, LayerResult, Spending
 
-Say = Callable[[str], None]
 # images in each of the two sets, by what an image costs: some tens of seconds for a set on one core
 LIMIT_MACS = 1e11
 LIMIT_RANGE = (500, 5000)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eamdeploy.base.progress import Say
 from eamdeploy.data import open_labelled
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.architectures.network import Network
@@ -41,7 +42,7 @@ class Finetuned:
 
 
 def finetune_within(
-    checkpoint: Checkpoint, spending: Spending, images: BudgetImages, how: Finetuning, say: Callable[[str], None]
+    checkpoint: Checkpoint, spending: Spending, images: BudgetImages, how: Finetuning, say: Say
 ) -> Finetuned | None:
     """Train the cheapest rewrite first, then the one the search chose; the first that ends within the budget is taken.
 
@@ -59,9 +60,7 @@ def finetune_within(
     return None
 
 
-def _finetune(
-    checkpoint: Checkpoint, spending: Spending, images: BudgetImages, how: Finetuning, say: Callable[[str], None]
-) -> Finetuned:
+def _finetune(checkpoint: Checkpoint, spending: Spending, images: BudgetImages, how: Finetuning, say: Say) -> Finetuned:
     from eamdeploy.training.loop import train
     from eamdeploy.training.recipes import get_recipe
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.files import atomic_write_text
+from eamdeploy.base.progress import Say
 from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from export.exporter.registry import get_exporter
@@ -32,7 +33,6 @@ from export.registry import get_lowering
 
 SCHEMA_VERSION = 2
 ROUNDS = 40
-Say = Callable[[str], None]
 
 
 def default_cache() -> Path:

@@ -10,12 +10,13 @@ A drop is never extrapolated: what is chosen has been measured on both sets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from torch import Tensor
 
 from eamdeploy.base.errors import UsageError, did_you_mean
+from eamdeploy.base.progress import Say
 from eamdeploy.networks.checkpoint import AnyNetwork
 from eamdeploy.networks.layers.rewritten import COLLAPSE
 from export.lowerings.base import LayerSite
@@ -33,7 +34,6 @@ from export.rewrites.work import OBJECTIVES, cost
 
 # multiplications to spend on trying each form of each layer
 PROBE_MACS = 4e9
-Say = Callable[[str], None]
 
 
 def spend(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from eamdeploy.base.progress import Count
 from eamdeploy.networks.checkpoint import AnyNetwork
 from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
@@ -28,7 +29,6 @@ GOOD_ENOUGH = 0.03
 # collapsing that alone does less than this (nats) changes no answer: nothing between it and exact is worth a trial
 NEGLIGIBLE = 1e-7
 
-OnProgress = Callable[[int, int], None]
 Worthwhile = Callable[[LayerSite, RewriteChoice], bool]
 
 
@@ -54,7 +54,7 @@ def layer_divergences(
     *,
     storage: str = "fp32",
     worthwhile: Worthwhile,
-    on_progress: OnProgress | None = None,
+    on_progress: Count | None = None,
 ) -> dict[str, dict[RewriteChoice, float]]:
     """The divergence of each choice of each layer, all others exact: layer path to choice to nats.
 

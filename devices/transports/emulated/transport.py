@@ -12,6 +12,7 @@ from devices.transports.emulated.image.build import build_image
 from devices.transports.emulated.machine import Machine, MachineOptions
 from devices.transports.ssh import SshTarget, SshTransport
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency
+from eamdeploy.base.progress import Say
 
 if TYPE_CHECKING:
     import asyncssh
@@ -38,7 +39,7 @@ class EmulatedTransport(SshTransport):
         instructions: bool = False,
         name: str | None = None,
         silence_s: float = _SILENCE_S,
-        progress: Callable[[str], None] = lambda _: None,
+        progress: Say = lambda _: None,
     ) -> None:
         """Prepare; nothing starts before `connect`.
 

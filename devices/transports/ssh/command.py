@@ -13,6 +13,7 @@ from devices.transports.ssh import login_shell
 from devices.transports.ssh.failures import lost
 from devices.transports.ssh.frames import Frame, Noise
 from eamdeploy.base.errors import EamdeployError, MeasurementError
+from eamdeploy.base.progress import Say
 
 if TYPE_CHECKING:
     import asyncssh
@@ -48,7 +49,7 @@ class SshCommand:
         name: str,
         target: object,
         noise: Noise,
-        told: Callable[[str], None],
+        told: Say,
         limit_s: float,
     ) -> None:
         self.argv, self.program, self.frame = list(argv), program, Frame()

@@ -18,6 +18,7 @@ from devices.transports.ssh.stream import SshStream
 from devices.transports.ssh.target import SshTarget
 from eamdeploy.base.errors import BoardUnreachable, MeasurementError
 from eamdeploy.base.files import atomic_path
+from eamdeploy.base.progress import Say
 
 if TYPE_CHECKING:
     import asyncssh
@@ -50,7 +51,7 @@ class SshTransport:
         connect_timeout_s: float = 15.0,
         silence_s: float = 15.0,
         shell_limit_s: float = SHELL_LIMIT_S,
-        progress: Callable[[str], None] = lambda _: None,
+        progress: Say = lambda _: None,
     ) -> None:
         self.name = name
         self.target = target

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from devices.session.run import BoardSession
 from devices.session.worker import RemoteWorker
 from eamdeploy.base.errors import MeasurementError
+from eamdeploy.base.progress import Say
 from eamdeploy.base.results import AccuracyResult, pack_correct
 from eamdeploy.measurement.accuracy.images import Images
 from eamdeploy.measurement.accuracy.progress_store import ShardStore
@@ -44,7 +45,7 @@ class DeviceOutputs:
 
 
 async def run_on_device(
-    session: BoardSession, case: BenchCase, images: Images, *, told: Callable[[str], None], root: Path | None = None
+    session: BoardSession, case: BenchCase, images: Images, *, told: Say, root: Path | None = None
 ) -> DeviceOutputs:
     """Run all images on the board, going on where an earlier try was cut.
 

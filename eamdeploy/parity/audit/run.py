@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eamdeploy.base.errors import MissingDependency
+from eamdeploy.base.progress import Count
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.dataset import take
 from eamdeploy.data.preprocessing import Preprocessing
@@ -17,7 +18,6 @@ from eamdeploy.parity.audit.cut import write_part, write_values
 from eamdeploy.parity.audit.suspects import SuspectPart, Values, explained, suspect_part
 from eamdeploy.parity.check import DEFAULT_IMAGES, check_parity
 from eamdeploy.parity.report.model import ParityReport
-from eamdeploy.parity.run.images import Progress
 from eamdeploy.parity.run.probe import ProbedGraph, open_graph, open_probe
 from eamdeploy.parity.run.reference import forward
 from eamdeploy.parity.run.trace import trace
@@ -75,7 +75,7 @@ def audit(
     limit: int | None = DEFAULT_IMAGES,
     threads: int = 1,
     head: str | None = None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> AuditReport:
     """Verify ``artifact`` on ``dataset``; of a wrong one, write the smallest part that shows it into ``folder``.
 

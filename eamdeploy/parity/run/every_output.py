@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from eamdeploy.base.progress import Count
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.stream import chunks
 from eamdeploy.inference.model_card import ModelCard
@@ -65,7 +66,7 @@ def run_every_output(
     theirs: Session,
     reference: ModelCard,
     images: ImageDataset,
-    progress: Callable[[int, int], None] | None,
+    progress: Count | None,
 ) -> TwoRuns:
     """Every output of both on every image that decodes, with the reference's preprocessing."""
     skipped: list[str] = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from eamdeploy.base.errors import MissingDependency
+from eamdeploy.base.progress import Count
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.data.stream import chunks
@@ -25,7 +26,6 @@ from runtimes.readers.metadata import ArtifactMetadata
 # mixing weights need a second run of the artifact, with its inner tensors visible
 ATTENTION_IMAGES = 32
 CHUNK, SMALL_PX = 16, 64
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def run_both(
     checkpoint: Checkpoint,
     dataset: ImageDataset,
     threads: int,
-    progress: Progress | None,
+    progress: Count | None,
 ) -> BothRuns:
     """Run both on every image that decodes.
 

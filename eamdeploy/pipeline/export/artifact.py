@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.errors import ParityError
 from eamdeploy.base.files import atomic_path
+from eamdeploy.base.progress import Say
 from eamdeploy.data import ImageDataset
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity import ParityReport, check_parity
@@ -25,8 +26,6 @@ from export.planning.target import Target
 from export.quantize.constant_weights import raise_if_computed
 from runtimes.readers.artifact_files import artifact_bytes
 from runtimes.readers.formats import FORMATS, companions_of, model_name
-
-Say = Callable[[str], None]
 
 
 def export_one(

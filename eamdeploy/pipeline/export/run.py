@@ -9,6 +9,7 @@ from pathlib import Path
 
 from devices.boards.profiles import load_profile
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.model_card import ModelCard
@@ -24,8 +25,6 @@ from export.exporter.registry import get_exporter
 from export.exporter.request import Exporter
 from export.planning.target import Target, host_machine
 from runtimes.readers.formats import FORMATS
-
-Say = Callable[[str], None]
 
 
 def export_checkpoint(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 from eamdeploy.inference.foreign import artifact_card
 from eamdeploy.pipeline.failures import Attempts
 from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions
@@ -42,7 +43,7 @@ def quantize_file(
     preprocessing: str | None = None,
     labels: Path | None = None,
     head: str | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> list[QuantizedArtifact]:
     """Write ``NAME-PRECISION`` beside ``source``, or in ``out``, for every precision.
 

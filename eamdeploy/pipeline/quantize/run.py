@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from eamdeploy.base.errors import DataError, EamdeployError, ParityError, UsageError, did_you_mean
 from eamdeploy.base.files import atomic_path
+from eamdeploy.base.progress import Say
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
@@ -37,7 +38,6 @@ from runtimes.readers.metadata import read_metadata
 from runtimes.registry import runtime_for
 from runtimes.trial.session import try_artifact
 
-Say = Callable[[str], None]
 MOST_OF_FLOAT = 0.9  # a file larger than this part of its float form was not quantized in any useful sense
 SENSITIVITY_IMAGES = 16
 SNR_IMAGES = 8

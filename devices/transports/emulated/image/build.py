@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from devices.transports.emulated.image.wheels import unhashed
 from devices.transports.emulated.tools import check_build_tools, run_tool, tool
 from eamdeploy.base.decoding import decode, read_limited
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 
-Progress = Callable[[str], None]
 _LOCK_WAIT_S = 900
 _RUN = {"vmlinuz", "init.gz", "disk.img", "id_ed25519", "host_key.pub"}
 _DESCRIPTION_LIMIT_BYTES = 1024 * 1024
@@ -102,7 +101,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def build_image(recipe: ImageRecipe | None = None, *, progress: Progress = lambda _: None) -> Image:
+def build_image(recipe: ImageRecipe | None = None, *, progress: Say = lambda _: None) -> Image:
     """The image of a recipe, from the cache or built now; several processes may ask at once.
 
     Args:
@@ -131,7 +130,7 @@ def build_image(recipe: ImageRecipe | None = None, *, progress: Progress = lambd
     return Image(target)
 
 
-def _build(recipe: ImageRecipe, scratch: Path, progress: Progress) -> Path:
+def _build(recipe: ImageRecipe, scratch: Path, progress: Say) -> Path:
     root, out = scratch / "root", scratch / "image"
     out.mkdir(mode=0o700)
     keys = generate_keys()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from rich.text import Text
 
 import eamdeploy
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.choices import CostName
 from eamdeploy.cli.options.common import CheckpointArgument, DataOption, JsonOption
@@ -197,9 +198,7 @@ def export_command(
         raise failed
 
 
-def _costs(
-    measure: bool, device: str | None, board: str | None, say: Callable[[str], None]
-) -> AbstractContextManager[CostModel | None]:
+def _costs(measure: bool, device: str | None, board: str | None, say: Say) -> AbstractContextManager[CostModel | None]:
     if not measure:
         return nullcontext()
     from eamdeploy.measurement.layer_timing import planning_costs

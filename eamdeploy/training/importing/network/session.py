@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.base.progress import Say
 from eamdeploy.data import embedded_sample
 from eamdeploy.data.class_list import read_class_list
 from eamdeploy.data.preprocessing import Preprocessing
@@ -26,8 +27,6 @@ from eamdeploy.training.importing.network.tracing.factory import call_factory, l
 from eamdeploy.training.importing.network.tracing.graph import RewrittenNetwork, rewrite_module
 from eamdeploy.training.importing.network.tracing.outputs import is_packed, unpacked
 from eamdeploy.training.importing.network.tracing.unstored import UnstoredNumber, unstored_numbers
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

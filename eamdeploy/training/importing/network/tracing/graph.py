@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from eamdeploy.base.errors import DataError, EamdeployError, ParityError
+from eamdeploy.base.progress import Say
 from eamdeploy.networks.program.network import ProgramNetwork
 from eamdeploy.networks.program.spec import ImportedSpec
 from eamdeploy.training.importing.network.proof import Proof, compare, raise_unless_proven
 from eamdeploy.training.importing.network.recognise import FoundLayer, Recognised, recognise
 from eamdeploy.training.importing.network.tracing.aliasing import needs_functional_form
 from eamdeploy.training.importing.network.tracing.trace import Traced, trace
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
