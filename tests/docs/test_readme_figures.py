@@ -58,6 +58,23 @@ def test_the_estimate(start: Path) -> None:
     assert [f"{value:.3g}" for value in (found.p50_ms, *found.interval90_ms)] == [*said.groups()]
 
 
+def test_the_gain() -> None:
+    """The sentence below the figure is that of the results, and the figure is drawn from them."""
+    rows = json.loads((ROOT / "benchmarks" / "gain" / "results.json").read_text("utf-8"))["rows"]
+    times = {name: rows["textbook"]["p50_ms"] / row["p50_ms"] for name, row in rows.items()}
+    text = " ".join(TEXT.split())
+    assert f"{times['exact']:.1f} times as fast as the usual export" in text
+    assert f"{times['budget']:.1f} times as fast with `--budget 0.5`" in text
+    drop = rows["textbook"]["top1"] - rows["budget"]["top1"]
+    assert f"for {drop:.2f} points of accuracy" in text
+    pytest.importorskip("matplotlib", reason="the figure needs matplotlib")
+    from benchmarks.gain.__main__ import FIGURE
+
+    figure = FIGURE.read_text("utf-8")
+    for row in rows.values():
+        assert f"{row['p50_ms']:.2f} ms" in figure
+
+
 def test_the_recording_is_of_commands_that_exist_and_of_no_machine() -> None:
     from benchmarks.recordings.svg import FIGURE, SHOWN
 

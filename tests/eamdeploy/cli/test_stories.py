@@ -97,6 +97,7 @@ def test_training_is_interrupted_resumed_exported_and_compared_with_its_static_t
             os.killpg(first.pid, signal.SIGINT)
             break
     told += list(first.stdout)
+    first.stdout.close()
     assert first.wait(timeout=120) == 130, "".join(told)
     text = "".join(told)
     assert re.search(r"[\d,]+ parameters, \d+ training and", text)
