@@ -1,9 +1,11 @@
 """Instructions of one inference on an emulated board, static and exact dynamic, in every format; kept as data.
 
-    python -m benchmarks.export.instructions --out benchmarks/export/data/instructions.json
+    python -m benchmarks.export.instructions --out benchmarks/export/instructions.json [--device pi4 pi5] [--network "x0.25, 32 px"]
 
 The emulated CPU's clock counts instructions: they are ARM's own, and the same on every boot. They are no time: memory is not
-in them. Widths and sizes are those of the paper's MobileNetV1 (x1.0, 224 px) and of the shipped networks (x0.25, 32 px).
+in them; the bytes that the operators read stand beside them, summed over the file's operators. Widths and sizes are those of the
+paper's MobileNetV1 (x1.0, 224 px) and of the shipped networks (x0.25, 32 px). Counts of other boards and networks that --out
+holds already are kept, so that the table can be made in parts.
 """
 
 from __future__ import annotations
@@ -11,9 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import eamdeploy
+from devices.latency.graph.extract import extract_features
+from eamdeploy.base.files import atomic_write_text
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.pipeline.export import ExportOptions
@@ -21,52 +27,68 @@ from eamdeploy.pipeline.export import ExportOptions
 IMAGES = 8  # of each verification
 FORMATS = ("onnx", "tflite", "ncnn", "mnn")
 NETWORKS = {"x1.0, 224 px": (1.0, 224, 100), "x0.25, 32 px": (0.25, 32, 10)}
+CONVOLUTIONS = {"static": "static", "eam": "exact dynamic"}
 
 
-def count(device: str, name: str, folder: Path) -> list[dict[str, object]]:
+def count(device: str, name: str, folder: Path) -> list[dict[str, Any]]:
+    """A line for each kind of convolution and format."""
     width, side, classes = NETWORKS[name]
     artifacts, kinds = [], []
-    for conv in ("static", "eam"):
+    for conv, words in CONVOLUTIONS.items():
         spec = ArchSpec(arch="mobilenet_v1", width=width, conv=conv, input_px=side, classes=classes)
         checkpoint = write_random(spec, folder / f"{conv}-{side}.safetensors")
         options = ExportOptions(images=IMAGES)
         artifacts += eamdeploy.export(
-            checkpoint, folder / f"{conv}-{side}", formats=FORMATS, device=device, options=options
+            checkpoint, folder / f"{device}-{conv}-{side}", formats=FORMATS, device=device, options=options
         )
-        kinds += [conv] * len(FORMATS)
+        kinds += [words] * len(FORMATS)
     report = eamdeploy.bench(artifacts, device, instructions=True, keep=False)
     if len(report.runs) != len(artifacts):
         raise SystemExit(f"not every artifact ran: {report.failures}")
-    rows = []
-    for kind, artifact, run in zip(kinds, artifacts, report.runs, strict=True):
-        rows.append(
-            {
-                "device": device,
-                "network": name,
-                "convolutions": "static" if kind == "static" else "exact dynamic",
-                "runtime": f"{run.provenance.runtime} {run.provenance.runtime_version}",
-                "lowerings": sorted({entry.lowering for entry in artifact.plan.layers}),
-                "instructions": run.instructions,
-                "bytes": run.bytes,
-            }
-        )
-        print(rows[-1], flush=True)
-    return rows
+    return [
+        {
+            "device": device,
+            "network": name,
+            "convolutions": kind,
+            "runtime": f"{run.provenance.runtime} {run.provenance.runtime_version}",
+            "lowerings": sorted({entry.lowering for entry in artifact.plan.layers}),
+            "instructions": run.instructions,
+            "read_bytes": read_bytes(artifact.path),
+            "file_bytes": run.bytes,
+        }
+        for kind, artifact, run in zip(kinds, artifacts, report.runs, strict=True)
+    ]
+
+
+def read_bytes(path: Path) -> int:
+    """Bytes of constants and maps that the operators of a file read in one inference."""
+    return sum(r.weight_bytes + r.inputs * r.element_bytes for r in extract_features(path).records)
+
+
+def merged(before: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Both, a new line in the place of an old one of the same board, network, convolutions and runtime."""
+
+    def key(row: Mapping[str, Any]) -> tuple[str, ...]:
+        return row["device"], row["network"], row["convolutions"], row["runtime"]
+
+    return list(({key(row): row for row in before} | {key(row): row for row in new}).values())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", nargs="+", default=["pi4"])
-    parser.add_argument("--network", nargs="+", default=list(NETWORKS))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", nargs="+", default=["pi4", "pi5"])
+    parser.add_argument("--network", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for device in arguments.device:
-            for name in arguments.network:
-                rows += count(device, name, Path(folder))
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    rows = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.is_file() else []
+    for device in arguments.device:
+        for name in arguments.network:
+            with tempfile.TemporaryDirectory() as folder:
+                new = count(device, name, Path(folder))
+            rows = merged(rows, new)
+            atomic_write_text(arguments.out, json.dumps(rows, indent=1) + "\n")
+            for row in new:
+                print(*row.values(), sep="  ", flush=True)
 
 
 if __name__ == "__main__":

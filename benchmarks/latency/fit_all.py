@@ -21,17 +21,20 @@ from benchmarks.latency.gather.measured_networks import load_networks
 from benchmarks.latency.gather.rows import LatencyRow
 from benchmarks.latency.trials.anchors import Anchored, anchor_coverage, anchor_width, hold_out_boards
 from benchmarks.latency.trials.nested import covered, enough_of_its_own, errors_without
-from benchmarks.latency.trials.rates import RateTest, Tables, pair_error, pooled_widths, test_rates
+from benchmarks.latency.trials.rates import RateTest, pair_error, pooled_widths, test_rates
 from benchmarks.latency.trials.transfer import transfers
 from benchmarks.latency.trials.validation import (
     OWN_SCORES_FROM,
     LeftOut,
+    beyond_factor,
     coverage,
     leave_out,
     quantile,
+    width_in_spreads,
 )
 from devices.latency.model.calibration import Calibration, from_group, write_calibration
 from devices.latency.model.groups import CalibrationGroup, Priors
+from devices.latency.model.instructions import Tables, keyed
 from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.populations import POPULATIONS, Population
 from eamdeploy.base.files import atomic_write_text
@@ -86,18 +89,18 @@ def rebuild(rows: Sequence[LatencyRow], out: Path, note: Note = lambda _: None) 
         note(f"left out, operators not known: {', '.join(sorted(unknown))}")
     counted = fit_tables(read_counts())
     write_tables(counted, out / "instructions.json")
-    tables = {(c.table.runtime, c.table.precision): c.table for c in counted}
+    tables = keyed(c.table for c in counted)
     tested = []
     for population in POPULATIONS:
         done = evaluate_population(rows, population, tables)
         if done is not None:
             tested.append(done)
             note(f"{population.name}: {len(done.groups)} calibrations")
-    write_all(tested, out)
+    write_all(tested, out, tables)
     return tested
 
 
-def write_all(tested: Sequence[Evaluated], out: Path) -> None:
+def write_all(tested: Sequence[Evaluated], out: Path, tables: Tables) -> None:
     """Write what the package ships, and remove calibrations that are no longer made."""
     written = set()
     for t in tested:
@@ -109,20 +112,21 @@ def write_all(tested: Sequence[Evaluated], out: Path) -> None:
     priors = {t.population.name: {s: _prior_dict(p) for s, p in t.priors.items()} for t in tested}
     widths = {t.population.name: _pooled_widths(t) for t in tested}
     _write(out / "priors.json", {"schema_version": 1, "priors": priors, "widths": widths})
-    _write(out / "transfers.json", {"schema_version": 1, **transfers([g for t in tested for g in t.groups])})
+    _write(out / "transfers.json", {"schema_version": 1, **transfers([g for t in tested for g in t.groups], tables)})
 
 
 def calibrations(t: Evaluated) -> list[Calibration]:
     """The calibrations of one population, each with its own tests."""
     out = []
     models = {g.conditions: g.model(t.priors) for g in t.groups}
+    beyond = beyond_factor(t.by_network)
     for g in t.groups:
         one, family = _of(g, t.by_network), _of(g, t.by_family)
         near = one if len(one) >= OWN_SCORES_FROM else t.by_network
         far = family if enough_of_its_own(family) else t.by_family
         inside = covered(family, t.without) if family else []
         tests: dict[str, Any] = {
-            "leave_network_out": summary(one, coverage(one, "network")),
+            "leave_network_out": summary(one, coverage(one, "network", beyond)),
             "leave_family_out": summary(family, float(np.mean(inside)) if inside else math.nan)
             | {
                 "coverage90_by_others_percent": _percent(coverage(family, "family")),
@@ -142,11 +146,12 @@ def calibrations(t: Evaluated) -> list[Calibration]:
             from_group(
                 g,
                 models[g.conditions],
-                quantile(r.score for r in near),
+                width_in_spreads(near),
                 quantile(r.score for r in far),
                 network_error=quantile(r.log_error for r in near),
                 family_error=quantile(r.log_error for r in far),
                 pair_error=pair_error(one, g),
+                beyond=beyond,
                 rate=t.rates[g.conditions].rate if g.conditions in t.rates else None,
                 tests=tests,
                 prior=t.population.name,
@@ -205,7 +210,8 @@ def _by_family(results: Sequence[LeftOut]) -> dict[str, dict[str, float | int]]:
 def _pooled_widths(t: Evaluated) -> dict[str, Any]:
     anchored = anchor_width(t.by_board)
     return {
-        "in_family": round(quantile(r.score for r in t.by_network), 4),
+        "in_family": round(width_in_spreads(t.by_network), 4),
+        "beyond": round(beyond_factor(t.by_network), 4),
         "out_of_family": round(quantile(r.score for r in t.by_family), 4) if t.by_family else None,
         "instructions": pooled_widths(t.rates.values()),
         "pair_error": pooled_pair_error(t),

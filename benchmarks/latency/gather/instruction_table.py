@@ -22,7 +22,8 @@ import numpy.typing as npt
 from devices.latency.graph.extract import extract_features
 from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.fit.fitting import Prior, Sample, fit_one
-from devices.latency.model.instructions import COUNTED, InstructionTable, counted_terms
+from devices.latency.model.hardware import board_of, instruction_set
+from devices.latency.model.instructions import BASE, COUNTED, InstructionTable, counted_terms
 from eamdeploy.base.files import atomic_write_text
 
 Array = npt.NDArray[np.float64]
@@ -30,9 +31,9 @@ LEAST = 5  # counts that a table needs
 COUNTS = Path(__file__).parents[1] / "data" / "instructions.json"
 # log millions of instructions for a unit of each term, before any count, believed to within a factor e
 START = {
-    "macs": -1.0, "grouped_macs": 0.5, "depthwise_macs": 0.2, "patches": 0.0, "conv_in": 0.0, "conv_out": 0.0, "element": 0.0,
-    "weights": -1.0, "windows": 0.0, "operators": -5.0, "aggregation_macs": -0.7, "attention_macs": 0.7,
-    "computed_depthwise_macs": 0.7, "small_moved": -0.5, "small_operators": -5.0, "quantized": 0.7,
+    "macs": -1.0, "grouped_macs": 0.5, "depthwise_macs": 0.2, "patches": 0.0, "conv_in": 0.0,
+    "conv_out": 0.0, "element": 0.0, "weights": -1.0, "windows": 0.0, "operators": -5.0, "aggregation_macs": -0.7,
+    "attention_macs": 0.7, "computed_depthwise_macs": 0.7, "small_moved": -0.5, "small_operators": -5.0, "quantized": 0.7,
 }  # fmt: skip
 
 
@@ -56,6 +57,7 @@ class Count:
     millions: float
     terms: tuple[float, ...]
     float_terms: tuple[float, ...] = ()
+    instruction_set: str = BASE
 
 
 @dataclass(frozen=True)
@@ -75,15 +77,15 @@ def read_counts(path: Path = COUNTS) -> list[Count]:
 
 def fit_tables(counts: Sequence[Count]) -> list[TestedTable]:
     """One table for each runtime and precision with enough counts."""
-    by_table: dict[tuple[str, str], list[Count]] = {}
+    by_table: dict[tuple[str, str, str], list[Count]] = {}
     for c in counts:
-        by_table.setdefault((c.runtime, c.precision), []).append(c)
-    fitted: dict[tuple[str, str], TestedTable] = {}
+        by_table.setdefault((c.runtime, c.precision, c.instruction_set), []).append(c)
+    fitted: dict[tuple[str, str, str], TestedTable] = {}
     # float first: what is left of an int8 file without its float operators
     for key, some in sorted(by_table.items()):
         if len(some) >= LEAST:
-            wide = fitted.get((key[0], "fp32"))
-            fitted[key] = _fit(*key, [_without_float(c, wide) for c in some])
+            wide = fitted.get((key[0], "fp32", key[2]))
+            fitted[key] = _fit(*key, some, [_without_float(c, wide) for c in some])
     return list(fitted.values())
 
 
@@ -94,13 +96,17 @@ def _without_float(c: Count, wide: TestedTable | None) -> Count:
     return replace(c, millions=max(c.millions - inside, c.millions / 10))
 
 
-def _fit(runtime: str, precision: str, some: Sequence[Count]) -> TestedTable:
+def _fit(
+    runtime: str, precision: str, instruction_set: str, whole: Sequence[Count], some: Sequence[Count]
+) -> TestedTable:
+    """Fit one table to `some`, and test it on the instructions of the `whole` files, float operators included."""
     static, dynamic = [], []
-    for c in some:
+    for of, c in zip(whole, some, strict=True):
         # a dynamic network is left out alone, its static twin too; a static design as a whole
         kept = [k for k in some if (k.name != c.name and _twin(k) != _twin(c) if c.dynamic else k.design != c.design)]
         if kept:
-            error = float(np.log(_costs(kept).millions(np.array(c.terms)) / c.millions))
+            foreseen = _costs(kept).millions(np.array(c.terms)) + of.millions - c.millions
+            error = float(np.log(foreseen / of.millions))
             (dynamic if c.dynamic else static).append(error)
     fitted = _costs(some)
     table = InstructionTable(
@@ -110,6 +116,7 @@ def _fit(runtime: str, precision: str, some: Sequence[Count]) -> TestedTable:
         costs={k: float(f"{v:.5g}") for k, v in fitted.costs.items()},
         dynamic_error=round(quantile(abs(e) for e in dynamic or static), 4),
         networks=len(some),
+        instruction_set=instruction_set,
     )
     return TestedTable(table, tuple(static), tuple(dynamic))
 
@@ -157,12 +164,13 @@ def counted_run(run: dict[str, Any], files: Path) -> Count | None:
                 millions=run["instructions"] / 1e6,
                 terms=tuple(round(float(v), 6) for v in counted_terms(own)),
                 float_terms=tuple(round(float(v), 6) for v in counted_terms(floats)) if floats else (),
+                instruction_set=instruction_set(board_of(run["device"])),
             )
     return None
 
 
-def _key(c: Count) -> tuple[str, str, str, tuple[float, ...]]:
-    return c.name, c.runtime, c.precision, (*c.terms, *c.float_terms)
+def _key(c: Count) -> tuple[str, str, str, str, tuple[float, ...]]:
+    return c.name, c.runtime, c.precision, c.instruction_set, (*c.terms, *c.float_terms)
 
 
 def main() -> None:

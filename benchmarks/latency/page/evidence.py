@@ -13,7 +13,7 @@ from benchmarks.latency.gather.instruction_table import TestedTable
 from benchmarks.latency.page.markdown import number, table
 from benchmarks.latency.trials.own_files import estimate_own_files, summary
 from benchmarks.latency.trials.transfer import newest
-from benchmarks.latency.trials.validation import coverage
+from benchmarks.latency.trials.validation import beyond_factor, coverage
 from devices.latency.model.calibration import Calibration
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.hardware import boards
@@ -31,6 +31,9 @@ def transfers_table(transfers: dict[str, Any]) -> str:
             times = f"{math.exp(factor['shift']):.2f}"
             words = f"from {name} to another runtime, {kind}: {times} times as long"
             body.append([words, str(factor["pairs"]), number(factor["half_width"], 2)])
+    for kind, factor in transfers["rates"].items():
+        words = f"instructions of one runtime at another's rate on the same board, {kind}, threads stated"
+        body.append([words, str(factor["pairs"]), number(factor["half_width"], 2)])
     law = transfers["speedup"]
     words = " and ".join(f"{100 * share:.0f} % ({kind})" for kind, share in law["parallel"].items())
     body.append([f"threads, {words} of the work divided", str(law["calibrations"]), number(law["half_width"], 2)])
@@ -53,7 +56,8 @@ def pairs_table(transfers: dict[str, Any]) -> str:
 def instructions_table(counted: Sequence[TestedTable]) -> str:
     body = []
     for c in counted:
-        cells = [f"{c.table.runtime} {c.table.version}, {c.table.precision}", str(c.table.networks)]
+        title = f"{c.table.runtime} {c.table.version}, {c.table.precision}, {c.table.instruction_set}"
+        cells = [title, str(c.table.networks)]
         for errors in (c.static_errors, c.dynamic_errors):
             relative = [100 * abs(math.expm1(e)) for e in errors]
             cells.append(number(sum(relative) / len(relative) if relative else None))
@@ -103,7 +107,7 @@ def small_networks_table(tested: Sequence[Evaluated]) -> str:
             some = [r for r in t.by_network if r.family == name]
             if some:
                 errors = np.array([100 * r.error for r in some])
-                inside = 100 * coverage(some, "network")
+                inside = 100 * coverage(some, "network", beyond_factor(t.by_network))
                 cells = [np.abs(errors).mean(), np.median(np.abs(errors)), errors.mean()]
                 body.append([words, str(len(some)), *(number(float(v)) for v in cells), number(inside)])
     return table(("left out", "rows", "mean abs. error", "median", "bias", "covered"), body)

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.latency.fit_all import Evaluated
 from benchmarks.latency.gather.grouping import fit_priors
 from benchmarks.latency.gather.measured_networks import exported_operators
-from benchmarks.latency.trials.validation import held_together, quantile
+from benchmarks.latency.trials.validation import beyond_factor, held_together, quantile, width_in_spreads
 from devices.latency.estimate.predictors import by_operators
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.model.calibration import from_group
@@ -68,10 +68,11 @@ def estimate_own_files(t: Evaluated, group: CalibrationGroup, form: str) -> list
         calibration = from_group(
             kept,
             kept.model(priors),
-            quantile(r.score for r in others),
+            width_in_spreads(others),
             quantile(r.score for r in others),
             network_error=quantile(r.log_error for r in others),
             family_error=quantile(r.log_error for r in others),
+            beyond=beyond_factor([r for r in t.by_network if r.network != network]),
         )
         name = "-".join(part for part in network if part)
         features = ArtifactFeatures(name, "tflite", group.conditions.precision, records, 0, family=family(network[0]))

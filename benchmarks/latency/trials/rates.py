@@ -15,14 +15,13 @@ from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.estimate.choose import OLD_SYSTEM
 from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.groups import CalibrationGroup
-from devices.latency.model.hardware import in_order
-from devices.latency.model.instructions import InstructionTable, static_counted, table_for
+from devices.latency.model.hardware import boards, in_order, instruction_set
+from devices.latency.model.instructions import InstructionTable, Tables, countable, static_counted, table_for
 from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.rate import InstructionRate, log_rate
 from devices.latency.model.shared_work import shared_share
 
 Array = npt.NDArray[np.float64]
-Tables = Mapping[tuple[str, str], InstructionTable]
 UNKNOWN = 1.0  # half width where nothing at all was left out
 LEAST_APART = 0.1  # of the work: two networks with less between them differ by more than the work says
 
@@ -48,8 +47,12 @@ def test_rates(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[Measu
     """Of every calibration that a table of instructions serves."""
     errors: dict[MeasurementConditions, tuple[CalibrationGroup, InstructionTable, list[float], list[float]]] = {}
     for g in groups:
-        table = table_for(g.conditions.runtime, g.conditions.precision, tables)
-        if table is not None and g.conditions.processor == "cpu":
+        table = table_for(
+            g.conditions.runtime, g.conditions.precision, instruction_set(boards().get(g.conditions.board)), tables
+        )
+        known = countable(g.conditions.runtime, g.totals)
+        if table is not None and g.conditions.processor == "cpu" and known.sum() > 1:
+            g = g.keep(known)
             errors[g.conditions] = (g, table, *_left_out(g, table))
     left = {c: [*by_family, *by_size] for c, (_, _, by_family, by_size) in errors.items()}
     tested = {}
@@ -61,6 +64,7 @@ def test_rates(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[Measu
             round(log_rate(g, table), 5),
             round(_width(conditions, by_family, by_size, left), 4),
             round(_apart(logs - np.median(logs), g.totals), 4),
+            table.instruction_set,
         )
         tested[conditions] = RateTest(rate, tuple(by_family), tuple(by_size))
     return tested

@@ -16,7 +16,8 @@ from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.estimate.choose import OLD_SYSTEM, STAND_INS, rank
 from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.groups import CalibrationGroup
-from devices.latency.model.hardware import boards, likeness, log_speed_ratio
+from devices.latency.model.hardware import boards, instruction_set, likeness, log_speed_ratio
+from devices.latency.model.instructions import Tables, countable, own_table, static_counted
 from devices.latency.model.measurements import STATED
 
 SHARED = 4  # networks two conditions must have in common
@@ -26,19 +27,21 @@ LIKENESSES = ("same core and count", "same core", "like core", "other core")
 Errors = list[tuple[float, float]]  # of single networks, with their weights
 
 
-def transfers(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
+def transfers(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str, Any]:
     """All factors, for the file that the package ships."""
     cpu = newest([g for g in groups if g.conditions.processor == "cpu"])
     kinds = {
         kind: [g for g in cpu if (g.conditions.precision == "int8") == (kind == "int8")] for kind in ("float", "int8")
     }
-    factors: dict[str, Any] = {"board": {}, "pairs": {}, "runtime": {}, "speedup": speedup_law(cpu)}
+    factors: dict[str, Any] = {"board": {}, "pairs": {}, "runtime": {}, "rates": {}, "speedup": speedup_law(cpu)}
     for kind, some in kinds.items():
         for alike in LIKENESSES:
             if factor := board_factor(some, alike):
                 factors["board"].setdefault(kind, {})[alike] = factor
         factors["pairs"][kind] = pair_factors(some)
         factors["runtime"][kind] = runtime_factors(some)
+        if factor := rate_factor(some, tables):
+            factors["rates"][kind] = factor
     return factors
 
 
@@ -103,6 +106,30 @@ def runtime_factors(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
             shift = weighted_quantile(((float(r), 1 / len(rs)) for rs in some for r in rs), 0.5)
             factors[name] = {"shift": round(shift, 4), **(_factor([np.abs(rs - shift) for rs in some]) or {})}
     return factors
+
+
+def rate_factor(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str, Any] | None:
+    """How wrong it is to work off one runtime's instructions at another's rate on the same board.
+
+    Only runtimes whose own kernels were counted; every network of the one is predicted by the median rate of the other.
+    """
+    rates: list[tuple[CalibrationGroup, str, np.ndarray]] = []
+    for g in groups:
+        c = g.conditions
+        table = own_table(c.runtime, c.precision, instruction_set(boards().get(c.board)), tables)
+        known = countable(c.runtime, g.totals)
+        if table is not None and c.precision != "fp16" and known.any():
+            g = g.keep(known)
+            rates.append((g, table.runtime, g.log_ms - np.log(table.millions(static_counted(g.totals)))))
+    errors = [
+        np.abs(logs - np.median(others))
+        for g, table, logs in rates
+        for other, another, others in rates
+        if table != another and g.conditions.board == other.conditions.board
+        # without stated threads nobody knows how many a publisher's runtime took
+        if g.conditions.threads == other.conditions.threads == STATED
+    ]
+    return _factor(errors)
 
 
 def _factor(errors: Sequence[np.ndarray]) -> dict[str, Any] | None:

@@ -17,10 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.latency.gather.grouping import fit_priors
+from benchmarks.latency.trials.weighted import weighted_quantile
+from devices.latency.model.calibration import BEYOND, as_large
 from devices.latency.model.fit.conformal import quantile, stranger_width
 from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.measurements import MeasurementConditions, Network, family
 from devices.latency.model.populations import Population
+from devices.latency.model.terms import coordinates
 
 Array = npt.NDArray[np.float64]
 MANY, PARTS = 60, 10
@@ -29,13 +32,14 @@ OWN_SCORES_FROM = 15  # left-out rows from which a calibration's own errors set 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """One measurement and what was predicted for it without it."""
+    """One measurement and what was predicted for it without it; `inside`: as large as what the fit has seen."""
 
     conditions: MeasurementConditions
     network: Network
     predicted_ms: float
     measured_ms: float
     spread: float
+    inside: bool = True
 
     @property
     def error(self) -> float:
@@ -111,6 +115,8 @@ def predict_left_out(
     """Fit where `mask` is true, predict every measurement where `tested` is, by default where `mask` is not."""
     kept, wanted = g.keep(mask), ~mask if tested is None else tested
     prediction = kept.model(priors).predict(g.totals[wanted])
+    seen, where = coordinates(kept.totals), coordinates(g.totals[wanted])
+    inside = as_large(where, seen.min(0), seen.max(0))
     return [
         LeftOut(
             g.conditions,
@@ -118,14 +124,45 @@ def predict_left_out(
             float(np.exp(log + kept.speedup.log_change(threads))),
             float(np.exp(run)),
             float(spread),
+            bool(seen_before),
         )
-        for i, log, spread in zip(np.flatnonzero(wanted), prediction.log_ms, prediction.spread, strict=True)
+        for i, log, spread, seen_before in zip(
+            np.flatnonzero(wanted), prediction.log_ms, prediction.spread, inside, strict=True
+        )
         for threads, run in g.timed[i]
     ]
 
 
-def coverage(results: Sequence[LeftOut], by: str) -> float:
-    """The share of left-out measurements within an interval made from the others' errors; NaN without others."""
+def width_in_spreads(results: Sequence[LeftOut]) -> float:
+    """How many spreads make 90 %, for networks as large as the measured ones; of all where none was left out there."""
+    return quantile([r.score for r in results if r.inside] or [r.score for r in results])
+
+
+def beyond_factor(results: Sequence[LeftOut]) -> float:
+    """How much wider an interval must be for a network smaller or larger than all that its calibration has seen, over a population.
+
+    Nine in ten such networks were within it, each calibration counting alike; `BEYOND` where too few were left out.
+    """
+    by_calibration: dict[MeasurementConditions, list[LeftOut]] = {}
+    for r in results:
+        by_calibration.setdefault(r.conditions, []).append(r)
+    ratios = []
+    for own in by_calibration.values():
+        outside = [r for r in own if not r.inside]
+        if outside and len(own) - len(outside) >= OWN_SCORES_FROM:
+            width = width_in_spreads(own)
+            ratios += [(r.score / width, 1 / len(outside)) for r in outside]
+    return max(1.0, weighted_quantile(ratios)) if len(ratios) >= OWN_SCORES_FROM else BEYOND
+
+
+def coverage(results: Sequence[LeftOut], by: str, beyond: float = BEYOND) -> float:
+    """The share of left-out measurements within an interval made from the others' errors; NaN without others.
+
+    Args:
+        results: of one calibration.
+        by: "network" or "family".
+        beyond: see `beyond_factor`; for networks left out.
+    """
     together: dict[object, list[LeftOut]] = {}
     for r in results:
         together.setdefault(r.network if by == "network" else r.family, []).append(r)
@@ -135,7 +172,8 @@ def coverage(results: Sequence[LeftOut], by: str) -> float:
         if not others:
             continue
         by_spread, plain = quantile(o.score for o in others), quantile(o.log_error for o in others)
+        within = width_in_spreads(others)
         for r in own:
-            width = by_spread * r.spread
+            width = (by_spread if by == "family" else within * (1 if r.inside else beyond)) * r.spread
             inside.append(r.log_error <= (stranger_width(width, plain) if by == "family" else width))
     return float(np.mean(inside)) if inside else math.nan

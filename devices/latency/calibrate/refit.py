@@ -28,7 +28,8 @@ from devices.latency.model.calibration import OWN_INTERVALS_FROM, Calibration, f
 from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.fit.fitting import Prior
 from devices.latency.model.groups import CalibrationGroup, Priors
-from devices.latency.model.instructions import table_for
+from devices.latency.model.hardware import board_of, boards, instruction_set
+from devices.latency.model.instructions import countable, table_for
 from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.model import SPREAD_FLOOR
 from devices.latency.model.populations import POPULATIONS
@@ -219,19 +220,25 @@ def _fit(group: CalibrationGroup, population: str, dynamic: bool, profile: str) 
         origin="measured",
         prior=population,
         profile=profile,
-        rate=_rate(group, widths["instructions"]),
+        rate=_rate(group, profile, widths["instructions"]),
         pair_error=widths["pair_error"],
+        beyond=widths["beyond"],
         sources=group.sources,
     )
 
 
-def _rate(group: CalibrationGroup, widths: Mapping[str, float] | None) -> InstructionRate | None:
+def _rate(group: CalibrationGroup, profile: str, widths: Mapping[str, float] | None) -> InstructionRate | None:
     """The board's own rate; how wrong rates go is known from published boards."""
-    table = table_for(group.conditions.runtime, group.conditions.precision)
-    if table is None or widths is None:
+    board = boards().get(group.conditions.board) or board_of(profile or group.conditions.board)
+    table = table_for(group.conditions.runtime, group.conditions.precision, instruction_set(board))
+    known = countable(group.conditions.runtime, group.totals)
+    if table is None or widths is None or not known.any():
         return None
+    group = group.keep(known)
     rate = round(log_rate(group, table), 5)
-    return InstructionRate(table.runtime, table.precision, rate, widths["half_width"], widths["pair_error"])
+    return InstructionRate(
+        table.runtime, table.precision, rate, widths["half_width"], widths["pair_error"], table.instruction_set
+    )
 
 
 def _leave_one_out(group: CalibrationGroup, priors: Priors) -> list[tuple[float, float]]:

@@ -67,6 +67,17 @@ def operator_times(
     return times, overheads
 
 
+def float_twin(calibration: Calibration, known: Sequence[Calibration]) -> Calibration | None:
+    """What was measured in float on the same board, under the same runtime, version and threads."""
+
+    def key(k: Calibration) -> tuple[str, ...]:
+        c = k.conditions
+        return k.origin, c.board, c.processor, c.runtime, c.version, c.threads
+
+    wanted = key(calibration)
+    return next((k for k in known if k.conditions.precision == "fp32" and key(k) == wanted), None)
+
+
 def _float_operators(
     features: ArtifactFeatures,
     calibration: Calibration,
@@ -83,18 +94,7 @@ def _float_operators(
     is_float = np.array([r.element_bytes > 1 for r in features.records])
     if is_float.all() or not is_float.any():
         return times, overheads
-    c = calibration.conditions
-    twin = next(
-        (
-            k
-            for k in known
-            if k.origin == calibration.origin
-            and k.conditions.precision == "fp32"
-            and (k.conditions.board, k.conditions.runtime, k.conditions.version, k.conditions.threads)
-            == (c.board, c.runtime, c.version, c.threads)
-        ),
-        None,
-    )
+    twin = float_twin(calibration, known)
     if twin is None:
         return times, overheads
     # levelled as the whole network would be in float

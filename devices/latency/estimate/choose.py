@@ -6,13 +6,14 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
 from devices.latency.model.calibration import Calibration
-from devices.latency.model.hardware import BoardHardware, board_of, boards, likeness, log_speed_ratio
+from devices.latency.model.hardware import BoardHardware, board_of, boards, instruction_set, likeness, log_speed_ratio
+from devices.latency.model.instructions import own_table
 from devices.latency.model.measurements import STATED
 
 # a .tflite file runs under LiteRT, whose CPU kernels are TFLite's, most of them XNNPACK's
@@ -63,12 +64,14 @@ class CalibrationChoice:
     Attributes:
         threads: that the estimate is for; None where the publisher does not state them and nobody asked.
         thread_shift: what carries the calibration's one thread to them, in the logarithm.
+        counted_for: a runtime whose instructions are taken at this calibration's rate, which is another runtime's.
     """
 
     calibration: Calibration
     steps: tuple[TransferStep, ...]
     threads: int | None = None
     thread_shift: float = 0.0
+    counted_for: str | None = None
 
     @property
     def half_width(self) -> float:
@@ -118,13 +121,28 @@ def choices(
     for c in _newest(calibrations):
         if c.conditions.processor != "cpu" or c.conditions.precision not in precisions:
             continue
-        choice = _choice(
-            c, device, target=target, wanted=wanted, precision=precision, threads=threads, smaller=smaller(c)
+        way = partial(
+            _choice, c, device, target=target, wanted=wanted, precision=precision, threads=threads, smaller=smaller(c)
         )
-        if choice is not None:
-            found.append(choice)
+        found += [choice for choice in (way(), *_counted(c, target, wanted, way)) if choice is not None]
     own = [f for f in found if f.calibration.origin == "measured"]
     return own or found
+
+
+def _counted(
+    c: Calibration,
+    target: BoardHardware | None,
+    wanted: tuple[str, ...],
+    way: Callable[..., CalibrationChoice | None],
+) -> list[CalibrationChoice | None]:
+    """The instructions of the runtime asked for, at the rate of another one, where the kernels of both were counted."""
+    k = c.conditions
+    there = instruction_set(target)
+    if c.origin == "measured" or k.runtime in wanted or c.rate is None or k.precision == "fp16":
+        return []
+    if own_table(k.runtime, k.precision, there) is None or own_table(wanted[0], k.precision, there) is None:
+        return []
+    return [way(counted_for=wanted[0])]
 
 
 def _newest(calibrations: Iterable[Calibration]) -> list[Calibration]:
@@ -149,6 +167,7 @@ def _choice(
     precision: str,
     threads: int | None,
     smaller: float,
+    counted_for: str | None = None,
 ) -> CalibrationChoice | None:
     kind = "int8" if precision == "int8" else "float"
     k, steps = c.conditions, []
@@ -163,7 +182,10 @@ def _choice(
         if step is None:
             return None
         steps.append(step)
-    if k.runtime not in wanted:
+    if counted_for is not None:
+        words = f"instructions counted for {_words(wanted)}, at the rate of {k.runtime}"
+        steps.append(TransferStep(0.0, 0.0, words))
+    elif k.runtime not in wanted:
         factor = transfers()["runtime"].get(kind, {}).get(k.runtime)
         if factor is None:
             return None
@@ -172,7 +194,8 @@ def _choice(
     in_fp16 = k.precision == "fp16" and k.runtime in COMPUTES_FP16
     if in_fp16 and not any(r in COMPUTES_FP16 for r in wanted):
         return None  # this artifact will not be computed in fp16
-    return _threaded(c, source if target is None else target, threads, steps, smaller=smaller)
+    choice = _threaded(c, source if target is None else target, threads, steps, smaller=smaller)
+    return choice and replace(choice, counted_for=counted_for)
 
 
 def _words(wanted: tuple[str, ...]) -> str:
@@ -215,6 +238,8 @@ def _threaded(
         return (
             CalibrationChoice(c, tuple(steps), threads or int(k.threads)) if threads in (None, int(k.threads)) else None
         )
+    if threads is None and smaller > MUCH and cores > 1:
+        threads = 1  # so little work is not divided, whatever the publisher's networks were run with
     if threads is None or threads >= cores > 0:
         return CalibrationChoice(c, tuple(steps), threads)
     law = transfers()["speedup"]

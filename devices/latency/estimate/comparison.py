@@ -21,7 +21,6 @@ from devices.latency.estimate.userstore import own_calibrations
 from devices.latency.graph.extract import extract_features
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.model.calibration import Calibration, shipped
-from devices.latency.model.instructions import table_for
 from devices.latency.model.shared_work import shared_share
 from devices.latency.model.terms import SMALL_PARTS, term_matrix
 
@@ -138,11 +137,12 @@ def _ratio(
     half = error * max(1 - shared, LEAST_APART)
     notes = [s.words for s in choice.steps]
     mixing = max(_mixing_share(f, p) for f, p in zip(both, (one, other), strict=True))
-    table = table_for(calibration.conditions.runtime, calibration.conditions.precision)
+    table = calibration.rate.table if calibration.rate is not None else None
     if mixing and one.method == "instructions" and table is not None:
         half = math.hypot(half, mixing * table.dynamic_error)
         notes.append(f"mixing of kernels and attention are {100 * mixing:.0f} % of the time, from counted instructions")
-    half = min(half, math.hypot(one.half_width, other.half_width))
+    # one calibration's errors point the same way for both: their ratio is no less certain than the less certain of them
+    half = min(half, max(one.half_width, other.half_width))
     ratio = one.milliseconds / other.milliseconds
     ends = (round(ratio * math.exp(-half), 4), round(ratio * math.exp(half), 4))
     return RatioEstimate(

@@ -13,7 +13,7 @@ from devices.latency.estimate.result import Estimate
 from devices.latency.estimate.userstore import own_calibrations
 from devices.latency.graph.extract import extract_features
 from devices.latency.graph.records import ArtifactFeatures
-from devices.latency.model.calibration import Calibration, shipped
+from devices.latency.model.calibration import SLACK, Calibration, shipped
 from devices.latency.model.hardware import board_of, boards
 from devices.latency.model.terms import coordinates, term_matrix
 from eamdeploy.base.errors import UsageError, did_you_mean
@@ -22,7 +22,6 @@ FORMAT_RUNTIMES = {"onnx": "onnxruntime", "tflite": "litert", "ncnn": "ncnn", "m
 KNOWN_RUNTIMES = tuple(RUNTIMES)
 PRECISIONS = ("fp32", "fp16", "int8")
 WIDEST = math.log(10) / 2  # an interval whose ends are a factor of ten apart is no estimate
-SLACK = 0.2  # logarithm: a network as large as the smallest measured one, or nearly
 Candidate = tuple[float, CalibrationChoice, TimePrediction]
 
 
@@ -125,7 +124,9 @@ def candidates(
     ):
         calibration = choice.calibration
         board = boards().get(calibration.conditions.board) or board_of(device)
-        predictions = by_operators(features, calibration, known), by_instructions(features, calibration, board)
+        rated = by_instructions(features, calibration, known, board, choice.counted_for)
+        costed = None if choice.counted_for else by_operators(features, calibration, known)
+        predictions = costed, rated
         found += [(math.hypot(p.half_width, choice.half_width), choice, p) for p in predictions if p is not None]
     # as certain to within a hundredth: the one with more networks behind it
     return sorted(found, key=_order)

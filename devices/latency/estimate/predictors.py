@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from devices.latency.estimate.breakdown import operator_times
+from devices.latency.estimate.breakdown import float_twin, operator_times
+from devices.latency.estimate.choose import transfers
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.model.calibration import Calibration, within
 from devices.latency.model.hardware import BoardHardware
-from devices.latency.model.instructions import counted_terms, table_for
+from devices.latency.model.instructions import countable, counted_terms, table_for
 from devices.latency.model.measurements import family
+from devices.latency.model.rate import InstructionRate
 from devices.latency.model.terms import SMALL_PARTS, coordinates, term_matrix
 
 Array = npt.NDArray[np.float64]
@@ -66,7 +68,7 @@ def by_operators(
         what = f"the family {family(features.family)}" if features.family else "this network's family"
         notes.append(f"{what} is not among the measured ones ({', '.join(calibration.families)}): interval widened")
     if not within(calibration, where):
-        half *= math.sqrt(2)
+        half *= calibration.beyond
         notes.append("smaller or larger than every measured network: interval widened")
     times, overheads = operator_times(features, calibration, known, terms, float(prediction.log_ms[0]))
     return TimePrediction("operators", times, overheads, half, tuple(notes), like_measured=not notes)
@@ -78,24 +80,45 @@ def _measured(calibration: Calibration, where: Array) -> bool:
 
 
 def by_instructions(
-    features: ArtifactFeatures, calibration: Calibration, board: BoardHardware | None
+    features: ArtifactFeatures,
+    calibration: Calibration,
+    known: Sequence[Calibration],
+    board: BoardHardware | None,
+    counted_for: str | None = None,
 ) -> TimePrediction | None:
-    """By instructions at the board's rate, and by the bytes of the kernel banks; None where no table of instructions serves."""
+    """By instructions at the board's rate, and by the bytes of the kernel banks; None where no table knows the network.
+
+    Float operators inside an int8 file are worked off at the rate of the same board and runtime in float, where it was measured.
+
+    Args:
+        features, calibration, known: as in `by_operators`.
+        board: that the calibration is of.
+        counted_for: the runtime whose instructions count, where the rate is another runtime's.
+    """
     rate = calibration.rate
     if rate is None:
         return None
-    table, wide = (table_for(calibration.conditions.runtime, p) for p in (rate.precision, "fp32"))
-    if table is None or wide is None:
+    runtime = counted_for or calibration.conditions.runtime
+    table = rate.table if counted_for is None else table_for(runtime, rate.precision, rate.instruction_set)
+    wide = table_for(runtime, "fp32", rate.instruction_set)
+    if table is None or wide is None or not countable(runtime, term_matrix(features.records).sum(0)):
         return None
+    float_rate = rate
+    if calibration.conditions.precision == "int8":
+        twin = float_twin(calibration, known)
+        float_rate = twin.rate if twin is not None and twin.rate is not None else rate
     times, overheads = np.zeros(len(features.records)), np.zeros(len(features.records))
+    is_float = np.array([r.element_bytes > 1 for r in features.records])
     for i, record in enumerate(features.records):
-        used = wide if record.element_bytes > 1 else table
+        used, scale = (wide, float_rate.log_ms) if is_float[i] else (table, rate.log_ms)
         small = record.part in SMALL_PARTS
-        times[i] = float(used.millions(counted_terms([record])))
-        overheads[i] = min(times[i], used.overhead(small=small))
-    scale = math.exp(rate.log_ms)
-    times, overheads = times * scale, overheads * scale
-    half, notes = rate.half_width, []
+        millions = float(used.millions(counted_terms([record])))
+        times[i] = millions * math.exp(scale)
+        overheads[i] = min(millions, used.overhead(small=small)) * math.exp(scale)
+    # the two rates may be wrong in the same direction
+    share = float(times[is_float].sum() / times.sum())
+    halves = [_rate_width(float_rate, counted_for), _rate_width(rate, counted_for)]
+    half, notes = share * halves[0] + (1 - share) * halves[1], []
     if features.is_dynamic:
         if board is not None and board.read_bytes_per_ms:
             banks = np.array([r.weight_bytes if r.kind == "aggregation" else 0 for r in features.records])
@@ -103,6 +126,19 @@ def by_instructions(
         half = math.hypot(half, table.dynamic_error)
         notes.append(DYNAMIC_NOTE)
     return TimePrediction("instructions", times, overheads, half, tuple(notes))
+
+
+def _rate_width(rate: InstructionRate, counted_for: str | None) -> float:
+    """Of a rate; of another runtime's as wide as rates of two runtimes on one board were found apart."""
+    if counted_for is None:
+        return rate.half_width
+    kind = "int8" if rate.precision == "int8" else "float"
+    apart = transfers()["rates"].get(kind)
+    if apart is not None:
+        return max(rate.half_width, float(apart["half_width"]))
+    # never compared in instructions: as far apart as latencies of two runtimes were
+    known = [float(factor["half_width"]) for factor in transfers()["runtime"][kind].values()]
+    return math.hypot(rate.half_width, max(known))
 
 
 DYNAMIC_NOTE = "dynamic layers, by counted instructions at the rate of static networks, and by the banks' bytes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from devices.latency.graph.classify import classify
+from devices.latency.graph.mnn_reader import read_mnn
 from devices.latency.graph.ncnn_reader import read_ncnn
 from devices.latency.graph.onnx_reader import read_onnx
 from devices.latency.graph.records import ArtifactFeatures
@@ -12,7 +13,7 @@ from devices.latency.graph.tflite_reader import read_tflite
 from eamdeploy.base.errors import UsageError
 from runtimes.readers.metadata import ArtifactMetadata, read_metadata
 
-READERS = {"onnx": read_onnx, "tflite": read_tflite, "ncnn": read_ncnn}
+READERS = {"onnx": read_onnx, "tflite": read_tflite, "ncnn": read_ncnn, "mnn": read_mnn}
 
 
 def extract_features(path: Path | str) -> ArtifactFeatures:

@@ -24,6 +24,8 @@ from eamdeploy.base.errors import UsageError
 from eamdeploy.base.files import atomic_write_text
 
 SCHEMA_VERSION = 1
+BEYOND = 2**0.5  # see `Calibration.beyond`, where too few such networks were left out to know it
+SLACK = 0.2  # logarithm: a network as large as the smallest measured one, or nearly
 OWN_INTERVALS_FROM = 9  # left-out networks from which a conformal 90 % quantile exists
 
 
@@ -47,6 +49,7 @@ class Calibration:
         profile: of the user's own board, whose name stands in the conditions.
         speedup: what more threads bring; the model is of one thread where the publisher states them.
         rate: of instructions; None where no table of them serves.
+        beyond: how much wider an interval is for a network smaller or larger than every measured one.
         pair_error: nine in ten pairs of left-out networks erred apart by this, for each unit of work they do not share.
     """
 
@@ -69,6 +72,7 @@ class Calibration:
     speedup: Speedup = field(default_factory=Speedup)
     rate: InstructionRate | None = None
     pair_error: float | None = None
+    beyond: float = BEYOND
 
     @property
     def name(self) -> str:
@@ -138,6 +142,7 @@ class Calibration:
                 "out_of_family": round(self.out_of_family, 4),
                 "network_error": None if self.network_error is None else round(self.network_error, 4),
                 "family_error": None if self.family_error is None else round(self.family_error, 4),
+                "beyond": round(self.beyond, 4),
             },
             "speedup": {str(n): v for n, v in sorted(self.speedup.measured.items())},
             "rate": self.rate and self.rate.to_dict(),
@@ -171,6 +176,7 @@ class Calibration:
             speedup=Speedup({int(n): float(v) for n, v in data.get("speedup", {}).items()}),
             rate=InstructionRate.from_dict(data["rate"]) if data.get("rate") else None,
             pair_error=data.get("pair_error"),
+            beyond=interval.get("beyond", BEYOND),
         )
 
 
@@ -246,7 +252,13 @@ def shipped() -> tuple[Calibration, ...]:
     return tuple(Calibration.from_dict(json.loads(f.read_text(encoding="utf-8"))) for f in files)
 
 
-def within(calibration: Calibration, where: npt.NDArray[np.float64], slack: float = 0.2) -> bool:
-    """Whether a network is as large as those that were measured (within a factor e^slack)."""
-    low, high = np.array(calibration.lowest), np.array(calibration.highest)
-    return bool(np.all(where >= low - slack) and np.all(where <= high + slack))
+def within(calibration: Calibration, where: npt.NDArray[np.float64]) -> bool:
+    """Whether a network is as large as those that were measured."""
+    return bool(as_large(where, np.array(calibration.lowest), np.array(calibration.highest)))
+
+
+def as_large(
+    where: npt.NDArray[np.float64], low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Whether networks at (..., coordinates) lie between two corners, within a factor e^SLACK."""
+    return np.asarray(np.all((where >= low - SLACK) & (where <= high + SLACK), axis=-1))

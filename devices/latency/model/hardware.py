@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from devices.latency.model.instructions import BASE, DOT_PRODUCT
+
 # cores that issue instructions alike: in order; out of order, 128 bits of arithmetic a cycle; out of order, 256 bits
 GENERATION = {
     "Cortex-A53": "in order", "Cortex-A55": "in order",
@@ -78,6 +80,11 @@ def likeness(source: BoardHardware, target: BoardHardware) -> str:
     if source.core != target.core:
         return "like core" if GENERATION.get(source.core) == GENERATION.get(target.core) else "other core"
     return "same core and count" if source.cores == target.cores else "same core"
+
+
+def instruction_set(board: BoardHardware | None) -> str:
+    """Which instructions a board's kernels are made of; plain ones for a board of which nothing is known."""
+    return DOT_PRODUCT if board is not None and board.dot_product else BASE
 
 
 def in_order(name: str) -> bool:

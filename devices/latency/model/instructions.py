@@ -7,7 +7,7 @@ to a board's published latencies of static networks, turns instructions into tim
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -34,8 +34,21 @@ DYNAMIC_TERMS = (
 )
 COUNTED = (*STATIC_TERMS, *DYNAMIC_TERMS)
 # whose table stands for a runtime's kernels
-TABLES = {"ONNXRuntime": "onnxruntime", "OpenVINO": "onnxruntime", "OpenCV-DNN": "onnxruntime"}
+TABLES = {
+    "ONNXRuntime": "onnxruntime",
+    "OpenVINO": "onnxruntime",
+    "OpenCV-DNN": "onnxruntime",
+    "ncnn": "ncnn",
+    "MNN": "mnn",
+}
+# whose own kernels were counted; the others' are taken to be alike
+COUNTED_RUNTIMES = ("TFLite", "TFLite-XNNPACK", "ONNXRuntime", "ncnn", "MNN")
 COMMON_TABLE = "litert"
+WINOGRAD = ("ncnn", "MNN", "ArmNN-Neon", "Tengine-Lite")  # compute 3x3 convolutions with fewer multiplications
+FAST_SHARE = 0.1  # of the multiplications, from which that changes a network's instructions
+# what a board's kernels are made of: plain 128-bit vectors; with dot products of bytes besides
+BASE, DOT_PRODUCT = "armv8.0", "armv8.2"
+INSTRUCTION_SETS = (BASE, DOT_PRODUCT)
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,7 @@ class InstructionTable:
 
     Attributes:
         runtime: whose kernels were counted; `version` of it.
+        instruction_set: of the counted board; a runtime takes other kernels where there is a dot product.
         costs: by term.
         dynamic_error: nine in ten dynamic networks left out of the fit were within this of it (logarithm).
         networks: how many were counted.
@@ -55,6 +69,7 @@ class InstructionTable:
     costs: Mapping[str, float]
     dynamic_error: float
     networks: int
+    instruction_set: str = BASE
 
     def overhead(self, *, small: bool) -> float:
         """Millions of instructions of one operator that no size explains; small operators are those around dynamic kernels."""
@@ -64,6 +79,9 @@ class InstructionTable:
         """(..., terms of `COUNTED`) -> (...)."""
         costs = np.array([self.costs.get(name, 0.0) for name in COUNTED])
         return np.asarray(np.maximum(terms @ costs, 1e-9), dtype=np.float64)
+
+
+Tables = Mapping[tuple[str, str, str], InstructionTable]
 
 
 def counted_terms(records: Sequence[OperatorRecord]) -> Array:
@@ -95,20 +113,48 @@ def static_counted(totals: Array) -> Array:
 
 
 @cache
-def tables() -> dict[tuple[str, str], InstructionTable]:
-    """The shipped tables, by runtime and precision."""
+def tables() -> Tables:
+    """The shipped tables."""
     text = resources.files("devices.latency").joinpath("data/instructions.json").read_text(encoding="utf-8")
-    return {(t["runtime"], t["precision"]): InstructionTable(**t) for t in json.loads(text)["tables"]}
+    return keyed(InstructionTable(**t) for t in json.loads(text)["tables"])
+
+
+def countable(runtime: str, totals: Array) -> npt.NDArray[np.bool_]:
+    """Whether a table knows how a runtime computes a network, (..., all terms) -> (...): none knows Winograd's algorithm."""
+    macs = totals[..., [INDEX[t] for t in ("macs", "winograd_macs", "grouped_macs", "depthwise_macs")]].sum(-1)
+    few = totals[..., INDEX["winograd_macs"]] <= FAST_SHARE * macs
+    return np.asarray(few if runtime in WINOGRAD else np.ones_like(few))
+
+
+def own_table(
+    runtime: str, precision: str, instruction_set: str, known: Tables | None = None
+) -> InstructionTable | None:
+    """As `table_for`, of this runtime's own kernels or none."""
+    table = table_for(runtime, precision, instruction_set, known)
+    counted = runtime in COUNTED_RUNTIMES and table is not None and table.runtime == TABLES.get(runtime, COMMON_TABLE)
+    return table if counted else None
+
+
+def keyed(some: Iterable[InstructionTable]) -> Tables:
+    """Tables by runtime, precision and instruction set."""
+    return {(t.runtime, t.precision, t.instruction_set): t for t in some}
 
 
 def table_for(
-    runtime: str, precision: str, known: Mapping[tuple[str, str], InstructionTable] | None = None
+    runtime: str, precision: str, instruction_set: str, known: Tables | None = None
 ) -> InstructionTable | None:
-    """The table that stands for a runtime of the measurements; int8 has its own, float16 is computed in float32."""
+    """The table that stands for a runtime of the measurements; int8 has its own, float16 is computed in float32.
+
+    Without one of the runtime's own, the common one serves. In int8 the right instruction set matters more than the runtime.
+    """
     known = tables() if known is None else known
     kind = "int8" if precision == "int8" else "fp32"
-    wanted = TABLES.get(runtime, COMMON_TABLE)
-    return known.get((wanted, kind)) or known.get((COMMON_TABLE, kind))
+    own = TABLES.get(runtime, COMMON_TABLE)
+    others = [name for name in INSTRUCTION_SETS if name != instruction_set]
+    wanted = [(name, s) for name in (own, COMMON_TABLE) for s in (instruction_set, *others)]
+    if kind == "int8":
+        wanted = [(name, s) for s in (instruction_set, *others) for name in (own, COMMON_TABLE)]
+    return next((known[name, kind, s] for name, s in wanted if (name, kind, s) in known), None)
 
 
 __all__ = ["COUNTED", "InstructionTable", "counted_terms", "static_counted", "table_for"]

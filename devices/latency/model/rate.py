@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.latency.model.groups import CalibrationGroup
-from devices.latency.model.instructions import InstructionTable, static_counted
+from devices.latency.model.instructions import BASE, InstructionTable, static_counted, tables
 
 Array = npt.NDArray[np.float64]
 
@@ -24,7 +24,7 @@ class InstructionRate:
     """Of one calibration.
 
     Attributes:
-        runtime, precision: of the instruction table it belongs to.
+        runtime, precision, instruction_set: of the instruction table it belongs to.
         log_ms: of a million instructions, on one thread where threads are stated.
         half_width: of a 90 % interval in the logarithm, from whole families and the smallest and largest networks left out.
         pair_error: nine in ten pairs of such networks erred apart by this, for each unit of work they do not share.
@@ -35,6 +35,12 @@ class InstructionRate:
     log_ms: float
     half_width: float
     pair_error: float
+    instruction_set: str = BASE
+
+    @property
+    def table(self) -> InstructionTable | None:
+        """The shipped table that it belongs to."""
+        return tables().get((self.runtime, self.precision, self.instruction_set))
 
     def to_dict(self) -> dict[str, Any]:
         """For the file."""

@@ -26,5 +26,6 @@ def test_what_is_shipped_is_what_the_counts_give() -> None:
     from devices.latency.model.instructions import tables
 
     for fitted in fit_tables(read_counts()):
-        shipped = tables()[fitted.table.runtime, fitted.table.precision]
+        t = fitted.table
+        shipped = tables()[t.runtime, t.precision, t.instruction_set]
         assert shipped.costs == pytest.approx(fitted.table.costs, rel=1e-3)

@@ -186,7 +186,11 @@ def test_two_anchors_are_enough_for_a_board_that_was_held_out(name: str, limit: 
 @pytest.mark.parametrize("name", ["tflite-fp32", "tflite-int8"])
 def test_intervals_cover_nine_in_ten_over_all_calibrations(name: str) -> None:
     large = [c.tests for c in calibrations(evaluated(name)) if c.rows >= 30]
-    assert all(86 <= t["leave_network_out"]["coverage90_percent"] <= 95 for t in large)
+    by_network = np.array([t["leave_network_out"]["coverage90_percent"] for t in large])
+    # of 30 rows 25 are 83 %: single calibrations may fall just outside
+    assert 88 <= by_network.mean() <= 94
+    assert np.mean((by_network >= 86) & (by_network <= 95)) >= 0.8
+    assert by_network.min() >= 80
     by_family = [t["leave_family_out"]["coverage90_percent"] for t in large]
     assert 84 <= np.mean(by_family) <= 95
 
@@ -198,7 +202,7 @@ def test_own_int8_files_are_estimated_within_five_percent_and_their_intervals_ho
     found = summary(estimate_own_files(t, pi4, "tflite-int8"))
     assert found["n"] >= 50
     assert found["mean_abs_percent"] <= 5
-    assert 86 <= found["coverage90_percent"] <= 97  # 54 of 56
+    assert 86 <= found["coverage90_percent"] <= 95
 
 
 @pytest.mark.slow

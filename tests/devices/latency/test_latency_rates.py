@@ -1,0 +1,79 @@
+"""Instructions at a rate: which table, whose rate, how wide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from devices.latency.estimate.breakdown import float_twin
+from devices.latency.estimate.estimate import candidates
+from devices.latency.estimate.predictors import by_instructions, by_operators
+from devices.latency.graph.records import ArtifactFeatures, OperatorRecord
+from devices.latency.model.calibration import shipped
+from devices.latency.model.hardware import board_of, instruction_set
+from devices.latency.model.instructions import BASE, DOT_PRODUCT, InstructionTable, keyed, own_table, table_for
+
+
+def table(runtime: str, precision: str, instructions: str) -> InstructionTable:
+    return InstructionTable(runtime, "1", precision, {"macs": 1.0}, 0.1, 5, instructions)
+
+
+def pointwise(element_bytes: int, pixels: int = 28 * 28) -> OperatorRecord:
+    sizes = {"macs": 64 * 64 * pixels, "weights": 64 * 64, "inputs": 64 * pixels, "outputs": 64 * pixels}
+    return OperatorRecord(
+        "Conv", "pointwise", "layer", "convolution", element_bytes=element_bytes, pixels=pixels, **sizes
+    )
+
+
+def test_boards_with_a_dot_product_have_tables_of_their_own() -> None:
+    assert instruction_set(board_of("pi4")) == instruction_set(None) == BASE
+    assert instruction_set(board_of("pi5")) == DOT_PRODUCT
+    known = keyed([table("litert", "int8", BASE), table("litert", "int8", DOT_PRODUCT)])
+    assert table_for("TFLite", "int8", DOT_PRODUCT, known) is known["litert", "int8", DOT_PRODUCT]
+
+
+def test_int8_prefers_the_instruction_set_and_float_the_runtime() -> None:
+    some = [table(r, p, s) for r, s in (("ncnn", BASE), ("litert", DOT_PRODUCT)) for p in ("fp32", "int8")]
+    known = keyed(some)
+    assert table_for("ncnn", "int8", DOT_PRODUCT, known) is known["litert", "int8", DOT_PRODUCT]
+    assert table_for("ncnn", "fp32", DOT_PRODUCT, known) is known["ncnn", "fp32", BASE]
+
+
+def test_a_runtime_whose_kernels_were_not_counted_has_no_table_of_its_own() -> None:
+    known = keyed([table("litert", "fp32", BASE)])
+    assert table_for("ArmNN-Neon", "fp32", BASE, known) is not None
+    assert own_table("ArmNN-Neon", "fp32", BASE, known) is None
+    assert own_table("ncnn", "fp32", BASE, known) is None
+    assert own_table("TFLite", "fp32", BASE, known) is not None
+
+
+def test_float_operators_of_an_int8_file_are_worked_off_at_the_float_rate() -> None:
+    (int8,) = [c for c in shipped() if c.name == "raspberry-pi-5-tflite-xnnpack-2.18.0-cpu-int8-stated"]
+    float_ = float_twin(int8, shipped())
+    assert float_ is not None
+    features = ArtifactFeatures("net", "tflite", "int8", (pointwise(1), pointwise(4)), 224)
+    mixed = by_instructions(features, int8, shipped(), None)
+    whole = by_instructions(replace(features, precision="fp32", records=(pointwise(4),)), float_, shipped(), None)
+    assert mixed is not None
+    assert whole is not None
+    assert mixed.times[1] == pytest.approx(whole.times[0])
+    assert mixed.times[1] > mixed.times[0]
+
+
+def test_another_runtimes_rate_serves_where_both_were_counted() -> None:
+    features = ArtifactFeatures("net", "onnx", "int8", (pointwise(1), pointwise(4)), 224)
+    found = candidates(features, shipped(), "pi4", "onnxruntime", "int8", None)
+    rated = [(c, p) for _, c, p in found if c.counted_for == "ONNXRuntime"]
+    assert rated
+    assert all(p.method == "instructions" for _, p in rated)
+    assert any("at the rate of" in s.words for c, _ in rated for s in c.steps)
+
+
+def test_beyond_what_was_measured_the_interval_is_wider_by_its_tested_factor() -> None:
+    (c,) = [c for c in shipped() if c.name == "raspberry-pi-4b-tflite-2.7.1-cpu-fp32"]
+    assert c.beyond >= 1
+    tiny = ArtifactFeatures("net", "tflite", "fp32", (pointwise(4, 4),), 8, family="mobilenet_v1")
+    widths = [by_operators(tiny, replace(c, beyond=factor), ()).half_width for factor in (1.0, 2.5)]
+    assert np.divide(widths[1], widths[0]) == pytest.approx(2.5)
