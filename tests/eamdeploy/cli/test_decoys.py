@@ -17,48 +17,62 @@ from eamdeploy.base import processes
 from eamdeploy.cli.app import build_app
 from tests.devices.kit.installable_board import installable_board
 from tests.eamdeploy.base.decoys import decoy_folder, executed
+from tests.runtimes import tiny_models
 
 CHECKPOINT = "fashion-mnist-v1x0.25-eam-rcr"
+EXPORT = ("export", CHECKPOINT, "--format", "onnx", "--out", "build", "--limit", "20")
+BENCH = ("bench", "ONNX", "--runs", "8")
 # a word in capitals stands for something that is there only when the test runs
-COMMANDS = (
-    (),
-    ("--help",),
-    ("info",),
-    ("models",),
-    ("init", "--arch", "mobilenet_v1", "--width", "0.25", "--out", "own.safetensors"),
-    ("describe", CHECKPOINT),
-    ("export", CHECKPOINT, "--format", "onnx,tflite,ncnn,mnn", "--out", "build", "--limit", "20"),
-    ("quantize", "ONNX", "--precision", "int8", "--limit", "20", "--out", "small"),
-    ("verify", "ONNX", "--against", CHECKPOINT, "--limit", "10"),
-    ("evaluate", "ONNX", "--limit", "10"),
-    ("predict", "ONNX", "picture.png"),
-    ("attach", "ONNX", "--preprocessing", "pre.json", "--out", "attached.onnx"),
-    ("audit", "ONNX", "--against", CHECKPOINT, "--limit", "4", "--out", "audited"),
-    ("bench", "ONNX", "--runs", "8"),
-    ("estimate", "ONNX", "--device", "pi4"),
-    ("devices", "list"),
-    ("devices", "show", "pi4"),
-    ("devices", "add", "board", "--profile", "host", "--host", "HOST", "--identity", "IDENTITY",
-     "--fingerprint", "FINGERPRINT", "--python", sys.executable),
-    ("devices", "trust", "board", "--fingerprint", "FINGERPRINT"),
-    ("devices", "check", "board", "host"),
-    ("devices", "setup", "board", "--runtime", "onnxruntime", "--online"),
-    ("bench", "ONNX", "--board", "board", "--runs", "8"),
-    ("devices", "remove", "board"),
-    ("devices", "emulate", "pi4"),
-    ("devices", "calibrate"),
-    ("train", "--data", "images", "--out", "trained", "--epochs", "1"),
-    ("import", "own.safetensors", "--out", "imported.safetensors"),
-    ("history",),
-    ("history", "show", "latest"),
-    ("history", "export", "runs.jsonl"),
-    ("history", "import", "runs.jsonl"),
-    ("history", "quarantine"),
-    ("compare", "latest", "latest"),
-    ("gate", "--write-baseline", "base.json"),
-    ("report",),
-    ("demo", "--out", "demo"),
-)  # fmt: skip
+COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "networks": (
+        (),
+        ("--help",),
+        ("info",),
+        ("models",),
+        ("init", "--arch", "mobilenet_v1", "--width", "0.25", "--out", "own.safetensors"),
+        ("describe", CHECKPOINT),
+        ("import", "own.safetensors", "--out", "imported.safetensors"),
+        ("train", "--data", "images", "--out", "trained", "--epochs", "1"),
+    ),
+    "artifacts": (
+        EXPORT,
+        ("quantize", "ONNX", "--precision", "int8", "--limit", "20", "--out", "small"),
+        ("verify", "ONNX", "--against", CHECKPOINT, "--limit", "10"),
+        ("evaluate", "ONNX", "--limit", "10"),
+        ("predict", "ONNX", "picture.png"),
+        ("attach", "foreign.onnx", "--preprocessing", "pre.json", "--labels", "labels.txt"),
+        ("audit", "ONNX", "--against", CHECKPOINT, "--limit", "4", "--out", "audited"),
+        ("estimate", "ONNX", "--device", "pi4"),
+    ),
+    "formats": (("export", CHECKPOINT, "--format", "tflite,ncnn,mnn", "--out", "build", "--limit", "20"),),
+    "results": (
+        EXPORT,
+        BENCH,
+        ("history",),
+        ("history", "show", "latest"),
+        ("history", "export", "runs.jsonl"),
+        ("history", "import", "runs.jsonl"),
+        ("history", "quarantine"),
+        ("compare", "latest", "latest"),
+        ("gate", "--write-baseline", "base.json"),
+        ("devices", "calibrate"),
+        ("report",),
+    ),
+    "boards": (
+        EXPORT,
+        ("devices", "list"),
+        ("devices", "show", "pi4"),
+        ("devices", "add", "board", "--profile", "host", "--host", "HOST", "--identity", "IDENTITY",
+         "--fingerprint", "FINGERPRINT", "--python", sys.executable),
+        ("devices", "trust", "board", "--fingerprint", "FINGERPRINT"),
+        ("devices", "check", "board", "host"),
+        ("devices", "setup", "board", "--runtime", "onnxruntime", "--online"),
+        (*BENCH, "--board", "board"),
+        ("devices", "remove", "board"),
+        ("devices", "emulate", "pi4"),
+    ),
+    "demo": (("demo", "--out", "demo"),),
+}  # fmt: skip
 SUCCEED = {
     (), ("--help",), ("info",), ("models",), ("init",), ("describe",), ("export",), ("verify",), ("evaluate",),
     ("predict",), ("attach",), ("audit",), ("estimate",), ("devices", "list"), ("devices", "show"), ("devices", "add"),
@@ -85,13 +99,14 @@ KNOWN = set(_leaves(typer.main.get_command(build_app())))
 
 
 def test_no_command_is_forgotten() -> None:
-    assert {_name(words, KNOWN) for words in COMMANDS} - {("--help",)} == KNOWN
+    assert {_name(words, KNOWN) for group in COMMANDS.values() for words in group} - {("--help",)} == KNOWN
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["script", "module"])
+@pytest.mark.parametrize("group", COMMANDS)
 def test_no_command_runs_what_lies_in_the_current_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, group: str
 ) -> None:
     # python -m looks for the package itself, and for what this needs to start, where it stands: that is its contract
     without = ("eamdeploy", "typing") if how == "module" else ()
@@ -105,7 +120,9 @@ def test_no_command_runs_what_lies_in_the_current_folder(
     }
     environment |= {"PYTHONPATH": str(Path(processes.__file__).parents[2])} if how == "module" else {}
     Image.new("L", (28, 28)).save(folder / "picture.png")
-    (folder / "pre.json").write_text('{"size": 28, "mean": [0.5], "std": [0.5], "channels": 1}')
+    tiny_models.write_onnx(folder / "foreign.onnx")
+    (folder / "pre.json").write_text('{"size": 8}')
+    (folder / "labels.txt").write_text("a\nb\nc\n")
     for number in range(8):
         place = folder / "images" / ("train" if number < 4 else "val") / f"class-{number % 2}"
         place.mkdir(parents=True, exist_ok=True)
@@ -120,7 +137,7 @@ def test_no_command_runs_what_lies_in_the_current_folder(
             "IDENTITY": str(target.identity),
             "FINGERPRINT": asyncssh.import_public_key(key).get_fingerprint(),
         }
-        for words in COMMANDS:
+        for words in COMMANDS[group]:
             values["ONNX"] = next((str(path) for path in folder.glob("build/*.onnx")), "none.onnx")
             # an image would take minutes to build: what needs no other program is run
             path = {"PATH": "/nonexistent"} if words[:2] == ("devices", "emulate") else {}
@@ -136,4 +153,4 @@ def test_no_command_runs_what_lies_in_the_current_folder(
                 )  # a busy machine's times are called invalid
             if _name(words, KNOWN) in SUCCEED:
                 assert done.returncode == 0, (words, done.stderr[-2000:])
-    assert codes[("devices", "emulate")] == 7
+    assert codes.get(("devices", "emulate"), 7) == 7  # no qemu was found
