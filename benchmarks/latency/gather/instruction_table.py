@@ -38,7 +38,7 @@ START = {
 
 
 @dataclass(frozen=True)
-class Count:
+class InstructionCount:
     """One artifact's instructions.
 
     Attributes:
@@ -69,15 +69,15 @@ class TestedTable:
     dynamic_errors: tuple[float, ...]
 
 
-def read_counts(path: Path = COUNTS) -> list[Count]:
+def read_counts(path: Path = COUNTS) -> list[InstructionCount]:
     """All counts."""
     entries = json.loads(path.read_text(encoding="utf-8"))
-    return [Count(**e | {k: tuple(e[k]) for k in ("terms", "float_terms")}) for e in entries]
+    return [InstructionCount(**e | {k: tuple(e[k]) for k in ("terms", "float_terms")}) for e in entries]
 
 
-def fit_tables(counts: Sequence[Count]) -> list[TestedTable]:
+def fit_tables(counts: Sequence[InstructionCount]) -> list[TestedTable]:
     """One table for each runtime and precision with enough counts."""
-    by_table: dict[tuple[str, str, str], list[Count]] = {}
+    by_table: dict[tuple[str, str, str], list[InstructionCount]] = {}
     for c in counts:
         by_table.setdefault((c.runtime, c.precision, c.instruction_set), []).append(c)
     fitted: dict[tuple[str, str, str], TestedTable] = {}
@@ -89,7 +89,7 @@ def fit_tables(counts: Sequence[Count]) -> list[TestedTable]:
     return list(fitted.values())
 
 
-def _without_float(c: Count, wide: TestedTable | None) -> Count:
+def _without_float(c: InstructionCount, wide: TestedTable | None) -> InstructionCount:
     if not c.float_terms or wide is None:
         return c
     inside = float(wide.table.millions(np.array(c.float_terms)))
@@ -97,7 +97,11 @@ def _without_float(c: Count, wide: TestedTable | None) -> Count:
 
 
 def _fit(
-    runtime: str, precision: str, instruction_set: str, whole: Sequence[Count], some: Sequence[Count]
+    runtime: str,
+    precision: str,
+    instruction_set: str,
+    whole: Sequence[InstructionCount],
+    some: Sequence[InstructionCount],
 ) -> TestedTable:
     """Fit one table to `some`, and test it on the instructions of the `whole` files, float operators included."""
     static, dynamic = [], []
@@ -121,11 +125,11 @@ def _fit(
     return TestedTable(table, tuple(static), tuple(dynamic))
 
 
-def _twin(c: Count) -> str:
+def _twin(c: InstructionCount) -> str:
     return re.sub(r"-(eam|dynet|static).*", "", c.name)
 
 
-def _costs(some: Sequence[Count]) -> InstructionTable:
+def _costs(some: Sequence[InstructionCount]) -> InstructionTable:
     x, y = np.array([c.terms for c in some]), np.log([c.millions for c in some])
     start = np.array([START[name] for name in COUNTED])
     fit = fit_one(Sample(x, y, np.ones(len(y))), Prior(start, np.ones(len(start))))
@@ -145,7 +149,7 @@ def write_tables(counted: Sequence[TestedTable], path: Path) -> None:
     atomic_write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
-def counted_run(run: dict[str, Any], files: Path) -> Count | None:
+def counted_run(run: dict[str, Any], files: Path) -> InstructionCount | None:
     """A benched artifact as a count; None where the run counted nothing."""
     if not run.get("latency_ms") and run.get("instructions"):
         found = sorted(files.rglob(Path(run["artifact"]).name))
@@ -154,7 +158,7 @@ def counted_run(run: dict[str, Any], files: Path) -> Count | None:
             is_float = [r.element_bytes > 1 and features.precision == "int8" for r in features.records]
             own = [r for r, f in zip(features.records, is_float, strict=True) if not f]
             floats = [r for r, f in zip(features.records, is_float, strict=True) if f]
-            return Count(
+            return InstructionCount(
                 found[0].stem,
                 run["runtime"],
                 version=run["provenance"]["runtime_version"],
@@ -169,7 +173,7 @@ def counted_run(run: dict[str, Any], files: Path) -> Count | None:
     return None
 
 
-def _key(c: Count) -> tuple[str, str, str, str, tuple[float, ...]]:
+def _key(c: InstructionCount) -> tuple[str, str, str, str, tuple[float, ...]]:
     return c.name, c.runtime, c.precision, c.instruction_set, (*c.terms, *c.float_terms)
 
 
