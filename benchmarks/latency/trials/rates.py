@@ -61,10 +61,10 @@ def test_rates(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[Measu
         rate = InstructionRate(
             table.runtime,
             table.precision,
-            round(log_rate(g, table), 5),
-            round(_width(conditions, by_family, by_size, left), 4),
-            round(_apart(logs - np.median(logs), g.totals), 4),
-            table.instruction_set,
+            log_ms=round(log_rate(g, table), 5),
+            half_width=round(_width(conditions, by_family, by_size, left), 4),
+            pair_error=round(_apart(logs - np.median(logs), g.totals), 4),
+            instruction_set=table.instruction_set,
         )
         tested[conditions] = RateTest(rate, tuple(by_family), tuple(by_size))
     return tested

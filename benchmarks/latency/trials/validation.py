@@ -121,10 +121,10 @@ def predict_left_out(
         LeftOut(
             g.conditions,
             g.networks[i],
-            float(np.exp(log + kept.speedup.log_change(threads))),
-            float(np.exp(run)),
-            float(spread),
-            bool(seen_before),
+            predicted_ms=float(np.exp(log + kept.speedup.log_change(threads))),
+            measured_ms=float(np.exp(run)),
+            spread=float(spread),
+            inside=bool(seen_before),
         )
         for i, log, spread, seen_before in zip(
             np.flatnonzero(wanted), prediction.log_ms, prediction.spread, inside, strict=True

@@ -237,7 +237,12 @@ def _rate(group: CalibrationGroup, profile: str, widths: Mapping[str, float] | N
     group = group.keep(known)
     rate = round(log_rate(group, table), 5)
     return InstructionRate(
-        table.runtime, table.precision, rate, widths["half_width"], widths["pair_error"], table.instruction_set
+        table.runtime,
+        table.precision,
+        log_ms=rate,
+        half_width=widths["half_width"],
+        pair_error=widths["pair_error"],
+        instruction_set=table.instruction_set,
     )
 
 

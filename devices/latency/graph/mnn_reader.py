@@ -280,9 +280,15 @@ def _operator(
             shape = (outputs[0].shape[1], channels // groups, down, across)
             operands.append(Tensor(f"{name}/weight", shape, _FLOAT_BYTES, True))
         return Operator(
-            op, name, tuple(operands), tuple(outputs), down * across, common.number(4, "i", 1), groups=groups
+            op,
+            name,
+            tuple(operands),
+            tuple(outputs),
+            kernel=down * across,
+            stride=common.number(4, "i", 1),
+            groups=groups,
         )
     kernel = stride = 1
     if op == "AveragePool" and options is not None and not options.number(2, "b"):
         kernel, stride = options.number(4, "i") * options.number(3, "i"), options.number(5, "i")
-    return Operator(op, name, tuple(inputs), tuple(outputs), kernel, stride)
+    return Operator(op, name, tuple(inputs), tuple(outputs), kernel=kernel, stride=stride)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # One prepared run on a machine with a GPU and no network: the paper's comparison within a time limit, then ONNX Runtime's GPU providers.
 # Everything is written as it comes; a second call goes on.
-#   benchmarks/gpu.sh CIFAR10 MINUTES OUT [WHEELS]
+#   benchmarks/accuracy/gpu.sh CIFAR10 MINUTES OUT [WHEELS]
 # CIFAR10: its Python folder or a tree of its images. WHEELS: a folder with the wheels of onnxruntime-gpu (and of tensorrt's libraries).
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 cifar=$1 minutes=$2 out=$3 wheels=${4:-}
 python=${PYTHON:-python3}
 mkdir -p "$out"
