@@ -51,13 +51,26 @@ def make_environment(folder: Path, home: Path) -> Path:
     return python
 
 
+def runs_out_of(folder: Path, process: Path) -> bool:
+    """Whether a process of ours was started by a program of this folder, or by the set-up with its temporary files there.
+
+    Args:
+        process: its folder in /proc. That a command line mentions the folder says nothing: an editor's or a pager's does too.
+    """
+    if process.stat().st_uid != os.getuid():
+        return False
+    program = (process / "cmdline").read_bytes().split(b"\0")[0]
+    scratch = os.fsencode(f"TMPDIR={folder / SCRATCH}")
+    return program.startswith(os.fsencode(f"{folder}/")) or scratch in (process / "environ").read_bytes().split(b"\0")
+
+
 def remove(folder: Path) -> None:
     """End what runs out of a folder and delete it; once more where something was still writing into it."""
     for _ in range(TRIES):
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 with contextlib.suppress(OSError):  # it ended meanwhile, or is somebody else's
-                    if str(folder).encode() in (entry / "cmdline").read_bytes():
+                    if runs_out_of(folder, entry):
                         os.kill(int(entry.name), signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
