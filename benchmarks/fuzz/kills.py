@@ -54,6 +54,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    # a shell's background job ignores Ctrl-C, and so would every command that is started here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     rng, found, slow = random.Random(arguments.seed), Counter(), 0
     with tempfile.TemporaryDirectory(prefix="eamdeploy-kills-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)

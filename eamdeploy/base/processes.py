@@ -114,11 +114,11 @@ def run_in_front(command: Sequence[str], *, ends_within_s: float) -> int:
     Ctrl-C and SIGTERM are handed on, once each; what does not end by that within ``ends_within_s`` is killed.
     """
     started: list[Child] = []
-    early: list[int] = []
+    told: list[int] = []
 
     def hand_on(number: int, _: FrameType | None) -> None:
+        told.append(number)
         if not started:
-            early.append(number)
             return
         started[0].send_signal(number)
         limit = threading.Timer(ends_within_s, started[0].kill)
@@ -130,9 +130,11 @@ def run_in_front(command: Sequence[str], *, ends_within_s: float) -> int:
     process = subprocess.Popen(list(command), start_new_session=True)  # noqa: TID251 - the one place
     _ALIVE.add(process)
     started.append(process)
-    for missed in early:
+    for missed in tuple(told):
         hand_on(missed, None)
-    return process.wait()
+    status = process.wait()
+    # a Python that is interrupted while it starts ends with 1; 0: it was done before it heard
+    return -told[0] if told and status else status
 
 
 def end_all() -> None:
