@@ -20,7 +20,7 @@ def run():
 def until():
     """Wait until a condition holds, for things that happen a moment later."""
 
-    async def wait(condition, timeout_s: float = 10.0):
+    async def wait(condition, timeout_s: float = 60.0):
         deadline = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline:
