@@ -147,7 +147,9 @@ def _one(own: Path, shared: Path, command: str, number: signal.Signals, after_s:
     ended_s = time.monotonic() - began
     problems = [*_broken(own), *_orphans(marker)]
     if number is not signal.SIGKILL:
-        left = [path.name for path in own.rglob("*") if path.name.startswith(".") or path.parent == own / "tmp"]
+        # PyTorch's empty folder for compiled code is left by whole exports too
+        ours = (path for path in own.rglob("*") if not path.name.startswith("torchinductor_") or any(path.iterdir()))
+        left = [path.name for path in ours if path.name.startswith(".") or path.parent == own / "tmp"]
         problems += [f"left {name}" for name in left[:3]]
     return problems, ended_s
 
