@@ -16,6 +16,8 @@ settings.load_profile("eamdeploy")
 # read by OpenMP when torch, numpy or a runtime is first imported, in the tests and in every command they start; so that
 # suites, servers and children share two cores peacefully
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# processes that run tests side by side are told a terminal's width, which no terminal has: commands would wrap what they pipe
+os.environ.pop("COLUMNS", None)
 # a suite that a shell started in the background inherits a Ctrl-C that is ignored, and so would every command it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

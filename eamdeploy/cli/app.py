@@ -36,13 +36,13 @@ COMMANDS = (
     "network.init",
 )
 
-_MAIN_PATH = """eamdeploy takes an image classifier to a verified, quantized,
-measured model on a board.
+_MAIN_PATH = """eamdeploy takes an image classifier to a verified,
+quantized, measured model on a board.
 
   eamdeploy demo
-      the whole path in a minute, without a network connection
+      the whole path in a minute, without a network
   eamdeploy export CKPT --out build
-      a checkpoint becomes verified files (models: shipped ones)
+      a checkpoint becomes verified files
   eamdeploy quantize build/NAME.onnx --calibration IMAGES
       int8, checked on real images
   eamdeploy verify build/NAME.onnx --against CKPT

@@ -46,8 +46,10 @@ def build_report(material: Material, title: str) -> Report:
     """
     # the sections' own names are taken
     names = Names({name for section in _SECTIONS for name in (section, f"{section}-title")} | {"main", "theme"})
+    # a report of artifacts has nothing to say of training
+    about_training = [_training] if material.training else []
     steps: Sequence[Callable[[Material, Names], Section]] = (
-        _choice, _differences, _accuracy, _layers, _distributions, _training, _attention, _parity, _quantization, _conditions,
+        _choice, _differences, _accuracy, _layers, _distributions, *about_training, _attention, _parity, _quantization, _conditions,
         _runs, _reading,
     )  # fmt: skip
     kinds = Counter(run.provenance.kind for run in material.runs)
@@ -153,8 +155,7 @@ def _best_first(runs: Sequence[Run]) -> list[Run]:
 def _training(material: Material, names: Names) -> Section:
     figures = _present([training_figure(names.unique("curves"), material.training)])
     tables = _present([training_table(names, material.training)])
-    absent = "" if figures else "No training was given: 'eamdeploy report --training RUN' shows the curves of a run."
-    return Section("training", "Training", figures=figures, tables=tables, absent=absent)
+    return Section("training", "Training", figures=figures, tables=tables)
 
 
 def _attention(material: Material, names: Names) -> Section:

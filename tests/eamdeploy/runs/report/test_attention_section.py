@@ -57,7 +57,7 @@ def test_attention_is_read_from_what_describe_prints(tmp_path: Path) -> None:
     [
         (None, "cannot read the attention file"),
         ("", "no JSON"),
-        ("[1]", "no attention statistics"),
+        ("[1]", "the attention file is no JSON object"),
         ('{"schema": "eamdeploy/describe", "layers": [{"layer": "x"}]}', "no attention statistics"),
         ('{"schema": "eamdeploy/attention", "layers": []}', "no attention statistics"),
     ],
