@@ -93,10 +93,10 @@ def _cells(run: Run, now: datetime) -> dict[str, str | Text]:
         "runtime??": f"{run.runtime} ×{run.threads}",
         "precision????": run.precision,
         ">median [95 % interval]": latency_words(run),
+        "verdict": Text(run.verdict.state, style),
         ">top-1 %": f"{run.accuracy.top1:.2f}" if run.accuracy else "",
         ">instructions??": f"{run.instructions:,}" if run.instructions else "",
         "source": run.provenance.kind,
-        "verdict": Text(run.verdict.state, style),
         "commit???": (run.git_commit or "")[:8],
     }
 

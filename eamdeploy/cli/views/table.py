@@ -88,8 +88,14 @@ class FittedTable:
             # a long name is elided before columns go, but not so far that rows look alike
             needed = sum(min(self._natural(i), _NAME) if i == 0 else self._natural(i) for i in shown)
             needed += _GAP * (len(shown) - 1)
-            if needed <= width or not dispensable:
+            if needed <= width:
                 return shown, sorted(left_out)
+            if not dispensable:
+                # names can be elided; beyond that a whole column goes before a word is cut
+                least = sum(map(self._least, shown)) + _GAP * (len(shown) - 1)
+                if least <= width or len(shown) <= 2:
+                    return shown, sorted(left_out)
+                dispensable = shown[1:]
             last = max(dispensable, key=lambda index: (self._columns[index].dispensable, index))
             shown.remove(last)
             left_out.append(last)

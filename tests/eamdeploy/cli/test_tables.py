@@ -82,3 +82,16 @@ def test_styled_cells_keep_their_text() -> None:
     table = FittedTable(("state",))
     table.add_row(Text("invalid", "red"))
     assert lines_of(table, 60)[1] == "invalid"
+
+
+def test_a_table_that_cannot_fit_loses_a_column_and_not_a_letter() -> None:
+    table = FittedTable(("artifact", "id", ">median [95 % interval]", "verdict", ">top-1 %", "source"))
+    table.add_row(
+        "fashion-mnist-v1x0.25-eam-rcr.onnx", "ca8852c8", "0.45 ms [0.42, 0.65]", "clean", "92.50", "measured"
+    )
+    lines = lines_of(table, 60)
+    text = "\n".join(lines)
+    assert "measur" not in text
+    assert "not shown: source" in text
+    assert "clean" in text
+    assert max(map(len, lines)) <= 60
