@@ -35,18 +35,11 @@ def say(message: str) -> None:
 
     message = with_flags(message)
     if sys.stderr.isatty():
-        message = _between_words(message)
+        from eamdeploy.cli.views.output import err_console
+
+        err_console().print(message, soft_wrap=True)  # broken between words
+        return
     sys.stderr.write((harmless(message) if in_actions() else message) + "\n")
-
-
-def _between_words(message: str) -> str:
-    """Wrapped to the terminal's width, which itself would break words; paths stay whole."""
-    import shutil
-    import textwrap
-
-    width = shutil.get_terminal_size().columns
-    lines = message.split("\n")
-    return "\n".join(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False) for line in lines)
 
 
 def main(arguments: list[str] | None = None) -> None:
