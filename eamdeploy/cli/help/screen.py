@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
+from eamdeploy.base.errors import did_you_mean
 from eamdeploy.cli.help.examples import EXAMPLES
 from eamdeploy.cli.help.panels import in_panels
 
@@ -190,8 +191,22 @@ def _print_help(command: Any, context: Any) -> None:
     _print_examples(console, path)
 
 
+_NO_CHOICE = re.compile(r"(?:Value error, )?'(?P<word>.*)' is not one of ")
+
+
 class HelpCommand(TyperCommand):
-    """A command whose help is :func:`_print_help`'s."""
+    """A command whose help is :func:`_print_help`'s, and which names the nearest choice to a word that is none."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Typer's; what it says of a wrong choice is said as the library says it of an unknown name."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            refused = _NO_CHOICE.match(error.message)
+            known = choices_of(error.param) if refused and error.param is not None else ()
+            if refused and known:
+                error.message = f"'{refused['word']}' is no choice; {did_you_mean(refused['word'], known)}"
+            raise
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help on stdout."""
