@@ -32,6 +32,7 @@ PREFIX = "eamdeploy."
 JOB_VARIABLE = "EAMDEPLOY_JOB"  # in the environment of everything that a job runs
 FOLDERS = ("/run/lock", "/var/lock", "/tmp", "/dev/shm")  # noqa: S108 - the same for every user of the board
 WORK_BASES = (None, "/var/tmp", str(Path("~").expanduser()), "/dev/shm")  # noqa: S108 - mkdtemp makes it private
+KILL_TRIES, KILL_WAIT_S = 40, 0.02
 LABEL_LIMIT_BYTES = 4096
 RECORD_LIMIT_BYTES = 1 << 20
 Entry = dict[str, Any]
@@ -78,9 +79,10 @@ def make_work_root() -> str:
 
 def remove(entry: Entry) -> bool:
     """Kill what carries the job's marker, and delete its folder if it is still the one that was made; True if it was."""
-    for _ in range(3):  # what was just started by a process that was just killed
+    for _ in range(KILL_TRIES):  # what was just started by a process that was just killed
         if not kill_marked(str(entry.get("marker"))):
             break
+        time.sleep(KILL_WAIT_S)
     root = str(entry.get("root"))
     try:
         status = os.lstat(root)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SAID_BYTES = 4000
 _PIECE_BYTES = 1 << 16
 _NUMBER_BYTES = 32
-_EOF_WAIT_S = 1.5  # for what a shell does once its input is closed
+_EOF_WAIT_S = 1.0  # for what a shell does once its input is closed
 
 
 class SshCommand:
@@ -38,7 +38,7 @@ class SshCommand:
         target: where it is.
         noise: takes what the login shell prints around the answer.
         told: is told once that it prints something.
-        limit_s: how long the login shell may take to start the command.
+        variables: ``NAME=value``, of its environment.
     """
 
     def __init__(
@@ -50,14 +50,21 @@ class SshCommand:
         target: object,
         noise: Noise,
         told: Say,
-        limit_s: float,
+        variables: tuple[str, ...] = (),
     ) -> None:
-        self.argv, self.program, self.frame = list(argv), program, Frame()
+        self.argv, self.program, self.frame = list(argv), program, Frame(variables=variables)
         self.process_id: int | None = None
-        self._name, self._target, self._noise, self._told, self._limit_s = name, target, noise, told, limit_s
+        self._name, self._target, self._noise, self._told, self._limit_s = name, target, noise, told, 0.0
 
-    async def begin(self, process: asyncssh.SSHClientProcess[bytes], is_lost: Callable[[], bool]) -> None:
+    async def begin(
+        self, process: asyncssh.SSHClientProcess[bytes], is_lost: Callable[[], bool], limit_s: float
+    ) -> None:
         """Wait for the first line of the frame; nothing may be sent before, or the login shell would read it.
+
+        Args:
+            process: in which the login shell runs.
+            is_lost: whether its connection is.
+            limit_s: how long the login shell may take to start the command.
 
         Raises:
             BoardUnreachable: the link was lost, or the login shell hangs.
@@ -65,6 +72,7 @@ class SshCommand:
         """
         import asyncssh
 
+        self._limit_s = limit_s
         reading = asyncio.create_task(process.stdout.readuntil(self.frame.start))
         try:
             done, _ = await asyncio.wait({reading}, timeout=self._limit_s)

@@ -24,9 +24,12 @@ class Frame:
 
     Attributes:
         mark: what both begin with; new for every command.
+        variables: ``NAME=value``, which the command's environment holds before the first line is printed: whoever has
+            read that line may count on them.
     """
 
     mark: str = field(default_factory=lambda: f"@eamdeploy-frame-{secrets.token_hex(8)}")
+    variables: tuple[str, ...] = ()
 
     @property
     def start(self) -> bytes:
@@ -36,11 +39,11 @@ class Frame:
     def command(self, argv: Sequence[str]) -> str:
         """A command whose output ends with a second line, which holds its exit status."""
         end = f"s=$?; printf '\\n%s %d\\n' {self.mark} $s; exit $s"
-        return _wrapped(f"{self._begin}; {shlex.join(argv)}; {end}")
+        return self._wrapped(f"{self._begin}; {shlex.join(argv)}; {end}")
 
     def stream(self, argv: Sequence[str]) -> str:
         """A command that takes the shell's place after the first line, and lives as long as its channel."""
-        return _wrapped(f"{self._begin}; exec {shlex.join(argv)}")
+        return self._wrapped(f"{self._begin}; exec {shlex.join(argv)}")
 
     def own_errors(self, errors: bytes) -> bytes:
         """Standard error without what stands before the frame."""
@@ -51,6 +54,11 @@ class Frame:
     def _begin(self) -> str:
         line = f"'%s begins\\n' {self.mark}"
         return f"printf {line} >&2; printf {line}; echo $$"
+
+    def _wrapped(self, script: str) -> str:
+        environment = "".join(f"{variable} " for variable in self.variables)
+        shell = f"env {environment}/bin/sh" if environment else "/bin/sh"
+        return f"exec {shell} -c 'eval \"$(printf %b \"$1\")\"' sh '{_coded(script)}'"
 
     def split(self, output: bytes) -> tuple[bytes, int | None, bytes]:
         """The command's own output, its exit status, and what was printed after it.
@@ -88,6 +96,5 @@ class Noise:
         return " / ".join(line.strip() for line in self.said.decode(errors="replace").splitlines()[:3] if line.strip())
 
 
-def _wrapped(script: str) -> str:
-    coded = "".join(chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in script.encode())
-    return f"exec /bin/sh -c 'eval \"$(printf %b \"$1\")\"' sh '{coded}'"
+def _coded(script: str) -> str:
+    return "".join(chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in script.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 18
 _SHOWN = 60
-SHELL_LIMIT_S = 7.0  # from a session's start to the first word of the command in it
+# from a session's start to the first word of the command in it. The first command shares it with the login, down to the
+# floor: the start of this program, the login and this together are less than the ten seconds in which a user is told
+SHELL_LIMIT_S = 5.0
+_SHELL_FLOOR = 0.6
 
 
 class SshTransport:
@@ -59,8 +63,9 @@ class SshTransport:
         self.work_root: str | None = None
         self.job: str | None = None
         self.noise = Noise()
+        self._has_answered = False
         self._connect_timeout_s, self._silence_s, self._shell_limit_s = connect_timeout_s, silence_s, shell_limit_s
-        self._told = progress
+        self._told, self._started = progress, time.monotonic()
         self._connections = Connections(self._open, name=name, target=lambda: self.target)
 
     async def connect(self) -> None:
@@ -138,16 +143,21 @@ class SshTransport:
         )
 
     def _command(self, argv: Sequence[str]) -> SshCommand:
-        marked = ["env", f"{JOB_VARIABLE}={self.job}", *argv] if self.job and argv else argv
         return SshCommand(
-            marked,
+            argv,
             program=argv[0] if argv else "sh",
             name=self.name,
             target=self.target,
             noise=self.noise,
             told=self._told,
-            limit_s=self._shell_limit_s,
+            variables=(f"{JOB_VARIABLE}={self.job}",) if self.job and argv else (),
         )
+
+    def _limit_of_the_shell(self) -> float:
+        if self._has_answered:
+            return self._shell_limit_s
+        left_s = self._shell_limit_s - (time.monotonic() - self._started)
+        return round(max(_SHELL_FLOOR * self._shell_limit_s, left_s), 1)
 
     async def _run(self, argv: Sequence[str], chunks: Iterable[bytes], limit_s: float) -> CompletedCommand:
         command = self._command(argv)
@@ -165,7 +175,8 @@ class SshTransport:
         """Start a command and wait until it runs."""
         process, is_lost = await self._connections.start(line, limits.SESSION_S * self.patience)
         try:
-            await command.begin(process, is_lost)
+            await command.begin(process, is_lost, self._limit_of_the_shell())
+            self._has_answered = True
         except asyncio.CancelledError:
             await self._stream(command, process, is_lost).kill()
             raise

@@ -95,6 +95,26 @@ def test_work_is_done_in_the_job_s_folder_and_cleared_when_the_link_drops(tmp_pa
     run(scenario())
 
 
+def test_a_link_cut_while_a_program_is_still_being_started_leaves_no_process(tmp_path, run, until):
+    """A busy board takes its time between the first word of a command and the command's own program."""
+
+    async def scenario():
+        async with BoardServer(tmp_path) as board:
+            slow = tmp_path / "tools" / "env"
+            slow.parent.mkdir()
+            slow.write_text('#!/bin/sh\ncase "$*" in *while*) sleep 3 ;; esac\nexec /usr/bin/env "$@"\n')
+            slow.chmod(0o755)
+            board.environment["PATH"] = f"{slow.parent}:{board.environment['PATH']}"
+            transport = _python(board)
+            async with board_lock(transport, job="bench"):
+                await transport.stream(["sh", "-c", "trap '' HUP TERM; while :; do sleep 0.1; done"])
+                board.cut()
+                await until(lambda: not board.running())
+            await transport.close()
+
+    run(scenario())
+
+
 def test_the_board_lets_go_of_a_silent_host(tmp_path, run, until):
     """A host that froze keeps its connection open for hours; the lock must not last as long."""
 
