@@ -87,7 +87,12 @@ def test_a_foreign_classifier_is_quantized_then_evaluated(tmp_path: Path, run: R
         ("one class", ["--calibration", "ONE"], 2, "of one class"),
         ("files that are no images", ["--calibration", "BROKEN"], 2, "it is no image"),
         ("an unknown precision", ["--precision", "int4"], 2, "nothing can be quantized to 'int4'"),
-        ("an unknown method", ["--method", "guess"], 2, "'guess' is no choice; known: entropy, minmax, mse, percentile"),
+        (
+            "an unknown method",
+            ["--method", "guess"],
+            2,
+            "'guess' is no choice; known: entropy, minmax, mse, percentile",
+        ),
         ("an unknown layer", ["--float-layers", "stem"], 2, "there is no layer 'stem'"),
         ("a bound that is none", ["--max-drop", "-3"], 2, "points of top-1"),
     ],
