@@ -63,11 +63,16 @@ def convolution_outputs(network: ProgramNetwork) -> dict[str, tuple[str, ...]]:
 
 
 def mixing_of(network: nn.Module) -> dict[str, dict[str, Any]]:
-    """Of layers whose mixing weights do not sum to 1: what bounds them, and how many kernels there are."""
+    """Of layers whose mixing weights do not sum to 1, or whose taps have a gate: what bounds them, and the number of kernels."""
     return {
-        path: {"l1": layer.bounds.l1, "signed": layer.bounds.signed, "kernels": layer.kernels}
+        path: {
+            "l1": layer.bounds.l1,
+            "signed": layer.bounds.signed,
+            "kernels": layer.kernels,
+            **({"taps": layer.bounds.taps} if layer.gated else {}),
+        }
         for path, layer in network.named_modules()
-        if isinstance(layer, MixedConv2d) and not layer.bounds.convex
+        if isinstance(layer, MixedConv2d) and (layer.gated or not layer.bounds.convex)
     }
 
 

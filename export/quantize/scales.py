@@ -2,7 +2,8 @@
 
 A dynamic layer's kernel is ``W(x) = sum_i alpha_i(x) K_i`` with ``alpha_i >= 0`` and ``sum_i alpha_i = 1``: a convex combination.
 Element by element ``|W(x)| <= max_i |K_i|``, so that ``max_i max|K_i[o]| / 127`` is a scale under which output channel ``o`` never
-clips, whatever the image. No calibration is needed for it.
+clips, whatever the image. No calibration is needed for it. Weights that do not sum to 1, and gates on the taps of the kernel, only
+multiply the bound: ``|W(x)| <= L1(alpha) * max_i |K_i| * max tap gate``.
 """
 
 from __future__ import annotations
@@ -87,10 +88,12 @@ class WeightsCode:
     Attributes:
         l1: no image's weights have a larger ``sum_i |alpha_i|``, so that ``|W(x)| <= l1 * max_i |K_i|``.
         signed: they may be negative; their magnitude is 1 at most in any case.
+        taps: of a kernel whose taps have a gate: no image's gate is larger; ``None`` where nothing bounds it or there is none.
     """
 
     l1: float = 1.0
     signed: bool = False
+    taps: float | None = None
 
     @property
     def steps(self) -> int:
@@ -116,7 +119,8 @@ def weights_code(mixing: Mapping[str, Any], layer: str) -> WeightsCode | None:
     l1 = entry.get("l1")
     if l1 is None or float(l1) > float(entry.get("kernels", 0)):
         return None
-    return WeightsCode(float(l1), bool(entry.get("signed", True)))
+    taps = entry.get("taps")
+    return WeightsCode(float(l1), bool(entry.get("signed", True)), None if taps is None else float(taps))
 
 
 def quantize_symmetric(

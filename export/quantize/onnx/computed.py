@@ -26,6 +26,7 @@ def is_product(graph: OnnxGraph, unit: OnnxUnit) -> bool:
     shape = graph.shape(source)
     return (
         unit.bank is not None
+        and unit.bank.gate is None
         and unit.output is not None
         and shape is not None
         and len(shape) == 4
@@ -39,10 +40,11 @@ def is_product(graph: OnnxGraph, unit: OnnxUnit) -> bool:
 
 
 def mix(
-    emitter: Emitter, layer: str, bank: OnnxBank, *, alpha: str, machine: str, product: bool
+    emitter: Emitter, layer: str, bank: OnnxBank, *, alpha: str, gate: str | None, machine: str, product: bool
 ) -> npt.NDArray[np.float32]:
     """Emit the computed kernel as int8 codes, ``layer/kernel/dq``; returns their scales, ``(O,)``.
 
+    A ``gate`` on the taps multiplies the sums before they are rounded: it is in the scale, as the largest it can be.
     ``product`` has it as ``(C, O)``, what a matrix product of pixels reads; else it is as the convolution wants it.
     """
     graph = emitter.graph
@@ -63,14 +65,22 @@ def mix(
     steps = emitter.code_constants(Affine(1 / code.steps, 0, "int8" if code.signed else "uint8"))
     margin = code.margin(kernels)
     # an accumulator is the kernel times 255; what divides it holds the margin too
-    divisor = emitter.code_constants(Affine(float(code.steps * code.l1 * margin), 0, "int8"))
+    most = code.l1 if gate is None or code.taps is None else code.l1 * code.taps
+    divisor = emitter.code_constants(Affine(float(code.steps * most * margin), 0, "int8"))
     emitter.emit("QuantizeLinear", [alpha, *steps], f"{layer}/alpha/q")
     codes = graph.add_constant(f"{bank.name}/q", stored)
     emitter.emit("MatMulInteger", [f"{layer}/alpha/q", codes], f"{layer}/mixed/i", like=bank.matmul)
     mixed = emitter.emit("Cast", [f"{layer}/mixed/i"], f"{layer}/mixed", to=1)
-    emitter.emit("QuantizeLinear", [mixed, *divisor], f"{mixed}/q")
-    kernel = emitter.emit("Reshape", [f"{mixed}/q", emitter.integers(*shape)], f"{layer}/kernel/q", like=bank.reshape)
-    computed = (scales * code.l1 * margin).astype(np.float32)
+    if gate is None:
+        emitter.emit("QuantizeLinear", [mixed, *divisor], f"{mixed}/q")
+        kernel = emitter.emit(
+            "Reshape", [f"{mixed}/q", emitter.integers(*shape)], f"{layer}/kernel/q", like=bank.reshape
+        )
+    else:
+        sums = emitter.emit("Reshape", [mixed, emitter.integers(*shape)], f"{layer}/sums", like=bank.reshape)
+        gated = emitter.emit("Mul", [sums, gate], f"{layer}/gated")
+        kernel = emitter.emit("QuantizeLinear", [gated, *divisor], f"{layer}/kernel/q")
+    computed = (scales * most * margin).astype(np.float32)
     scale = graph.add_constant(f"{layer}/kernel/s", computed)
     zeros = emitter.zeros(len(computed))
     emitter.emit("DequantizeLinear", [kernel, scale, zeros], f"{layer}/kernel/dq", axis=1 if product else 0)

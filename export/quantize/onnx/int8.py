@@ -78,7 +78,7 @@ class _OnnxInt8Rewrite:
     def run(self) -> None:
         by_node = {id(unit.node): unit for unit in self.units}
         # written with their convolution
-        self.written |= {id(node) for unit in self.units if unit.bank for node in (unit.bank.matmul, unit.bank.reshape)}
+        self.written |= {id(node) for unit in self.units if unit.bank for node in unit.bank.nodes}
         for name in self.graph.inputs:
             if name in self.codes:
                 self._encode(name)
@@ -176,7 +176,8 @@ class _OnnxInt8Rewrite:
         encoded = self.replaced.get(source) == f"{source}/dq"
         product = encoded and code is not None and result is not None and id(node) in self.products
         alpha = self.replaced.get(bank.alpha, bank.alpha)
-        scales = mix(self.emitter, unit.layer, bank, alpha=alpha, machine=self.machine, product=product)
+        gate = None if bank.gate is None else self.replaced.get(bank.gate[1], bank.gate[1])
+        scales = mix(self.emitter, unit.layer, bank, alpha=alpha, gate=gate, machine=self.machine, product=product)
         self._bias(node, scales, code)
         if product and code is not None and result is not None and unit.output is not None:
             activation = None if unit.output == node.output[0] else self.graph.sole_reader(node.output[0])

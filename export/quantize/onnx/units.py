@@ -25,17 +25,27 @@ _QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMu
 
 @dataclass(frozen=True)
 class OnnxBank:
-    """Where a computed kernel comes from: ``alpha -> MatMul(alpha, bank) -> Reshape``."""
+    """Where a computed kernel comes from: ``alpha -> MatMul(alpha, bank) -> Reshape``, and ``Mul`` with a gate on its taps.
+
+    Attributes:
+        gate: of a gated kernel: the product, and the name of the gate in it.
+    """
 
     alpha: str
     matmul: Any
     reshape: Any
     code: WeightsCode = CONVEX_CODE
+    gate: tuple[Any, str] | None = None
 
     @property
     def name(self) -> str:
         """The bank's initializer, ``(k, N)``."""
         return str(self.matmul.input[1])
+
+    @property
+    def nodes(self) -> tuple[Any, ...]:
+        """What computes the kernel."""
+        return (self.matmul, self.reshape) if self.gate is None else (self.matmul, self.reshape, self.gate[0])
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,7 @@ def _unit(graph: OnnxGraph, node: Any) -> OnnxUnit | None:
         flat = len(graph.constants[node.input[1]].dims) == 2 and node.input[0] not in graph.constants
         return OnnxUnit(layer, "linear", node, (node.input[0],), None) if plain and flat else None
     maps = [name for name in node.input if name]
-    computed = all(_is_map(graph, name) for name in maps)
+    computed = all(_is_map(graph, name) for name in maps) and _tap_gate(graph, node) is None
     if node.op_type in {"Add", "Mul", "Concat"} and len(maps) > 1 and computed:
         return OnnxUnit(layer, node.op_type.lower(), node, tuple(maps), _behind(graph, node))
     if node.op_type in POOLS and _is_map(graph, node.input[0]):
@@ -151,23 +161,52 @@ def activation_ends(graph: OnnxGraph, activation: Any) -> tuple[float, float] | 
 
 
 def _bank(graph: OnnxGraph, weight: str, layer: str) -> OnnxBank | None:
-    reshape = graph.producer.get(weight)
-    if reshape is None or reshape.op_type != "Reshape" or graph.sole_reader(weight) is None:
+    gate = _tap_gate(graph, graph.producer.get(weight))
+    kernel = weight if gate is None else _other(gate)
+    found = _mixture(graph, kernel)
+    code = weights_code(graph.mixing, layer)
+    if found is None or code is None or any(graph.sole_reader(name) is None for name in (weight, kernel)):
+        return None
+    matmul, reshape = found
+    if graph.sole_reader(reshape.input[0]) is None or (gate is not None and code.taps is None):
+        return None
+    return OnnxBank(str(matmul.input[0]), matmul, reshape, code, gate)
+
+
+def _mixture(graph: OnnxGraph, kernel: str) -> tuple[Any, Any] | None:
+    """The product of mixing weights and bank that gives ``kernel``, and the operator that makes a kernel of it."""
+    reshape = graph.producer.get(kernel)
+    if reshape is None or reshape.op_type != "Reshape":
         return None
     matmul = graph.producer.get(reshape.input[0])
     if matmul is None or matmul.op_type != "MatMul" or matmul.input[1] not in graph.constants:
         return None
-    code = weights_code(graph.mixing, layer)
-    if code is None or graph.sole_reader(reshape.input[0]) is None:
+    return matmul, reshape
+
+
+def _tap_gate(graph: OnnxGraph, node: Any | None) -> tuple[Any, str] | None:
+    """The product of a mixed kernel and a gate ``(1, 1, kh, kw)``, with the gate's name."""
+    if node is None or node.op_type != "Mul":
         return None
-    return OnnxBank(str(matmul.input[0]), matmul, reshape, code)
+    for kernel, gate in (tuple(node.input), tuple(reversed(node.input))):
+        shape = graph.shape(gate)
+        if _mixture(graph, kernel) is not None and shape is not None and tuple(shape[:-2]) == (1, 1):
+            return node, str(gate)
+    return None
+
+
+def _other(gate: tuple[Any, str]) -> str:
+    """The kernel that is gated."""
+    node, name = gate
+    return str(node.input[1] if node.input[0] == name else node.input[0])
 
 
 def _attention_nodes(graph: OnnxGraph) -> set[int]:
-    """The nodes that mixing weights are computed by, back to where a map is pooled: their arithmetic stays float."""
+    """The nodes that give mixing weights and gates on taps, back to where a map is pooled: their arithmetic stays float."""
     waiting = [
         node.input[0] for node in graph.graph.node if node.op_type == "MatMul" and layer_of(node).endswith(".bank")
     ]
+    waiting += [gate[1] for node in graph.graph.node if (gate := _tap_gate(graph, node)) is not None]
     found: set[int] = set()
     while waiting:
         node = graph.producer.get(waiting.pop())
