@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from devices.latency.estimate.choose import CalibrationChoice
-from devices.latency.estimate.estimate import asked_for, candidates
+from devices.latency.estimate.estimate import WIDEST, Candidate, asked_for, candidates
 from devices.latency.estimate.predictors import TimePrediction
 from devices.latency.estimate.userstore import own_calibrations
 from devices.latency.graph.extract import extract_features
@@ -24,6 +24,7 @@ from devices.latency.model.calibration import Calibration, shipped
 from devices.latency.model.shared_work import shared_share
 from devices.latency.model.terms import SMALL_PARTS, term_matrix
 
+Key = tuple[str, str, float]
 LEAST_APART = 0.1  # of the work: what two networks differ by at least
 
 
@@ -34,8 +35,8 @@ class RatioEstimate:
     Attributes:
         ratio: time of the first over time of the second; None where nothing known is close enough to both.
         interval90: a 90 % prediction interval.
-        shared_percent: of the larger's work that both do.
-        calibration: its name; `calibration_title` in words.
+        shared_percent: of the larger's work that both do; None where the two are of two runtimes or precisions.
+        calibration: its name, or both names with ' | ' between where each latency has its own; `calibration_title` in words.
         notes: what the interval rests on, or why there is none.
     """
 
@@ -83,35 +84,55 @@ def compare_estimates(
     """
     known = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
     both = [extract_features(first), extract_features(second)]
-    found = []
-    for features in both:
-        r, p = asked_for(features, runtime, precision, threads)
-        found.append(
-            {
-                _key(c, q): (w, c, q)
-                for w, c, q in candidates(features, known, device, runtime=r, precision=p, threads=threads)
-            }
-        )
-    # one calibration and one way of counting for both, or nothing cancels
-    common = sorted((max(found[0][k][0], found[1][k][0]), k) for k in found[0].keys() & found[1].keys())
-    if not common:
-        reason = f"no measurement of {device} or of a board like it serves both artifacts"
-        return RatioEstimate(
-            device,
-            None,
-            interval90=None,
-            shared_percent=None,
-            calibration=None,
-            calibration_title=None,
-            notes=(reason,),
-        )
+    kinds = [asked_for(features, runtime, precision, threads) for features in both]
+    ranked = [
+        candidates(features, known, device, runtime=kind[0], precision=kind[1], threads=threads)
+        for features, kind in zip(both, kinds, strict=True)
+    ]
+    if not all(ranked):
+        return _none(device, f"no measurement of {device} or of a board like it serves both artifacts")
+    # one calibration and one way of counting for both, or nothing cancels; the best of each key stands last and stays
+    answers = [{_key(choice, time): (width, choice, time) for width, choice, time in reversed(r)} for r in ranked]
+    common = sorted((max(answers[0][k][0], answers[1][k][0]), k) for k in answers[0].keys() & answers[1].keys())
+    if kinds[0] != kinds[1] or not common:
+        return _apart(device, ranked[0][0], ranked[1][0])
     key = common[0][1]
-    (_, choice, one), (_, _, other) = found[0][key], found[1][key]
+    (_, choice, one), (_, _, other) = answers[0][key], answers[1][key]
     return _ratio(device, choice, both, one, other)
 
 
-def _key(choice: CalibrationChoice, prediction: TimePrediction) -> tuple[str, str, float]:
+def _key(choice: CalibrationChoice, prediction: TimePrediction) -> Key:
     return choice.calibration.name, prediction.method, choice.shift
+
+
+def _apart(device: str, one: Candidate, other: Candidate) -> RatioEstimate:
+    """The ratio of two latencies that no one calibration serves: those of two runtimes, or of an int8 and a float file.
+
+    Nothing is known to cancel, so that the errors are taken as independent of each other: what two calibrations of one board have
+    in common, its clock above all, can only bring the two nearer together.
+    """
+    (width, choice, first), (other_width, other_choice, second) = one, other
+    half = math.hypot(width, other_width)
+    if half > WIDEST:
+        return _none(device, f"too uncertain (the 90 % interval would span a factor of {math.exp(2 * half):.0f})")
+    ratio = first.milliseconds / second.milliseconds * math.exp(choice.shift - other_choice.shift)
+    notes = [s.words for c in (choice, other_choice) for s in c.steps]
+    notes.append("two runtimes or precisions: the errors of the two latencies are taken as independent")
+    return RatioEstimate(
+        device,
+        round(ratio, 4),
+        interval90=(round(ratio * math.exp(-half), 4), round(ratio * math.exp(half), 4)),
+        shared_percent=None,
+        calibration=" | ".join(dict.fromkeys(c.calibration.name for c in (choice, other_choice))),
+        calibration_title="; ".join(dict.fromkeys(c.calibration.title for c in (choice, other_choice))),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _none(device: str, reason: str) -> RatioEstimate:
+    return RatioEstimate(
+        device, None, interval90=None, shared_percent=None, calibration=None, calibration_title=None, notes=(reason,)
+    )
 
 
 def _ratio(

@@ -74,7 +74,7 @@ def show_ratios(console: Console, found: Sequence[RatioEstimate]) -> None:
             table.add_row(r.device, "-", "-", "-", "no estimate")
         else:
             low, high = r.interval90
-            shared = f"{r.shared_percent:.0f} %"
+            shared = f"{r.shared_percent:.0f} %" if r.shared_percent is not None else "-"
             table.add_row(r.device, f"~{r.ratio:.2f}", f"{low:.2f} to {high:.2f}", shared, r.calibration_title or "")
     console.print(table)
     console.print("time of the first artifact over time of the second; estimated, not measured", style="dim")
