@@ -103,13 +103,14 @@ def _cells(run: Run, now: datetime) -> dict[str, str | Text]:
 
 def _render_one(run: Run, console: Console) -> None:
     accuracy, facts = run.accuracy, run.conditions.facts
+    threads = "1 thread" if run.threads == 1 else f"{run.threads} threads"
     temperatures = [s.temperature_c for s in run.conditions.samples if s.temperature_c is not None]
     entries = {
         "run": run.id,
         "artifact": f"{run.artifact} ({run.format} {run.precision}, {run.bytes:,} bytes)",
         "sha256": run.artifact_sha256,
         "where": f"{run.board or run.device} ({run.provenance.board})",
-        "runtime": f"{run.runtime} {run.provenance.runtime_version}, {run.threads} threads, batch {run.batch}",
+        "runtime": f"{run.runtime} {run.provenance.runtime_version}, {threads}, batch {run.batch}",
         "provenance": f"{run.provenance.kind}, {run.provenance.when}",
         "note": run.provenance.note or "",
         "latency": latency_words(run) + (f", {len(run.latency_ms.samples)} samples" if run.latency_ms else ""),

@@ -123,11 +123,15 @@ def make_table(*columns: str, title: str | None = None) -> FittedTable:
 
 
 def print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
-    """One fact a line: its name in bold, its value in full; the terminal wraps what is longer than a line."""
+    """One fact a line: its name in bold, its value in full; what is longer than a line goes on below its beginning."""
     rows = [(name, value) for name, value in facts if value]
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
-        console.print(Text.assemble((name.ljust(width), "bold"), f"  {one_line(value)}"), soft_wrap=True)
+        first, *more = _wrapped(Text(one_line(value)), max(console.width - width - 2, 1))
+        lines = Text("\n" + " " * (width + 2)).join((first, *more))
+        console.print(
+            Text.assemble((name.ljust(width), "bold"), "  ", lines), no_wrap=True, overflow="ignore", crop=False
+        )
 
 
 def progress() -> Progress:

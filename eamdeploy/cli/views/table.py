@@ -18,6 +18,7 @@ from eamdeploy.base.errors import one_line
 
 _GAP = 2
 _SHORTEST = 8  # a name elided further says nothing
+_COMMON = 8  # a beginning that all names share is left out where it is longer
 _NAME = 28  # what a row's name keeps while there are columns to leave out
 
 
@@ -54,11 +55,12 @@ class FittedTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The lines of the table."""
         del console
+        common = self._strip(options.max_width)
         shown, left_out = self._fit(options.max_width)
         widths = self._widths(shown)
         self._shrink(shown, widths, options.max_width)
         if self._title:
-            yield Text(self._title, style="italic", no_wrap=True, overflow="ellipsis")
+            yield Text(self._title, style="italic")
         if any(self._columns[index].head for index in shown):
             yield from self._line([Text(self._columns[index].head, "bold") for index in shown], shown, widths)
         for row in self._rows:
@@ -66,6 +68,30 @@ class FittedTable:
         if left_out:
             names = ", ".join(self._columns[index].head for index in left_out)
             yield Text(f"not shown: {names} (--wide shows all)", style="dim")
+        if common:
+            yield Text(f"… stands for {common}", style="dim")
+
+    @property
+    def width(self) -> int:
+        """Columns of a terminal that shows all of it."""
+        return sum(self._widths(range(len(self._columns))).values()) + _GAP * (len(self._columns) - 1)
+
+    def _strip(self, width: int) -> str:
+        """Leave out what all names begin with, where the table does not fit; returns it."""
+        names = [row[0].plain for row in self._rows]
+        if self.width <= width or len(set(names)) < 2:
+            return ""
+        first, last = min(names), max(names)
+        shared = first[
+            : next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+        ]
+        # the last whole word of it stays
+        cut = max((shared.rfind(mark, 0, len(shared) - 1) for mark in "-./"), default=-1) + 1
+        if cut < _COMMON:
+            return ""
+        for row in self._rows:
+            row[0] = Text.assemble("…", row[0][cut:])
+        return shared[:cut]
 
     def _natural(self, index: int) -> int:
         return max(cell_len(self._columns[index].head), *(cell_len(row[index].plain) for row in self._rows), 0)
@@ -76,9 +102,8 @@ class FittedTable:
     def _least(self, index: int) -> int:
         natural = self._natural(index)
         # figures are never cut; a head is
-        return (
-            natural if self._columns[index].right else min(natural, max(_SHORTEST, cell_len(self._columns[index].head)))
-        )
+        shortest = max(_SHORTEST, cell_len(self._columns[index].head))
+        return natural if self._columns[index].right else min(natural, shortest)
 
     def _fit(self, width: int) -> tuple[list[int], list[int]]:
         shown = list(range(len(self._columns)))

@@ -30,7 +30,8 @@ class TrainingReport:
         if kind is None or not issubclass(kind, KeyboardInterrupt):
             return
         if self._stored:
-            kept = f"{self._stored} finished epochs are kept in {self._out}; run the same command again to go on"
+            count = "1 finished epoch is" if self._stored == 1 else f"{self._stored} finished epochs are"
+            kept = f"{count} kept in {self._out}; run the same command again to go on"
         else:
             kept = "no epoch was finished, so nothing is kept"
         self._say(f"interrupted: {kept}")
@@ -46,18 +47,24 @@ class TrainingReport:
                 f"training {event.network}: {event.parameters:,} parameters, {event.train_images:,} training and "
                 f"{event.test_images:,} test images of {event.classes} classes, input {channels}x{height}x{width}"
             )
-            self._say(f"{event.recipe}, batch {event.batch}, {event.epochs} epochs, on {event.device}")
+            self._say(f"{event.recipe}, batch {event.batch}, {epoch_words(event.epochs)}, on {event.device}")
             if event.resumed:
                 self._say(f"continues after epoch {event.resumed} of a run in {self._out}")
             return
         self._stored = event.epoch
+        left = f", {duration(event.seconds_left)} left" if event.epoch < event.epochs else ""
         self._say(
             f"epoch {event.epoch}/{event.epochs}  loss {event.loss:.4f}  train {event.train_top1:.2f} %  test {event.top1:.2f} %  "
-            f"lr {event.learning_rate:.3g}  {duration(event.seconds)} an epoch, {duration(event.seconds_left)} left"
+            f"lr {event.learning_rate:.3g}  {duration(event.seconds)} an epoch{left}"
         )
 
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True)
+
+
+def epoch_words(count: int) -> str:
+    """``1 epoch``, ``3 epochs``."""
+    return "1 epoch" if count == 1 else f"{count} epochs"
 
 
 def duration(seconds: float) -> str:

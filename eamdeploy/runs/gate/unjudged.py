@@ -23,7 +23,8 @@ def not_two_runs(a: Run, b: Run) -> str | None:
     if before is None or after is None:
         return f"run {(a if before is None else b).id} does not say when it was measured"
     if after < before:
-        return f"the current run ({after:%Y-%m-%d %H:%M}) is older than its baseline ({before:%Y-%m-%d %H:%M})"
+        when = f"the current run ({after:%Y-%m-%d %H:%M}) is older than its baseline ({before:%Y-%m-%d %H:%M})"
+        return f"{when}: measure it again with 'eamdeploy bench'"
     return None
 
 

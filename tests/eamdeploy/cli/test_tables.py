@@ -95,3 +95,17 @@ def test_a_table_that_cannot_fit_loses_a_column_and_not_a_letter() -> None:
     assert "not shown: source" in text
     assert "clean" in text
     assert max(map(len, lines)) <= 60
+
+
+def test_what_all_names_begin_with_is_left_out_where_the_table_does_not_fit() -> None:
+    table = FittedTable(("artifact", "id", ">median [95 % interval]", "when?"))
+    for ending in (".onnx", "-int8.onnx"):
+        table.add_row(f"fashion-mnist-v1x0.25-eam-rcr{ending}", "ca8852c8", "0.45 ms [0.42, 0.65]", "2 min ago")
+    wide, narrow = lines_of(table, 120), lines_of(table, 60)
+    assert wide[1].startswith("fashion-mnist-v1x0.25-eam-rcr.onnx")
+    assert [line.split()[0] for line in narrow[1:3]] == ["…rcr.onnx", "…rcr-int8.onnx"]
+    assert narrow[-1] == "… stands for fashion-mnist-v1x0.25-eam-"
+    assert "2 min ago" in narrow[1]
+    alone = FittedTable(("artifact", ">median [95 % interval]"))
+    alone.add_row("fashion-mnist-v1x0.25-eam-rcr.onnx", "0.45 ms [0.42, 0.65]")
+    assert "stands for" not in "\n".join(lines_of(alone, 30))

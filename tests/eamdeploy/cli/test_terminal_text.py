@@ -51,3 +51,17 @@ def test_a_long_sentence_is_broken_between_words_and_a_path_never(
     monkeypatch.delenv("COLUMNS")
     console().print(f"one line {path} in a pipe, however long it is", soft_wrap=True)
     assert capsys.readouterr().out == f"one line {path} in a pipe, however long it is\n"
+
+
+def test_a_long_value_goes_on_below_its_beginning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from eamdeploy.cli.views.output import print_facts
+
+    monkeypatch.setenv("COLUMNS", "40")
+    print_facts(console(), [("installed", "numpy 2.4, pillow 13.0, torch 2.13, safetensors 0.8"), ("CPU", "x")])
+    assert capsys.readouterr().out.splitlines() == [
+        "installed  numpy 2.4, pillow 13.0, torch",
+        "           2.13, safetensors 0.8",
+        "CPU        x",
+    ]

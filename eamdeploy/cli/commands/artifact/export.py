@@ -233,7 +233,7 @@ def _render(artifacts: Sequence[ExportedArtifact | QuantizedArtifact], console: 
             continue
         if verbose and artifact.plan.layers:
             _render_plan(artifact, console)
-        for note in artifact.notes:
+        for note in artifact.notes if verbose else ():
             console.print(f"  {note}", style="dim", soft_wrap=True)
         console.print(
             Text.assemble(

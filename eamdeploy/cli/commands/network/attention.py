@@ -27,7 +27,7 @@ def show_attention(checkpoint: str, data: Path, limit: int | None, as_json: bool
 def _render(report: AttentionReport, console: Console) -> None:
     title = f"attention of {report.checkpoint} over {report.images} images of {report.data}"
     table = make_table(
-        "layer", ">varies", ">largest?", ">rank?", ">kernel", ">largest??", ">bound??", ">worst??", title=title
+        "layer", ">varies", ">varies max?", ">rank?", ">kernel", ">kernel max??", ">bound??", ">worst??", title=title
     )
     for layer in report.layers:
         table.add_row(
@@ -42,9 +42,9 @@ def _render(report: AttentionReport, console: Console) -> None:
         )
     console.print(table)
     console.print(
-        "varies: sum of |weight - its mean over the images|, mean and largest (at most 2). rank: number of independent ways in "
-        "which the weights vary. kernel: distance of the mixed kernel from its mean, relative to the mean kernel, mean and "
-        "largest. bound: upper bound of that distance from the weights. worst: the bound for any image.",
+        "varies: sum of |weight - its mean over the images|, mean and largest (at most 2). rank: "
+        "number of independent ways in which the weights vary. kernel: distance of the mixed kernel from its mean, relative to "
+        "the mean kernel, mean and largest. bound: upper bound of that distance from the weights. worst: the bound for any image.",
         style="dim",
     )
     console.print(report.sentence)

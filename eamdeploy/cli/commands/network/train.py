@@ -14,7 +14,7 @@ from eamdeploy.cli.options.choices import AccelerationName, ArithmeticName, Augm
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.output import emit, err_console, progress
-from eamdeploy.cli.views.training import TrainingReport
+from eamdeploy.cli.views.training import TrainingReport, epoch_words
 
 if TYPE_CHECKING:
     from eamdeploy.training.loop import TrainingStep
@@ -197,6 +197,6 @@ def register(app: typer.Typer) -> None:
             document,
             as_json,
             lambda console: console.print(
-                f"{result.checkpoint}: {result.top1:.2f} % top-1 on the test images after {result.epochs} epochs"
+                f"{result.checkpoint}: {result.top1:.2f} % top-1 on the test images after {epoch_words(result.epochs)}"
             ),
         )

@@ -50,7 +50,7 @@ def compare_command(
     Runs of one `eamdeploy bench A B` were measured in turns, so that compare can show smaller differences between them.
     Compare exits with 5 if a figure of both runs could not be compared, unless --allow-skipped names it.
     """
-    from eamdeploy.cli.views.output import emit, make_table
+    from eamdeploy.cli.views.output import emit, make_table, print_facts
     from eamdeploy.cli.views.unreadable import note_unreadable
     from eamdeploy.runs.compare import known_figure
     from eamdeploy.runs.store import open_store
@@ -70,8 +70,12 @@ def compare_command(
         for change in found.changes:
             words = Text(change.words, _STYLES[change.direction])
             table.add_row(change.metric, _value(change.a), _value(change.b), words)
-        if found.changes:
+        if found.changes and table.width <= console.width:
             console.print(table)
+        else:  # what B is, is never cut
+            print_facts(
+                console, [(c.metric, f"{_value(c.a)} and {_value(c.b)}: B is {c.words}") for c in found.changes]
+            )
         for metric, why in (*found.absent, *found.refused):
             console.print(f"{metric} not compared: {why}", soft_wrap=True)
         if not found.changes and not found.refused:

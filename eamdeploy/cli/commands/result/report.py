@@ -69,5 +69,6 @@ def report_command(
     size = write_html(out, material, title)
     written["html"] = str(out)
     document = {**written, "runs": len(material.runs), "bytes": size}
-    words = f"{len(material.runs)} runs in {' and '.join(written.values())}"
+    count = "1 run" if len(material.runs) == 1 else f"{len(material.runs)} runs"
+    words = f"{count} in {' and '.join(written.values())}"
     emit("report", document, as_json, lambda shown: shown.print(words, soft_wrap=True, markup=False))
