@@ -16,7 +16,7 @@ from benchmarks.recordings.terminal import COMMANDS, WIDTHS, environment_of, mak
 def main() -> None:
     """Record into the folder that is named."""
     out = Path(next((word for word in sys.argv[1:] if not word.startswith("-")), "out/recordings"))
-    work = out / "work"
+    work = (out / "work").resolve()
     work.mkdir(parents=True, exist_ok=True)
     if "--svg" in sys.argv:
         make_images(work / "images")

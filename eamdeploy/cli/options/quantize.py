@@ -95,7 +95,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def render_quantized(artifact: QuantizedArtifact, console: Console) -> None:
-    """A few lines on a quantized artifact."""
+    """A line on a quantized artifact, and its notes."""
     report = artifact.report
     outcome = report.outcome
     if outcome.top1 is None or outcome.float_top1 is None:
@@ -105,13 +105,8 @@ def render_quantized(artifact: QuantizedArtifact, console: Console) -> None:
         accuracy = f"top-1 {outcome.float_top1:.2f} -> {outcome.top1:.2f} % on {outcome.images} images"
     size = f"{artifact.bytes / 1e6:.2f} MB, {report.size_ratio:.3f}x of float"
     line = f" {artifact.path}  {artifact.precision}  {size}  {accuracy}"
+    if report.latency is not None and report.latency.ratio < 1:  # a slower one gets a note
+        line += f"  {report.latency.ratio:.2f}x of its latency"
     console.print(Text.assemble(("verified", "green"), line), soft_wrap=True)
-    if report.latency is not None:
-        console.print(
-            f"  latency on this host {report.latency.ratio:.2f}x of float, {100 * report.written.float_share:.0f} % of the "
-            "computing operators are float",
-            style="dim",
-            soft_wrap=True,
-        )
     for note in report.notes():
         console.print(f"  note: {note}", style="yellow", soft_wrap=True)

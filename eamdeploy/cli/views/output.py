@@ -58,15 +58,30 @@ class _WordWrapping(Console):
         """As :meth:`rich.console.Console.print`; text that may be longer than a line is wrapped here and not by the terminal."""
         if soft_wrap and self.width < _WIDE and len(objects) == 1 and isinstance(objects[0], str | Text):
             text = Text(objects[0]) if isinstance(objects[0], str) else objects[0]
-            objects = (Text("\n").join(part for line in text.split("\n") for part in _wrapped(line, self.width)),)
+            objects = (Text("\n").join(part for line in text.split("\n") for part in _hanging(line, self.width)),)
         super().print(*objects, soft_wrap=soft_wrap, **settings)
 
 
-def _wrapped(line: Text, width: int) -> list[Text]:
-    """The line in parts that fit, broken between words; a word that is longer than a line is left whole."""
-    breaks, start = [], 0
+def _hanging(line: Text, width: int) -> list[Text]:
+    """The line in parts that fit; what follows the first stands below its words: behind a margin or a label."""
+    label = re.match(r"\w+ {2,}(?=\S)", line.plain)
+    margin = re.match(r" *", line.plain)
+    indent = len(label[0]) if label else len(margin[0]) + 2 if margin and margin[0] else 0
+    first, *more = _wrapped(line, width, indent)
+    return [first, *(Text.assemble(" " * indent, part) for part in more)]
+
+
+def _wrapped(line: Text, width: int, indent: int = 0) -> list[Text]:
+    """The line in parts that fit, broken between words; a word that is longer than a line is left whole.
+
+    Args:
+        indent: columns that every part but the first leaves free.
+    """
+    breaks: list[int] = []
+    start = 0
     for word in re.finditer(r"\S+", line.plain):
-        if cell_len(line.plain[start : word.end()]) > width and line.plain[start : word.start()].strip():
+        room = width - indent if breaks else width
+        if cell_len(line.plain[start : word.end()]) > room and line.plain[start : word.start()].strip():
             breaks.append(word.start())
             start = word.start()
     parts = line.divide(breaks)

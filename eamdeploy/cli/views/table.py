@@ -41,6 +41,7 @@ class FittedTable:
         self._columns = [_Column.parse(column) for column in columns]
         self._title = title
         self._rows: list[list[Text]] = []
+        self._stripped = False
 
     def add_row(self, *cells: str | Text) -> None:
         """Add a row; missing cells at its end are empty."""
@@ -91,6 +92,7 @@ class FittedTable:
             return ""
         for row in self._rows:
             row[0] = Text.assemble("…", row[0][cut:])
+        self._stripped = True
         return shared[:cut]
 
     def _natural(self, index: int) -> int:
@@ -101,6 +103,8 @@ class FittedTable:
 
     def _least(self, index: int) -> int:
         natural = self._natural(index)
+        if index == 0 and self._stripped and natural < _NAME:
+            return natural  # of names that were shortened already nothing is left to take
         # figures are never cut; a head is
         shortest = max(_SHORTEST, cell_len(self._columns[index].head))
         return natural if self._columns[index].right else min(natural, shortest)

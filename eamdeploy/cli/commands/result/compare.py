@@ -73,9 +73,7 @@ def compare_command(
         if found.changes and table.width <= console.width:
             console.print(table)
         else:  # what B is, is never cut
-            print_facts(
-                console, [(c.metric, f"{_value(c.a)} and {_value(c.b)}: B is {c.words}") for c in found.changes]
-            )
+            print_facts(console, [(c.metric, f"A {_value(c.a)}, B {_value(c.b)}: {c.words}") for c in found.changes])
         for metric, why in (*found.absent, *found.refused):
             console.print(f"{metric} not compared: {why}", soft_wrap=True)
         if not found.changes and not found.refused:
