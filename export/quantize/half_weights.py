@@ -37,7 +37,7 @@ class HalfWeights:
         if precision != "fp16":
             raise UsageError(
                 f"{files} are not written in {precision}",
-                where=self.path,
+                where=self.path.name,
                 why=why,
                 hint=f"use fp16 for {runtime}; ONNX and TFLite files of the same network can be int8",
             )

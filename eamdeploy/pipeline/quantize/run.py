@@ -179,17 +179,17 @@ class _Work:
     def drop(self, float_layers: tuple[str, ...]) -> float:
         """Write with ``float_layers`` in float and measure the loss of top-1, in points."""
         self.written = self.quantizer.write(self.scratch, self.options.precision, {*float_layers, *self.demanded})
-        return self.judge.compare(self.source, self.scratch).drop_points
-
-    def run(self, tell: Say) -> tuple[Written, list[Attempt], list[Sensitivity]]:
-        """The written form that is within the bound."""
-        bound = self.options.max_drop
         try:
-            first = Attempt((), self.drop(()))
+            return self.judge.compare(self.source, self.scratch).drop_points
         except EamdeployError as error:
             raise ParityError(
                 f"the {self.options.precision} file does not run", where=self.source, why=error
             ) from error
+
+    def run(self, tell: Say) -> tuple[Written, list[Attempt], list[Sensitivity]]:
+        """The written form that is within the bound."""
+        bound = self.options.max_drop
+        first = Attempt((), self.drop(()))
         if first.drop_points <= bound:
             return self.written, [first], []
         candidates = [layer for layer in self.quantizer.layers if layer not in self.demanded]
