@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,9 @@ from devices.latency.model.instructions import Tables, keyed
 from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.populations import POPULATIONS, Population
 from eamdeploy.base.files import atomic_write_text
+from eamdeploy.base.progress import SILENT, Progress
 
 SHIPPED_FROM = 4  # networks a calibration needs to be shipped
-Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ def evaluate_population(rows: Sequence[LatencyRow], population: Population, tabl
     )
 
 
-def rebuild(rows: Sequence[LatencyRow], out: Path, note: Note = lambda _: None) -> list[Evaluated]:
+def rebuild(rows: Sequence[LatencyRow], out: Path, progress: Progress = SILENT) -> list[Evaluated]:
     """Write `calibrations/*.json`, `priors.json` and `transfers.json` under `out`; returns all tests for the report."""
     known = load_networks()
     unknown = {row.network[0] for row in rows if row.network not in known}
     if unknown:
-        note(f"left out, operators not known: {', '.join(sorted(unknown))}")
+        progress.stage(f"left out, operators not known: {', '.join(sorted(unknown))}")
     counted = fit_tables(read_counts())
     write_tables(counted, out / "instructions.json")
     tables = keyed(c.table for c in counted)
@@ -95,7 +95,7 @@ def rebuild(rows: Sequence[LatencyRow], out: Path, note: Note = lambda _: None) 
         done = evaluate_population(rows, population, tables)
         if done is not None:
             tested.append(done)
-            note(f"{population.name}: {len(done.groups)} calibrations")
+            progress.stage(f"{population.name}: {len(done.groups)} calibrations")
     write_all(tested, out, tables)
     return tested
 

@@ -16,6 +16,7 @@ from benchmarks.latency.fit_all import rebuild
 from benchmarks.latency.gather.instruction_table import fit_tables, read_counts
 from benchmarks.latency.gather.rows import read_rows
 from benchmarks.latency.page.report import write_page
+from eamdeploy.cli.views.progress import StageLines
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the page goes")
     options = parser.parse_args()
     rows = read_rows(options.csv)
-    tested = rebuild(rows, options.out, lambda line: print(line, flush=True))
+    tested = rebuild(rows, options.out, StageLines(style=None))
     transfers = json.loads((options.out / "transfers.json").read_text(encoding="utf-8"))
     print(write_page(tested, rows, transfers, fit_tables(read_counts()), options.docs))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from devices.transports.emulated.machine import Machine
 from devices.transports.emulated.tools import QEMU, tool
 from devices.transports.emulated.transport import EmulatedTransport
 from eamdeploy.base.errors import InternalError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,15 @@ def emulate(
     device: str,
     *,
     instructions: bool = False,
-    told: Say = lambda _: None,
-    stay: Say | None = None,
+    progress: Progress = SILENT,
+    stay: Callable[[str], None] | None = None,
 ) -> Emulated:
     """Build or fetch the image, boot, look, switch off.
 
     Args:
         device: profile.
         instructions: count instructions.
-        told: told what is being done.
+        progress: receives what is being done.
         stay: when given, it is called with a command to log in with, and the board runs until interrupted.
 
     Raises:
@@ -79,15 +80,15 @@ def emulate(
         BoardUnreachable: it does not come up.
     """
     tool(QEMU)
-    transport = EmulatedTransport(load_profile(device), instructions=instructions, progress=told)
+    transport = EmulatedTransport(load_profile(device), instructions=instructions, progress=progress)
     started = time.monotonic()
     cached = cached_image() is not None
-    build_image(progress=told)
+    build_image(progress=progress)
     build_s = None if cached else time.monotonic() - started
     return asyncio.run(_look(transport, build_s, stay))
 
 
-async def _look(transport: EmulatedTransport, build_s: float | None, stay: Say | None) -> Emulated:
+async def _look(transport: EmulatedTransport, build_s: float | None, stay: Callable[[str], None] | None) -> Emulated:
     try:
         await transport.connect()
         started = time.monotonic()

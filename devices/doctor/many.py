@@ -12,29 +12,29 @@ from devices.session.fanout import BoardOutcome, BoardProgress, run_on_boards
 from devices.session.opening import open_board, open_emulated, open_host
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 
 HOST = "host"
 
 
-def open_place(name: str, registry: BoardRegistry, told: Say) -> Transport:
+def open_place(name: str, registry: BoardRegistry, progress: Progress) -> Transport:
     """A board of the user's, this machine, or the emulated board of a profile, in this order.
 
     Raises:
         UsageError: nothing is called so.
     """
     if any(board.name == name for board in registry.boards()):
-        return open_board(registry.get(name), progress=told)
+        return open_board(registry.get(name), progress=progress)
     if name == HOST:
         return open_host()
     if name in profile_names():
-        told(f"no board of yours is called {name}: looking at the emulated board")
-        return open_emulated(name, progress=told)
+        progress.stage(f"no board of yours is called {name}: looking at the emulated board")
+        return open_emulated(name, progress=progress)
     return open_board(registry.get(name))  # says which there are
 
 
 def check_places(
-    names: Sequence[str], *, every: bool = False, told: Say = lambda _: None
+    names: Sequence[str], *, every: bool = False, progress: Progress = SILENT
 ) -> list[BoardOutcome[Examination]]:
     """Examine each of ``names``, or all of the user's boards, at once.
 
@@ -47,9 +47,9 @@ def check_places(
         hint = "name a board, a profile, or 'host'; add a board with: eamdeploy devices add"
         raise UsageError("there is nothing to look at", where=registry.path, hint=hint)
 
-    def progress(now: BoardProgress) -> None:
+    def look(now: BoardProgress) -> None:
         if now.state == "connecting":
-            told(f"{now.board}: looking")
+            progress.stage("looking", of=now.board)
 
-    transports = [open_place(name, registry, told) for name in wanted]
-    return asyncio.run(run_on_boards(transports, examine, what="check", lock=False, on_progress=progress))
+    transports = [open_place(name, registry, progress) for name in wanted]
+    return asyncio.run(run_on_boards(transports, examine, what="check", lock=False, on_change=look))

@@ -55,7 +55,7 @@ async def run_on_boards(
     what: str,
     lock: bool = True,
     wait_s: float = 0.0,
-    on_progress: Callable[[BoardProgress], None] = lambda _: None,
+    on_change: Callable[[BoardProgress], None] = lambda _: None,
     on_outcome: Callable[[BoardOutcome[T]], None] = lambda _: None,
 ) -> list[BoardOutcome[T]]:
     """Run ``job`` on every board concurrently, each under its lock, and close the transports.
@@ -66,8 +66,8 @@ async def run_on_boards(
         what: what others are told that runs.
         lock: take each board's lock.
         wait_s: how long to wait for a busy board.
-        on_progress: told about every change.
-        on_outcome: told about every board as soon as it is through, to keep results as they come.
+        on_change: called at every change.
+        on_outcome: called for every board as soon as it is through, to keep results as they come.
 
     Returns:
         One outcome for each transport, in their order. Errors are in the outcomes; only cancellation is raised, after
@@ -79,7 +79,7 @@ async def run_on_boards(
         result: T | None = None
         error: EamdeployError | None = None
         try:
-            result = await _one_board(transport, job, what=what, lock=lock, wait_s=wait_s, on_progress=on_progress)
+            result = await _one_board(transport, job, what=what, lock=lock, wait_s=wait_s, on_change=on_change)
         except EamdeployError as failure:
             error = failure
         except Exception as failure:  # a bug must not take the other boards' results with it
@@ -89,7 +89,7 @@ async def run_on_boards(
             await asyncio.shield(transport.close())
         outcome = BoardOutcome(transport.name, result, error, time.monotonic() - started)
         on_outcome(outcome)
-        on_progress(BoardProgress(transport.name, "failed" if error else "done", str(error or "")))
+        on_change(BoardProgress(transport.name, "failed" if error else "done", str(error or "")))
         return outcome
 
     async with asyncio.TaskGroup() as group:
@@ -104,15 +104,15 @@ async def _one_board(
     what: str,
     lock: bool,
     wait_s: float,
-    on_progress: Callable[[BoardProgress], None],
+    on_change: Callable[[BoardProgress], None],
 ) -> T:
-    on_progress(BoardProgress(transport.name, "connecting"))
+    on_change(BoardProgress(transport.name, "connecting"))
     await transport.connect()
     if not lock:
-        on_progress(BoardProgress(transport.name, "running"))
+        on_change(BoardProgress(transport.name, "running"))
         return await job(transport)
-    on_progress(BoardProgress(transport.name, "waiting"))
+    on_change(BoardProgress(transport.name, "waiting"))
     async with board_lock(transport, job=what, wait_s=wait_s) as held:
         note = f"cleared what '{held.stale.job}' of {held.stale.who} had left" if held.stale else ""
-        on_progress(BoardProgress(transport.name, "running", note))
+        on_change(BoardProgress(transport.name, "running", note))
         return await job(transport)

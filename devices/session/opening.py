@@ -9,7 +9,7 @@ from devices.boards.registry import Board, BoardRegistry
 from devices.transports.local import LocalTransport
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 
 
 def board_called(registry: BoardRegistry, device: str | None) -> Board | None:
@@ -49,7 +49,7 @@ def choose_boards(
     raise UsageError(f"several boards are a {device}", where=listed, hint=f"choose with `board` {listed}, or `every`")
 
 
-def open_board(board: Board, *, instructions: bool = False, progress: Say = lambda _: None) -> Transport:
+def open_board(board: Board, *, instructions: bool = False, progress: Progress = SILENT) -> Transport:
     """The transport of a board; nothing is connected yet."""
     if board.emulated:
         return open_emulated(board.profile, instructions=instructions, name=board.name, progress=progress)
@@ -65,7 +65,7 @@ def open_emulated(
     *,
     instructions: bool = False,
     name: str | None = None,
-    progress: Say = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Transport:
     """The transport of the emulated board for a profile; nothing is started yet.
 

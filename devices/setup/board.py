@@ -13,7 +13,7 @@ from devices.session.opening import open_board
 from devices.setup.install import Installed, set_up
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import InternalError, UsageError, did_you_mean
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 
 
 def set_up_board(
@@ -21,7 +21,7 @@ def set_up_board(
     *,
     runtimes: Sequence[str] = (),
     offline: bool | None = None,
-    told: Say = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Installed:
     """Install on the board called ``name``; from then on its own environment is used there.
 
@@ -40,10 +40,10 @@ def set_up_board(
             raise UsageError(f"no runtime is called '{runtime}'", hint=did_you_mean(runtime, known))
 
     async def work(transport: Transport) -> Installed:
-        return await set_up(transport, runtimes=runtimes, offline=offline, progress=told)
+        return await set_up(transport, runtimes=runtimes, offline=offline, progress=progress)
 
     # the lock: no measurement may run out of the environment that is replaced
-    outcome = asyncio.run(run_on_boards([open_board(board, progress=told)], work, what="devices setup"))[0]
+    outcome = asyncio.run(run_on_boards([open_board(board, progress=progress)], work, what="devices setup"))[0]
     if outcome.error is not None:
         raise outcome.error
     installed = outcome.result

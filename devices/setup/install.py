@@ -18,7 +18,7 @@ from devices.setup.environment import ENVIRONMENT_PYTHON, FreshEnvironment, fres
 from devices.setup.prove import prove
 from devices.transports.protocol import CompletedCommand, Transport
 from eamdeploy.base.errors import MeasurementError, MissingDependency
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.base.values import Name
 
 _LIMIT_S = 1800.0
@@ -50,7 +50,7 @@ async def set_up(
     *,
     runtimes: Sequence[str] = (),
     offline: bool | None = None,
-    progress: Say = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Installed:
     """Make the board able to run artifacts; what it could run before stays in place until the new can run a model.
 
@@ -58,28 +58,28 @@ async def set_up(
         transport: the board.
         runtimes: packages such as ``onnxruntime``; every one that fits when left out.
         offline: True brings wheels from this machine, False uses the board's own index; None tries the index first.
-        progress: told what is being done.
+        progress: receives what is being done.
 
     Raises:
         MissingDependency: no Python there, nothing fits, the disk is full, or the installation failed.
         BoardUnreachable: the link was lost.
     """
     await transport.connect()
-    progress("looking at the board")
+    progress.stage("looking at the board")
     facts = await read_facts(transport, python="version")
     if facts.python is None and transport.python[0].endswith(f"/{ENVIRONMENT_PYTHON}"):
         transport.python = ("python3", "-I")  # what an earlier setup made no longer starts: Python was upgraded there
         facts = await read_facts(transport, python="version")
     requirements = ("numpy<2" if "tflite-runtime" in runtimes else "numpy", *_chosen(facts, runtimes, transport.name))
     async with fresh_environment(transport, facts.home or "~") as fresh:
-        progress(f"building {fresh.python}")
+        progress.stage(f"building {fresh.python}")
         offline = await _install(
             transport, facts, fresh=fresh, requirements=requirements, offline=offline, progress=progress
         )
         packages = await _packages(transport, fresh.python, requirements)
         for package in packages:
             if package in _RUNTIMES:
-                progress(f"running a model with {package}")
+                progress.stage(f"running a model with {package}")
                 await prove(transport, fresh, package)
         python = await fresh.take_over()
     return Installed(python=python, offline=offline, packages=packages)
@@ -92,17 +92,17 @@ async def _install(
     fresh: FreshEnvironment,
     requirements: Sequence[str],
     offline: bool | None,
-    progress: Say,
+    progress: Progress,
 ) -> bool:
     """Install by either way; returns whether the wheels came from here."""
     if not offline:
-        progress("asking the board's own index")
+        progress.stage("asking the board's own index")
         try:
             await _install_online(transport, fresh, requirements)
         except MissingDependency as error:
             if offline is not None:
                 raise
-            progress(f"the board reaches no index ({error.why}); bringing wheels from here")
+            progress.stage(f"the board reaches no index ({error.why}); bringing wheels from here")
         else:
             return False
     await _install_offline(transport, facts, fresh, requirements, progress)
@@ -145,15 +145,15 @@ async def _install_offline(
     facts: BoardFacts,
     fresh: FreshEnvironment,
     requirements: Sequence[str],
-    progress: Say,
+    progress: Progress,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="eamdeploy-wheels-") as scratch:
-        progress("downloading wheels for the board's tags")
+        progress.stage("downloading wheels for the board's tags")
         wheels = await asyncio.to_thread(download_wheels, requirements, facts, Path(scratch))
         for wheel in wheels:
-            progress(f"pushing {wheel.name}")
+            progress.stage(f"pushing {wheel.name}")
             await transport.push(wheel, f"{fresh.scratch}/{wheel.name}")
-        progress("installing")
+        progress.stage("installing")
         pip = next(wheel.name for wheel in wheels if wheel.name.startswith("pip-"))
         # a wheel of pip runs without being installed, so the board needs none of its own
         argv = ["env", f"TMPDIR={fresh.scratch}", fresh.python, "-I", f"{fresh.scratch}/{pip}/pip", "install"]

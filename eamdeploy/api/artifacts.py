@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from eamdeploy.api.networks import load
 from eamdeploy.api.types import AnyPath, ArtifactLike, NetworkLike, artifact_path, folder_of, model_file, names
-from eamdeploy.base.progress import Count, Say
+from eamdeploy.base.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from eamdeploy.inference.evaluate import Evaluation
@@ -32,7 +32,7 @@ def export(
     options: ExportOptions | None = None,
     quantization: QuantizeOptions | None = None,
     class_map: Mapping[str, int | str] | None = None,
-    say: Say | None = None,
+    progress: Progress = SILENT,
 ) -> list[ExportedArtifact | QuantizedArtifact]:
     """Export a network to artifacts that are proven to be the same function on real images.
 
@@ -55,7 +55,7 @@ def export(
         options: everything else; its formats, precisions, device and budget are replaced by the arguments here.
         quantization: how to quantize.
         class_map: from the names of the data's folders to the network's classes.
-        say: called with one sentence as each step begins.
+        progress: receives one sentence as each step begins.
 
     Raises:
         ParityError: an artifact is not the same function as the network; nothing is written under its name.
@@ -101,7 +101,7 @@ def export(
         quantization=request or base.quantization,
     )
     dataset = None if data is None else open_images(Path(data), checkpoint.classes)
-    return export_checkpoint(checkpoint, Path(out), chosen, dataset=dataset, say=say)
+    return export_checkpoint(checkpoint, Path(out), chosen, dataset=dataset, progress=progress)
 
 
 def quantize(
@@ -117,7 +117,7 @@ def quantize(
     preprocessing: str | None = None,
     labels: AnyPath | None = None,
     head: str | None = None,
-    say: Say | None = None,
+    progress: Progress = SILENT,
 ) -> Sequence[ExportedArtifact | QuantizedArtifact]:
     """Quantize a float artifact, or a checkpoint, and measure the result on real images before it gets its name.
 
@@ -138,7 +138,7 @@ def quantize(
         preprocessing: of a file from elsewhere: JSON, or a file that holds it.
         labels: of a file from elsewhere: a file with its class names, one a line.
         head: of a file from elsewhere: what it answers with, such as ``logits`` or ``probabilities``.
-        say: called with one sentence as each step begins.
+        progress: receives one sentence as each step begins.
 
     Raises:
         ParityError: the result does not load, does not shrink, or loses more accuracy than allowed.
@@ -165,7 +165,7 @@ def quantize(
                 preprocessing=preprocessing,
                 labels=folder_of(labels),
                 head=head,
-                say=say,
+                progress=progress,
             )
         model = str(path)
     said_card(model_file(model), preprocessing, folder_of(labels), head)
@@ -178,7 +178,7 @@ def quantize(
         data=data,
         quantization=options,
         class_map=class_map,
-        say=say,
+        progress=progress,
     )
 
 
@@ -194,7 +194,7 @@ def evaluate(
     preprocessing: str | None = None,
     labels: AnyPath | None = None,
     head: str | None = None,
-    progress: Count | None = None,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Measure top-1 and top-5 of a checkpoint or an artifact on labelled images, on this host.
 
@@ -213,7 +213,7 @@ def evaluate(
         preprocessing: of a file from elsewhere: JSON, or a file that holds it.
         labels: of a file from elsewhere: a file with its class names, one a line.
         head: of a file from elsewhere: what it answers with, such as ``logits`` or ``probabilities``.
-        progress: called with images done and images in all.
+        progress: receives how many images of how many are done.
 
     Raises:
         UsageError: the classes do not fit, or the data cannot be read.

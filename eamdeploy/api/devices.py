@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from eamdeploy.api.types import AnyPath, ArtifactLike, artifact_path, artifact_paths, folder_of, names, store_of
-from eamdeploy.base.progress import SayOf
+from eamdeploy.base.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from devices.latency.estimate.comparison import RatioEstimate
@@ -37,7 +37,7 @@ def bench(
     store: AnyPath | Store | None = None,
     keep: bool = True,
     wait_s: float = 0.0,
-    told: SayOf | None = None,
+    progress: Progress = SILENT,
 ) -> BenchReport:
     """Measure latency, accuracy and memory on this host, on boards over SSH, or on an emulated board.
 
@@ -66,7 +66,7 @@ def bench(
         store: where the runs are kept; the user's store by default.
         keep: store the runs.
         wait_s: how long to wait for a board that is busy.
-        told: called with the place and what is being done there.
+        progress: receives what is being done, under the place's name.
 
     Returns:
         The runs, as a sequence; ``failures`` says what gave no result, and ``exit_code`` what that amounts to.
@@ -96,8 +96,7 @@ def bench(
         device, boards=names(boards), every=every_board, instructions=instructions, estimate=estimate
     )
     kept = store_of(store) if keep else None
-    quiet: SayOf = told or (lambda _place, _words: None)
-    return run(request, targets, store=kept, check_itself=self_check, wait_s=wait_s, told=quiet)
+    return run(request, targets, store=kept, check_itself=self_check, wait_s=wait_s, progress=progress)
 
 
 def estimate(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eamdeploy.api.types import AnyPath, NetworkLike
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,7 +64,7 @@ def import_network(
     path: AnyPath | None = None,
     classes: Sequence[str] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
-    say: Say | None = None,
+    progress: Progress = SILENT,
 ) -> Checkpoint:
     """Bring in anybody's classifier: its dynamic convolutions are found in its graph, and the result is proven equal.
 
@@ -81,7 +81,7 @@ def import_network(
         path: where to write the checkpoint, which needs none of the module's code; left out, it stays in memory.
         classes: names in the order of the scores; numbered by default.
         preprocessing: how pictures become its input; ImageNet's statistics at its input size by default.
-        say: called with one sentence as each step begins.
+        progress: receives one sentence as each step begins.
 
     Returns:
         A checkpoint that every other function takes; ``meta["imported"]`` has the layers, the proof, and the numbers that no state
@@ -95,7 +95,7 @@ def import_network(
 
     from eamdeploy.training.importing.network.session import import_network as bring_in
 
-    made = bring_in(module, example, classes=classes, preprocessing=preprocessing, say=say)
+    made = bring_in(module, example, classes=classes, preprocessing=preprocessing, progress=progress)
     return (made if path is None else made.save(Path(path))).checkpoint
 
 

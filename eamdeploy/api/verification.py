@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eamdeploy.api.networks import load
 from eamdeploy.api.types import AnyPath, ArtifactLike, NetworkLike, artifact_path, artifact_paths, folder_of
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Count, CountOf
+from eamdeploy.base.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from eamdeploy.parity import ParityTolerance, ParityVerdict
@@ -31,7 +31,7 @@ def verify(
     preprocessing: str | None = None,
     labels: AnyPath | None = None,
     head: str | None = None,
-    progress: CountOf | None = None,
+    progress: Progress = SILENT,
 ) -> ParityVerdict:
     """Compare artifacts with their network, or with a float artifact, on real images.
 
@@ -53,7 +53,7 @@ def verify(
         labels: against an artifact from elsewhere: a file with its class names, one a line.
         head: against an artifact from elsewhere: what it answers with. Against a checkpoint: ``output=NAME``, where several
             outputs of the artifacts could hold the classes.
-        progress: called with the artifact's name, images done and images in all.
+        progress: receives how many images of how many are done, under the artifact's name.
 
     Returns:
         The verdict over all artifacts; ``reports`` has one report for each.
@@ -103,7 +103,7 @@ def audit(
     limit: int | None = 100,
     threads: int = 1,
     head: str | None = None,
-    progress: Count | None = None,
+    progress: Progress = SILENT,
 ) -> AuditReport:
     """Hold a file that another converter made against its network; of a wrong one, write the part that shows the error.
 
@@ -120,7 +120,7 @@ def audit(
         limit: images, balanced over the classes.
         threads: of the runtime and of PyTorch.
         head: ``output=NAME``, where several outputs of the file could hold the classes.
-        progress: called with images done and images in all.
+        progress: receives how many images of how many are done.
 
     Returns:
         The verdict, the first layer and the first operator that go wrong, and where the part was written.

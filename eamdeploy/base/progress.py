@@ -1,6 +1,7 @@
-"""What long work tells of itself while it goes on: sentences and counts, to whoever wants to show them.
+"""What long work reports while it goes on, to whoever wants to show it.
 
-The library prints nothing. A function that takes long takes one of these, and the caller shows what it is told, or nothing.
+The library prints nothing. A function that takes long has a parameter ``progress``; the caller shows what arrives there, or
+nothing. Data, such as the loss of a training step, goes through typed events and not through here.
 """
 
 from __future__ import annotations
@@ -8,29 +9,47 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Say(Protocol):
-    """Takes a sentence on what is done now, such as ``verifying net.onnx``."""
+class Progress(Protocol):
+    """Receives the stages of long work, and how much of a stage is done.
 
-    def __call__(self, sentence: str, /) -> None:
-        """Take it."""
+    Both methods take ``of``: a board's or an artifact's name, where the work goes on at several.
+    """
 
+    def stage(self, sentence: str, of: str | None = None) -> None:
+        """Receive what begins now, such as ``verifying net.onnx``."""
 
-class SayOf(Protocol):
-    """Takes a sentence and what it is about: a board's name, where work goes on at several."""
-
-    def __call__(self, of: str, sentence: str, /) -> None:
-        """Take it."""
-
-
-class Count(Protocol):
-    """Takes how many of how many are done."""
-
-    def __call__(self, done: int, total: int, /) -> None:
-        """Take it."""
+    def step(self, done: int, total: int, of: str | None = None) -> None:
+        """Receive how many images or layers of how many are done."""
 
 
-class CountOf(Protocol):
-    """Takes how many of how many are done, and of what: an artifact's name, where there are several."""
+class SilentProgress:
+    """Shows nothing."""
 
-    def __call__(self, of: str, done: int, total: int, /) -> None:
-        """Take it."""
+    def stage(self, sentence: str, of: str | None = None) -> None:
+        """Show nothing."""
+
+    def step(self, done: int, total: int, of: str | None = None) -> None:
+        """Show nothing."""
+
+
+class ProgressOf:
+    """The progress of one board or artifact among several: everything is passed on under its name.
+
+    Attributes:
+        progress: receives everything.
+        name: the board's or the artifact's.
+    """
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self.progress, self.name = progress, name
+
+    def stage(self, sentence: str, of: str | None = None) -> None:
+        """Pass a stage on."""
+        self.progress.stage(sentence, of or self.name)
+
+    def step(self, done: int, total: int, of: str | None = None) -> None:
+        """Pass a step on."""
+        self.progress.step(done, total, of or self.name)
+
+
+SILENT: Progress = SilentProgress()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from eamdeploy.base.chance import chance_warning
 from eamdeploy.base.errors import MeasurementError, UsageError
-from eamdeploy.base.progress import Count
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.base.results import AccuracyResult
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.class_map import output_indices
@@ -63,7 +63,7 @@ def evaluate(
     runtime: str | None = None,
     threads: int = 1,
     card: ModelCard | None = None,
-    progress: Count | None = None,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Run ``model`` over ``dataset`` and count.
 
@@ -75,7 +75,7 @@ def evaluate(
         limit: at most this many images, balanced over the classes.
         runtime: by default the one for the file's ending.
         threads: of the runtime.
-        progress: called with images done and images in all.
+        progress: receives how many images of how many are done.
 
     Raises:
         DataError: when the classes do not match, or no image decodes.
@@ -99,8 +99,7 @@ def evaluate(
             scores = card.head.scores(session.run(np.stack(prepared)), names, images=len(indices), where=card.path)
             check_scores(scores, card)
             counted.add(card.head.ranking(scores, len(card.classes)), targets[[data.label(index) for index in indices]])
-            if progress:
-                progress(counted.n + len(skipped), len(data))
+            progress.step(counted.n + len(skipped), len(data))
     finally:
         session.close()
     result = counted.result(data.name, with_top5=card.head.kind != "ids")

@@ -132,11 +132,11 @@ async def _outputs(session: BoardSession, result: CaseResult, pictures: Pictures
             await _try(session, result, request)
         return
     for remark in images.remarks:
-        request.told(f"{case.title}: {remark}")
-    done = await run_on_device(session, case, images, told=request.told)
+        request.progress.stage(f"{case.title}: {remark}")
+    done = await run_on_device(session, case, images, progress=request.progress)
     reference = None
     if target.name != HOST:
-        request.told(f"{case.title}: the same images on this machine")
+        request.progress.stage(f"{case.title}: the same images on this machine")
         reference = await pictures.reference(case)
     result.accuracy = score(done.outputs, images, reference)
     result.load, result.resumed = done.load, done.resumed
@@ -145,7 +145,7 @@ async def _outputs(session: BoardSession, result: CaseResult, pictures: Pictures
 async def _try(session: BoardSession, result: CaseResult, request: Request) -> None:
     """Without images: does it load and run there at all?"""
     case = result.case
-    request.told(f"{case.title}: one inference")
+    request.progress.stage(f"{case.title}: one inference")
     async with session.worker() as worker:
         result.load = await worker.load(await session.push(case.artifact), case.runtime, case.options)
         await worker.measure(batch=case.batch, seconds=0.0, min_samples=1, max_samples=1, warmup_seconds=0.0)
@@ -162,13 +162,15 @@ async def _count(session: BoardSession, result: CaseResult, request: Request) ->
         MeasurementError: no two agree.
     """
     case = result.case
-    request.told(f"{case.title}: loading")
+    request.progress.stage(f"{case.title}: loading")
     async with session.worker() as worker:
         result.load = await worker.load(await session.push(case.artifact), case.runtime, case.options)
         counts: list[int] = []
         for number in range(_MOST_COUNTED):
             counts.append(await worker.once(batch=case.batch))
-            request.told(f"{case.title}: inference {number + 1}: {counts[-1] / 1e6:,.1f} million instructions")
+            request.progress.stage(
+                f"{case.title}: inference {number + 1}: {counts[-1] / 1e6:,.1f} million instructions"
+            )
             if number >= 2 and abs(counts[-1] - counts[-2]) <= _AGREE * counts[-1]:
                 result.instructions = round((counts[-1] + counts[-2]) / 2)
                 return
@@ -179,7 +181,7 @@ async def _count(session: BoardSession, result: CaseResult, request: Request) ->
 
 async def _profile(session: BoardSession, result: CaseResult, request: Request) -> None:
     case = result.case
-    request.told(f"{case.title}: profiling")
+    request.progress.stage(f"{case.title}: profiling")
     async with session.worker() as worker:
         options = replace(case.options, profile=True)
         result.load = await worker.load(await session.push(case.artifact), case.runtime, options)

@@ -1,6 +1,6 @@
 """Time single layers on the user's board, for the planner: one lock and one session, as long as the plan takes.
 
-    with BoardTimer(transport, say=print) as timer:
+    with BoardTimer(transport) as timer:
         plan_network(network, target, shape, costs=MeasuredCosts(timer))
 
 The session lives in a thread of its own: while the next layer is exported it has to go on answering the board.
@@ -25,7 +25,7 @@ from devices.session.run import BoardSession
 from devices.transports.protocol import Transport
 from eamdeploy.base.decoding import convert
 from eamdeploy.base.errors import EamdeployError, MissingDependency, UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import Progress
 from export.planning.costs import MeasuredCosts
 from export.planning.target import Target
 from export.planning.timing import images_per_call, quick
@@ -194,20 +194,20 @@ async def _time(session: BoardSession, artifacts: Mapping[str, Path], target: Ta
 
 
 @contextmanager
-def planning_costs(device: str | None, board: str | None, say: Say) -> Iterator[MeasuredCosts]:
+def planning_costs(device: str | None, board: str | None, progress: Progress) -> Iterator[MeasuredCosts]:
     """Measured costs for ``export``: on the user's board of the profile ``device``, or on this host where that is meant.
 
     Args:
         device: profile; ``None`` and ``host`` are this machine.
         board: a registered board's name, where several fit.
-        say: called with one sentence before each measurement.
+        progress: receives one sentence before each measurement.
 
     Raises:
         UsageError: no board of this profile is registered, or it is an emulated one, whose time means nothing.
         BoardUnreachable: the board cannot be reached, or is busy.
     """
     if device in (None, "host") and board is None:
-        yield MeasuredCosts(say=say)
+        yield MeasuredCosts(progress=progress)
         return
     fitting = choose_boards(BoardRegistry(), device, names=(board,) if board else ())
     if not fitting:
@@ -216,5 +216,5 @@ def planning_costs(device: str | None, board: str | None, say: Say) -> Iterator[
     if fitting[0].emulated:
         hint = "name a real board with `board`, or leave `measure` out: the shipped rules cover it"
         raise UsageError("the time of an emulated board means nothing", where=fitting[0].name, hint=hint)
-    with BoardTimer(open_board(fitting[0], progress=say)) as timer:
-        yield MeasuredCosts(timer, say=say)
+    with BoardTimer(open_board(fitting[0], progress=progress)) as timer:
+        yield MeasuredCosts(timer, progress=progress)

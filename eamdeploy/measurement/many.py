@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from devices.session.fanout import BoardProgress, run_on_boards
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import EamdeployError
-from eamdeploy.base.progress import Say, SayOf
+from eamdeploy.base.progress import SILENT, Progress, ProgressOf
 from eamdeploy.base.results import Run
 from eamdeploy.measurement.accuracy.pictures import Pictures
 from eamdeploy.measurement.board_job import BenchOutcome, run_board
@@ -31,7 +30,7 @@ def bench(
     store: Store | None = None,
     check_itself: bool = False,
     wait_s: float = 0.0,
-    told: SayOf = lambda _board, _what: None,
+    progress: Progress = SILENT,
 ) -> BenchReport:
     """Measure on all targets at once.
 
@@ -41,7 +40,7 @@ def bench(
         store: where each run is kept as soon as it is finished, also when the rest fails or is interrupted.
         check_itself: measure the one case against itself.
         wait_s: how long to wait for a board on which somebody else's job runs.
-        told: is told what each board is doing.
+        progress: receives what each board is doing.
 
     Returns:
         Runs in the order of the targets, failures, and self-checks.
@@ -53,9 +52,9 @@ def bench(
     wanted = doubled(request) if check_itself else request
     stored: list[Run] = []
     try:
-        outcomes = asyncio.run(_all(wanted, targets, store=store, stored=stored, wait_s=wait_s, told=told))
+        outcomes = asyncio.run(_all(wanted, targets, store=store, stored=stored, wait_s=wait_s, progress=progress))
     except KeyboardInterrupt:
-        told("bench", _interrupted(stored, kept=store is not None))
+        progress.stage(_interrupted(stored, kept=store is not None), of="bench")
         raise
     checks, unmade = [], []
     if check_itself:
@@ -104,7 +103,7 @@ async def _all(
     store: Store | None,
     stored: list[Run],
     wait_s: float,
-    told: SayOf,
+    progress: Progress,
 ) -> list[BenchOutcome]:
     def keep(run: Run) -> None:
         if store is not None:
@@ -112,15 +111,17 @@ async def _all(
         stored.append(run)
 
     return list(
-        await asyncio.gather(*(_one(target, request, keep, wait_s, partial(told, target.name)) for target in targets))
+        await asyncio.gather(
+            *(_one(target, request, keep, wait_s, ProgressOf(progress, target.name)) for target in targets)
+        )
     )
 
 
 async def _one(
-    target: BenchTarget, request: Request, keep: Callable[[Run], None], wait_s: float, told: Say
+    target: BenchTarget, request: Request, keep: Callable[[Run], None], wait_s: float, progress: Progress
 ) -> BenchOutcome:
     outcome = BenchOutcome(target)
-    pictures = Pictures(replace(request, told=told))
+    pictures = Pictures(replace(request, progress=progress))
     emulated = target.kind == "emulated" and not target.instructions
     # whatever becomes of an emulated board: its time would mean nothing
     estimates = asyncio.create_task(_estimates(outcome, request, keep, wanted=emulated or target.kind == "estimated"))
@@ -131,17 +132,15 @@ async def _one(
         await estimates
         await run_board(transport, outcome, pictures, keep)
 
-    def progress(now: BoardProgress) -> None:
+    def change(now: BoardProgress) -> None:
         if now.state != "running" or now.note:
-            told(f"{now.state} {now.note}".strip())
+            progress.stage(f"{now.state} {now.note}".strip())
 
     try:
         if target.open is None:
             return outcome
-        transport = target.open(told)
-        done = await run_on_boards(
-            [transport], job, what="bench", lock=target.shared, wait_s=wait_s, on_progress=progress
-        )
+        transport = target.open(progress)
+        done = await run_on_boards([transport], job, what="bench", lock=target.shared, wait_s=wait_s, on_change=change)
         outcome.failures.extend(Failure(target.name, None, each.error) for each in done if each.error is not None)
     except EamdeployError as error:
         outcome.failures.append(Failure(target.name, None, error))

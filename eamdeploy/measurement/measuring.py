@@ -72,7 +72,7 @@ async def measure_cases(session: BoardSession, request: Request, results: Sequen
             result = results[index]
             # all go on while one needs more: blocks that are not interleaved could not be compared
             if result.failure is None and (result in open_ones or _may_go_on(result, request.effort)):
-                request.told(f"{result.case.title}: block {number + 1}")
+                request.progress.stage(f"{result.case.title}: block {number + 1}")
                 await _one_block(session, result, request)
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 from runtimes.protocol import RuntimeOptions
 from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.readers.formats import ARTIFACT_KINDS, format_of
@@ -84,7 +84,7 @@ class Request:
         accuracy: whether to measure accuracy: True, False, or None for "if ``data`` is given or the sample fits".
         limit: at most this many images.
         profile: inferences to profile for operator times; 0: none.
-        told: is told what is being done, in words.
+        progress: receives what is being done.
     """
 
     cases: tuple[BenchCase, ...]
@@ -94,7 +94,7 @@ class Request:
     accuracy: bool | None = None
     limit: int | None = None
     profile: int = 0
-    told: Say = lambda _: None
+    progress: Progress = SILENT
 
     @property
     def tries_accuracy(self) -> bool:

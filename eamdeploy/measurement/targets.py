@@ -11,7 +11,7 @@ from devices.boards.registry import Board, BoardRegistry
 from devices.session.opening import board_called, choose_boards, open_board, open_emulated, open_host
 from devices.transports.protocol import Transport
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import Progress
 
 HOST = "host"
 
@@ -26,7 +26,7 @@ class BenchTarget:
         board: the registered board's name, or None.
         kind: ``measured`` on a real machine; ``emulated``: outputs only, its time means nothing; ``estimated``: nothing
             runs anywhere.
-        open: makes the transport; its argument is told what is being done. None where nothing runs.
+        open: makes the transport; its argument receives what is being done. None where nothing runs.
         instructions: whether the machine counts instructions in place of time.
     """
 
@@ -34,7 +34,7 @@ class BenchTarget:
     device: str
     board: str | None
     kind: Literal["measured", "emulated", "estimated"]
-    open: Callable[[Say], Transport] | None
+    open: Callable[[Progress], Transport] | None
     instructions: bool = False
 
     @property
@@ -81,7 +81,7 @@ def choose_targets(
     if every or device is None:
         hint = "add one with: eamdeploy devices add NAME --profile PROFILE --host USER@HOST"
         raise UsageError("you have no board to measure on", where=known.path, hint=hint)
-    return [BenchTarget(device, device, None, "emulated", lambda told: open_emulated(device, progress=told))]
+    return [BenchTarget(device, device, None, "emulated", lambda progress: open_emulated(device, progress=progress))]
 
 
 def _estimated(registry: BoardRegistry, device: str | None, boards: Sequence[str], *, every: bool) -> list[BenchTarget]:
@@ -95,7 +95,9 @@ def _estimated(registry: BoardRegistry, device: str | None, boards: Sequence[str
 
 def _registered(board: Board) -> BenchTarget:
     kind: Literal["measured", "emulated"] = "emulated" if board.emulated else "measured"
-    return BenchTarget(board.name, board.profile, board.name, kind, lambda told: open_board(board, progress=told))
+    return BenchTarget(
+        board.name, board.profile, board.name, kind, lambda progress: open_board(board, progress=progress)
+    )
 
 
 def _counting(device: str | None, boards: Sequence[str]) -> BenchTarget:
@@ -108,6 +110,6 @@ def _counting(device: str | None, boards: Sequence[str]) -> BenchTarget:
         name,
         None,
         "emulated",
-        lambda told: open_emulated(name, instructions=True, progress=told),
+        lambda progress: open_emulated(name, instructions=True, progress=progress),
         instructions=True,
     )

@@ -7,7 +7,6 @@ anything, so the answer is coarser than one against a checkpoint: signal to nois
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ import numpy as np
 
 from eamdeploy.base.chance import reference_warning
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Count, CountOf
+from eamdeploy.base.progress import SILENT, Progress, ProgressOf
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
@@ -49,7 +48,7 @@ def verify_against_artifact(
     limit: int | None = 100,
     threads: int = 1,
     limits: ParityTolerance | None = None,
-    progress: CountOf | None = None,
+    progress: Progress = SILENT,
 ) -> list[ParityReport]:
     """Run every artifact and the ``reference`` on the same images, each in its own runtime.
 
@@ -68,9 +67,9 @@ def verify_against_artifact(
         read_metadata(path)
     made = []
     for path in artifacts:
-        tell = None if progress is None else functools.partial(progress, path.name)
+        named = ProgressOf(progress, path.name)
         made.append(
-            _compare(path, reference, images, threads=threads, limits=limits or ParityTolerance(), progress=tell)
+            _compare(path, reference, images, threads=threads, limits=limits or ParityTolerance(), progress=named)
         )
     return made
 
@@ -82,7 +81,7 @@ def _compare(
     *,
     threads: int,
     limits: ParityTolerance,
-    progress: Count | None,
+    progress: Progress,
 ) -> ParityReport:
     started = time.perf_counter()
     metadata, runtime = read_metadata(path), runtime_for(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.chance import reference_warning
-from eamdeploy.base.progress import Count, CountOf
+from eamdeploy.base.progress import SILENT, Progress, ProgressOf
 from eamdeploy.data import ImageDataset, embedded_sample
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
@@ -58,7 +57,7 @@ def check_parity(
     random_images: int = 0,
     name: str | None = None,
     head: str | None = None,
-    progress: Count | None = None,
+    progress: Progress = SILENT,
 ) -> ParityReport:
     """Verify that ``artifact`` computes what ``checkpoint``'s network computes.
 
@@ -74,7 +73,7 @@ def check_parity(
         random_images: as an extra, this many images of noise.
         name: what to call the artifact in the report, where it is not yet under its own name.
         head: ``output=NAME``, where several outputs of the artifact could hold the classes.
-        progress: called with images done and images in all.
+        progress: receives how many images of how many are done.
 
     Raises:
         UsageError: when the file is missing, damaged or cannot be compared with this checkpoint, or several of its outputs
@@ -177,7 +176,7 @@ def verify(
     checkpoint: Checkpoint,
     dataset: ImageDataset | None = None,
     *,
-    progress: CountOf | None = None,
+    progress: Progress = SILENT,
     **options: Any,
 ) -> list[ParityReport]:
     """:func:`check_parity` of several artifacts, which takes the other ``options``.
@@ -186,7 +185,7 @@ def verify(
         artifacts: the files; all must be there before the first is run.
         checkpoint: what they should be the same function as.
         dataset: real images.
-        progress: called with the artifact's name, images done and images in all.
+        progress: receives how many images of how many are done, under the artifact's name.
         options: of :func:`check_parity`.
 
     Raises:
@@ -196,8 +195,8 @@ def verify(
         read_metadata(artifact)
     reports = []
     for artifact in artifacts:
-        tell = None if progress is None else functools.partial(progress, Path(artifact).name)
-        reports.append(check_parity(artifact, checkpoint, dataset, progress=tell, **options))
+        named = ProgressOf(progress, Path(artifact).name)
+        reports.append(check_parity(artifact, checkpoint, dataset, progress=named, **options))
     return reports
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from eamdeploy.base.chance import reference_warning
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import AnyNetwork, Checkpoint, load_checkpoint, save_checkpoint
 from eamdeploy.pipeline.finetune import Finetuning, finetune_within
@@ -94,7 +94,7 @@ class BudgetResult:
 
 
 def spend_budget(
-    checkpoint: Checkpoint, path: Path, request: BudgetRequest, targets: tuple[Target, ...], say: Say | None = None
+    checkpoint: Checkpoint, path: Path, request: BudgetRequest, targets: tuple[Target, ...], progress: Progress = SILENT
 ) -> BudgetResult:
     """Rewrite ``checkpoint`` for ``targets`` within the budget and save it as ``path``.
 
@@ -102,7 +102,6 @@ def spend_budget(
         UsageError: for a budget that cannot be, or a network without dynamic layers.
         DataError: for images that cannot be used.
     """
-    say = say or _silent
     spec, network = checkpoint.spec, checkpoint.network
     if request.finetune_epochs:
         network = checkpoint.built("fine-tuning")
@@ -126,7 +125,7 @@ def spend_budget(
         budget_points=request.points,
         minimize=request.minimize,
         beyond=request.finetune_epochs > 0,
-        say=say,
+        progress=progress,
     )
     if not (spending.chosen.steps or spending.cheapest):
         return BudgetResult(checkpoint, budget_report(checkpoint, spending, images, None), spending)
@@ -135,7 +134,7 @@ def spend_budget(
         how = Finetuning(
             request.finetune_epochs, request.calibration, validation or request.calibration, request.class_map
         )
-        tuned = finetune_within(checkpoint, spending, images, how, say)
+        tuned = finetune_within(checkpoint, spending, images, how, progress)
         if tuned is not None:
             spending, network, finetuned = tuned.spending, tuned.network, (tuned.calibration, tuned.validation)
         elif not spending.chosen.steps:
@@ -146,10 +145,6 @@ def spend_budget(
     meta = {**kept, "budget": report}
     save_checkpoint(path, network, preprocessing=checkpoint.preprocessing, classes=checkpoint.classes, meta=meta)
     return BudgetResult(load_checkpoint(path), report, spending, finetuned)
-
-
-def _silent(sentence: str) -> None:
-    del sentence
 
 
 def _limit(network: AnyNetwork) -> int:

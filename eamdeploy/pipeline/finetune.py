@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import Progress
 from eamdeploy.data import open_labelled
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.architectures.network import Network
@@ -42,7 +42,7 @@ class Finetuned:
 
 
 def finetune_within(
-    checkpoint: Checkpoint, spending: Spending, images: BudgetImages, how: Finetuning, say: Say
+    checkpoint: Checkpoint, spending: Spending, images: BudgetImages, how: Finetuning, progress: Progress
 ) -> Finetuned | None:
     """Train the cheapest rewrite first, then the one the search chose; the first that ends within the budget is taken.
 
@@ -53,14 +53,18 @@ def finetune_within(
     for candidate in (spending.cheapest, spending):
         if candidate is None or not candidate.chosen.steps:
             continue
-        tuned = _finetune(checkpoint, candidate, images, how, say)
+        tuned = _finetune(checkpoint, candidate, images, how, progress)
         if tuned.validation.drop_points <= spending.budget_points:
             return tuned
-        say(f"after fine-tuning {tuned.validation.drop_points:.2f} points are lost, more than the budget: not taken")
+        progress.stage(
+            f"after fine-tuning {tuned.validation.drop_points:.2f} points are lost, more than the budget: not taken"
+        )
     return None
 
 
-def _finetune(checkpoint: Checkpoint, spending: Spending, images: BudgetImages, how: Finetuning, say: Say) -> Finetuned:
+def _finetune(
+    checkpoint: Checkpoint, spending: Spending, images: BudgetImages, how: Finetuning, progress: Progress
+) -> Finetuned:
     from eamdeploy.training.loop import train
     from eamdeploy.training.recipes import get_recipe
 
@@ -70,7 +74,9 @@ def _finetune(checkpoint: Checkpoint, spending: Spending, images: BudgetImages, 
     recipe = replace(recipe, batch=min(recipe.batch, len(data)))
     preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
     chosen = spending.chosen
-    say(f"fine-tuning with {chosen.collapsed} layers collapsed for {how.epochs} epochs on {len(data)} images")
+    progress.stage(
+        f"fine-tuning with {chosen.collapsed} layers collapsed for {how.epochs} epochs on {len(data)} images"
+    )
     start = copy.deepcopy(spending.network)
     if not isinstance(start, Network):
         raise TypeError("an imported network is not fine-tuned")

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.files import atomic_write_text
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from export.exporter.registry import get_exporter
@@ -49,15 +49,20 @@ class MeasuredCosts:
         timer: where to measure; this host by default.
         cache: file to remember in; by default in the user's cache folder.
         rounds: timed inferences of each lowering.
-        say: called with one sentence before each measurement.
+        progress: receives one sentence before each measurement.
     """
 
     def __init__(
-        self, timer: Timer | None = None, *, cache: Path | None = None, rounds: int = ROUNDS, say: Say | None = None
+        self,
+        timer: Timer | None = None,
+        *,
+        cache: Path | None = None,
+        rounds: int = ROUNDS,
+        progress: Progress = SILENT,
     ) -> None:
         self.timer = timer or HostTimer()
         self.cache = cache or default_cache()
-        self.rounds, self.say = rounds, say
+        self.rounds, self.progress = rounds, progress
         self.known = self._load()
 
     def __call__(self, site: LayerSite, target: Target, serving: tuple[str, ...]) -> Mapping[str, float]:
@@ -76,8 +81,7 @@ class MeasuredCosts:
         found = self.known.get(key, {})
         missing = tuple(name for name in serving if name not in found)
         if missing:
-            if self.say is not None:
-                self.say(f"measuring {', '.join(missing)} for {site.path} on {self.timer.where}")
+            self.progress.stage(f"measuring {', '.join(missing)} for {site.path} on {self.timer.where}")
             # all of them again: only times taken side by side compare
             found = measure_layer(site, target, serving, self.rounds, self.timer)
             self.known[key] = found

@@ -16,7 +16,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from eamdeploy.base.errors import UsageError, did_you_mean
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.networks.checkpoint import AnyNetwork
 from eamdeploy.networks.layers.rewritten import COLLAPSE
 from export.lowerings.base import LayerSite
@@ -45,7 +45,7 @@ def spend(
     budget_points: float,
     minimize: str = "latency",
     beyond: bool = False,
-    say: Say | None = None,
+    progress: Progress = SILENT,
 ) -> Spending:
     """Search the cheapest rewrite of ``network`` within ``budget_points``.
 
@@ -74,13 +74,9 @@ def spend(
         input_shape=input_shape,
         budget_points=budget_points,
         minimize=minimize,
-        say=say or _silent,
+        progress=progress,
     )
     return search.run(beyond)
-
-
-def _silent(sentence: str) -> None:
-    del sentence
 
 
 class _Search:
@@ -96,22 +92,22 @@ class _Search:
         input_shape: tuple[int, int, int],
         budget_points: float,
         minimize: str,
-        say: Say,
+        progress: Progress,
     ) -> None:
         self.network, self.sites, self.images, self.targets = network, sites, images, targets
-        self.budget, self.minimize, self.say = budget_points, minimize, say
+        self.budget, self.minimize, self.progress = budget_points, minimize, progress
         self.lowerings = [plan_network(network, target, input_shape).lowerings() for target in targets]
         self.measured: dict[int, tuple[Change, Change | None]] = {}
         self.reference: dict[LabelledImages, Tensor] = {}
 
     def run(self, beyond: bool) -> Spending:
         calibration = self.images.calibration
-        self.say(f"measuring the attention on {len(calibration)} images")
+        self.progress.stage(f"measuring the attention on {len(calibration)} images")
         self.statistics = attention_statistics(self.network, calibration.batches())
         everything = dict.fromkeys((site.path for site in self.sites), RewriteChoice(COLLAPSE))
         self.all_collapsed = self._changed(everything, calibration).within(self.budget)
         probe = calibration.first(self._probe_images())
-        self.say(f"trying every form of {len(self.sites)} layers on {len(probe)} images")
+        self.progress.stage(f"trying every form of {len(self.sites)} layers on {len(probe)} images")
         self.harms = layer_divergences(
             self.network,
             self.sites,
@@ -126,7 +122,7 @@ class _Search:
         }
         steps = {path: layer_steps(path, self.costs[path], harms) for path, harms in self.harms.items()}
         self.path: list[PathStep] = frontier_path(steps)
-        self.say(f"searching {len(self.path)} steps on {len(calibration)} images")
+        self.progress.stage(f"searching {len(self.path)} steps on {len(calibration)} images")
         taken = self._confirm(self._furthest())
         cheapest = self._result(len(self.path)) if beyond and taken < len(self.path) else None
         return replace(self._result(taken), cheapest=cheapest)
@@ -166,7 +162,7 @@ class _Search:
             change = self._change(steps)
             if change.within(self.budget) and self._validate(steps).within(self.budget):
                 return steps
-            self.say(f"{steps} steps are not confirmed, stepping back")
+            self.progress.stage(f"{steps} steps are not confirmed, stepping back")
             steps, back = max(0, steps - back), 2 * back
         return 0
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from eamdeploy.base.progress import Count
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.networks.checkpoint import AnyNetwork
 from eamdeploy.networks.layers.dynamic_conv import AttentionConv2d
 from eamdeploy.networks.layers.rewritten import COLLAPSE, LOW_RANK, MEAN_RESIDUAL
@@ -54,7 +54,7 @@ def layer_divergences(
     *,
     storage: str = "fp32",
     worthwhile: Worthwhile,
-    on_progress: Count | None = None,
+    progress: Progress = SILENT,
 ) -> dict[str, dict[RewriteChoice, float]]:
     """The divergence of each choice of each layer, all others exact: layer path to choice to nats.
 
@@ -86,8 +86,7 @@ def layer_divergences(
                 storage=storage,
                 worthwhile=worthwhile,
             )
-            if on_progress is not None:
-                on_progress(len(found), len(wanted))
+            progress.step(len(found), len(wanted))
         if index + 1 < len(stages):
             feeds = [stage(feed) for feed in feeds]
     return found

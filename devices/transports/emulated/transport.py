@@ -12,7 +12,7 @@ from devices.transports.emulated.image.build import build_image
 from devices.transports.emulated.machine import Machine, MachineOptions
 from devices.transports.ssh import SshTarget, SshTransport
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     import asyncssh
@@ -39,7 +39,7 @@ class EmulatedTransport(SshTransport):
         instructions: bool = False,
         name: str | None = None,
         silence_s: float = _SILENCE_S,
-        progress: Say = lambda _: None,
+        progress: Progress = SILENT,
     ) -> None:
         """Prepare; nothing starts before `connect`.
 
@@ -48,7 +48,7 @@ class EmulatedTransport(SshTransport):
             instructions: count instructions instead of time.
             name: for messages.
             silence_s: seconds without an answer after which it is taken for gone.
-            progress: told what is being done, in words.
+            progress: receives what is being done.
 
         Raises:
             MissingDependency: qemu has no model for this profile's CPU, or it is this host.
@@ -76,7 +76,7 @@ class EmulatedTransport(SshTransport):
         async with self._starting:
             if self.machine is None:
                 image = await asyncio.to_thread(build_image, progress=self._progress)
-                self._progress(f"booting a {self.options.cpu}")
+                self._progress.stage(f"booting a {self.options.cpu}")
                 machine = Machine(image, self.options)
                 await machine.start()
                 self.machine, self.target = machine, machine.target

@@ -13,7 +13,7 @@ from devices.transports.ssh import login_shell
 from devices.transports.ssh.failures import lost
 from devices.transports.ssh.frames import Frame, Noise
 from eamdeploy.base.errors import EamdeployError, MeasurementError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import Progress
 
 if TYPE_CHECKING:
     import asyncssh
@@ -37,7 +37,7 @@ class SshCommand:
         name: the board.
         target: where it is.
         noise: takes what the login shell prints around the answer.
-        told: is told once that it prints something.
+        progress: receives once that it prints something.
         variables: ``NAME=value``, of its environment.
     """
 
@@ -49,12 +49,12 @@ class SshCommand:
         name: str,
         target: object,
         noise: Noise,
-        told: Say,
+        progress: Progress,
         variables: tuple[str, ...] = (),
     ) -> None:
         self.argv, self.program, self.frame = list(argv), program, Frame(variables=variables)
         self.process_id: int | None = None
-        self._name, self._target, self._noise, self._told, self._limit_s = name, target, noise, told, 0.0
+        self._name, self._target, self._noise, self._progress, self._limit_s = name, target, noise, progress, 0.0
 
     async def begin(
         self, process: asyncssh.SSHClientProcess[bytes], is_lost: Callable[[], bool], limit_s: float
@@ -161,7 +161,7 @@ class SshCommand:
 
     def _heard(self, said: bytes) -> None:
         if self._noise.add(said):
-            self._told(f"the login shell prints something of its own, which is left out: {self._noise.text}")
+            self._progress.stage(f"the login shell prints something of its own, which is left out: {self._noise.text}")
 
     @property
     def _where(self) -> str:

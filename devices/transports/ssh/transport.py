@@ -19,7 +19,7 @@ from devices.transports.ssh.stream import SshStream
 from devices.transports.ssh.target import SshTarget
 from eamdeploy.base.errors import BoardUnreachable, MeasurementError
 from eamdeploy.base.files import atomic_path
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     import asyncssh
@@ -55,7 +55,7 @@ class SshTransport:
         connect_timeout_s: float = 15.0,
         silence_s: float = 15.0,
         shell_limit_s: float = SHELL_LIMIT_S,
-        progress: Say = lambda _: None,
+        progress: Progress = SILENT,
     ) -> None:
         self.name = name
         self.target = target
@@ -65,7 +65,7 @@ class SshTransport:
         self.noise = Noise()
         self._has_answered = False
         self._connect_timeout_s, self._silence_s, self._shell_limit_s = connect_timeout_s, silence_s, shell_limit_s
-        self._told, self._started = progress, time.monotonic()
+        self._progress, self._started = progress, time.monotonic()
         self._connections = Connections(self._open, name=name, target=lambda: self.target)
 
     async def connect(self) -> None:
@@ -149,7 +149,7 @@ class SshTransport:
             name=self.name,
             target=self.target,
             noise=self.noise,
-            told=self._told,
+            progress=self._progress,
             variables=(f"{JOB_VARIABLE}={self.job}",) if self.job and argv else (),
         )
 

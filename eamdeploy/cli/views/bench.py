@@ -41,13 +41,17 @@ class Watch:
         if is_watched(self._console):
             self._live.stop()
 
-    def told(self, board: str, what: str) -> None:
+    def stage(self, sentence: str, of: str | None = None) -> None:
         """Show what a board is doing now."""
-        self._doing[board] = what
+        board = of or "bench"
+        self._doing[board] = sentence
         if is_watched(self._console):
             self._live.update(self._table())
         else:
-            self._console.print(f"{board}: {what}", markup=False, soft_wrap=True)
+            self._console.print(f"{board}: {sentence}", markup=False, soft_wrap=True)
+
+    def step(self, done: int, total: int, of: str | None = None) -> None:
+        """Show nothing; a bench reports stages alone."""
 
     def _table(self) -> FittedTable:
         table = make_table("board", "doing")

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
@@ -20,9 +20,6 @@ from eamdeploy.base.errors import one_line, printable
 from eamdeploy.cli.options.flags import with_flags
 from eamdeploy.cli.views.actions_log import ActionsLog, harmless_json, in_actions
 from eamdeploy.cli.views.table import FittedTable
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 SCHEMA_VERSION = 1
 _WIDE = 4000
@@ -147,20 +144,3 @@ def print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
         console.print(
             Text.assemble((name.ljust(width), "bold"), "  ", lines), no_wrap=True, overflow="ignore", crop=False
         )
-
-
-def progress() -> Progress:
-    """A progress bar with the time left, on stderr, only on a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    shown = err_console()
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-        console=shown,
-        transient=True,
-        disable=not is_watched(shown),
-    )

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from devices.session.run import BoardSession
 from devices.session.worker import RemoteWorker
 from eamdeploy.base.errors import MeasurementError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import Progress
 from eamdeploy.base.results import AccuracyResult, pack_correct
 from eamdeploy.measurement.accuracy.images import Images
 from eamdeploy.measurement.accuracy.progress_store import ShardStore
@@ -45,7 +45,7 @@ class DeviceOutputs:
 
 
 async def run_on_device(
-    session: BoardSession, case: BenchCase, images: Images, *, told: Say, root: Path | None = None
+    session: BoardSession, case: BenchCase, images: Images, *, progress: Progress, root: Path | None = None
 ) -> DeviceOutputs:
     """Run all images on the board, going on where an earlier try was cut.
 
@@ -61,14 +61,14 @@ async def run_on_device(
         parts = [store.load(index, stop - start) for index, (start, stop) in enumerate(shards)]
         resumed = sum(len(part) for part in parts if part is not None)
         if resumed:
-            told(f"{case.title}: going on after {resumed} images")
+            progress.stage(f"{case.title}: going on after {resumed} images")
         for index, (start, stop) in enumerate(shards):
             if parts[index] is None:
                 part = await _one_shard(session, worker, images, start, stop)
                 _check_shape(session, part, parts)
                 store.save(index, part)
                 parts[index] = part
-            told(f"{case.title}: {stop} of {len(images)} images")
+            progress.stage(f"{case.title}: {stop} of {len(images)} images")
     outputs = np.concatenate([part for part in parts if part is not None])
     store.clear()
     return DeviceOutputs(outputs, load, resumed)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from eamdeploy.base.errors import MissingDependency
-from eamdeploy.base.progress import Count
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.dataset import take
 from eamdeploy.data.preprocessing import Preprocessing
@@ -75,7 +75,7 @@ def audit(
     limit: int | None = DEFAULT_IMAGES,
     threads: int = 1,
     head: str | None = None,
-    progress: Count | None = None,
+    progress: Progress = SILENT,
 ) -> AuditReport:
     """Verify ``artifact`` on ``dataset``; of a wrong one, write the smallest part that shows it into ``folder``.
 

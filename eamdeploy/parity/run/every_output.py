@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eamdeploy.base.progress import Count
+from eamdeploy.base.progress import Progress
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.stream import chunks
 from eamdeploy.inference.model_card import ModelCard
@@ -66,7 +66,7 @@ def run_every_output(
     theirs: Session,
     reference: ModelCard,
     images: ImageDataset,
-    progress: Count | None,
+    progress: Progress,
 ) -> TwoRuns:
     """Every output of both on every image that decodes, with the reference's preprocessing."""
     skipped: list[str] = []
@@ -78,8 +78,7 @@ def run_every_output(
         for session, kept in zip((ours, theirs), pieces, strict=True):
             kept.append(_run(session, batch))
         indices += found
-        if progress is not None:
-            progress(len(indices) + len(skipped), len(images))
+        progress.step(len(indices) + len(skipped), len(images))
     return TwoRuns(_joined(pieces[0]), _joined(pieces[1]), indices, skipped)
 
 

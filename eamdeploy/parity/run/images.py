@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from eamdeploy.base.errors import MissingDependency
-from eamdeploy.base.progress import Count
+from eamdeploy.base.progress import Progress
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.data.stream import chunks
@@ -65,7 +65,7 @@ def run_both(
     checkpoint: Checkpoint,
     dataset: ImageDataset,
     threads: int,
-    progress: Count | None,
+    progress: Progress,
 ) -> BothRuns:
     """Run both on every image that decodes.
 
@@ -92,8 +92,7 @@ def run_both(
                 for key, values in probe.run(part).items():
                     inner.setdefault(key, []).append(values)
             indices += found
-            if progress:
-                progress(len(indices) + len(skipped), len(dataset))
+            progress.step(len(indices) + len(skipped), len(dataset))
     reference = join_runs([run for _, run, _ in pieces])
     alphas: dict[str, tuple[str, Array]] = {}
     if graph is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from eamdeploy.base.errors import ParityError
 from eamdeploy.base.files import atomic_path
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import Progress
 from eamdeploy.data import ImageDataset
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity import ParityReport, check_parity
@@ -38,7 +38,7 @@ def export_one(
     options: ExportOptions,
     dataset: ImageDataset | None,
     budget: Mapping[str, Any] | None,
-    say: Say,
+    progress: Progress,
 ) -> ExportedArtifact:
     """Write ``folder/NAME.FORMAT`` and its entry in ``folder/NAME.manifest.json``.
 
@@ -47,7 +47,7 @@ def export_one(
         target: what its layers are lowered for.
         dataset: images to verify on; the embedded sample by default.
         budget: how an accuracy budget was spent on ``checkpoint``, for metadata and manifest.
-        say: called with one sentence as each step begins.
+        progress: receives one sentence as each step begins.
 
     Raises:
         ParityError: it is not the same function; it is kept as ``NAME.rejected.FORMAT``.
@@ -56,7 +56,7 @@ def export_one(
     shape = spec.input_shape
     path = folder / FORMATS[exporter.format].file_name(name)
     clock = _Clock()
-    say(f"planning {path.name}")
+    progress.stage(f"planning {path.name}")
     plan = plan_network(
         checkpoint.network,
         target,
@@ -77,7 +77,7 @@ def export_one(
         machine=target.machine,
     )
     with atomic_path(path, companions=FORMATS[exporter.format].companions) as temporary:
-        say(f"converting to {path.name}")
+        progress.stage(f"converting to {path.name}")
         exported = exporter(lowered, temporary, request)
         del lowered
         clock.lap("export")
@@ -98,7 +98,7 @@ def export_one(
         if options.constant_weights:
             raise_if_computed(temporary, exporter.format)
         exporter.attach_metadata(temporary, metadata)
-        say(f"verifying {path.name}")
+        progress.stage(f"verifying {path.name}")
         report = check_parity(temporary, checkpoint, dataset, limit=options.images, name=str(path))
         clock.lap("verify")
         if not report.passed:

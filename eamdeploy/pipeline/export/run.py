@@ -9,7 +9,7 @@ from pathlib import Path
 
 from devices.boards.profiles import load_profile
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.inference.model_card import ModelCard
@@ -33,12 +33,12 @@ def export_checkpoint(
     options: ExportOptions | None = None,
     *,
     dataset: ImageDataset | None = None,
-    say: Say | None = None,
+    progress: Progress = SILENT,
 ) -> list[ExportedArtifact | QuantizedArtifact]:
     """Export ``checkpoint`` to every format asked for, verified on ``dataset`` (the embedded sample by default).
 
     Args:
-        say: called with one sentence as each step begins.
+        progress: receives one sentence as each step begins.
 
     Raises:
         ParityError: an artifact is not the same function; it is kept as ``NAME.rejected.SUFFIX``, and the layer is named.
@@ -66,11 +66,12 @@ def export_checkpoint(
     )
     if folder.exists() and not folder.is_dir():
         raise UsageError("the output folder is a file", where=folder, hint="choose another `out`")
-    say = say or (lambda _: None)
     report = None
     if options.budget is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        spent = spend_budget(checkpoint, folder / f"{name}.rewritten.safetensors", options.budget, tuple(targets), say)
+        spent = spend_budget(
+            checkpoint, folder / f"{name}.rewritten.safetensors", options.budget, tuple(targets), progress
+        )
         checkpoint, report = spent.checkpoint, spent.report
     attempts: Attempts[ExportedArtifact | QuantizedArtifact] = Attempts()
     for exporter, target in zip(exporters, targets, strict=True):
@@ -85,7 +86,7 @@ def export_checkpoint(
                 options=options,
                 dataset=dataset,
                 budget=report,
-                say=say,
+                progress=progress,
             )
 
         _in_every_precision(
@@ -97,7 +98,7 @@ def export_checkpoint(
             target=target,
             options=options,
             checkpoint=checkpoint,
-            say=say,
+            progress=progress,
         )
     if attempts.made:
         write_card(folder, name)
@@ -114,7 +115,7 @@ def _in_every_precision(
     target: Target,
     options: ExportOptions,
     checkpoint: Checkpoint,
-    say: Say,
+    progress: Progress,
 ) -> None:
     """The float artifact where it is wanted, and every quantized one made from a float one lowered for it."""
     exact: ExportedArtifact | None = None
@@ -146,7 +147,7 @@ def _in_every_precision(
                     class_map=request.class_map,
                     manifest_name=name,
                     baseline=None if exact is None else exact.path,
-                    say=say,
+                    progress=progress,
                 )
             )
 

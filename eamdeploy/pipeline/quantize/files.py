@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.inference.foreign import artifact_card
 from eamdeploy.pipeline.failures import Attempts
 from eamdeploy.pipeline.quantize.options import QuantizedArtifact, QuantizeOptions
@@ -43,7 +43,7 @@ def quantize_file(
     preprocessing: str | None = None,
     labels: Path | None = None,
     head: str | None = None,
-    say: Say | None = None,
+    progress: Progress = SILENT,
 ) -> list[QuantizedArtifact]:
     """Write ``NAME-PRECISION`` beside ``source``, or in ``out``, for every precision.
 
@@ -53,7 +53,7 @@ def quantize_file(
         labels: of a file from elsewhere: a file with its class names, one a line.
         head: of a file from elsewhere: what its output means.
         calibration, data, options, class_map: as in :func:`quantize_request`.
-        say: called with one sentence as each step begins.
+        progress: receives one sentence as each step begins.
 
     Raises:
         ParityError: a result does not load, does not shrink, or loses more accuracy than allowed.
@@ -79,7 +79,7 @@ def quantize_file(
                     check=request.check,
                     class_map=request.class_map,
                     manifest_name=model_name(source),
-                    say=say,
+                    progress=progress,
                 )
             )
     return attempts.finish()

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from eamdeploy.base.errors import DataError, EamdeployError, ParityError, UsageError, did_you_mean
 from eamdeploy.base.files import atomic_path
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.data import ImageDataset
 from eamdeploy.data.dataset import take
 from eamdeploy.data.remarks import remarks_on
@@ -54,7 +54,7 @@ def quantize_artifact(
     class_map: Mapping[str, int | str] | None = None,
     manifest_name: str | None = None,
     baseline: Path | None = None,
-    say: Say | None = None,
+    progress: Progress = SILENT,
 ) -> QuantizedArtifact:
     """Quantize the float artifact ``source`` into ``target``, and prove it on ``check``.
 
@@ -66,7 +66,7 @@ def quantize_artifact(
         class_map: from the check data's classes to the artifact's, where the names differ.
         manifest_name: of the manifest that gets the entry; by default the target's stem.
         baseline: the float artifact to compare with, where ``source`` was lowered for int8 and the user has another.
-        say: called with one sentence as each step begins.
+        progress: receives one sentence as each step begins.
 
     Raises:
         UsageError: for a precision, a model or options that cannot be served.
@@ -75,7 +75,6 @@ def quantize_artifact(
     """
     check_precisions((options.precision,))
     check_method(options.method)
-    tell = say or (lambda _: None)
     try_artifact(runtime_for(source).name, source)
     quantizer = open_quantizer(source)
     _check_layers(quantizer, options)
@@ -84,14 +83,14 @@ def quantize_artifact(
     judge = QuantizationJudge(take(check if check is not None else calibration, options.check_images), card, class_map)
     calibrated = 0
     if options.precision == "int8":
-        tell(f"calibrating {target.name} on {len(seen)} images")
+        progress.stage(f"calibrating {target.name} on {len(seen)} images")
         calibrated = quantizer.calibrate(_batches(seen, card, quantizer.batch), options.method)
     with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
         work = _Work(
             quantizer, judge, options=options, folder=Path(folder), suffix=target.suffix.lower(), source=source
         )
-        tell(f"checking {target.name} on {len(judge.dataset)} images")
-        written, attempts, ranking = work.run(tell)
+        progress.stage(f"checking {target.name} on {len(judge.dataset)} images")
+        written, attempts, ranking = work.run(progress)
         result = work.scratch
         size, float_bytes = artifact_bytes(result), artifact_bytes(baseline or source)
         if size > MOST_OF_FLOAT * float_bytes:
@@ -186,7 +185,7 @@ class _Work:
                 f"the {self.options.precision} file does not run", where=self.source, why=error
             ) from error
 
-    def run(self, tell: Say) -> tuple[Written, list[Attempt], list[Sensitivity]]:
+    def run(self, progress: Progress) -> tuple[Written, list[Attempt], list[Sensitivity]]:
         """The written form that is within the bound."""
         bound = self.options.max_drop
         first = Attempt((), self.drop(()))
@@ -196,7 +195,7 @@ class _Work:
         if self.options.precision != "int8" or not candidates:
             raise self._too_much(first)
         lost = f"{first.drop_points:.2f} points of top-1 are lost, over the {bound:g} allowed"
-        tell(f"{lost}: measuring each of {len(candidates)} layers")
+        progress.stage(f"{lost}: measuring each of {len(candidates)} layers")
         ranking = rank(candidates, self._alone)
         attempts = [first, *fewest_float_layers(ranking, self.drop, bound)]
         # with every layer in float nothing is lost, and nothing is quantized either
@@ -206,7 +205,7 @@ class _Work:
             raise self._too_much(min(real, key=lambda attempt: attempt.drop_points))
         best = min(within, key=lambda attempt: len(attempt.float_layers))
         self.drop(best.float_layers)
-        tell(f"{len(best.float_layers)} layers stay float: {', '.join(best.float_layers)}")
+        progress.stage(f"{len(best.float_layers)} layers stay float: {', '.join(best.float_layers)}")
         return self.written, attempts, ranking
 
     def _alone(self, layer: str) -> float:

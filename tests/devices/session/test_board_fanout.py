@@ -36,9 +36,7 @@ def test_eight_boards_two_of_which_fail(tmp_path, run):
                 return await _job(transport)
 
             started = time.monotonic()
-            outcomes = await run_on_boards(
-                transports, job, what="bench", on_progress=seen.append, on_outcome=kept.append
-            )
+            outcomes = await run_on_boards(transports, job, what="bench", on_change=seen.append, on_outcome=kept.append)
             elapsed = time.monotonic() - started
 
             assert [outcome.board for outcome in outcomes] == [f"pi{n}" for n in range(8)]

@@ -20,6 +20,7 @@ from devices.setup import set_up
 from eamdeploy.base.errors import BoardUnreachable, MeasurementError, MissingDependency
 from runtimes.protocol import RuntimeOptions
 from tests.devices.emulated_board import RunningBoard, model, needs_qemu
+from tests.recorded_progress import RecordedProgress
 
 pytestmark = [pytest.mark.emulated, pytest.mark.timeout(900)]
 QUICK = {"seconds": 0.0, "min_samples": 5, "max_samples": 5, "warmup_seconds": 0.2}
@@ -233,11 +234,11 @@ def test_a_frozen_board_is_noticed_and_lets_go_of_its_lock(board):
 
 @pytest.mark.slow
 def test_setup_brings_wheels_to_a_board_without_an_index(board, tmp_path):
-    said = []
+    progress = RecordedProgress()
     transport = board.login(silence_s=90)
-    installed = board.run(set_up(transport, runtimes=["onnxruntime"], progress=said.append))
+    installed = board.run(set_up(transport, runtimes=["onnxruntime"], progress=progress))
     assert installed.offline
-    assert any("bringing wheels from here" in line for line in said)
+    assert any("bringing wheels from here" in sentence for sentence in progress.sentences)
     assert installed.packages.keys() == {"numpy", "onnxruntime"}
     transport.python = (installed.python,)
     load, _, _ = board.run(_measure(transport, model(tmp_path)))

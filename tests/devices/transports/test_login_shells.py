@@ -16,6 +16,7 @@ from devices.transports.ssh import command as command_module
 from devices.transports.ssh import transport as transport_module
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency
 from tests.devices.kit.sshd_board import SshdBoard
+from tests.recorded_progress import RecordedProgress
 
 _HOSTILE = ["a b", "$(touch pwned)", "`id`", "x;y", "'", '"', "*", "!!", "\\", "\\\\n", "%d", "ü\n"]
 _BANNER = "printf 'Welcome to \\033[31mmypi\\033[0m\\n'; printf 'no newline'; echo warning >&2\n"
@@ -61,11 +62,11 @@ def test_a_shell_that_greets_changes_no_answer(tmp_path, run, shell, file):
 
 def test_noise_after_an_answer_is_left_out_and_noise_is_mentioned_once(tmp_path, run):
     script = 'echo Welcome; sh -c "$SSH_ORIGINAL_COMMAND"; s=$?; echo Goodbye; exit $s'
-    told = []
+    progress = RecordedProgress()
 
     async def scenario(board):
         transport = board.transport()
-        transport._told = told.append
+        transport._progress = progress
         for _ in range(2):
             assert (await transport.run(["echo", "in"])).stdout == b"in\n"
         assert (await transport.run(["sh", "-c", "kill -9 $$"])).exit_status == 137
@@ -73,7 +74,7 @@ def test_noise_after_an_answer_is_left_out_and_noise_is_mentioned_once(tmp_path,
 
     with SshdBoard(tmp_path, forced=script) as board:
         run(scenario(board))
-    assert told == ["the login shell prints something of its own, which is left out: Welcome"]
+    assert progress.sentences == ["the login shell prints something of its own, which is left out: Welcome"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 import eamdeploy.cli
 from eamdeploy.base.results import Latency, Provenance, Run, RunVerdict
-from eamdeploy.cli.views.output import console, err_console, make_table, progress
+from eamdeploy.cli.views.output import console, err_console, make_table
+from eamdeploy.cli.views.progress import make_bar
 from eamdeploy.runs.store import open_store
 from tests.eamdeploy.cli.conftest import Call
 
@@ -90,7 +91,7 @@ def test_consoles_tables_and_bars(name: str, capsys: pytest.CaptureFixture[str])
         shown.print(table)
     out = capsys.readouterr()
     assert out.out.count(name) == out.err.count(name) == 4
-    with progress() as bars:
+    with make_bar() as bars:
         bars.add_task(name, total=None, note=name)
         columns = [str(column(bars.tasks[0])) for column in bars.columns if type(column).__name__ == "TextColumn"]  # type: ignore[operator]
     assert columns == [name, name]

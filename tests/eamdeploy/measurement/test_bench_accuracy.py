@@ -14,6 +14,7 @@ from devices.runner import inference
 from devices.session.run import BoardSession
 from devices.transports.local import LocalTransport
 from eamdeploy.base.errors import BoardUnreachable, DataError, MeasurementError, UsageError
+from eamdeploy.base.progress import SILENT
 from eamdeploy.data import embedded_sample
 from eamdeploy.inference.evaluate import evaluate
 from eamdeploy.inference.foreign import foreign_card
@@ -24,6 +25,7 @@ from export.exporter.registry import get_exporter
 from runtimes.readers.metadata import read_metadata
 from tests.devices.board_server import BoardServer
 from tests.eamdeploy.inference.classifiers import PREPROCESSING, classifier
+from tests.recorded_progress import RecordedProgress
 from tests.runtimes import tiny_models
 
 
@@ -47,9 +49,9 @@ def expected(artifacts, images):
     return tiny_models.reference(artifacts[1], inputs)
 
 
-async def on(transport, case, images, told=lambda line: None, **options):
+async def on(transport, case, images, progress=SILENT, **options):
     async with BoardSession(transport) as session:
-        return await accuracy.run_on_device(session, case, images, told=told, **options)
+        return await accuracy.run_on_device(session, case, images, progress=progress, **options)
 
 
 @pytest.mark.parametrize("name", ["tiny.onnx", "tiny.tflite"])
@@ -121,26 +123,26 @@ def test_a_lost_link_costs_one_shard_and_the_rest_is_not_run_again(artifacts, ca
     async def scenario():
         async with BoardServer(tmp_path / "pi") as board:
 
-            def cut_after_two(line):
-                if "50 of 120" in line:
+            def cut_after_two(sentence):
+                if "50 of 120" in sentence:
                     board.cut()
 
             first = board.transport(python=(sys.executable,))
             with pytest.raises(BoardUnreachable):
-                await on(first, case, images, root=kept, told=cut_after_two)
+                await on(first, case, images, root=kept, progress=RecordedProgress(cut_after_two))
             await first.close()
             assert len(list(kept.rglob("shard-*.npy"))) == 2
 
-            told = []
+            progress = RecordedProgress()
             second = board.transport(python=(sys.executable,))
-            done = await on(second, case, images, root=kept, told=told.append)
+            done = await on(second, case, images, root=kept, progress=progress)
             await second.close()
-            return done, told
+            return done, progress.sentences
 
-    done, told = asyncio.run(scenario())
+    done, sentences = asyncio.run(scenario())
     np.testing.assert_allclose(done.outputs, expected(artifacts, images), rtol=1e-4, atol=1e-4)
     assert done.resumed == 50
-    assert any("going on after 50 images" in line for line in told)
+    assert any("going on after 50 images" in sentence for sentence in sentences)
     assert list(kept.rglob("shard-*.npy")) == []  # complete: nothing stale for the next time
 
 

@@ -14,6 +14,7 @@ from eamdeploy.base.errors import BoardUnreachable
 from eamdeploy.measurement import BenchTarget, Effort, Request, bench, expand
 from eamdeploy.runs.store import open_store
 from tests.eamdeploy.measurement.served_boards import eventually, left_over
+from tests.recorded_progress import RecordedProgress
 
 QUICK = Effort(runs=40)
 
@@ -49,11 +50,14 @@ def test_eight_boards_two_of_them_bad(boards, artifacts):
     times: dict[str, list[float]] = {}
     store = open_store()
     start = time.monotonic()
+    clocked = RecordedProgress(
+        lambda _: times.setdefault(clocked.stages[-1][0] or "", []).append(time.monotonic() - start)
+    )
     report = bench(
         Request(expand([artifacts[0] / "tiny.onnx"]), QUICK),
         targets,
         store=store,
-        told=lambda board, _: times.setdefault(board, []).append(time.monotonic() - start),
+        progress=clocked,
     )
     total = time.monotonic() - start
     assert [run.board for run in report.runs] == ["pi0", "pi1", "pi3", "pi4", "pi6", "pi7"]
@@ -76,11 +80,13 @@ def test_a_link_cut_in_mid_run_keeps_the_finished_cases(boards, artifacts, monke
     cases = expand([artifacts[0] / "tiny.onnx", artifacts[0] / "slower.onnx"])
     store = open_store()
 
-    def told(_board, what):
-        if "slower.onnx" in what and "profiling" in what:
+    def cut_at_profiling(sentence):
+        if "slower.onnx" in sentence and "profiling" in sentence:
             machines.on_loop(server.cut)
 
-    report = bench(Request(cases, QUICK, profile=5), [machines.target(0)], store=store, told=told)
+    report = bench(
+        Request(cases, QUICK, profile=5), [machines.target(0)], store=store, progress=RecordedProgress(cut_at_profiling)
+    )
     assert [Path(run.artifact).name for run in report.runs] == ["tiny.onnx", "slower.onnx"]
     assert all(run.latency_ms is not None for run in report.runs)
     assert len(list(store.runs())) == 2

@@ -11,6 +11,7 @@ import pytest
 
 from eamdeploy.base.errors import MeasurementError
 from eamdeploy.measurement import board_job
+from tests.recorded_progress import RecordedProgress
 
 
 class _CountedSession:
@@ -40,17 +41,17 @@ class _CountedSession:
 
 
 def _count(counts: list[int]) -> tuple[int | None, list[str]]:
-    told: list[str] = []
+    progress = RecordedProgress()
     case = SimpleNamespace(title="net.onnx", artifact=Path("net.onnx"), runtime="onnxruntime", options=None, batch=1)
-    result, request = SimpleNamespace(case=case, load={}, instructions=None), SimpleNamespace(told=told.append)
+    result, request = SimpleNamespace(case=case, load={}, instructions=None), SimpleNamespace(progress=progress)
     asyncio.run(board_job._count(_CountedSession(counts), result, request))  # type: ignore[arg-type]
-    return result.instructions, told
+    return result.instructions, progress.sentences
 
 
 def test_three_inferences_are_enough_where_they_agree() -> None:
-    found, told = _count([9_000_000, 5_000_000, 5_010_000])
+    found, sentences = _count([9_000_000, 5_000_000, 5_010_000])
     assert found == 5_005_000
-    assert told[-1] == "net.onnx: inference 3: 5.0 million instructions"
+    assert sentences[-1] == "net.onnx: inference 3: 5.0 million instructions"
 
 
 def test_one_that_was_disturbed_is_passed_over() -> None:

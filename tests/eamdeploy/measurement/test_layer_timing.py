@@ -19,6 +19,7 @@ from export.planning.plan import plan_network
 from export.planning.sites import find_sites
 from export.planning.target import Target, host_machine
 from tests.eamdeploy.measurement.served_boards import eventually, left_over
+from tests.recorded_progress import RecordedProgress
 
 SHAPE = (3, 32, 32)
 TARGET = Target(machine=host_machine())
@@ -36,24 +37,26 @@ def open_transport(boards):
 
 def test_a_layer_is_timed_on_the_board_and_remembered(boards, network, tmp_path):
     here = boards(1)
-    said: list[str] = []
+    progress = RecordedProgress()
     cache = tmp_path / "costs.json"
     # two layers of one shape, and one of another
     sites = [
         site for site in find_sites(network, SHAPE) if site.path in {f"blocks.{n}.depthwise.conv" for n in (8, 9, 11)}
     ]
     with BoardTimer(open_transport(here)) as timer:
-        costs = MeasuredCosts(timer, cache=cache, rounds=8, say=said.append)
+        costs = MeasuredCosts(timer, cache=cache, rounds=8, progress=progress)
         found = [costs(site, TARGET, ("aggregate", "experts")) for site in sites]
     assert all(0 < cost < 1000 for each in found for cost in each.values())
     assert found[0] == found[1] != found[2]
-    assert said == [f"measuring aggregate, experts for {site.path} on mypi" for site in (sites[0], sites[2])]
+    assert progress.sentences == [
+        f"measuring aggregate, experts for {site.path} on mypi" for site in (sites[0], sites[2])
+    ]
     assert eventually(lambda: not left_over(here.servers[0]))
 
     with BoardTimer(open_transport(here)) as timer:
-        costs_again = MeasuredCosts(timer, cache=cache, say=said.append)
+        costs_again = MeasuredCosts(timer, cache=cache, progress=progress)
         assert [costs_again(site, TARGET, ("aggregate", "experts")) for site in sites] == found
-    assert len(said) == 2, "nothing is measured twice"
+    assert len(progress.sentences) == 2, "nothing is measured twice"
 
 
 def test_the_board_is_locked_meanwhile(boards, network):

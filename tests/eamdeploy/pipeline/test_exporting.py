@@ -21,6 +21,7 @@ from eamdeploy.pipeline.export import ExportOptions, export_checkpoint
 from export.manifest.document import manifest_schema, read_manifest
 from export.onnx.exporter import OnnxExporter
 from runtimes.readers.metadata import read_metadata
+from tests.recorded_progress import RecordedProgress
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +31,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 
 def test_an_artifact_its_manifest_its_card_and_nothing_else(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    said: list[str] = []
-    (artifact,) = export_checkpoint(checkpoint, tmp_path / "out", ExportOptions(), say=said.append)
+    progress = RecordedProgress()
+    (artifact,) = export_checkpoint(checkpoint, tmp_path / "out", ExportOptions(), progress=progress)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "net.card.md",
         "net.manifest.json",
         "net.onnx",
     ]
-    assert [sentence.split()[0] for sentence in said] == ["planning", "converting", "verifying"]
+    assert [sentence.split()[0] for sentence in progress.sentences] == ["planning", "converting", "verifying"]
     manifest = read_manifest(artifact.manifest)
     jsonschema.validate(manifest, manifest_schema())
     (entry,) = manifest["artifacts"]

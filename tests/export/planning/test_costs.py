@@ -19,6 +19,7 @@ from export.planning.plan import plan_network
 from export.planning.sites import find_sites
 from export.planning.target import Target, host_machine
 from export.tflite.peephole import operator_kind
+from tests.recorded_progress import RecordedProgress
 
 SHAPE = (3, 32, 32)
 
@@ -30,11 +31,11 @@ def test_every_serving_lowering_is_timed_once_and_remembered(
     target = Target(machine=host_machine())
     cache = tmp_path / "costs.json"
     serving = ("aggregate", "matmul", "experts")
-    said: list[str] = []
-    first = MeasuredCosts(cache=cache, rounds=5, say=said.append)(site, target, serving)
+    progress = RecordedProgress()
+    first = MeasuredCosts(cache=cache, rounds=5, progress=progress)(site, target, serving)
     assert set(first) == set(serving)
     assert all(0 < cost < 1000 for cost in first.values())
-    assert said == ["measuring aggregate, matmul, experts for blocks.12.pointwise.conv on this host"]
+    assert progress.sentences == ["measuring aggregate, matmul, experts for blocks.12.pointwise.conv on this host"]
 
     def never(*_: object) -> None:
         raise AssertionError("measured again")

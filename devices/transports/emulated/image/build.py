@@ -18,7 +18,7 @@ from devices.transports.emulated.image.wheels import unhashed
 from devices.transports.emulated.tools import check_build_tools, run_tool, tool
 from eamdeploy.base.decoding import decode, read_limited
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 
 _LOCK_WAIT_S = 900
 _RUN = {"vmlinuz", "init.gz", "disk.img", "id_ed25519", "host_key.pub"}
@@ -101,12 +101,12 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def build_image(recipe: ImageRecipe | None = None, *, progress: Say = lambda _: None) -> Image:
+def build_image(recipe: ImageRecipe | None = None, *, progress: Progress = SILENT) -> Image:
     """The image of a recipe, from the cache or built now; several processes may ask at once.
 
     Args:
         recipe: what is in it; the default has Python 3.11 and both runtimes.
-        progress: told what is being done, in words.
+        progress: receives what is being done.
 
     Raises:
         MissingDependency: a program is missing, or packages cannot be fetched.
@@ -130,19 +130,19 @@ def build_image(recipe: ImageRecipe | None = None, *, progress: Say = lambda _: 
     return Image(target)
 
 
-def _build(recipe: ImageRecipe, scratch: Path, progress: Say) -> Path:
+def _build(recipe: ImageRecipe, scratch: Path, progress: Progress) -> Path:
     root, out = scratch / "root", scratch / "image"
     out.mkdir(mode=0o700)
     keys = generate_keys()
-    progress("fetching Debian packages")
+    progress.stage("fetching Debian packages")
     unpack_packages(recipe, root)
     shutil.copyfile(kernel_image(root), out / "vmlinuz")
     (out / "init.gz").write_bytes(ram_disk(root))
     others = unhashed(recipe.requirements)
     checked = f"no hash is known of {', '.join(others)}" if others else "each by its hash"
-    progress(f"installing the runtimes' aarch64 wheels, {checked}")
+    progress.stage(f"installing the runtimes' aarch64 wheels, {checked}")
     furnish(recipe, root, keys)
-    progress("writing the disk")
+    progress.stage("writing the disk")
     _write_disk(root, out / "disk.img", recipe.free_mb)
     _write_private(out / "id_ed25519", keys.client_private)
     (out / "host_key.pub").write_text(keys.host_public + "\n", encoding="ascii")

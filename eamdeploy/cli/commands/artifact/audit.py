@@ -48,16 +48,12 @@ def audit_command(
     If the file is wrong, audit exits with 3 and names the first layer and the first operator that are wrong. It writes
     those operators with their values as a small file, which you can attach to a bug report.
     """
-    from eamdeploy.cli.views.output import emit, progress
+    from eamdeploy.cli.views.output import emit
+    from eamdeploy.cli.views.progress import CountBar
 
-    with progress() as bars:
-        task = bars.add_task("auditing", total=None, note="")
-
-        def tell(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total, note=artifact.name)
-
+    with CountBar("auditing", artifact.name) as progress:
         report = eamdeploy.audit(
-            artifact, against, data=data, out=out, limit=limit, threads=threads, head=head, progress=tell
+            artifact, against, data=data, out=out, limit=limit, threads=threads, head=head, progress=progress
         )
 
     def render(console: object) -> None:

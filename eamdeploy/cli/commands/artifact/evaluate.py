@@ -59,15 +59,15 @@ def evaluate_command(
 
     The images are prepared as the model's file says. Images that cannot be decoded are reported and left out.
     """
-    from eamdeploy.cli.views.output import emit, err_console, progress
+    from eamdeploy.cli.views.output import emit, err_console
+    from eamdeploy.cli.views.progress import CountBar
     from eamdeploy.data.class_map import read_class_map
 
     if split not in ("test", "train"):
         raise UsageError(f"--split is test or train, not '{split}'")
     mapping = None if class_map is None else read_class_map(class_map)
     said = foreign.keywords()
-    with progress() as bars:
-        task = bars.add_task("evaluating", total=None, note="")
+    with CountBar("evaluating") as progress:
         found = eamdeploy.evaluate(
             model,
             data,
@@ -77,7 +77,7 @@ def evaluate_command(
             runtime=runtime,
             threads=threads,
             **said,
-            progress=lambda done, total: bars.update(task, completed=done, total=total),
+            progress=progress,
         )
     if found.skipped:
         some = ", ".join(found.skipped[:3]) + (", …" if len(found.skipped) > 3 else "")

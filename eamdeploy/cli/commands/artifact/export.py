@@ -14,7 +14,7 @@ from rich.text import Text
 
 import eamdeploy
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import Progress
 from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.choices import CostName
 from eamdeploy.cli.options.common import CheckpointArgument, DataOption, JsonOption
@@ -22,7 +22,8 @@ from eamdeploy.cli.options.completion_devices import complete_board, complete_pr
 from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.artifacts import failures_of, made_and_failed
 from eamdeploy.cli.views.budget import render_budget
-from eamdeploy.cli.views.output import emit, err_console, make_table
+from eamdeploy.cli.views.output import emit, make_table
+from eamdeploy.cli.views.progress import StageLines
 
 if TYPE_CHECKING:
     from eamdeploy.pipeline.export import ExportedArtifact
@@ -145,10 +146,7 @@ def export_command(
     from eamdeploy.pipeline.export import ExportOptions
 
     mapping = q.class_map_of(quantization.class_map)
-    shown = err_console()
-
-    def say(line: str) -> None:
-        shown.print(f"{line} …", style="dim")
+    progress = StageLines(ending=" …")
 
     from devices.boards.registry import BoardRegistry
     from devices.session.opening import board_called
@@ -173,7 +171,7 @@ def export_command(
         images=images,
         constant_weights=constant_weights,
     )
-    with _costs(measure, device, board, say) as costs:
+    with _costs(measure, device, board, progress) as costs:
         artifacts, failed = made_and_failed(
             lambda: eamdeploy.export(
                 checkpoint,
@@ -189,7 +187,7 @@ def export_command(
                 options=replace(options, costs=costs),
                 quantization=quantization.options(),
                 class_map=mapping,
-                say=say,
+                progress=progress,
             )
         )
     document = {"artifacts": [artifact.to_dict() for artifact in artifacts], **failures_of(failed)}
@@ -198,12 +196,14 @@ def export_command(
         raise failed
 
 
-def _costs(measure: bool, device: str | None, board: str | None, say: Say) -> AbstractContextManager[CostModel | None]:
+def _costs(
+    measure: bool, device: str | None, board: str | None, progress: Progress
+) -> AbstractContextManager[CostModel | None]:
     if not measure:
         return nullcontext()
     from eamdeploy.measurement.layer_timing import planning_costs
 
-    return planning_costs(device, board, say)
+    return planning_costs(device, board, progress)
 
 
 def _number(text: str) -> int:

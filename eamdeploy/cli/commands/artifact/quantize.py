@@ -16,7 +16,8 @@ from eamdeploy.cli.options.common import DataOption, JsonOption
 from eamdeploy.cli.options.foreign import ForeignOptions
 from eamdeploy.cli.options.group import expand_groups
 from eamdeploy.cli.views.artifacts import failures_of, made_and_failed
-from eamdeploy.cli.views.output import emit, err_console
+from eamdeploy.cli.views.output import emit
+from eamdeploy.cli.views.progress import StageLines
 
 if TYPE_CHECKING:
     from eamdeploy.pipeline.export import ExportedArtifact
@@ -69,7 +70,6 @@ def quantize_command(
     Quantize writes NAME-PRECISION beside the input (or in --out) and an entry in the manifest. It exits with 3 and writes
     nothing if the result does not load, does not shrink, or loses more than --max-drop points of top-1 accuracy.
     """
-    shown = err_console()
     made, failed = made_and_failed(
         lambda: eamdeploy.quantize(
             model,
@@ -81,7 +81,7 @@ def quantize_command(
             options=quantization.options(),
             class_map=q.class_map_of(quantization.class_map),
             **foreign.keywords(),
-            say=lambda line: shown.print(f"{line} …", style="dim"),
+            progress=StageLines(ending=" …"),
         )
     )
     document = {"artifacts": [artifact.to_dict() for artifact in made], **failures_of(failed)}

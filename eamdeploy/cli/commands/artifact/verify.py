@@ -91,18 +91,14 @@ def verify_command(
     rounding error of the network itself, measured against a float64 run. Without --data verify uses the 200 bundled images,
     whatever the classes are. If the reference is a file, --min-snr and --min-agreement decide.
     """
-    from eamdeploy.cli.views.output import emit, progress
+    from eamdeploy.cli.views.output import emit
+    from eamdeploy.cli.views.progress import CountBar
     from eamdeploy.cli.views.verify import render, write_findings
     from eamdeploy.cli.views.written import after_verdict
     from eamdeploy.parity import ParityTolerance
 
     said = foreign.keywords()
-    with progress() as bars:
-        task = bars.add_task("verifying", total=None, note="")
-
-        def tell(name: str, done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total, note=name)
-
+    with CountBar("verifying") as progress:
         verdict = eamdeploy.verify(
             artifacts,
             against,
@@ -113,7 +109,7 @@ def verify_command(
             random_images=random,
             limits=ParityTolerance(factor, min_snr, min_agreement),
             **said,
-            progress=tell,
+            progress=progress,
         )
     emit("verify", verdict.to_dict(), as_json, lambda console: render(verdict.reports, console))
     after_verdict(

@@ -172,7 +172,7 @@ def bench_command(
             store=store,
             keep=not no_store,
             wait_s=wait,
-            told=watch.told,
+            progress=watch,
         )
     show(report, as_json=as_json)
     if report.exit_code:

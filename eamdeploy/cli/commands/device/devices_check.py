@@ -12,7 +12,8 @@ from rich.text import Text
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion_devices import complete_place
-from eamdeploy.cli.views.output import emit, err_console
+from eamdeploy.cli.views.output import emit
+from eamdeploy.cli.views.progress import StageLines
 
 if TYPE_CHECKING:
     from devices.doctor import Examination
@@ -44,10 +45,7 @@ def check(
     """
     from devices.doctor.many import check_places
 
-    def told(what: str) -> None:
-        err_console().print(what, style="dim")
-
-    outcomes = check_places(names or [], every=every, told=told)
+    outcomes = check_places(names or [], every=every, progress=StageLines())
     document = {"devices": [_document(outcome) for outcome in outcomes]}
     emit("devices-check", document, as_json, lambda console: _render(console, outcomes))
     raise typer.Exit(_exit_code(outcomes))

@@ -10,6 +10,7 @@ from rich.console import Console
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion_devices import complete_profile
 from eamdeploy.cli.views.output import emit, err_console
+from eamdeploy.cli.views.progress import StageLines
 
 
 def register_devices(devices: typer.Typer) -> None:
@@ -40,14 +41,11 @@ def emulate(
     """
     from devices.doctor.emulated import emulate as run
 
-    def told(what: str) -> None:
-        err_console().print(what, style="dim", markup=False)
-
     def ready(command: str) -> None:
         err_console().print(f"Log in with: {command}", markup=False, soft_wrap=True)
         err_console().print("Ctrl-C switches it off.")
 
-    seen = run(profile, instructions=instructions, told=told, stay=ready if stay else None)
+    seen = run(profile, instructions=instructions, progress=StageLines(), stay=ready if stay else None)
 
     def render(console: Console) -> None:
         packages = ", ".join(f"{name} {version}" for name, version in seen.packages.items())

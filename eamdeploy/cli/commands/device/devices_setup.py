@@ -9,7 +9,8 @@ from rich.console import Console
 
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion_devices import complete_board
-from eamdeploy.cli.views.output import emit, err_console
+from eamdeploy.cli.views.output import emit
+from eamdeploy.cli.views.progress import StageLines
 
 
 def register_devices(devices: typer.Typer) -> None:
@@ -44,11 +45,8 @@ def setup(
     """
     from devices.setup import set_up_board
 
-    def told(what: str) -> None:
-        err_console().print(what, style="dim", markup=False)
-
     runtimes = [part.strip() for part in (runtime or "").split(",") if part.strip()]
-    installed = set_up_board(name, runtimes=runtimes, offline=offline, told=told)
+    installed = set_up_board(name, runtimes=runtimes, offline=offline, progress=StageLines())
 
     def render(console: Console) -> None:
         packages = ", ".join(f"{package} {version}" for package, version in installed.packages.items())

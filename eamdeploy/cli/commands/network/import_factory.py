@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.cli.views.imported import render_imported
-from eamdeploy.cli.views.output import emit, err_console
+from eamdeploy.cli.views.output import emit
+from eamdeploy.cli.views.progress import StageLines
 
 if TYPE_CHECKING:
     from eamdeploy.training.importing.network.session import ImportedNetwork
@@ -27,13 +28,11 @@ def import_by_factory(
     from eamdeploy.inference.foreign import read_preprocessing
     from eamdeploy.training.importing.network.session import import_factory
 
-    def say(sentence: str) -> None:
-        err_console().print(sentence, markup=False)
-
-    say(f"this runs the code of {source}")
+    progress = StageLines(style=None)
+    progress.stage(f"this runs the code of {source}")
     prepared = None if preprocessing is None else read_preprocessing(preprocessing)
     made = import_factory(
-        source, image_shape(input_size), out, weights=weights, labels=labels, preprocessing=prepared, say=say
+        source, image_shape(input_size), out, weights=weights, labels=labels, preprocessing=prepared, progress=progress
     )
     emit("import", _document(made), as_json, lambda console: render_imported(console, made))
 

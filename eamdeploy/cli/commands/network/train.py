@@ -13,7 +13,8 @@ from eamdeploy.cli.options.arch import Architecture
 from eamdeploy.cli.options.choices import AccelerationName, ArithmeticName, AugmentName, DataKind, QatName, RecipeName
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.group import expand_groups
-from eamdeploy.cli.views.output import emit, err_console, progress
+from eamdeploy.cli.views.output import emit, err_console
+from eamdeploy.cli.views.progress import make_bar
 from eamdeploy.cli.views.training import TrainingReport, epoch_words
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def register(app: typer.Typer) -> None:
             resume=resume, note=note, qat=qat, acceleration=acceleration,
             class_map=None if class_map is None else read_class_map(class_map), exif=exif,
         )  # fmt: skip
-        with progress() as bar:
+        with make_bar() as bar:
             task = bar.add_task("reading the data", total=None, note="")
 
             def show(step: TrainingStep) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.data import embedded_sample
 from eamdeploy.data.class_list import read_class_list
 from eamdeploy.data.preprocessing import Preprocessing
@@ -60,7 +60,7 @@ def import_network(
     name: str | None = None,
     classes: Sequence[str] | None = None,
     preprocessing: Mapping[str, Any] | Preprocessing | None = None,
-    say: Say | None = None,
+    progress: Progress = SILENT,
 ) -> ImportedNetwork:
     """Find the dynamic convolutions of ``module``, rewrite it as a program of plain layers, and prove the two equal.
 
@@ -70,13 +70,12 @@ def import_network(
         name: for files and tables; the module's class by default.
         classes: names in the order of the scores; numbered by default.
         preprocessing: how pictures become its input; ImageNet's statistics at its input size by default.
-        say: called with one sentence as each step begins.
+        progress: receives one sentence as each step begins.
 
     Raises:
         DataError: when it cannot be traced or has no form as a program; the message names the line.
         ParityError: when the program is not the same function.
     """
-    say = say or (lambda _: None)
     shape = tuple(example.shape[1:]) if isinstance(example, Tensor) else tuple(example)
     flat = len(shape) == 2
     if len(shape) not in (2, 3) or min(shape) < 1:
@@ -90,8 +89,8 @@ def import_network(
     if is_packed(original.eval(), images):
         subject, original = unpacked(subject), unpacked(original)
     label = name or re.sub(r"\W+", "-", type(module).__name__).strip("-").lower()
-    found = rewrite_module(subject.eval(), images, label, say, original=original.eval())
-    say("looking for numbers that the weights do not hold")
+    found = rewrite_module(subject.eval(), images, label, progress, original=original.eval())
+    progress.stage("looking for numbers that the weights do not hold")
     unstored = tuple(unstored_numbers(original.eval(), images))
     count = found.network.spec.classes
     names = tuple(classes) if classes is not None else class_names(None, count)
@@ -121,23 +120,24 @@ def import_factory(
     weights: Path | None = None,
     labels: Path | None = None,
     preprocessing: Preprocessing | None = None,
-    say: Say | None = None,
+    progress: Progress = SILENT,
 ) -> ImportedNetwork:
     """Call ``package.module:function``, load ``weights`` into what it gives, and write the checkpoint ``out``.
 
     Raises:
         UsageError, DataError, ParityError: as :func:`import_network`, and when factory or weights do not fit.
     """
-    say = say or (lambda _: None)
     if len(input_shape) not in (2, 3):
         raise UsageError("the input must be CxHxW, or CxL for rows")
     path = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
-    say(f"running {source}")
+    progress.stage(f"running {source}")
     module = call_factory(source)
     if weights is not None:
         load_weights(module, weights)
     names = None if labels is None else read_class_list(labels)
-    made = import_network(module, input_shape, name=path.stem, classes=names, preprocessing=preprocessing, say=say)
+    made = import_network(
+        module, input_shape, name=path.stem, classes=names, preprocessing=preprocessing, progress=progress
+    )
     return made.save(path)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from eamdeploy.base.errors import DataError, EamdeployError, ParityError
-from eamdeploy.base.progress import Say
+from eamdeploy.base.progress import Progress
 from eamdeploy.networks.program.network import ProgramNetwork
 from eamdeploy.networks.program.spec import ImportedSpec
 from eamdeploy.training.importing.network.proof import Proof, compare, raise_unless_proven
@@ -35,7 +35,7 @@ class RewrittenNetwork:
 
 
 def rewrite_module(
-    module: nn.Module, images: Tensor, name: str, say: Say, *, original: nn.Module | None = None
+    module: nn.Module, images: Tensor, name: str, progress: Progress, *, original: nn.Module | None = None
 ) -> RewrittenNetwork:
     """Trace, rewrite and prove ``module`` on ``images: (3, C, H, W)``.
 
@@ -46,21 +46,21 @@ def rewrite_module(
         DataError: when it cannot be traced, or has no form as a program.
         ParityError: when the program is not the same function.
     """
-    say("tracing the network at two batch sizes")
+    progress.stage("tracing the network at two batch sizes")
     try:
-        return _rewrite(module, original or module, images, name, say)
+        return _rewrite(module, original or module, images, name, progress)
     except EamdeployError as error:
         first = error
-    say("tracing the network at one image")
+    progress.stage("tracing the network at one image")
     try:
-        found = _rewrite(module, original or module, images, name, say, single=True)
+        found = _rewrite(module, original or module, images, name, progress, single=True)
     except ParityError:
         raise first from None
     return RewrittenNetwork(found.network, found.layers, found.proof, str(first))
 
 
 def _rewrite(
-    module: nn.Module, original: nn.Module, images: Tensor, name: str, say: Say, *, single: bool = False
+    module: nn.Module, original: nn.Module, images: Tensor, name: str, progress: Progress, *, single: bool = False
 ) -> RewrittenNetwork:
     traced, other = _traces(module, images, single=single)
     shape = traced.shapes[traced.output.name]
@@ -70,10 +70,10 @@ def _rewrite(
             why="a classifier gives a row of scores for each image",
             hint="let the factory wrap it in a module that returns (batch, classes)",
         )
-    say("looking for dynamic convolutions")
+    progress.stage("looking for dynamic convolutions")
     result = recognise(traced, other)
     network = _network(result, images, shape[1], name, single=single)
-    say("proving it equal in float64")
+    progress.stage("proving it equal in float64")
     proof = compare(original, network, images)
     raise_unless_proven(proof)
     return RewrittenNetwork(network.float(), tuple(result.found), proof)

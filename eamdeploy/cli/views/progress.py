@@ -1,0 +1,82 @@
+"""How the progress of long work looks on stderr: a line for each stage, or one bar that counts."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+
+from eamdeploy.cli.views.output import err_console, is_watched
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+
+class StageLines:
+    """A line for each stage; counts are not shown.
+
+    Attributes:
+        console: where they go.
+        ending: what follows each sentence.
+        style: of the lines.
+    """
+
+    def __init__(self, console: Console | None = None, *, ending: str = "", style: str | None = "dim") -> None:
+        self.console, self.ending, self.style = console or err_console(), ending, style
+
+    def stage(self, sentence: str, of: str | None = None) -> None:
+        """Show a stage."""
+        line = f"{of}: {sentence}" if of else sentence
+        self.console.print(f"{line}{self.ending}", style=self.style)
+
+    def step(self, done: int, total: int, of: str | None = None) -> None:
+        """Show nothing."""
+
+
+class CountBar:
+    """One bar that counts, with the time left; only on a terminal.
+
+    Attributes:
+        title: what is done.
+        name: stands behind the bar where nothing else is named.
+    """
+
+    def __init__(self, title: str, name: str = "") -> None:
+        self.name, self._bar = name, make_bar()
+        self._task = self._bar.add_task(title, total=None, note="")
+
+    def __enter__(self) -> Self:
+        """Start to show."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def stage(self, sentence: str, of: str | None = None) -> None:
+        """Show nothing."""
+
+    def step(self, done: int, total: int, of: str | None = None) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=done, total=total, note=of or self.name)
+
+
+def make_bar() -> Bar:
+    """A progress bar with the time left, on stderr, only on a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    shown = err_console()
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+        console=shown,
+        transient=True,
+        disable=not is_watched(shown),
+    )
