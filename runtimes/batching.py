@@ -99,8 +99,8 @@ def run_in_chunks(
     if batch.ndim != 4 or not len(batch):
         raise DataError("a batch of images has four dimensions (B, C, H, W) and is not empty", where=batch.shape)
     images = np.ascontiguousarray(batch if layout == "NCHW" else batch.transpose(0, 2, 3, 1), dtype=np.float32)
-    for wanted, found in zip(tensor.shape[1:], images.shape[1:]):
-        if wanted is not None and wanted != found:
+    for expected_size, image_size in zip(tensor.shape[1:], images.shape[1:]):
+        if expected_size is not None and expected_size != image_size:
             why = f"it takes {_dims(tensor.shape)} ({layout}), the images are {_dims((None, *images.shape[1:]))}"
             raise DataError("the images do not fit the artifact", where=path, why=why)
     step = tensor.shape[0] or len(images)

@@ -34,8 +34,8 @@ class LiteRt:
 
     def version(self) -> str:
         """For example ``ai-edge-litert 2.3.0``."""
-        found = find_interpreter()
-        return f"{found.package} {found.version}"
+        module = find_interpreter()
+        return f"{module.package} {module.version}"
 
     def load(self, path: Path, options: RuntimeOptions) -> LiteRtSession:
         """Load a .tflite file; see `Runtime.load`."""
@@ -52,12 +52,12 @@ class LiteRtSession:
             raise UsageError("LiteRT runs on the CPU here", where=options.provider, hint="leave `provider` out")
         self._path, self._options = path, options
         self._layout = read_metadata(path).input_layout
-        self._found = find_interpreter()
-        _check_age(self._found, path)
+        self._module = find_interpreter()
+        _check_age(self._module, path)
         self._pinned = Pinned(options.affinity)
         try:
             with greetings_dropped():
-                self._interpreter = _interpreter(self._found, path, options)
+                self._interpreter = _interpreter(self._module, path, options)
                 self._interpreter.allocate_tensors()
             self._inputs = self._interpreter.get_input_details()
             self._outputs = self._interpreter.get_output_details()
@@ -65,7 +65,7 @@ class LiteRtSession:
             self.outputs = tuple(_tensor(detail) for detail in self._outputs)
         except (ValueError, RuntimeError, TypeError, LookupError) as error:  # UnicodeError too: a name is any bytes
             self.close()
-            raise _rejected(self._found, path, error) from error
+            raise _rejected(self._module, path, error) from error
 
     def run(self, batch: Float32) -> list[Array]:
         """See `Session.run`."""
@@ -115,7 +115,7 @@ class LiteRtSession:
 
         if not self._options.profile:
             raise UsageError("this session keeps no profile", hint="load it with RuntimeOptions(profile=True)")
-        return operator_times(self._found.package, self._path, self._options)
+        return operator_times(self._module.package, self._path, self._options)
 
     def close(self) -> None:
         """See `Session.close`."""
@@ -130,18 +130,18 @@ class LiteRtSession:
                 self._interpreter.resize_tensor_input(detail["index"], shape)
                 self._interpreter.allocate_tensors()
             except (ValueError, RuntimeError) as error:
-                raise _rejected(self._found, self._path, error) from error
+                raise _rejected(self._module, self._path, error) from error
             self._inputs = self._interpreter.get_input_details()
             self._outputs = self._interpreter.get_output_details()
 
 
-def _interpreter(found: InterpreterModule, path: Path, options: RuntimeOptions) -> Any:
-    resolver = found.module.OpResolverType
+def _interpreter(module: InterpreterModule, path: Path, options: RuntimeOptions) -> Any:
+    resolver = module.module.OpResolverType
     kind = resolver.AUTO if options.xnnpack else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     with warnings.catch_warnings():
         # TensorFlow's interpreter warns on every construction that it has moved to ai-edge-litert
         warnings.simplefilter("ignore")
-        return found.module.Interpreter(
+        return module.module.Interpreter(
             model_path=str(path), num_threads=options.threads, experimental_op_resolver_type=kind
         )
 
@@ -165,20 +165,20 @@ def _real(detail: Mapping[str, Any], value: Array) -> Array:
     return scale.dequantize(value) if scale else value
 
 
-def _check_age(found: InterpreterModule, path: Path) -> None:
-    if found.package != "tflite-runtime":
+def _check_age(module: InterpreterModule, path: Path) -> None:
+    if module.package != "tflite-runtime":
         return
     reasons = needs_newer_runtime(path)
     if reasons:
-        what = f"{found.package} {found.version} would compute this artifact wrongly"
+        what = f"{module.package} {module.version} would compute this artifact wrongly"
         hint = "install ai-edge-litert on that machine, or use the fp32 artifact"
         raise MissingDependency(what, where=path, why="; ".join(reasons), hint=hint)
 
 
-def _rejected(found: InterpreterModule, path: Path, error: Exception) -> UsageError | MissingDependency:
+def _rejected(module: InterpreterModule, path: Path, error: Exception) -> UsageError | MissingDependency:
     text = " ".join(str(error).split())[:400]
     if "Didn't find op" in text or "unsupported custom op" in text or "Unsupported data type" in text:
-        what = f"{found.package} {found.version} lacks an operator, or a version of one, that the artifact uses"
+        what = f"{module.package} {module.version} lacks an operator, or a version of one, that the artifact uses"
         return MissingDependency(what, where=path, why=text, hint="install a newer ai-edge-litert on that machine")
     hint = "export it again; a quantized file that was written is not yet one that loads"
-    return UsageError(f"{found.package} does not accept the artifact", where=path, why=text, hint=hint)
+    return UsageError(f"{module.package} does not accept the artifact", where=path, why=text, hint=hint)

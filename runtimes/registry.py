@@ -68,7 +68,7 @@ def runtime_for(path: Path | str) -> Runtime:
 
 
 def _third_party() -> dict[str, Callable[[], Any]]:
-    found: Any = entry_points()
+    installed: Any = entry_points()
     # Python 3.9, on a board, has no select()
-    group = found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, [])
+    group = installed.select(group=GROUP) if hasattr(installed, "select") else installed.get(GROUP, [])
     return {point.name: point.load for point in group}

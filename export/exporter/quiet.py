@@ -33,8 +33,8 @@ class CapturedOutput:
 
     def tail(self, lines: int = 3) -> str:
         """The last lines that are not blank, as one."""
-        kept = [line.strip() for line in self.text.splitlines() if line.strip()]
-        return " | ".join(kept[-lines:])
+        text_lines = [line.strip() for line in self.text.splitlines() if line.strip()]
+        return " | ".join(text_lines[-lines:])
 
 
 @contextlib.contextmanager

@@ -46,12 +46,12 @@ def attention_layers(network: nn.Module) -> dict[str, nn.Module]:
     """By dynamic layer, the module whose output its mixing weights are: its own attention, or one that several share."""
     if isinstance(network, ProgramNetwork):
         return {path: network.get_submodule(source) for path, source in attention_paths(network).items()}
-    found = {}
+    layers = {}
     for path, module in network.named_modules():
         attention = getattr(module, "attention", None)
         if isinstance(attention, nn.Module):
-            found[path] = attention
-    return found
+            layers[path] = attention
+    return layers
 
 
 def convolution_outputs(network: ProgramNetwork) -> dict[str, tuple[str, ...]]:

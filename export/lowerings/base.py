@@ -157,8 +157,8 @@ class LoweredConv(nn.Module):
     def __init__(self, site: ConvolutionSite, target: Target) -> None:
         super().__init__()
         layer = site.layer
-        own = layer.attention if isinstance(layer, (AttentionConv2d, LowRankConv2d)) else None
-        self.attention = None if own is None else LoweredAttention(own, site.input_hw, target)
+        attention = layer.attention if isinstance(layer, (AttentionConv2d, LowRankConv2d)) else None
+        self.attention = None if attention is None else LoweredAttention(attention, site.input_hw, target)
         self.bounds: MixingBounds = layer.bounds if isinstance(layer, MixedConv2d) else CONVEX
         self.kernels, self.out_channels, self.groups = layer.kernels, layer.out_channels, layer.groups
         self.kernel_size, self.stride, self.padding, self.dilation = (

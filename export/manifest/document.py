@@ -87,7 +87,9 @@ def write_manifest(folder: Path, source: ManifestSource, entries: Sequence[Mappi
     new = {entry["file"] for entry in entries}
     # two exports into one folder: the second sees what the first wrote
     with locked_folder(folder):
-        kept = [entry for entry in _earlier(path, source) if entry["file"] not in new and _unchanged(folder, entry)]
+        former_entries = [
+            entry for entry in _earlier(path, source) if entry["file"] not in new and _unchanged(folder, entry)
+        ]
         document = {
             "schema_version": SCHEMA_VERSION,
             "name": source.name,
@@ -95,7 +97,7 @@ def write_manifest(folder: Path, source: ManifestSource, entries: Sequence[Mappi
             "architecture": dict(source.architecture),
             "classes": list(source.classes),
             "preprocessing": dict(source.preprocessing),
-            "artifacts": [*kept, *(dict(entry) for entry in entries)],
+            "artifacts": [*former_entries, *(dict(entry) for entry in entries)],
         }
         atomic_write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return path

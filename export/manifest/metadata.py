@@ -57,6 +57,6 @@ def artifact_metadata(
 
 def _spent(budget: Mapping[str, Any]) -> dict[str, Any]:
     """Of a spent budget what a verification needs; the manifest has it all."""
-    kept = ("points", "minimize", "original", "original_sha256", "validation", "finetuned")
+    field_names = ("points", "minimize", "original", "original_sha256", "validation", "finetuned")
     choices = {layer["layer"]: layer["choice"] for layer in budget["layers"] if layer["choice"]["kind"] != "exact"}
-    return {**{name: budget[name] for name in kept}, "layers": choices}
+    return {**{name: budget[name] for name in field_names}, "layers": choices}

@@ -39,6 +39,6 @@ def convert(source: Path, target: Path, options: Sequence[str] = (), *, framewor
         raise InternalError("MNN's converter did not end", where=target, why=f"it took over {LIMIT_S:g} s") from error
     if done.returncode != 0 or not target.is_file():
         output = (done.stdout + done.stderr).decode(errors="replace")
-        said = [line.strip() for line in output.splitlines() if line.strip()]
+        output_lines = [line.strip() for line in output.splitlines() if line.strip()]
         hint = "`debug` shows the whole trace"
-        raise InternalError("MNN's converter failed", where=target, why=" | ".join(said[-3:]), hint=hint)
+        raise InternalError("MNN's converter failed", where=target, why=" | ".join(output_lines[-3:]), hint=hint)

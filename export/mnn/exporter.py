@@ -51,7 +51,7 @@ class MnnExporter:
             # a matrix product with a constant stays one: as a convolution, MNN's default, the bank grows by a zero bias
             convert(traced, path, ("--convertMatmulToConv", "0"))
         _raise_unless_it_runs(path)
-        versions = {name: found for name, found in source.versions.items() if name != "onnxsim"}
+        versions = {name: release for name, release in source.versions.items() if name != "onnxsim"}
         return ExportedFile(path, _present(path, source.tensors), (), {**versions, "MNN": version("MNN")})
 
     def attach_metadata(self, path: Path, metadata: Mapping[str, Any]) -> None:

@@ -36,7 +36,7 @@ class Conversion:
         self.network = NcnnNetwork()
         self.channel_window = channel_window
         self._values: dict[str, NcnnValue] = {}
-        self._taken: set[str] = set()
+        self._used_names: set[str] = set()
         self._fused: set[str] = set()
 
     def run(self) -> NcnnNetwork:
@@ -68,10 +68,10 @@ class Conversion:
     def unused(self, name: str) -> str:
         """``name``, or with a number where it is taken: of a layer or blob that ONNX does not have."""
         candidate, count = name, 1
-        while candidate in self._taken:
+        while candidate in self._used_names:
             count += 1
             candidate = f"{name}_{count}"
-        self._taken.add(candidate)
+        self._used_names.add(candidate)
         return candidate
 
     def is_constant(self, name: str) -> bool:
@@ -131,8 +131,8 @@ class Conversion:
     def constant_blob(self, name: str, dims: Sequence[int] | None = None) -> str:
         """A constant as a blob, in the dimensions given or in its own without the batch."""
         values = self.source.constant(name)
-        wanted = tuple(dims) if dims is not None else without_batch(tuple(values.shape)) or (1,)
-        return self.helper("MemoryData", f"{name}/constant", (), sizes(wanted), (NcnnWeights(values),))
+        blob_shape = tuple(dims) if dims is not None else without_batch(tuple(values.shape)) or (1,)
+        return self.helper("MemoryData", f"{name}/constant", (), sizes(blob_shape), (NcnnWeights(values),))
 
     def in_dims(self, value: NcnnValue, dims: Sequence[int]) -> str:
         """The blob of ``value`` in other dimensions of as many elements."""

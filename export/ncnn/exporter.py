@@ -55,7 +55,7 @@ class NcnnExporter:
         outputs = [output.name for output in model.graph.output]
         Conversion(model, channel_window=CHANNEL_WINDOWS.get(request.machine, 16)).run().write(path, shown=outputs)
         _raise_unless_it_loads(path)
-        versions = {name: found for name, found in source.versions.items() if name != "onnxsim"}
+        versions = {name: release for name, release in source.versions.items() if name != "onnxsim"}
         return ExportedFile(path, _present(path, source.tensors), (), {**versions, "ncnn": version("ncnn")})
 
     def attach_metadata(self, path: Path, metadata: Mapping[str, Any]) -> None:

@@ -218,12 +218,17 @@ def _put_back(rewrite: _BlockedRewrite) -> None:
     """A ReorderOutput for every map that somebody reads plain, right before its first reader."""
     from onnx import helper
 
-    made = {name for node in rewrite.nodes for name in node.output}
+    inner_names = {name for node in rewrite.nodes for name in node.output}
     done: set[str] = set()
     nodes = []
     for node in rewrite.nodes:
         for name in node.input:
-            if name in rewrite.twins and name not in made and name not in done and (shape := rewrite.graph.shape(name)):
+            if (
+                name in rewrite.twins
+                and name not in inner_names
+                and name not in done
+                and (shape := rewrite.graph.shape(name))
+            ):
                 done.add(name)
                 nodes.append(
                     helper.make_node(

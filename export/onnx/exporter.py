@@ -60,8 +60,10 @@ class OnnxExporter:
         onnx.save(model, str(path))
         notes: tuple[str, ...] = ()
         if request.simplify:
-            kept = simplify(path, request, required=[name for group in tensors.values() for name in group.values()])
-            notes = (kept,)
+            simplifier_note = simplify(
+                path, request, required=[name for group in tensors.values() for name in group.values()]
+            )
+            notes = (simplifier_note,)
         moved = [name for name, module in network.named_modules() if isinstance(module, BlockedConv)]
         if moved:
             notes = (*notes, _move_to_blocks(path, moved))
@@ -79,9 +81,9 @@ class OnnxExporter:
         import onnx
 
         model = onnx.load(str(path))
-        kept = [entry for entry in model.metadata_props if entry.key != METADATA_KEY]
+        other_entries = [entry for entry in model.metadata_props if entry.key != METADATA_KEY]
         del model.metadata_props[:]
-        model.metadata_props.extend(kept)
+        model.metadata_props.extend(other_entries)
         entry = model.metadata_props.add()
         entry.key, entry.value = METADATA_KEY, json.dumps(metadata, ensure_ascii=False)
         with atomic_path(path) as temporary:

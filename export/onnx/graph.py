@@ -97,8 +97,8 @@ def _document(model: Any) -> dict[str, Any]:
 
 
 def _mixing(model: Any) -> dict[str, Any]:
-    found = _document(model).get("mixing", {})
-    return found if isinstance(found, dict) else {}
+    mixing = _document(model).get("mixing", {})
+    return mixing if isinstance(mixing, dict) else {}
 
 
 def attribute(node: Any, name: str, default: Any = None) -> Any:

@@ -71,9 +71,9 @@ def _layer_tensors(
     """Today's names of each layer's alpha and output, and of each block's output."""
     tensors: dict[str, dict[str, str]] = {"alpha": {}, "output": {}, "block": {}}
     known = set(layers)
-    given: dict[str, list[str]] = {}
+    names_by_layer: dict[str, list[str]] = {}
     for layer, source in attentions.items():
-        given.setdefault(source, []).append(layer)
+        names_by_layer.setdefault(source, []).append(layer)
     blocks = {layer.rpartition(".")[0] for layer in layers if layer.endswith(".conv")}
     for node, (path, _) in zip(graph.node, scopes, strict=True):
         parts = path.split(".")
@@ -86,7 +86,7 @@ def _layer_tensors(
         block = next((p for end in range(len(parts), 0, -1) if (p := ".".join(parts[:end])) in blocks), None)
         if block is not None and not path.startswith(f"{block}.conv.attention"):
             tensors["block"][block] = node.output[0]
-        for layer in given.get(path, ()):
+        for layer in names_by_layer.get(path, ()):
             tensors["alpha"][layer] = node.output[0]
     return tensors
 

@@ -40,6 +40,6 @@ def put_nodes(model: Any, nodes: Sequence[Any], initializers: Sequence[Any]) -> 
 
 def _replace(field: Any, messages: Sequence[Any]) -> None:
     # the messages may be the field's own
-    kept = list(messages)
+    live_messages = list(messages)
     del field[:]
-    field.extend(kept)
+    field.extend(live_messages)

@@ -78,15 +78,15 @@ class MeasuredCosts:
                 hint="leave it out, and the shipped rules decide; or name a board of that kind with `device` or `board`",
             )
         key = layer_key(site, target, self.timer.identity(target.runtime))
-        found = self.known.get(key, {})
-        missing = tuple(name for name in serving if name not in found)
+        times = self.known.get(key, {})
+        missing = tuple(name for name in serving if name not in times)
         if missing:
             self.progress.stage(f"measuring {', '.join(missing)} for {site.path} on {self.timer.where}")
             # all of them again: only times taken side by side compare
-            found = measure_layer(site, target, serving, self.rounds, self.timer)
-            self.known[key] = found
+            times = measure_layer(site, target, serving, self.rounds, self.timer)
+            self.known[key] = times
             self._save()
-        return {name: found[name] for name in serving}
+        return {name: times[name] for name in serving}
 
     def _load(self) -> dict[str, dict[str, float]]:
         try:
@@ -149,15 +149,15 @@ class _Alone(nn.Module):
     def __init__(self, conv: nn.Module, layer: MixedConv2d) -> None:
         super().__init__()
         self.conv, self.act = conv, nn.ReLU()
-        given = not isinstance(layer, AttentionConv2d)
-        self.route = nn.Linear(layer.in_channels, layer.kernels) if given else None
+        mixing_is_input = not isinstance(layer, AttentionConv2d)
+        self.route = nn.Linear(layer.in_channels, layer.kernels) if mixing_is_input else None
         self.gate = nn.Linear(layer.in_channels, math.prod(layer.kernel_size)) if layer.gated else None
 
     def forward(self, x: Tensor) -> Tensor:
-        given = []
+        mixing_inputs = []
         if self.route is not None:
             z = x.mean(dim=(2, 3))
-            given = [torch.softmax(self.route(z), dim=1)]
-            given += [] if self.gate is None else [torch.sigmoid(self.gate(z))]
-        y: Tensor = self.act(self.conv(x, *given))
+            mixing_inputs = [torch.softmax(self.route(z), dim=1)]
+            mixing_inputs += [] if self.gate is None else [torch.sigmoid(self.gate(z))]
+        y: Tensor = self.act(self.conv(x, *mixing_inputs))
         return y

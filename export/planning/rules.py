@@ -51,16 +51,16 @@ def facts(site: LayerSite, target: Target) -> dict[str, Any]:
 
 
 def _matches(rule: dict[str, Any], known: dict[str, Any]) -> bool:
-    for key, wanted in rule.items():
+    for key, condition in rule.items():
         if key in _NOT_RULES:
             continue
         if key.startswith("max_"):
-            if known[key.removeprefix("max_")] > wanted:
+            if known[key.removeprefix("max_")] > condition:
                 return False
         elif key.startswith("min_"):
-            if known[key.removeprefix("min_")] < wanted:
+            if known[key.removeprefix("min_")] < condition:
                 return False
-        elif known[key] != wanted and not (isinstance(wanted, list) and known[key] in wanted):
+        elif known[key] != condition and not (isinstance(condition, list) and known[key] in condition):
             return False
     return True
 
@@ -93,7 +93,7 @@ def predict_cost_ms(site: LayerSite, target: Target, lowering: str) -> float | N
     """Milliseconds from the shipped table, or ``None`` where it has nothing alike."""
     shape, positions = tuple(site.layer.bank.shape), math.prod(site.output_hw)
     stride, kernel = max(site.layer.stride), max(site.layer.kernel_size)
-    own = work(site.kind, shape, positions, lowering)
+    layer_work = work(site.kind, shape, positions, lowering)
     best: tuple[float, float] | None = None
     for row in _load("costs.json")["rows"]:
         same = (row["runtime"], row["machine"], row["precision"], row["kind"]) == (
@@ -106,11 +106,11 @@ def predict_cost_ms(site: LayerSite, target: Target, lowering: str) -> float | N
             continue
         other = work(row["kind"], tuple(row["shape"]), row["positions"], lowering)
         distance = (
-            abs(math.log(own / other))
+            abs(math.log(layer_work / other))
             + abs(math.log(positions / row["positions"]))
             + 2 * (stride != row["stride"])
             + 2 * (kernel != row["kernel"])
         )
         if best is None or distance < best[0]:
-            best = (distance, row["ms"][lowering] * own / other)
+            best = (distance, row["ms"][lowering] * layer_work / other)
     return None if best is None else round(best[1], 4)

@@ -20,10 +20,10 @@ def raise_if_computed(path: Path, form: str) -> None:
     readers = {"onnx": _computed_onnx, "tflite": _computed_tflite}
     if form not in readers:
         raise UsageError(f"a {form} file cannot be checked for computed weights", hint="export to onnx or tflite")
-    found = next(readers[form](path), None)
-    if found is not None:
+    reason = next(readers[form](path), None)
+    if reason is not None:
         raise UsageError(
-            f"the operator '{found}' has a computed weight",
+            f"the operator '{reason}' has a computed weight",
             why="the network computes it outside of its dynamic layers",
             hint="leave the demand for constant weights out",
         )

@@ -111,12 +111,12 @@ class Observer:
         if first <= BINS // 2 <= last:
             # what a ReLU cut off is exactly representable, and would outweigh everything else
             p[BINS // 2 - first] = 0.0
-        kept = p.copy()
+        mass_in_range = p.copy()
         p[0] += self._counts[:first].sum()
         p[-1] += self._counts[last + 1 :].sum()
         codes = codes[first : last + 1]
         occupied = p > 0
-        mass = np.bincount(codes, weights=kept, minlength=LEVELS)
+        mass = np.bincount(codes, weights=mass_in_range, minlength=LEVELS)
         spread = np.bincount(codes, weights=occupied, minlength=LEVELS)
         q = np.where(occupied, mass[codes] / np.maximum(spread[codes], 1), 0.0)
         if p.sum() == 0:

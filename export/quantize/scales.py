@@ -64,8 +64,8 @@ def tensor_scale(weights: npt.NDArray[Any]) -> np.float32:
 
 def channel_scales(weights: npt.NDArray[Any], axis: int) -> Floats:
     """One symmetric scale for each index along ``axis``."""
-    others = tuple(index for index in range(weights.ndim) if index != axis % weights.ndim)
-    return np.maximum(np.abs(weights).max(axis=others) / LIMIT, _SMALLEST).astype(np.float32)
+    other_axes = tuple(index for index in range(weights.ndim) if index != axis % weights.ndim)
+    return np.maximum(np.abs(weights).max(axis=other_axes) / LIMIT, _SMALLEST).astype(np.float32)
 
 
 def bank_scales(bank: npt.NDArray[Any]) -> Floats:

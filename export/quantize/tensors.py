@@ -26,9 +26,9 @@ def tensor_snr_db(source: Path, quantized: Path, named: Mapping[str, str], image
         for path, copy in zip((source, quantized), copies, strict=True):
             _show(path, copy, list(named.values()))
         first, second = (runtime_for(copy).load(copy, RuntimeOptions()) for copy in copies)
-        own = len(first.outputs) - len(named)
+        unnamed_outputs = len(first.outputs) - len(named)
         for batch in images:
-            values = zip(first.run(batch)[own:], second.run(batch)[own:], strict=True)
+            values = zip(first.run(batch)[unnamed_outputs:], second.run(batch)[unnamed_outputs:], strict=True)
             for layer, (exact, changed) in zip(named, values, strict=True):
                 meter.add(layer, exact, changed)
         first.close()

@@ -64,12 +64,12 @@ class LayerAttention:
 @torch.no_grad()
 def collect_alpha(network: nn.Module, batches: Iterable[Tensor]) -> dict[str, Tensor]:
     """Run ``batches`` of ``(B, C, H, W)`` and keep each attention's weights: layer path to ``(N, k)``, in float64."""
-    found: dict[str, list[Tensor]] = {}
+    alphas: dict[str, list[Tensor]] = {}
 
     def keep(path: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def hook(module: nn.Module, inputs: Any, alpha: Tensor) -> None:
             del module, inputs
-            found.setdefault(path, []).append(alpha.detach().double())
+            alphas.setdefault(path, []).append(alpha.detach().double())
 
         return hook
 
@@ -85,7 +85,7 @@ def collect_alpha(network: nn.Module, batches: Iterable[Tensor]) -> dict[str, Te
         for hook in hooks:
             hook.remove()
         network.train(training)
-    return {path: torch.cat(parts) for path, parts in found.items()}
+    return {path: torch.cat(parts) for path, parts in alphas.items()}
 
 
 @torch.no_grad()

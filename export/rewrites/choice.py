@@ -70,15 +70,17 @@ def rewrite_layer(network: AnyNetwork, path: str, choice: RewriteChoice, statist
         mean = mean / mean.sum()
     covariance = torch.tensor(statistics.covariance, dtype=torch.float64)
     if choice.kind == COLLAPSE:
-        made = Collapse().rewrite(layer, mean)
+        replacement = Collapse().rewrite(layer, mean)
     elif choice.kind == LOW_RANK:
-        made = LowRank(choice.rank).rewrite(layer, mean, covariance)
+        replacement = LowRank(choice.rank).rewrite(layer, mean, covariance)
     elif choice.kind == MEAN_RESIDUAL:
         scale = _output_scale(network, path)
-        made = MeanResidual(choice.storage or "fp32", choice.rank).rewrite(layer, mean, covariance, output_scale=scale)
+        replacement = MeanResidual(choice.storage or "fp32", choice.rank).rewrite(
+            layer, mean, covariance, output_scale=scale
+        )
     else:
         raise UsageError(f"unknown rewrite '{choice.kind}'", where=path)
-    network.set_submodule(path, made.train(layer.training))
+    network.set_submodule(path, replacement.train(layer.training))
     network.rewrites[path] = choice.to_dict()
 
 

@@ -122,14 +122,14 @@ def factor_bound(parts: Directions, factors: RankedFactors, moves: Tensor) -> Te
 
     ``sum_j |q_j . moves| ||D_j - D_j,R||`` with ``D_j,R`` the part of ``D_j`` that the factors hold.
     """
-    held = torch.zeros_like(parts.kernels)
+    exact_part = torch.zeros_like(parts.kernels)
     same = (factors.mixing[:, None, :] == parts.vectors[None]).all(dim=2)
     for index in range(len(factors.mixing)):
         direction = int(same[index].nonzero()[0, 0])
         if factors.residual.numel():
-            held[direction] += factors.residual[index]
+            exact_part[direction] += factors.residual[index]
         else:
-            held[direction] += torch.einsum("o,cij->ocij", factors.up[:, index], factors.down[index])
-    missing = (parts.kernels - held).flatten(1).norm(dim=1)
+            exact_part[direction] += torch.einsum("o,cij->ocij", factors.up[:, index], factors.down[index])
+    missing = (parts.kernels - exact_part).flatten(1).norm(dim=1)
     bound: Tensor = (moves.double() @ parts.vectors.T).abs() @ missing
     return bound

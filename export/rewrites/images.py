@@ -101,11 +101,11 @@ def budget_images(
 def _halves(data: ImageDataset, order: Sequence[int]) -> tuple[ImageDataset, ImageDataset]:
     """Every other image of each class."""
     parts: tuple[list[int], list[int]] = ([], [])
-    seen: dict[int, int] = {}
+    class_counts: dict[int, int] = {}
     for index in order:
         label = data.label(index)
-        parts[seen.get(label, 0) % 2].append(index)
-        seen[label] = seen.get(label, 0) + 1
+        parts[class_counts.get(label, 0) % 2].append(index)
+        class_counts[label] = class_counts.get(label, 0) + 1
     one, two = Subset(data, parts[0]), Subset(data, parts[1])
     one.name, two.name = f"{data.name}, first half", f"{data.name}, second half"
     return one, two
@@ -131,14 +131,14 @@ def decode(data: ImageDataset, preprocessing: Preprocessing) -> LabelledImages:
         DataError: when none can.
     """
     pixels = np.empty((len(data), *preprocessing.size_hw, preprocessing.channels), dtype=np.uint8)
-    kept: list[int] = []
+    decoded_indices: list[int] = []
     for index in range(len(data)):
         try:
-            pixels[len(kept)] = preprocessing.pixels(data.image(index))
+            pixels[len(decoded_indices)] = preprocessing.pixels(data.image(index))
         except DataError:
             continue
-        kept.append(index)
-    if not kept:
+        decoded_indices.append(index)
+    if not decoded_indices:
         raise DataError("none of the images could be read", where=data.name)
-    labels = torch.tensor([data.label(index) for index in kept])
-    return LabelledImages(data.name, torch.from_numpy(pixels[: len(kept)]), labels, preprocessing)
+    labels = torch.tensor([data.label(index) for index in decoded_indices])
+    return LabelledImages(data.name, torch.from_numpy(pixels[: len(decoded_indices)]), labels, preprocessing)

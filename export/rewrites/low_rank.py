@@ -55,19 +55,19 @@ class LowRank:
         rank = whole if self.rank is None else min(self.rank, whole)
         parts = directions(layer.bank, alpha_mean, covariance)
         factors = ranked_factors(parts, layer.groups, rank)
-        made = LowRankConv2d(layer, rank)
+        low_rank = LowRankConv2d(layer, rank)
         with torch.no_grad():
-            made.mean.copy_(parts.mean)
-            made.mixing.copy_(factors.mixing)
-            made.offset.copy_(factors.offset)
+            low_rank.mean.copy_(parts.mean)
+            low_rank.mixing.copy_(factors.mixing)
+            low_rank.offset.copy_(factors.offset)
             for parameter, values in (
-                (made.down, factors.down),
-                (made.up, factors.up),
-                (made.residual, factors.residual),
+                (low_rank.down, factors.down),
+                (low_rank.up, factors.up),
+                (low_rank.residual, factors.residual),
             ):
                 if parameter is not None:
                     parameter.copy_(values)
-        return made
+        return low_rank
 
     def __call__(self, site: LayerSite, target: Target) -> nn.Module:
         """The lowered module."""

@@ -74,11 +74,11 @@ class MeanResidual:
         vectors, offset = parts.vectors[:rank], parts.offset[:rank]
         # sum_i alpha_i K'_i = Kbar + sum_j (q_j . alpha + offset_j) D_j, because alpha sums to 1
         bank = parts.mean + torch.tensordot(vectors.T + offset, kernels, dims=1)
-        made = MeanResidualConv2d(layer, self.storage, rank)
-        made.bank = nn.Parameter(bank.to(layer.bank.dtype))
-        made.mean_alpha.copy_(alpha_mean)
-        made.vectors.copy_(vectors)
-        return made
+        residual = MeanResidualConv2d(layer, self.storage, rank)
+        residual.bank = nn.Parameter(bank.to(layer.bank.dtype))
+        residual.mean_alpha.copy_(alpha_mean)
+        residual.vectors.copy_(vectors)
+        return residual
 
     def __call__(self, site: LayerSite, target: Target) -> nn.Module:
         """The lowered module: the form that the rules prefer, on a bank of directions."""

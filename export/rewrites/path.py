@@ -50,7 +50,11 @@ def layer_steps(
 
 def frontier_path(steps: Mapping[str, list[PathStep]]) -> list[PathStep]:
     """All layers' steps, least harm per saving first; a layer's own stay in order."""
-    merged = [(step.harm / step.saving, index, step) for own in steps.values() for index, step in enumerate(own)]
+    merged = [
+        (step.harm / step.saving, index, step)
+        for layer_steps in steps.values()
+        for index, step in enumerate(layer_steps)
+    ]
     return [step for _, _, step in sorted(merged, key=lambda entry: (entry[0], entry[1], entry[2].layer))]
 
 

@@ -123,9 +123,9 @@ class _Search:
         steps = {path: layer_steps(path, self.costs[path], harms) for path, harms in self.harms.items()}
         self.path: list[PathStep] = frontier_path(steps)
         self.progress.stage(f"searching {len(self.path)} steps on {len(calibration)} images")
-        taken = self._confirm(self._furthest())
-        cheapest = self._result(len(self.path)) if beyond and taken < len(self.path) else None
-        return replace(self._result(taken), cheapest=cheapest)
+        confirmed_steps = self._confirm(self._furthest())
+        cheapest = self._result(len(self.path)) if beyond and confirmed_steps < len(self.path) else None
+        return replace(self._result(confirmed_steps), cheapest=cheapest)
 
     def _probe_images(self) -> int:
         macs = sum(site.layer.bank[0].numel() * site.output_hw[0] * site.output_hw[1] for site in self.sites)

@@ -67,18 +67,18 @@ def layer_divergences(
     network = copy.deepcopy(network).eval()
     stages = [*_stages(network)]
     feeds = list(images.batches())
-    wanted = {site.path: site for site in sites}
+    sites_by_path = {site.path: site for site in sites}
     reference: Tensor | None = None
-    found: dict[str, dict[RewriteChoice, float]] = {}
+    divergences: dict[str, dict[RewriteChoice, float]] = {}
     for index, (prefix, stage) in enumerate(stages):
         rest = [module for _, module in stages[index:]]
         if reference is None:
             reference = torch.cat([_run(network, rest, feed) for feed in feeds])
-        inside = [path for path in wanted if not prefix or path == prefix or path.startswith(f"{prefix}.")]
+        inside = [path for path in sites_by_path if not prefix or path == prefix or path.startswith(f"{prefix}.")]
         for path in inside:
-            found[path] = _try_choices(
+            divergences[path] = _try_choices(
                 network,
-                wanted[path],
+                sites_by_path[path],
                 statistics[path],
                 rest=rest,
                 feeds=feeds,
@@ -86,10 +86,10 @@ def layer_divergences(
                 storage=storage,
                 worthwhile=worthwhile,
             )
-            progress.step(len(found), len(wanted))
+            progress.step(len(divergences), len(sites_by_path))
         if index + 1 < len(stages):
             feeds = [stage(feed) for feed in feeds]
-    return found
+    return divergences
 
 
 def _try_choices(
@@ -113,9 +113,9 @@ def _try_choices(
             network.rewrites.pop(site.path, None)
 
     collapse = RewriteChoice(COLLAPSE)
-    found = {collapse: measure(collapse)}
-    if found[collapse] <= NEGLIGIBLE or not isinstance(site.layer, AttentionConv2d):
-        return found
+    divergences = {collapse: measure(collapse)}
+    if divergences[collapse] <= NEGLIGIBLE or not isinstance(site.layer, AttentionConv2d):
+        return divergences
     directions = [RewriteChoice(MEAN_RESIDUAL, rank, storage) for rank in range(1, site.layer.kernels)]
     whole = full_rank(tuple(site.layer.bank.shape), site.layer.groups)
     most = site.layer.kernels - 2 if site.layer.groups > 1 else whole // 2
@@ -124,10 +124,10 @@ def _try_choices(
         for choice in finer:
             if not worthwhile(site, choice):
                 break
-            found[choice] = measure(choice)
-            if found[choice] <= max(NEGLIGIBLE, GOOD_ENOUGH * found[collapse]):
+            divergences[choice] = measure(choice)
+            if divergences[choice] <= max(NEGLIGIBLE, GOOD_ENOUGH * divergences[collapse]):
                 break
-    return found
+    return divergences
 
 
 def _stages(network: AnyNetwork) -> Iterator[tuple[str, nn.Module]]:

@@ -35,11 +35,11 @@ def rename(path: Path, wrapper: nn.Module, network: nn.Module, request: ExportRe
     graph = model.subgraphs[0]
     if tidy(model, schema):
         _write(model, path)
-    found = _match(path, network, request)
+    matches = _match(path, network, request)
     paths = {name: module for module, name in _traced_names(wrapper)}
     names: dict[int, str] = {graph.inputs[0]: "input", graph.outputs[0]: "scores"}
     for kind in ("alpha", "output", "block"):
-        for layer, index in found[kind].items():
+        for layer, index in matches[kind].items():
             names.setdefault(index, f"{layer}/{'alpha' if kind == 'alpha' else 'output'}")
     used = set(names.values())
     for operator in graph.operators:
@@ -53,7 +53,7 @@ def rename(path: Path, wrapper: nn.Module, network: nn.Module, request: ExportRe
         constant = f"{_module_path(tensor.name.decode(), paths) or 'constant'}/constant"
         tensor.name = (names[index] if index in names else _unique(constant, used)).encode()
     _write(model, path)
-    return {kind: {layer: names[index] for layer, index in group.items()} for kind, group in found.items()}
+    return {kind: {layer: names[index] for layer, index in group.items()} for kind, group in matches.items()}
 
 
 def _write(model: Any, path: Path) -> None:
@@ -88,35 +88,35 @@ def _traced_names(wrapper: nn.Module) -> Iterator[tuple[str, str]]:
 
 def _module_path(name: str, paths: dict[str, str]) -> str:
     """The deepest module path among the places that a (possibly fused) tensor comes from."""
-    found = [paths[part] for part in name.replace(";;", ";").split(";") if part in paths]
-    return max(found, key=lambda path: path.count(".") if path else -1, default="")
+    module_paths = [paths[part] for part in name.replace(";;", ";").split(";") if part in paths]
+    return max(module_paths, key=lambda path: path.count(".") if path else -1, default="")
 
 
 def _match(path: Path, network: nn.Module, request: ExportRequest) -> dict[str, dict[str, int]]:
     """Tensor index of each layer's values, by running both on random images."""
     images = torch.randn(int(request.batch), *request.input_shape, generator=torch.Generator().manual_seed(0))
-    wanted = layer_values(network, images)
+    module_values = layer_values(network, images)
     by_shape = _tensors_by_shape(path, images.permute(0, 2, 3, 1).contiguous().numpy())
-    found: dict[str, dict[str, int]] = {"alpha": {}, "output": {}, "block": {}}
-    for kind, group in wanted.items():
-        taken: set[int] = set()
+    matches: dict[str, dict[str, int]] = {"alpha": {}, "output": {}, "block": {}}
+    for kind, group in module_values.items():
+        matched_indices: set[int] = set()
         shared: dict[str, int] = {}  # attention that serves several layers -> its tensor
         for layer, value in group.items():
             source = request.attentions.get(layer, "") if kind == "alpha" else ""
             if source in shared:
-                found[kind][layer] = shared[source]
+                matches[kind][layer] = shared[source]
                 continue
             expected = (value.permute(0, 2, 3, 1) if value.ndim == 4 else value).contiguous().numpy()
             for index, actual in by_shape.get(expected.shape, []):
                 limit = TOLERANCE * max(float(np.abs(expected).max()), 1e-6)
                 # alphas of different layers are alike at a high temperature: each tensor serves one layer, in order
-                if index not in taken and float(np.abs(actual - expected).max()) <= limit:
-                    found[kind][layer] = index
-                    taken.add(index)
+                if index not in matched_indices and float(np.abs(actual - expected).max()) <= limit:
+                    matches[kind][layer] = index
+                    matched_indices.add(index)
                     if source:
                         shared[source] = index
                     break
-    return found
+    return matches
 
 
 def _tensors_by_shape(path: Path, images: Array) -> dict[tuple[int, ...], list[tuple[int, Array]]]:
@@ -133,10 +133,10 @@ def _tensors_by_shape(path: Path, images: Array) -> dict[tuple[int, ...], list[t
         interpreter.allocate_tensors()
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
         interpreter.invoke()
-        made = [int(index) for operator in interpreter._get_ops_details() for index in operator["outputs"]]
+        operator_outputs = [int(index) for operator in interpreter._get_ops_details() for index in operator["outputs"]]
         kinds = {detail["index"]: detail["dtype"] for detail in interpreter.get_tensor_details()}
         values: dict[tuple[int, ...], list[tuple[int, Array]]] = {}
-        for index in dict.fromkeys(made):
+        for index in dict.fromkeys(operator_outputs):
             if kinds.get(index) is np.float32:
                 value = interpreter.get_tensor(index)
                 values.setdefault(value.shape, []).append((index, value))

@@ -28,7 +28,7 @@ def operator_kind(model: Any, operator: Any) -> int:
 
 def _products(model: Any, graph: Any, schema: Any) -> int:
     computed = {int(index) for operator in graph.operators for index in operator.outputs}
-    found = [
+    products = [
         operator
         for operator in graph.operators
         if operator_kind(model, operator) == schema.BuiltinOperator.FULLY_CONNECTED
@@ -36,15 +36,15 @@ def _products(model: Any, graph: Any, schema: Any) -> int:
         and (len(operator.inputs) < 3 or int(operator.inputs[2]) < 0)
         and operator.builtinOptions.fusedActivationFunction == schema.ActivationFunctionType.NONE
     ]
-    if not found:
+    if not products:
         return 0
     code = _opcode(model, schema, schema.BuiltinOperator.BATCH_MATMUL)
-    for operator in found:
+    for operator in products:
         options = schema.BatchMatMulOptionsT()
         options.adjX, options.adjY = False, True
         operator.opcodeIndex, operator.inputs = code, [int(operator.inputs[0]), int(operator.inputs[1])]
         operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.BatchMatMulOptions, options
-    return len(found)
+    return len(products)
 
 
 def _leading_ones(model: Any, graph: Any, schema: Any) -> int:
@@ -69,17 +69,17 @@ def _leading_ones(model: Any, graph: Any, schema: Any) -> int:
         before, after = _shape(graph, source), _shape(graph, left)
         if len(after) < 3 or before != [1, *after] or out in {int(index) for index in graph.outputs}:
             continue
-        wanted = [1, *_shape(graph, out)]
+        unit_shape = [1, *_shape(graph, out)]
         readers = consumers.get(out, [])
         # an elementwise operator whose result has the leading one anyway does not mind that its input has it
         if not readers or any(
             operator_kind(model, reader) != schema.BuiltinOperator.ADD
-            or _shape(graph, int(reader.outputs[0])) != wanted
+            or _shape(graph, int(reader.outputs[0])) != unit_shape
             for reader in readers
         ):
             continue
         product.inputs = [source, int(product.inputs[1])]
-        graph.tensors[out].shape, graph.tensors[out].shapeSignature = wanted, None
+        graph.tensors[out].shape, graph.tensors[out].shapeSignature = unit_shape, None
         dropped.append(reshape)
     graph.operators = [operator for operator in graph.operators if not any(operator is gone for gone in dropped)]
     return len(dropped)

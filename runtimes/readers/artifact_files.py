@@ -51,11 +51,11 @@ def external_files(path: Path | str) -> tuple[Path, ...]:
 
 def artifact_sha256(path: Path | str) -> str:
     """SHA-256 of the artifact; where it has external data, of the digests of all its files in order."""
-    others = external_files(path)
-    own = _digest(Path(path))
-    if not others:
-        return own
-    joined = "".join([own, *(_digest(other) for other in others)])
+    side_files = external_files(path)
+    file_digest = _digest(Path(path))
+    if not side_files:
+        return file_digest
+    joined = "".join([file_digest, *(_digest(other) for other in side_files)])
     return hashlib.sha256(joined.encode()).hexdigest()
 
 

@@ -35,9 +35,9 @@ def final_operator(path: Path, output: str) -> str | None:
             return None
     except (OSError, ValueError, IndexError, struct.error):
         return None
-    name, seen = output, set[str]()
-    while name in makers and name not in seen:
-        seen.add(name)
+    name, visited_names = output, set[str]()
+    while name in makers and name not in visited_names:
+        visited_names.add(name)
         kind, first = makers[name]
         if kind not in _MOVES:
             return kind

@@ -135,8 +135,8 @@ def split_shared(layers: Sequence[NcnnLayer], shown: Sequence[str]) -> list[Ncnn
     for layer in layers:
         for blob in layer.inputs:
             readers[blob] = readers.get(blob, 0) + 1
-    wanted = set(shown)
-    taken = {blob for layer in layers for blob in layer.outputs}
+    visible = set(shown)
+    blob_names = {blob for layer in layers for blob in layer.outputs}
     used: dict[str, int] = {}
     branches: dict[str, list[str]] = {}
     result: list[NcnnLayer] = []
@@ -152,24 +152,26 @@ def split_shared(layers: Sequence[NcnnLayer], shown: Sequence[str]) -> list[Ncnn
         renamed = {}
         for blob in layer.outputs:
             count = readers.get(blob, 0)
-            if count > 1 or (count and blob in wanted):
-                branches[blob] = [_unused(f"{blob}/split{number}", taken) for number in range(count)]
-                renamed[blob] = _unused(f"{blob}/whole", taken) if blob in wanted else blob
+            if count > 1 or (count and blob in visible):
+                branches[blob] = [_unused(f"{blob}/split{number}", blob_names) for number in range(count)]
+                renamed[blob] = _unused(f"{blob}/whole", blob_names) if blob in visible else blob
         outputs = tuple(renamed.get(blob, blob) for blob in layer.outputs)
         result.append(dataclasses.replace(layer, inputs=tuple(inputs), outputs=outputs))
         for blob, whole in renamed.items():
-            kept = (blob,) if blob in wanted else ()
-            result.append(NcnnLayer("Split", _unused(f"{blob}/split", taken), (whole,), (*branches[blob], *kept)))
+            split_blobs = (blob,) if blob in visible else ()
+            result.append(
+                NcnnLayer("Split", _unused(f"{blob}/split", blob_names), (whole,), (*branches[blob], *split_blobs))
+            )
     return result
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def _unused(name: str, blob_names: set[str]) -> str:
     """``name``, or with a number where a network that was split before has it already."""
     candidate, count = name, 1
-    while candidate in taken:
+    while candidate in blob_names:
         count += 1
         candidate = f"{name}_{count}"
-    taken.add(candidate)
+    blob_names.add(candidate)
     return candidate
 
 
@@ -178,11 +180,11 @@ def weight_spans(layers: Sequence[NcnnLayer], content: bytes) -> list[tuple[int,
     spans: list[tuple[int, int]] = []
     at = 0
     for layer in layers:
-        found = _layer_spans(layer, content, at)
-        if found is None:
+        stored_spans = _layer_spans(layer, content, at)
+        if stored_spans is None:
             return None
-        spans += found
-        at = found[-1][1] if found else at
+        spans += stored_spans
+        at = stored_spans[-1][1] if stored_spans else at
     return spans
 
 

@@ -56,14 +56,14 @@ def _operators(model: FlatbufferTable) -> list[TfliteOperator]:
         (max(code.number(0, "b"), code.number(3, "i")), code.number(2, "i", 1))
         for code in model.tables(1)
     ]
-    found = []
+    operators = []
     for graph in model.tables(2):
         tensors = [_tensor(table) for table in graph.tables(0)]
         for operator in graph.tables(3):
             code, version = codes[operator.number(0, "I")]
             inputs = tuple(tensors[index] if index >= 0 else None for index in operator.integers(1))
-            found.append(TfliteOperator(code, version, inputs))
-    return found
+            operators.append(TfliteOperator(code, version, inputs))
+    return operators
 
 
 def _tensor(table: FlatbufferTable) -> TfliteTensor:

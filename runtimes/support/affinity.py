@@ -20,16 +20,16 @@ class Pinned:
         self._before: set[int] | None = None
         if cpus is None:
             return
-        wanted = set(cpus)
+        cpu_set = set(cpus)
         if not hasattr(os, "sched_setaffinity"):
             raise UsageError("this system cannot keep a thread on chosen CPUs", hint="leave the affinity out")
         allowed = os.sched_getaffinity(0)
-        if not wanted or not wanted <= allowed:
+        if not cpu_set or not cpu_set <= allowed:
             listed = ", ".join(str(cpu) for cpu in sorted(allowed))
-            asked = ", ".join(str(cpu) for cpu in sorted(wanted)) or "none"
-            raise UsageError("the CPUs asked for are not all there", where=asked, hint=f"allowed here: {listed}")
+            cpu_list = ", ".join(str(cpu) for cpu in sorted(cpu_set)) or "none"
+            raise UsageError("the CPUs asked for are not all there", where=cpu_list, hint=f"allowed here: {listed}")
         self._before = allowed
-        os.sched_setaffinity(0, wanted)
+        os.sched_setaffinity(0, cpu_set)
 
     def release(self) -> None:
         """Give the calling thread its former CPUs back."""

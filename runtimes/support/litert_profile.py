@@ -63,16 +63,16 @@ def parse_summary(summary: str, inferences: int) -> list[OperatorTime]:
             if inside and times:
                 break
             inside = _SECTION in line
-        found = _ROW.match(line) if inside else None
-        if found:
-            kind = found["kind"]
+        row = _ROW.match(line) if inside else None
+        if row:
+            kind = row["kind"]
             delegated = kind.startswith("Delegate/")
             times.append(
                 OperatorTime(
-                    name=f"{len(times)} {found['name']}",
+                    name=f"{len(times)} {row['name']}",
                     kind=kind[len("Delegate/") :] if delegated else kind,
-                    mean_ms=float(found["mean"]) * int(found["calls"]) / inferences,
-                    calls=int(found["calls"]),
+                    mean_ms=float(row["mean"]) * int(row["calls"]) / inferences,
+                    calls=int(row["calls"]),
                     where="XNNPACK" if delegated else "LiteRT",
                 )
             )
@@ -169,8 +169,8 @@ class _Model:
 
 
 def _library(package: str) -> Any:
-    found = importlib.util.find_spec("ai_edge_litert") if package == "ai-edge-litert" else None
-    file = Path(found.origin).with_name(_LIBRARY) if found and found.origin else None
+    package_spec = importlib.util.find_spec("ai_edge_litert") if package == "ai-edge-litert" else None
+    file = Path(package_spec.origin).with_name(_LIBRARY) if package_spec and package_spec.origin else None
     if file is None or not file.is_file():
         hint = "install ai-edge-litert 2.3 or later"
         raise MissingDependency(f"{package} cannot tell the time of each operator", hint=hint)

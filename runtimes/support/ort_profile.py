@@ -29,7 +29,7 @@ def operator_times(profile: Path) -> Sequence[OperatorTime]:
         kinds[node] = (arguments.get("op_name", ""), arguments.get("provider", ""))
     times = []
     for node, values in durations.items():
-        kept = values[1:] or values
+        warm_values = values[1:] or values
         kind, where = kinds[node]
-        times.append(OperatorTime(node, kind, sum(kept) / len(kept), len(kept), where))
+        times.append(OperatorTime(node, kind, sum(warm_values) / len(warm_values), len(warm_values), where))
     return times

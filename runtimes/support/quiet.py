@@ -47,22 +47,22 @@ def greetings_dropped(descriptors: tuple[int, ...] = (_STDERR,)) -> Iterator[Non
 
 @contextlib.contextmanager
 def _held(descriptor: int) -> Iterator[None]:
-    with tempfile.TemporaryFile(prefix="eamdeploy-") as held:
+    with tempfile.TemporaryFile(prefix="eamdeploy-") as capture_file:
         try:
             before = os.dup(descriptor)
         except OSError:  # it is closed: nobody reads it
             yield
             return
         _flush(descriptor)
-        os.dup2(held.fileno(), descriptor)
+        os.dup2(capture_file.fileno(), descriptor)
         try:
             yield
         finally:
             _flush(descriptor)
             os.dup2(before, descriptor)
             os.close(before)
-            held.seek(0)
-            _let_out(descriptor, held.read())
+            capture_file.seek(0)
+            _let_out(descriptor, capture_file.read())
 
 
 def _flush(descriptor: int) -> None:
@@ -74,8 +74,8 @@ def _flush(descriptor: int) -> None:
             ctypes.CDLL(None).fflush(None)
 
 
-def _let_out(descriptor: int, said: bytes) -> None:
-    rest = b"".join(line for line in said.splitlines(keepends=True) if not line.strip().startswith(_GREETINGS))
+def _let_out(descriptor: int, output_bytes: bytes) -> None:
+    rest = b"".join(line for line in output_bytes.splitlines(keepends=True) if not line.strip().startswith(_GREETINGS))
     with contextlib.suppress(OSError):
         while rest:
             rest = rest[os.write(descriptor, rest) :]

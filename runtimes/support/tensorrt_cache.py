@@ -38,9 +38,9 @@ def kept_artifact(artifact: Path, beside: Sequence[Path], sha256: str) -> Path:
     return folder / artifact.name
 
 
-def engine_folder(kept: Path) -> Path:
+def engine_folder(cache_folder: Path) -> Path:
     """The folder of an artifact's engines, beside it, by TensorRT's version and the GPU."""
-    return kept.parent / key(tensorrt_version(), gpu_name())
+    return cache_folder.parent / key(tensorrt_version(), gpu_name())
 
 
 def _put(file: Path, target: Path) -> None:

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 def serve() -> None:
     """Answer messages until the other side ends."""
-    asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # whatever a runtime prints about a file is not an answer
         os.dup2(nowhere, descriptor)
     server = _TrialServer()
     while True:
         try:
-            message, arrays = read_frame(asked)
+            message, arrays = read_frame(requests)
         except EOFError:
             return
         try:

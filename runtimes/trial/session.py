@@ -79,8 +79,8 @@ class UntrustedSession:
     ) -> None:
         size = path.stat().st_size if path.is_file() else 0
         self._process, self._path, self._runtime, self._refused = process, path, runtime, refused
-        asked = {"op": "load", "runtime": runtime, "path": str(path.resolve()), "options": asdict(options)}
-        self._serial, answer, _ = process.load(self, asked, CPU_LIMIT_S + CPU_LIMIT_S_PER_MB * size / 1e6)
+        load_request = {"op": "load", "runtime": runtime, "path": str(path.resolve()), "options": asdict(options)}
+        self._serial, answer, _ = process.load(self, load_request, CPU_LIMIT_S + CPU_LIMIT_S_PER_MB * size / 1e6)
         self._number = answer["session"]
         self.inputs, self.outputs = (
             tuple(TensorInfo(each["name"], tuple(each["shape"]), each["dtype"]) for each in answer[name])
@@ -147,7 +147,7 @@ class TrialProcess:
         self._imported: set[str] = set()
 
     def load(
-        self, session: UntrustedSession, asked: Mapping[str, Any], limit_s: float
+        self, session: UntrustedSession, load_request: Mapping[str, Any], limit_s: float
     ) -> tuple[int, dict[str, Any], list[Array]]:
         """Start the process if need be and load a file in it."""
         from eamdeploy.base.processes import python_code, start
@@ -157,10 +157,10 @@ class TrialProcess:
                 self.close()
                 self._process, self.serial, self._imported = start(python_code(_CODE)), next(self._serials), set()
                 atexit.register(self.close)
-            if asked["runtime"] not in self._imported:
-                self.ask(session, {"op": "import", "runtime": asked["runtime"]}, [], START_LIMIT_S)
-                self._imported.add(asked["runtime"])
-            return self.serial, *self.ask(session, asked, [], limit_s)
+            if load_request["runtime"] not in self._imported:
+                self.ask(session, {"op": "import", "runtime": load_request["runtime"]}, [], START_LIMIT_S)
+                self._imported.add(load_request["runtime"])
+            return self.serial, *self.ask(session, load_request, [], limit_s)
 
     def ask(
         self, session: UntrustedSession, message: Mapping[str, Any], arrays: list[tuple[str, Array]], limit_s: float
@@ -177,7 +177,7 @@ class TrialProcess:
             try:
                 write_frame(process.stdin, message, arrays)
                 self._wait(process, limit_s)
-                found = read_frame(process.stdout)
+                reply = read_frame(process.stdout)
             except TimeoutError as error:
                 self.close()
                 raise session.hang(limit_s) from error
@@ -188,7 +188,7 @@ class TrialProcess:
             except BaseException:  # Ctrl-C in the middle of an answer: the rest of it must not be taken for the next
                 self.close()
                 raise
-        answer, values = found
+        answer, values = reply
         if "error" in answer:
             raise session.failure(answer["error"])
         return answer, values

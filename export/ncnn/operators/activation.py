@@ -76,8 +76,8 @@ def softmax(conversion: Conversion, node: OnnxNode) -> None:
 
 
 def _limits(conversion: Conversion, node: OnnxNode) -> tuple[float, float]:
-    found = [-_LARGEST, _LARGEST]
+    bounds = [-_LARGEST, _LARGEST]
     for position, name in enumerate(node.inputs[1:3]):
         if name:
-            found[position] = float(conversion.source.constant(name).ravel()[0])
-    return found[0], found[1]
+            bounds[position] = float(conversion.source.constant(name).ravel()[0])
+    return bounds[0], bounds[1]

@@ -66,10 +66,13 @@ def _pool_whole_map(conversion: Conversion, node: OnnxNode, value: NcnnValue, ki
 def _reduce(conversion: Conversion, node: OnnxNode, operation: int) -> None:
     value = conversion.value(node.inputs[0])
     axes = _axes(conversion, node, value)
-    kept = int(node.attributes.get("keepdims", 1))
+    keeps_dims = int(node.attributes.get("keepdims", 1))
     # 5=1: axes are counted as documented, not as in ncnn's first releases
     conversion.layer(
-        "Reduction", node, (conversion.natural(node.inputs[0]),), {0: operation, 1: 0, 3: tuple(axes), 4: kept, 5: 1}
+        "Reduction",
+        node,
+        (conversion.natural(node.inputs[0]),),
+        {0: operation, 1: 0, 3: tuple(axes), 4: keeps_dims, 5: 1},
     )
 
 

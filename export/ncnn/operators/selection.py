@@ -44,14 +44,14 @@ def slice_(conversion: Conversion, node: OnnxNode) -> None:
         (max(start + length, 0) if start < 0 else min(start, length), end + length if end < 0 else min(end, length))
         for start, end, length in zip(starts, ends, lengths, strict=True)
     ]
-    own = [value.axis(axis) for axis in axes]
-    if min(own) < 0:
+    axis_values = [value.axis(axis) for axis in axes]
+    if min(axis_values) < 0:
         raise UsageError("a slice of the batch is not converted", where=node.name)
     conversion.layer(
         "Crop",
         node,
         (conversion.natural(node.inputs[0]),),
-        {_STARTS: tuple(low for low, _ in bounds), _ENDS: tuple(high for _, high in bounds), _AXES: tuple(own)},
+        {_STARTS: tuple(low for low, _ in bounds), _ENDS: tuple(high for _, high in bounds), _AXES: tuple(axis_values)},
     )
 
 

@@ -16,14 +16,14 @@ _PERMUTE = {
 def reshape(conversion: Conversion, node: OnnxNode) -> None:
     """Other dimensions: nothing at all where only the batch is added or dropped."""
     value = conversion.value(node.inputs[0])
-    wanted = without_batch(conversion.source.shapes[node.outputs[0]])
-    if len(value.dims) == 3 and len(wanted) == 2 and value.dims[0] == wanted[0]:
+    target_shape = without_batch(conversion.source.shapes[node.outputs[0]])
+    if len(value.dims) == 3 and len(target_shape) == 2 and value.dims[0] == target_shape[0]:
         # a map whose rows are put behind each other stays a map of one row: no copy
-        wanted = (wanted[0], 1, wanted[1])
-    if value.dims == wanted:
-        conversion.define(node.outputs[0], value.blob, wanted)
+        target_shape = (target_shape[0], 1, target_shape[1])
+    if value.dims == target_shape:
+        conversion.define(node.outputs[0], value.blob, target_shape)
     else:
-        conversion.layer("Reshape", node, (value.blob,), sizes(wanted), dims=wanted)
+        conversion.layer("Reshape", node, (value.blob,), sizes(target_shape), dims=target_shape)
 
 
 def same(conversion: Conversion, node: OnnxNode) -> None:
@@ -41,13 +41,13 @@ def transpose(conversion: Conversion, node: OnnxNode) -> None:
     order = [int(axis) for axis in node.attributes["perm"]]
     if dropped and order[0] != 0:
         raise UsageError("a transpose that moves the batch is not converted", where=node.name)
-    kept = tuple(axis - dropped for axis in order[dropped:])
-    if kept == tuple(sorted(kept)):
+    axis_order = tuple(axis - dropped for axis in order[dropped:])
+    if axis_order == tuple(sorted(axis_order)):
         conversion.define(node.outputs[0], conversion.natural(node.inputs[0]))
-    elif kept in _PERMUTE:
-        conversion.layer("Permute", node, (conversion.natural(node.inputs[0]),), {0: _PERMUTE[kept]})
+    elif axis_order in _PERMUTE:
+        conversion.layer("Permute", node, (conversion.natural(node.inputs[0]),), {0: _PERMUTE[axis_order]})
     else:
-        raise UsageError(f"a transpose of {len(kept)} axes is not converted", where=node.name)
+        raise UsageError(f"a transpose of {len(axis_order)} axes is not converted", where=node.name)
 
 
 def pad(conversion: Conversion, node: OnnxNode) -> None:

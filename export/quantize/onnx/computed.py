@@ -115,11 +115,13 @@ def multiply(
     pixels = emitter.integers(batch * height * width, channels)
     emitter.emit("Reshape", [last, pixels], f"{unit.layer}/pixels/q")
     flat = emitter.decode(f"{unit.layer}/pixels/q", f"{unit.layer}/pixels", source)
-    made = emitter.emit("Gemm", [flat, f"{unit.layer}/kernel/dq", bias], f"{unit.layer}/product")
+    product = emitter.emit("Gemm", [flat, f"{unit.layer}/kernel/dq", bias], f"{unit.layer}/product")
     emitter.nodes[-1].name = f"{unit.layer}/Gemm"
     if activation is not None:
-        made = emitter.emit(activation.op_type, [made, *activation.input[1:]], f"{made}/active", like=activation)
-    stored = emitter.encode(made, result)
+        product = emitter.emit(
+            activation.op_type, [product, *activation.input[1:]], f"{product}/active", like=activation
+        )
+    stored = emitter.encode(product, result)
     mapped = emitter.emit(
         "Reshape", [stored, emitter.integers(batch, height, width, out_channels)], f"{unit.layer}/map/q"
     )

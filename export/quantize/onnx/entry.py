@@ -57,11 +57,11 @@ def find_entry(model: Any, graph: OnnxGraph, path: Path) -> QuantizedInput:
     layout = input_layout(info, None, "NCHW")
     channels, *sides = (sizes[1:] if layout == "NCHW" else [sizes[3], *sizes[1:3]]) if len(sizes) == 4 else (0, 0)
     if channels not in (1, 3) or min(sides) < 1:
-        found = ", ".join(
+        known_names = ", ".join(
             f"{key} {[size.dim_value or size.dim_param or '?' for size in values[key].shape.dim]}"
             for key in graph.inputs
         )
-        why = f"its input must be images of a fixed size with 1 or 3 channels, and is {found}"
+        why = f"its input must be images of a fixed size with 1 or 3 channels, and is {known_names}"
         hint = "export it with a fixed input size"
         raise UsageError("the quantizer does not know this model", where=path, why=why, hint=hint)
     other = next(

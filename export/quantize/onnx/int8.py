@@ -26,9 +26,9 @@ Ranges = Mapping[str, tuple[float, float]]
 
 def activations(graph: OnnxGraph, units: list[OnnxUnit]) -> list[str]:
     """The tensors whose ranges :func:`quantize_int8` wants, in the order of the graph."""
-    wanted = {name for unit in units for name in (*unit.inputs, *([unit.output] if unit.output else []))}
+    measured_names = {name for unit in units for name in (*unit.inputs, *([unit.output] if unit.output else []))}
     order = [*graph.inputs, *(name for node in graph.graph.node for name in node.output)]
-    return [name for name in order if name in wanted and _source(graph, name) == name]
+    return [name for name in order if name in measured_names and _source(graph, name) == name]
 
 
 def quantize_int8(model: Any, ranges: Ranges, float_layers: Collection[str], machine: str) -> list[OnnxUnit]:
@@ -115,17 +115,17 @@ class _OnnxInt8Rewrite:
         """Move codes instead of values: the result is ``output/q``, and ``output/dq`` for its readers."""
         code = self.codes[_source(self.graph, node.output[0])]
         stored, moved = f"{node.input[0]}/q", f"{node.output[0]}/q"
-        others = list(node.input[1:])
+        weight_inputs = list(node.input[1:])
         if node.op_type == "Pad":
-            others[1:2] = self.emitter.code_constants(code)[1:]
+            weight_inputs[1:2] = self.emitter.code_constants(code)[1:]
         if node.op_type == "Gather" and self._picks_channels(node):
             # runtimes keep int8 maps channels last: there, only the few that are picked are transposed back
             last = self.emitter.emit("Transpose", [stored], f"{moved}/last", perm=[0, 2, 3, 1])
-            picked = self.emitter.emit("Gather", [last, *others], f"{moved}/picked", axis=3)
+            picked = self.emitter.emit("Gather", [last, *weight_inputs], f"{moved}/picked", axis=3)
             self.emitter.nodes[-1].name = node.name
             self.emitter.emit("Transpose", [picked], moved, perm=[0, 3, 1, 2])
         else:
-            self.emitter.emit(node.op_type, [stored, *others], moved, like=node)
+            self.emitter.emit(node.op_type, [stored, *weight_inputs], moved, like=node)
         self.replaced[node.output[0]] = self.emitter.decode(moved, node.output[0], code)
         if node.output[0] in self.graph.outputs:
             self.emitter.emit("Identity", [f"{node.output[0]}/dq"], node.output[0])

@@ -41,18 +41,18 @@ class OnnxQuantizer:
         self.layers = tuple(dict.fromkeys(unit.layer for unit in units))
         self._outputs = {unit.layer: unit.output or str(unit.node.output[0]) for unit in units}
         self._operators = sum(node.op_type not in _NOT_COMPUTING for node in self._model.graph.node)
-        self._wanted = activations(graph, units)
+        self._measured = activations(graph, units)
         self._observers: dict[str, Observer] = {}
         self._method = DEFAULT_METHOD
 
     def calibrate(self, images: Images, method: str) -> int:
         """See the protocol."""
         self._method = method
-        if not self._wanted:
+        if not self._measured:
             why = "none of its layers has a form that int8 arithmetic computes here"
             raise UsageError("there is nothing to quantize to int8", where=self.path, why=why, hint="try int8-weights")
         counted = CountedImages(images)
-        self._observers = observe(self._model, self._wanted, (self._entry.feed(batch) for batch in counted))
+        self._observers = observe(self._model, self._measured, (self._entry.feed(batch) for batch in counted))
         return counted.images
 
     def write(self, path: Path, precision: str, float_layers: Collection[str] = ()) -> Written:
@@ -70,8 +70,8 @@ class OnnxQuantizer:
             fused = sum(unit.output not in (None, unit.node.output[0]) for unit in units)
             done = {unit.layer for unit in units}
             left = tuple(layer for layer in self.layers if layer not in done)
-            kept = tuple(layer for layer in self.layers if layer in done)
-            written = Written(self._operators, len(units) + banks + fused, kept, left)
+            int8_layers = tuple(layer for layer in self.layers if layer in done)
+            written = Written(self._operators, len(units) + banks + fused, int8_layers, left)
         else:
             graph = OnnxGraph(model)
             nodes = list(model.graph.node)

@@ -20,14 +20,14 @@ def interpreter(content: bytes, *, keep_all: bool) -> Any:
 
     kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if keep_all else OpResolverType.AUTO
     with captured_output():
-        made = Interpreter(
+        interpreter_object = Interpreter(
             model_content=content,
             num_threads=1,
             experimental_op_resolver_type=kind,
             experimental_preserve_all_tensors=keep_all,
         )
-        made.allocate_tensors()
-    return made
+        interpreter_object.allocate_tensors()
+    return interpreter_object
 
 
 def run_keeping(content: bytes, tensors: Sequence[int], images: Images) -> Iterator[list[npt.NDArray[Any]]]:

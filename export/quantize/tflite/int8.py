@@ -36,8 +36,8 @@ _VERSIONS |= {"SLICE": 2, "CONCATENATION": 2, "TRANSPOSE": 2, "STRIDED_SLICE": 2
 
 def activations(model: TfliteModel, units: list[TfliteUnit]) -> list[int]:
     """The tensors whose ranges :func:`quantize_int8` wants."""
-    wanted = {source(model, tensor) for unit in units for tensor in (*unit.inputs, unit.output)}
-    return sorted(wanted)
+    measured_tensors = {source(model, tensor) for unit in units for tensor in (*unit.inputs, unit.output)}
+    return sorted(measured_tensors)
 
 
 def source(model: TfliteModel, tensor: int) -> int:

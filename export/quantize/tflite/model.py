@@ -180,9 +180,9 @@ class TfliteModel:
         graph = self.graph
         used = {int(t) for op in graph.operators for t in (*op.inputs, *op.outputs) if t >= 0}
         used |= {int(t) for t in (*graph.inputs, *graph.outputs)}
-        kept = sorted(used)
-        places = {old: new for new, old in enumerate(kept)}
-        graph.tensors = [graph.tensors[index] for index in kept]
+        used_indices = sorted(used)
+        places = {old: new for new, old in enumerate(used_indices)}
+        graph.tensors = [graph.tensors[index] for index in used_indices]
         for op in graph.operators:
             op.inputs = [places[int(t)] if t >= 0 else -1 for t in op.inputs]
             op.outputs = [places[int(t)] for t in op.outputs]
@@ -193,9 +193,11 @@ class TfliteModel:
         for signature in self.model.signatureDefs or []:
             for entry in (*(signature.inputs or []), *(signature.outputs or [])):
                 entry.tensorIndex = places[int(entry.tensorIndex)]
-        wanted = [tensor.buffer for tensor in graph.tensors] + [entry.buffer for entry in self.model.metadata or []]
+        buffer_indices = [tensor.buffer for tensor in graph.tensors] + [
+            entry.buffer for entry in self.model.metadata or []
+        ]
         buffers, moved = [self.model.buffers[0]], {0: 0}
-        for index in wanted:
+        for index in buffer_indices:
             if index not in moved:
                 moved[index] = len(buffers)
                 buffers.append(self.model.buffers[index])

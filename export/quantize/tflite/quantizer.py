@@ -41,9 +41,9 @@ class TfliteQuantizer:
         self.layers = tuple(dict.fromkeys(unit.layer for unit in units))
         self._outputs = {unit.layer: unit.output for unit in units}
         self._operators = sum(model.kind(op) not in _NOT_COMPUTING for op in model.graph.operators)
-        self._wanted = activations(model, units)
+        self._measured = activations(model, units)
         self._observers: list[Observer] = []
-        self._names = [model.name(tensor) for tensor in self._wanted]
+        self._names = [model.name(tensor) for tensor in self._measured]
         self._output_names = {layer: model.name(tensor) for layer, tensor in self._outputs.items()}
         self._method = DEFAULT_METHOD
 
@@ -51,7 +51,7 @@ class TfliteQuantizer:
         """See the protocol."""
         self._method = method
         counted = CountedImages(images)
-        self._observers = observe(self._content, self._wanted, counted)
+        self._observers = observe(self._content, self._measured, counted)
         return counted.images
 
     def write(self, path: Path, precision: str, float_layers: Collection[str] = ()) -> Written:
@@ -59,9 +59,11 @@ class TfliteQuantizer:
         model = TfliteModel(self._content, self._mixing)
         written = Written(self._operators, 0)
         if precision == "int8":
-            if not self._observers and self._wanted:
+            if not self._observers and self._measured:
                 raise ValueError("int8 needs a calibration")
-            ranges = {name: seen.range(self._method) for name, seen in zip(self._names, self._observers, strict=True)}
+            ranges = {
+                name: observer.range(self._method) for name, observer in zip(self._names, self._observers, strict=True)
+            }
             units = quantize_int8(model, ranges, float_layers, self._machine)
             done = {unit.layer for unit in units}
             int8 = sum(
@@ -90,9 +92,9 @@ class TfliteQuantizer:
             layer: (self._outputs[layer], places[name]) for layer, name in self._output_names.items() if name in places
         }
         meter = NoiseMeter()
-        kept = list(images)
-        exact = run_keeping(self._content, [pair[0] for pair in pairs.values()], kept)
-        rounded = run_keeping(flatbuffer_bytes(path), [pair[1] for pair in pairs.values()], kept)
+        image_list = list(images)
+        exact = run_keeping(self._content, [pair[0] for pair in pairs.values()], image_list)
+        rounded = run_keeping(flatbuffer_bytes(path), [pair[1] for pair in pairs.values()], image_list)
         for expected, actual in zip(exact, rounded, strict=True):
             for layer, value, other in zip(pairs, expected, actual, strict=True):
                 meter.add(layer, value, other)

@@ -27,7 +27,7 @@ def store_hybrid(model: TfliteModel, kinds: tuple[str, ...] = ("FULLY_CONNECTED"
     too much to share one.
     """
     count = 0
-    made: dict[int, int] = {}
+    float16_buffers: dict[int, int] = {}
     for op in model.graph.operators:
         kind = model.kind(op)
         if kind not in kinds:
@@ -39,13 +39,13 @@ def store_hybrid(model: TfliteModel, kinds: tuple[str, ...] = ("FULLY_CONNECTED"
         bank = kind == "FULLY_CONNECTED" and is_bank(model, tensor)
         if value.size < AT_LEAST or (bank and not (banks and _feeds_product(model, op))):
             continue
-        if tensor not in made:
+        if tensor not in float16_buffers:
             axis = _WEIGHT_AXES[kind]
             scales = channel_scales(value.reshape(1, -1), 0) if bank else channel_scales(value, axis)
             stored = quantize_symmetric(value, scales[0]) if bank else quantize_symmetric(value, scales, axis)
             code = TensorCode(tuple(map(float, scales)), (0,) * len(scales), axis)
-            made[tensor] = model.add_constant(f"{model.name(tensor)}/q", stored, code)
-        op.inputs = [int(op.inputs[0]), made[tensor], *[int(t) for t in op.inputs[2:]]]
+            float16_buffers[tensor] = model.add_constant(f"{model.name(tensor)}/q", stored, code)
+        op.inputs = [int(op.inputs[0]), float16_buffers[tensor], *[int(t) for t in op.inputs[2:]]]
         # version 12 says that a filter has a scale per channel: a runtime that knows none must refuse it, not misread it
         model.raise_version(op, 12 if kind == "FULLY_CONNECTED" and not bank else 5)
         count += 1
@@ -61,10 +61,10 @@ def _feeds_product(model: TfliteModel, mixing: Any) -> bool:
 
 def store_float16(model: TfliteModel) -> int:
     """Store float constants as float16 behind a DEQUANTIZE, which runtimes compute once; returns how many changed."""
-    made: dict[int, int] = {}
+    float16_buffers: dict[int, int] = {}
     front = []
     # a hybrid linear layer whose bias is widened first is refused by XNNPACK
-    kept = {
+    float32_tensors = {
         int(op.inputs[2])
         for op in model.graph.operators
         if len(op.inputs) > 2 and not model.is_float(int(op.inputs[1]))
@@ -72,15 +72,17 @@ def store_float16(model: TfliteModel) -> int:
     for op in model.graph.operators:
         places = []
         for tensor in (int(t) for t in op.inputs):
-            eligible = tensor >= 0 and model.is_float(tensor) and model.is_constant(tensor) and tensor not in made
-            value = model.value(tensor) if eligible and tensor not in kept else np.zeros(0, np.float32)
+            eligible = (
+                tensor >= 0 and model.is_float(tensor) and model.is_constant(tensor) and tensor not in float16_buffers
+            )
+            value = model.value(tensor) if eligible and tensor not in float32_tensors else np.zeros(0, np.float32)
             if value.size >= AT_LEAST and np.abs(value).max() <= np.finfo(np.float16).max:
                 half = model.add_constant(f"{model.name(tensor)}/f16", value.astype(np.float16))
-                made[tensor] = model.add_tensor(f"{model.name(tensor)}/wide", value.shape, FLOAT32)
+                float16_buffers[tensor] = model.add_tensor(f"{model.name(tensor)}/wide", value.shape, FLOAT32)
                 options = model.schema.DequantizeOptionsT()
-                front.append(model.operator("DEQUANTIZE", [half], [made[tensor]], 3, options))
-            places.append(made.get(tensor, tensor))
+                front.append(model.operator("DEQUANTIZE", [half], [float16_buffers[tensor]], 3, options))
+            places.append(float16_buffers.get(tensor, tensor))
         op.inputs = places
     model.graph.operators = [*front, *model.graph.operators]
     model.index()
-    return len(made)
+    return len(float16_buffers)
