@@ -162,8 +162,8 @@ class BoardRegistry:
         try:
             return Board(name=name, **asdict(decoded))
         except UsageError as error:
-            told = f"{error.what} ({error.where})" if error.where else error.what
-            raise UsageError(told, where=where, why=error.why, hint=error.hint) from error
+            sentence = f"{error.what} ({error.where})" if error.where else error.what
+            raise UsageError(sentence, where=where, why=error.why, hint=error.hint) from error
 
     def _write(self, boards: dict[str, Board]) -> None:
         import tomlkit

@@ -142,27 +142,31 @@ async def read_facts(transport: Transport, *, python: Literal["no", "version", "
     now, elapsed = datetime.now(UTC).timestamp(), time.monotonic() - started
     values = _values(done.text)
     if "machine" not in values and "home" not in values:
-        said = (done.error_text.splitlines() or done.text.splitlines() or [f"exit status {done.exit_status}"])[-1]
+        last_line = (done.error_text.splitlines() or done.text.splitlines() or [f"exit status {done.exit_status}"])[-1]
         hint = "the login there must run a POSIX shell: check with: ssh … 'sh -c \"uname -a\"'"
         raise MissingDependency(
-            "the board ran no probe, so nothing is known of it", where=transport.name, why=said, hint=hint
+            "the board ran no probe, so nothing is known of it", where=transport.name, why=last_line, hint=hint
         )
     noise = getattr(transport, "noise", None)
     values["shell_noise"] = noise.text if noise is not None else ""
     if python == "no":
         return parse_facts(values, python=None, python_error="not asked", probe_s=elapsed, now=now)
     source = folder.joinpath("python_probe.py").read_text(encoding="utf-8")
-    asked = await transport.run(
+    command_result = await transport.run(
         [*transport.python, "-c", source, python],
         stdin=json.dumps(sensor_modules()).encode(),
         timeout_s=_PYTHON_LIMIT_S,
     )
-    answers = [text for line in asked.text.splitlines() if (text := marked(line)) is not None]
+    answers = [text for line in command_result.text.splitlines() if (text := marked(line)) is not None]
     answer = decode_answer(ProbeAnswer, answers[-1], board=transport.name) if answers else None
-    found = None if answer is None else _python_facts(answer)
-    error = None if found else (asked.error_text.splitlines() or [f"exit status {asked.exit_status}"])[-1]
+    python_facts = None if answer is None else _python_facts(answer)
+    error = (
+        None
+        if python_facts
+        else (command_result.error_text.splitlines() or [f"exit status {command_result.exit_status}"])[-1]
+    )
     sensed = Survey() if answer is None else answer.sensed
-    return parse_facts(values, python=found, python_error=error, probe_s=elapsed, now=now, sensed=sensed)
+    return parse_facts(values, python=python_facts, python_error=error, probe_s=elapsed, now=now, sensed=sensed)
 
 
 def parse_facts(
@@ -218,8 +222,8 @@ def parse_facts(
 def _values(text: str) -> dict[str, str]:
     """``name=value`` lines; of a name that comes again the values are joined."""
     values: dict[str, str] = {}
-    for name, found, value in (line.partition("=") for line in text.splitlines()):
-        if found:
+    for name, separator, value in (line.partition("=") for line in text.splitlines()):
+        if separator:
             values[name] = f"{values[name]};{value}" if name in values else value
     return values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Level = Literal["ok", "note", "warning", "problem"]
@@ -15,17 +15,23 @@ class Diagnosis:
     Attributes:
         check: what was looked at.
         level: ``problem`` stops a run, ``warning`` spoils its figures or may stop it, ``note`` is worth knowing.
-        seen: the board's own answer.
+        observation: the board's own answer; ``seen`` in documents.
         meaning: why it matters here.
         hint: what to do about it.
     """
 
     check: str
     level: Level
-    seen: str
+    observation: str
     meaning: str = ""
     hint: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return asdict(self)
+        return {
+            "check": self.check,
+            "level": self.level,
+            "seen": self.observation,
+            "meaning": self.meaning,
+            "hint": self.hint,
+        }

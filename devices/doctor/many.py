@@ -42,8 +42,8 @@ def check_places(
         UsageError: a name is unknown, or there is nothing to look at.
     """
     registry = BoardRegistry()
-    wanted = list(dict.fromkeys([*names, *(board.name for board in registry.boards() if every)]))
-    if not wanted:
+    places = list(dict.fromkeys([*names, *(board.name for board in registry.boards() if every)]))
+    if not places:
         hint = "name a board, a profile, or 'host'; add a board with: eamdeploy devices add"
         raise UsageError("there is nothing to look at", where=registry.path, hint=hint)
 
@@ -51,5 +51,5 @@ def check_places(
         if now.state == "connecting":
             progress.stage("looking", of=now.board)
 
-    transports = [open_place(name, registry, progress) for name in wanted]
+    transports = [open_place(name, registry, progress) for name in places]
     return asyncio.run(run_on_boards(transports, examine, what="check", lock=False, on_change=look))

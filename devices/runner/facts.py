@@ -13,7 +13,7 @@ from devices.runner.sensors.settings import Settings
 
 def read() -> dict[str, str]:
     """Facts as strings; loading an artifact tells the versions of numpy and of the runtime."""
-    found: dict[str, str | None] = {
+    readings: dict[str, str | None] = {
         "model": _text("/proc/device-tree/model") or _text("/sys/devices/virtual/dmi/id/product_name"),
         "cpu": _cpu_name(),
         "cpus": str(os.cpu_count() or ""),
@@ -25,7 +25,7 @@ def read() -> dict[str, str]:
         "memory_mb": _memory_total(),
         **Settings(sensor_root()).read(),
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in readings.items() if value}
 
 
 def memory_mb(field: str) -> float | None:

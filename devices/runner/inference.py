@@ -26,8 +26,8 @@ def run_shard(session: Session, message: dict[str, Any]) -> dict[str, Any]:
 
     pixels = np.frombuffer(base64.b64decode(message["pixels"]), dtype=np.uint8).reshape(message["images"])
     inputs = normalize(pixels, message["scale"], message["shift"])
-    wanted = message.get("output")
-    position = 0 if wanted is None else [tensor.name for tensor in session.outputs].index(wanted)
+    output_name = message.get("output")
+    position = 0 if output_name is None else [tensor.name for tensor in session.outputs].index(output_name)
     outputs = [session.run(inputs[index : index + 1])[position] for index in range(len(inputs))]
     joined = np.concatenate(outputs).astype(np.float32)
     return {

@@ -62,19 +62,19 @@ class Supervisor:
 
     def _serve(self) -> None:
         self._selector.register(0, selectors.EVENT_READ)
-        heard = alive = time.monotonic()
+        last_message_s = alive = time.monotonic()
         while not self._done:
             for key, _ in self._selector.select(timeout=1.0):
                 if key.data is None:
                     chunk = os.read(0, _READ_BYTES)
                     if not chunk:
                         return
-                    heard = time.monotonic()
+                    last_message_s = time.monotonic()
                     self._take(chunk)
                 else:
                     self._forward(key.data)
             now = time.monotonic()
-            if now - heard > self._silence_s:
+            if now - last_message_s > self._silence_s:
                 return
             if now - alive >= ALIVE_EVERY_S:
                 alive = now

@@ -45,12 +45,12 @@ class Deadlines:
         """Bringing a file there, over the slowest link that is of use."""
         return transfer_s(size_bytes) * self.factor
 
-    def request_s(self, operation: str, asked: Mapping[str, Any]) -> float:
+    def request_s(self, operation: str, request: Mapping[str, Any]) -> float:
         """One answer of the runner."""
         if operation == "measure":
-            limits = asked.get("limits", {})
+            limits = request.get("limits", {})
             sampling = float(limits.get("max_seconds", 60.0)) + float(limits.get("warmup_seconds", 3.0))
             return (sampling + _SLACK_S) * self.factor
         if operation == "profile":
-            return (_SLACK_S + _PROFILED_S * float(asked.get("inferences", 1))) * self.factor
+            return (_SLACK_S + _PROFILED_S * float(request.get("inferences", 1))) * self.factor
         return {"load": _LOAD_S, "infer": _SHARD_S, "once": _LOAD_S}.get(operation, _SHORT_S) * self.factor

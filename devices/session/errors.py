@@ -70,20 +70,20 @@ def worker_ended(board: str, status: int, stderr: str) -> EamdeployError:
 
 def runner_ended(board: str, status: int, stderr: str, noise: Sequence[str]) -> EamdeployError:
     """The runner itself ended while it was needed."""
-    said = _last(stderr) or _last("\n".join(noise))
+    last_line = _last(stderr) or _last("\n".join(noise))
     if status in _NO_PROGRAM:
         hint = "install python3 there, or name the one to use: eamdeploy devices add … --python PATH"
-        return MissingDependency("Python could not be started on the board", where=board, why=said, hint=hint)
+        return MissingDependency("Python could not be started on the board", where=board, why=last_line, hint=hint)
     if "needs Python 3.9" in stderr:
         return MissingDependency(
-            "the board's Python is too old", where=board, why=said, hint="install Python 3.9 or later"
+            "the board's Python is too old", where=board, why=last_line, hint="install Python 3.9 or later"
         )
     if status < 0 or status > 128:
         number = -status if status < 0 else status - 128
         return MeasurementError(
             "the runner was killed on the board", where=board, why=f"signal {number}{_tail(stderr)}"
         )
-    return MeasurementError("the runner ended too early", where=board, why=said or f"exit status {status}")
+    return MeasurementError("the runner ended too early", where=board, why=last_line or f"exit status {status}")
 
 
 def _renamed(text: object, names: Mapping[str, str]) -> str | None:

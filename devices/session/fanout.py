@@ -112,7 +112,7 @@ async def _one_board(
         on_change(BoardProgress(transport.name, "running"))
         return await job(transport)
     on_change(BoardProgress(transport.name, "waiting"))
-    async with board_lock(transport, job=what, wait_s=wait_s) as held:
-        note = f"cleared what '{held.stale.job}' of {held.stale.who} had left" if held.stale else ""
+    async with board_lock(transport, job=what, wait_s=wait_s) as lease:
+        note = f"cleared what '{lease.stale.job}' of {lease.stale.who} had left" if lease.stale else ""
         on_change(BoardProgress(transport.name, "running", note))
         return await job(transport)

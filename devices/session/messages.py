@@ -198,7 +198,7 @@ ANSWERS: dict[str, Any] = {
 _DECODERS = {operation: msgspec.json.Decoder(kind) for operation, kind in ANSWERS.items()}
 
 
-def read_answer(operation: str, asked: Mapping[str, Any], text: str, board: str) -> dict[str, Any]:
+def read_answer(operation: str, request: Mapping[str, Any], text: str, board: str) -> dict[str, Any]:
     """The answer to a request, decoded and held against what was asked.
 
     Raises:
@@ -209,13 +209,13 @@ def read_answer(operation: str, asked: Mapping[str, Any], text: str, board: str)
         document: dict[str, Any] = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError) as error:
         raise _lie(error, text, board) from error
-    for field, why in _CHECKS.get(operation, _nothing)(answer, asked, document):
+    for field, why in _CHECKS.get(operation, _nothing)(answer, request, document):
         raise MeasurementError(_LIE, where=f"{board}, field '{field}'", why=why, hint=_HINT)
     return document
 
 
-def _timed(answer: Timed, asked: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Problem]:
-    timing, limits = answer.timing, asked.get("limits", {})
+def _timed(answer: Timed, request: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Problem]:
+    timing, limits = answer.timing, request.get("limits", {})
     count = len(timing.samples_ns)
     if len(timing.starts_ns) != count:
         yield "timing.starts_ns", f"{len(timing.starts_ns)} starts for {count} samples"
@@ -233,8 +233,8 @@ def _timed(answer: Timed, asked: Mapping[str, Any], document: Mapping[str, Any])
     yield from _odd_readings(document["timing"]["conditions"], "timing.conditions")
 
 
-def _inferred(answer: Inferred, asked: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[Problem]:
-    images = asked["images"][0]
+def _inferred(answer: Inferred, request: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[Problem]:
+    images = request["images"][0]
     if answer.shape[0] != images:
         yield "shape", f"outputs of {answer.shape[0]} images where {images} were sent"
     padded, numbers = len(answer.outputs), math.prod(answer.shape)
@@ -269,8 +269,8 @@ _CHECKS: dict[str, Callable[[Any, Mapping[str, Any], Mapping[str, Any]], Iterato
 
 
 def _lie(error: Exception, text: str, board: str) -> MeasurementError:
-    told = refused(error, text, where=board, what=_LIE, hint=_HINT)
-    return MeasurementError(told.what, where=told.where, why=told.why, hint=told.hint)
+    refusal = refused(error, text, where=board, what=_LIE, hint=_HINT)
+    return MeasurementError(refusal.what, where=refusal.where, why=refusal.why, hint=refusal.hint)
 
 
 __all__ = [

@@ -37,7 +37,7 @@ class _Pending:
     """A request that has no answer yet."""
 
     operation: str
-    asked: Mapping[str, Any]
+    request: Mapping[str, Any]
     worker: str | None
     answer: asyncio.Future[dict[str, Any]]
 
@@ -56,8 +56,8 @@ class BoardSession:
     def __init__(self, transport: Transport, *, installed: bool = False, silence_s: float | None = None) -> None:
         self.transport = transport
         self._installed = installed
-        own: float = getattr(transport, "runner_silence_s", SILENCE_S)
-        self._silence_s = own if silence_s is None else silence_s
+        default_silence_s: float = getattr(transport, "runner_silence_s", SILENCE_S)
+        self._silence_s = default_silence_s if silence_s is None else silence_s
         self._ids = itertools.count(1)
         self._deadlines = Deadlines.for_silence(self._silence_s)
         self._pending: dict[int, _Pending] = {}
@@ -66,7 +66,7 @@ class BoardSession:
         self._stream: Stream | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._noise: list[str] = []
-        self._heard = 0.0
+        self._last_message_s = 0.0
         self._pushed: dict[str, str] = {}
         self.names: dict[str, str] = {}  # what a file is called on the board -> what the user calls it
         self.workdir = ""
@@ -120,9 +120,9 @@ class BoardSession:
             size = sum(file.stat().st_size for file in (path, *beside))
             async with self._within(self._deadlines.push_s(size), "receiving a file"):
                 for file in beside:
-                    there = f"{posixpath.dirname(remote)}/{file.relative_to(path.parent).as_posix()}"
-                    await self.transport.run(["mkdir", "-p", "--", posixpath.dirname(there)])
-                    await self.transport.push(file, there)
+                    remote_side_file = f"{posixpath.dirname(remote)}/{file.relative_to(path.parent).as_posix()}"
+                    await self.transport.run(["mkdir", "-p", "--", posixpath.dirname(remote_side_file)])
+                    await self.transport.push(file, remote_side_file)
                 await self.transport.push(path, remote)
             self._pushed[digest] = remote
         self.names[self._pushed[digest]] = str(path)
@@ -185,7 +185,7 @@ class BoardSession:
         runner = installed_runner() if self._installed else [await self.push_bytes(bundle(), NAME)]
         command = [*self.transport.python, *runner, "--workdir", self.workdir, "--silence", f"{self._silence_s:g}"]
         loop = asyncio.get_running_loop()
-        self._ready, self._heard = loop.create_future(), loop.time()
+        self._ready, self._last_message_s = loop.create_future(), loop.time()
         self._stream = await self.transport.stream(command)
         self._tasks = [asyncio.create_task(self._listen(self._stream)), asyncio.create_task(self._keep_alive())]
         await self._ready
@@ -209,7 +209,7 @@ class BoardSession:
         loop = asyncio.get_running_loop()
         while self._failure is None:
             await asyncio.sleep(min(PING_EVERY_S, self._silence_s / 4))
-            quiet = loop.time() - self._heard
+            quiet = loop.time() - self._last_message_s
             if quiet > self._silence_s:
                 why = f"nothing was heard from it for {quiet:.0f} s"
                 self._fail(BoardUnreachable("the board fell silent", where=self.transport.name, why=why))
@@ -221,18 +221,18 @@ class BoardSession:
 
     def _take(self, line: str, stream: Stream) -> None:
         try:
-            found = read_line(line, self.transport.name)
+            frame = read_line(line, self.transport.name)
         except BadMessage as bad:
             # which request it was meant for cannot be known: none of them can be trusted to be answered
             for pending in self._pending.values():
                 _refuse(pending.answer, bad.error)
             return
-        if found is None:
+        if frame is None:
             self._noise = [*self._noise[-4:], line[:_NOISE_CHARACTERS]]
             return
         # only what was said by the runner is a sign of its life
-        self._heard = asyncio.get_running_loop().time()
-        self._dispatch(*found, stream)
+        self._last_message_s = asyncio.get_running_loop().time()
+        self._dispatch(*frame, stream)
 
     def _dispatch(self, message: Message, text: str, stream: Stream) -> None:
         if isinstance(message, Ready):
@@ -244,16 +244,16 @@ class BoardSession:
                 if pending.worker == message.worker:
                     _refuse(pending.answer, failure)
         elif isinstance(message, (Result, Failed)):
-            asked = self._pending.get(message.id)
-            if asked is None or asked.answer.done():
+            waiter = self._pending.get(message.id)
+            if waiter is None or waiter.answer.done():
                 return
             if isinstance(message, Failed):
-                asked.answer.set_exception(from_answer(message, self.transport.name, self.names))
+                waiter.answer.set_exception(from_answer(message, self.transport.name, self.names))
                 return
             try:
-                asked.answer.set_result(read_answer(asked.operation, asked.asked, text, self.transport.name))
+                waiter.answer.set_result(read_answer(waiter.operation, waiter.request, text, self.transport.name))
             except MeasurementError as error:
-                asked.answer.set_exception(error)
+                waiter.answer.set_exception(error)
 
     def _fail(self, failure: EamdeployError) -> None:
         self._failure = self._failure or failure

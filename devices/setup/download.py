@@ -29,12 +29,12 @@ def download_wheels(requirements: Sequence[str], facts: BoardFacts, folder: Path
         argv += ["--platform", platform]
     done = run([*argv, "pip", *requirements])
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace")
-        errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+        error_text = done.stderr.decode(errors="replace")
+        errors = [line for line in error_text.splitlines() if line.startswith("ERROR")]
         raise MissingDependency(
             "no wheels could be fetched for the board",
             where=f"Python {facts.python.version}, {facts.machine}, glibc {'.'.join(map(str, facts.glibc))}",
-            why=" / ".join(errors[-_TAIL_LINES:]) or said.strip(),
+            why=" / ".join(errors[-_TAIL_LINES:]) or error_text.strip(),
             hint="'eamdeploy devices check' says which releases fit",
         )
     return sorted(folder.glob("*.whl"))

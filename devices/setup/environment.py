@@ -108,10 +108,10 @@ async def _answer(transport: Transport, stream: Stream, lines: AsyncIterator[str
             await stream.wait()
     except TimeoutError as error:
         raise BoardUnreachable("the board does not answer", where=transport.name, why="Python did not start") from error
-    said = (stream.stderr_tail.splitlines() or ["Python ended"])[-1]
-    hint = "free some space there (df -h)" if "No space left" in said else "the home folder must be writable there"
+    last_line = (stream.stderr_tail.splitlines() or ["Python ended"])[-1]
+    hint = "free some space there (df -h)" if "No space left" in last_line else "the home folder must be writable there"
     raise MissingDependency(
-        "no virtual environment could be made on the board", where=transport.name, why=said, hint=hint
+        "no virtual environment could be made on the board", where=transport.name, why=last_line, hint=hint
     )
 
 

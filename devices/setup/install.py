@@ -169,15 +169,15 @@ async def _packages(transport: Transport, python: str, requirements: Sequence[st
     done = await transport.run([python, "-I", "-c", code, *names])
     if not done.ok:
         raise _failed("the installed packages cannot be read back", done, transport.name)
-    found = decode_answer(dict[Name, Name], done.text, board=transport.name)
-    if set(found) != set(names):
-        why = f"versions of {sorted(found)} where {sorted(names)} were asked for"
+    versions = decode_answer(dict[Name, Name], done.text, board=transport.name)
+    if set(versions) != set(names):
+        why = f"versions of {sorted(versions)} where {sorted(names)} were asked for"
         raise MeasurementError("the board's answer cannot be used", where=transport.name, why=why)
-    return found
+    return versions
 
 
 def _failed(what: str, result: CompletedCommand, name: str) -> MissingDependency:
-    said = [line for line in result.error_text.splitlines() if line.strip()]
-    errors = [line for line in said if "rror" in line] or said
+    error_lines = [line for line in result.error_text.splitlines() if line.strip()]
+    errors = [line for line in error_lines if "rror" in line] or error_lines
     hint = "free some space there (df -h)" if "No space left" in result.error_text else None
     return MissingDependency(what, where=name, why=" / ".join(errors[-_LAST_LINES:]) or None, hint=hint)

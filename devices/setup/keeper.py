@@ -94,18 +94,18 @@ def sweep(base: Path) -> None:
 
 def switch(base: Path, folder: Path) -> None:
     """Turn the link to ``folder``."""
-    link, made = base / LINK, base / f".link-{os.getpid()}"
-    made.symlink_to(Path(ENVIRONMENTS, folder.name))
+    link, fresh_link = base / LINK, base / f".link-{os.getpid()}"
+    fresh_link.symlink_to(Path(ENVIRONMENTS, folder.name))
     if link.is_symlink() or not link.exists():
-        made.replace(link)
+        fresh_link.replace(link)
         return
     # a folder of an earlier release stands where the link belongs
     before = base / ENVIRONMENTS / f"before-{os.getpid()}"
-    if exchanged(made, link):
-        made.rename(before)
+    if exchanged(fresh_link, link):
+        fresh_link.rename(before)
     else:
         link.rename(before)
-        made.replace(link)
+        fresh_link.replace(link)
 
 
 def exchanged(one: Path, other: Path) -> bool:
@@ -119,13 +119,13 @@ def exchanged(one: Path, other: Path) -> bool:
 
 def told_to_switch(silence_s: float) -> bool:
     """Wait for the word; False when the input ends, or nothing came for too long."""
-    heard, text = time.monotonic(), b""
-    while time.monotonic() - heard < silence_s:
+    last_message_s, text = time.monotonic(), b""
+    while time.monotonic() - last_message_s < silence_s:
         if select.select([0], [], [], 1.0)[0]:
             chunk = os.read(0, 4096)
             if not chunk:
                 return False
-            heard, text = time.monotonic(), (text + chunk)[-4096:]
+            last_message_s, text = time.monotonic(), (text + chunk)[-4096:]
             if b"switch\n" in text:
                 return True
     return False

@@ -24,20 +24,20 @@ async def whole_lines(pieces: AsyncIterator[bytes], *, board: str) -> AsyncItera
     Raises:
         MeasurementError: a line is longer than :data:`LINE_LIMIT_BYTES`.
     """
-    kept: list[bytes] = []
+    parts: list[bytes] = []
     size = 0
     async for piece in pieces:
-        kept.append(piece)
+        parts.append(piece)
         size += len(piece)
         if size > LINE_LIMIT_BYTES:
             why = f"more than {LINE_LIMIT_BYTES:,} bytes came without the end of a line"
             hint = "look at what prints on the board: its login files, or the program given as `python`"
             raise MeasurementError("the board's answer is too long", where=board, why=why, hint=hint)
         if piece.endswith(b"\n"):
-            yield _text(kept)
-            kept, size = [], 0
-    if kept:
-        yield _text(kept)
+            yield _text(parts)
+            parts, size = [], 0
+    if parts:
+        yield _text(parts)
 
 
 async def pieces_of(reader: StreamReader) -> AsyncIterator[bytes]:

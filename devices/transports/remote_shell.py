@@ -59,23 +59,23 @@ def is_workdir(answer: str) -> bool:
 
 def write_failure(result: CompletedCommand, *, name: str, remote: str) -> EamdeployError:
     """The error for a file that could not be written on the board."""
-    said = result.error_text
-    if "No space left" in said or "Disk quota exceeded" in said:
+    error_text = result.error_text
+    if "No space left" in error_text or "Disk quota exceeded" in error_text:
         return MissingDependency(
             "the board's disk is full", where=f"{name}:{remote}", hint="free some space there (df -h), then run again"
         )
-    if "Read-only file system" in said or "Permission denied" in said:
+    if "Read-only file system" in error_text or "Permission denied" in error_text:
         return MissingDependency(
             "nothing can be written there on the board",
             where=f"{name}:{remote}",
-            why=_last_line(said),
+            why=_last_line(error_text),
             hint="make a folder writable for the login user, and name it in TMPDIR there",
         )
-    if "No such file" in said or "nonexistent" in said:
+    if "No such file" in error_text or "nonexistent" in error_text:
         hint = "something on the board removed it, or the run there was taken for dead; try again"
         return BoardUnreachable("the run's folder on the board is gone", where=f"{name}:{remote}", hint=hint)
     return MissingDependency(
-        "a file could not be written on the board", where=f"{name}:{remote}", why=_first_line(said)
+        "a file could not be written on the board", where=f"{name}:{remote}", why=_first_line(error_text)
     )
 
 

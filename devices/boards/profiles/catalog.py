@@ -21,9 +21,9 @@ _ORDER = ("host", "pi-zero2w", "pi3b", "pi4", "pi5", "jetson-nano", "jetson-xavi
 @cache
 def profile_names() -> tuple[str, ...]:
     """Every profile's name: this machine, then boards from small to large."""
-    found = {entry.name.removesuffix(".toml") for entry in _DATA.iterdir() if entry.name.endswith(".toml")}
-    rest = sorted(found.difference(_ORDER), key=lambda name: (name.count("agx"), name))
-    return (*(name for name in _ORDER if name in found), *rest)
+    names = {entry.name.removesuffix(".toml") for entry in _DATA.iterdir() if entry.name.endswith(".toml")}
+    rest = sorted(names.difference(_ORDER), key=lambda name: (name.count("agx"), name))
+    return (*(name for name in _ORDER if name in names), *rest)
 
 
 @cache

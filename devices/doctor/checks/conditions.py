@@ -20,14 +20,14 @@ def check_governor(facts: BoardFacts) -> Iterator[Diagnosis]:
     if not governor:
         yield Diagnosis("governor", "note", "absent", "clocks cannot be read on this board: runs cannot show them")
         return
-    seen, top = governor, facts.readings.get("clock_max_mhz")
+    reading, top = governor, facts.readings.get("clock_max_mhz")
     if top:
-        seen += f", up to {top:.0f} MHz"
+        reading += f", up to {top:.0f} MHz"
     if governor == _STEADY_GOVERNOR:
-        yield Diagnosis("governor", "ok", seen)
+        yield Diagnosis("governor", "ok", reading)
     else:
         hint = "for steadier figures: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
-        yield Diagnosis("governor", "note", seen, "the clock follows the load; warm-up takes longer", hint)
+        yield Diagnosis("governor", "note", reading, "the clock follows the load; warm-up takes longer", hint)
 
 
 def check_temperature(facts: BoardFacts) -> Iterator[Diagnosis]:
@@ -54,14 +54,14 @@ def check_throttling(facts: BoardFacts) -> Iterator[Diagnosis]:
         return
     now = [name for bit, name in _BITS.items() if facts.throttled >> bit & 1]
     before = [name for bit, name in _BITS.items() if facts.throttled >> (bit + _SINCE_BOOT) & 1]
-    seen = f"0x{facts.throttled:x}"
+    flags = f"0x{facts.throttled:x}"
     hint = "use the board's own power supply and a short cable; add a heat sink or a fan"
     if now:
-        yield Diagnosis("throttling", "problem", seen, f"now: {', '.join(now)}; figures would not be valid", hint)
+        yield Diagnosis("throttling", "problem", flags, f"now: {', '.join(now)}; figures would not be valid", hint)
     elif before:
-        yield Diagnosis("throttling", "warning", seen, f"since it was switched on: {', '.join(before)}", hint)
+        yield Diagnosis("throttling", "warning", flags, f"since it was switched on: {', '.join(before)}", hint)
     else:
-        yield Diagnosis("throttling", "ok", seen)
+        yield Diagnosis("throttling", "ok", flags)
 
 
 def check_power(facts: BoardFacts) -> Iterator[Diagnosis]:
@@ -99,6 +99,8 @@ def check_load(facts: BoardFacts) -> Iterator[Diagnosis]:
 def check_clock(facts: BoardFacts) -> Iterator[Diagnosis]:
     """A board without a battery starts in the past; time stamps and TLS suffer, measurements don't."""
     if facts.clock_offset_s is not None and abs(facts.clock_offset_s) > _MAX_CLOCK_OFFSET_S:
-        seen = f"{facts.clock_offset_s:+.0f} s against this machine"
+        offset_text = f"{facts.clock_offset_s:+.0f} s against this machine"
         meaning = "durations are not affected; installing from an index may fail"
-        yield Diagnosis("clock", "warning", seen, meaning, "switch on time synchronisation (timedatectl set-ntp true)")
+        yield Diagnosis(
+            "clock", "warning", offset_text, meaning, "switch on time synchronisation (timedatectl set-ntp true)"
+        )

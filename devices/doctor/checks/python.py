@@ -19,14 +19,14 @@ def check_python(facts: BoardFacts) -> Iterator[Diagnosis]:
         hint = "install it: sudo apt-get install python3, or name another with: eamdeploy devices add … --python PATH"
         yield Diagnosis("Python", "problem", "none", facts.python_error or "", hint)
         return
-    seen = f"{facts.python.version} ({facts.python.executable})"
+    version_text = f"{facts.python.version} ({facts.python.executable})"
     if facts.python.release < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         yield Diagnosis(
-            "Python", "problem", seen, f"the runner needs {oldest} or later", "install a newer Python beside it"
+            "Python", "problem", version_text, f"the runner needs {oldest} or later", "install a newer Python beside it"
         )
     else:
-        yield Diagnosis("Python", "ok", seen)
+        yield Diagnosis("Python", "ok", version_text)
 
 
 def check_numpy(facts: BoardFacts) -> Iterator[Diagnosis]:
@@ -49,14 +49,18 @@ def check_runtimes(facts: BoardFacts) -> Iterator[Diagnosis]:
     """What is installed, and what could be."""
     if facts.python is None:
         return
-    working = {name: seen for name, seen in facts.python.runtimes.items() if seen and not seen.startswith("broken:")}
-    for name, seen in facts.python.runtimes.items():
-        if seen is None:
+    working = {
+        name: version
+        for name, version in facts.python.runtimes.items()
+        if version and not version.startswith("broken:")
+    }
+    for name, version in facts.python.runtimes.items():
+        if version is None:
             continue
         if name in working:
-            yield Diagnosis(name, "ok", seen)
+            yield Diagnosis(name, "ok", version)
         else:
-            yield Diagnosis(name, "problem", seen, "it cannot be imported", _SETUP)
+            yield Diagnosis(name, "problem", version, "it cannot be imported", _SETUP)
     if not working:
         fitting = [wheel.package for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc)]
         if (why := unfit(facts)) is not None:

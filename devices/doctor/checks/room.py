@@ -15,11 +15,13 @@ def check_memory(facts: BoardFacts) -> Iterator[Diagnosis]:
     """A runtime and a model need some."""
     if facts.memory_available_mb is None:
         return
-    seen = f"{facts.memory_available_mb} of {facts.memory_mb} MB available"
+    memory_text = f"{facts.memory_available_mb} of {facts.memory_mb} MB available"
     if facts.memory_available_mb < _LITTLE_MEMORY_MB:
-        yield Diagnosis("memory", "warning", seen, "the runtime may be killed", "stop other programs, or add swap")
+        yield Diagnosis(
+            "memory", "warning", memory_text, "the runtime may be killed", "stop other programs, or add swap"
+        )
     else:
-        yield Diagnosis("memory", "ok", seen)
+        yield Diagnosis("memory", "ok", memory_text)
 
 
 def check_swap(facts: BoardFacts) -> Iterator[Diagnosis]:
@@ -46,16 +48,18 @@ def check_disk(facts: BoardFacts) -> Iterator[Diagnosis]:
         )
         return
     free = facts.work_free_mb
-    seen = f"{'?' if free is None else free} MB free in {facts.work_folder}"
+    room_text = f"{'?' if free is None else free} MB free in {facts.work_folder}"
     if free is not None and free < _NO_DISK_MB:
-        yield Diagnosis("disk", "problem", seen, "the board's disk is full", "free some space there (df -h)")
+        yield Diagnosis("disk", "problem", room_text, "the board's disk is full", "free some space there (df -h)")
     elif free is not None and free < _LITTLE_DISK_MB:
-        yield Diagnosis("disk", "warning", seen, "large models will not fit", "free some space there (df -h)")
+        yield Diagnosis("disk", "warning", room_text, "large models will not fit", "free some space there (df -h)")
     else:
-        yield Diagnosis("disk", "ok", seen)
+        yield Diagnosis("disk", "ok", room_text)
     if facts.home in facts.noexec:
-        seen = f"{facts.home} is mounted noexec"
-        yield Diagnosis("home", "problem", seen, "nothing installed there can be loaded", "mount it without noexec")
+        room_text = f"{facts.home} is mounted noexec"
+        yield Diagnosis(
+            "home", "problem", room_text, "nothing installed there can be loaded", "mount it without noexec"
+        )
     elif facts.home_type in _NETWORK:
         meaning = "runtimes start slowly from there, and a lost network stops them"
         yield Diagnosis("home", "note", f"{facts.home} is on {facts.home_type}", meaning)

@@ -15,8 +15,8 @@ _ABSENT = "not known"
 def check_system(facts: BoardFacts) -> Iterator[Diagnosis]:
     """What the board says it is."""
     yield Diagnosis("board", "ok", facts.model or "no device tree: not a Raspberry Pi or Jetson, or emulated")
-    seen = f"{facts.os or _ABSENT}, kernel {facts.kernel or _ABSENT}, user {facts.user or _ABSENT}"
-    yield Diagnosis("system", "ok", seen)
+    system_text = f"{facts.os or _ABSENT}, kernel {facts.kernel or _ABSENT}, user {facts.user or _ABSENT}"
+    yield Diagnosis("system", "ok", system_text)
 
 
 def check_login_shell(facts: BoardFacts) -> Iterator[Diagnosis]:
@@ -47,15 +47,17 @@ def check_glibc(facts: BoardFacts) -> Iterator[Diagnosis]:
             "the runtimes' wheels need the GNU C library", "use a Debian based system, not Alpine",
         )  # fmt: skip
         return
-    seen = f"glibc {facts.glibc[0]}.{facts.glibc[1]}"
+    version_text = f"glibc {facts.glibc[0]}.{facts.glibc[1]}"
     newer = [wheel for wheel in runtime_wheels() if wheel.glibc > facts.glibc]
     too_new = [f"{wheel.package} needs {wheel.glibc[0]}.{wheel.glibc[1]}" for wheel in newer]
     if len(too_new) == len(runtime_wheels()):
         yield Diagnosis(
-            "C library", "problem", seen, "no runtime has wheels for it: " + ", ".join(too_new),
+            "C library", "problem", version_text, "no runtime has wheels for it: " + ", ".join(too_new),
             "install a newer system: Debian 10 or JetPack 5 and later",
         )  # fmt: skip
     elif too_new:
-        yield Diagnosis("C library", "warning", seen, ", ".join(too_new), "use the other runtime, or a newer system")
+        yield Diagnosis(
+            "C library", "warning", version_text, ", ".join(too_new), "use the other runtime, or a newer system"
+        )
     else:
-        yield Diagnosis("C library", "ok", seen)
+        yield Diagnosis("C library", "ok", version_text)

@@ -97,12 +97,12 @@ def calibrate_all(runs: Sequence[MeasuredRun], out: Path | None = None) -> tuple
         UsageError: fewer than two different networks under all conditions, or an artifact that can't be read.
     """
     done, short = [], []
-    for conditions, own in _by_conditions(runs).items():
-        group, dynamic = _group(conditions, own)
+    for conditions, group_runs in _by_conditions(runs).items():
+        group, dynamic = _group(conditions, group_runs)
         if len(group.networks) < LEAST:
             short.append((conditions, len(group.networks)))
         else:
-            done.append(_fit(group, _population(conditions), dynamic, own[0].profile))
+            done.append(_fit(group, _population(conditions), dynamic, group_runs[0].profile))
     if short and not done:
         conditions, networks = short[0]
         raise UsageError(

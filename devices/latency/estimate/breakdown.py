@@ -74,8 +74,8 @@ def float_twin(calibration: Calibration, known: Sequence[Calibration]) -> Calibr
         c = k.conditions
         return k.origin, c.board, c.processor, c.runtime, c.version, c.threads
 
-    wanted = key(calibration)
-    return next((k for k in known if k.conditions.precision == "fp32" and key(k) == wanted), None)
+    target_key = key(calibration)
+    return next((k for k in known if k.conditions.precision == "fp32" and key(k) == target_key), None)
 
 
 def _float_operators(

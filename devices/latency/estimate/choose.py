@@ -115,34 +115,44 @@ def choices(
         smaller: how much less work the network is than all that a calibration measured (logarithm, 0 where it is not): threads
             help it less than was measured.
     """
-    target, wanted = board_of(device), RUNTIMES.get(runtime, (runtime,))
+    target, runtime_names = board_of(device), RUNTIMES.get(runtime, (runtime,))
     precisions = (precision,) if precision == "int8" else ("fp32", "fp16")
-    found = []
+    choices_so_far = []
     for c in _newest(calibrations):
         if c.conditions.processor != "cpu" or c.conditions.precision not in precisions:
             continue
         way = partial(
-            _choice, c, device, target=target, wanted=wanted, precision=precision, threads=threads, smaller=smaller(c)
+            _choice,
+            c,
+            device,
+            target=target,
+            runtime_names=runtime_names,
+            precision=precision,
+            threads=threads,
+            smaller=smaller(c),
         )
-        found += [choice for choice in (way(), *_counted(c, target, wanted, way)) if choice is not None]
-    own = [f for f in found if f.calibration.origin == "measured"]
-    return own or found
+        choices_so_far += [choice for choice in (way(), *_counted(c, target, runtime_names, way)) if choice is not None]
+    measured_choices = [f for f in choices_so_far if f.calibration.origin == "measured"]
+    return measured_choices or choices_so_far
 
 
 def _counted(
     c: Calibration,
     target: BoardHardware | None,
-    wanted: tuple[str, ...],
+    runtime_names: tuple[str, ...],
     way: Callable[..., CalibrationChoice | None],
 ) -> list[CalibrationChoice | None]:
     """The instructions of the runtime asked for, at the rate of another one, where the kernels of both were counted."""
     k = c.conditions
-    there = instruction_set(target)
-    if c.origin == "measured" or k.runtime in wanted or c.rate is None or k.precision == "fp16":
+    target_set = instruction_set(target)
+    if c.origin == "measured" or k.runtime in runtime_names or c.rate is None or k.precision == "fp16":
         return []
-    if own_table(k.runtime, k.precision, there) is None or own_table(wanted[0], k.precision, there) is None:
+    if (
+        own_table(k.runtime, k.precision, target_set) is None
+        or own_table(runtime_names[0], k.precision, target_set) is None
+    ):
         return []
-    return [way(counted_for=wanted[0])]
+    return [way(counted_for=runtime_names[0])]
 
 
 def _newest(calibrations: Iterable[Calibration]) -> list[Calibration]:
@@ -163,7 +173,7 @@ def _choice(
     device: str,
     *,
     target: BoardHardware | None,
-    wanted: tuple[str, ...],
+    runtime_names: tuple[str, ...],
     precision: str,
     threads: int | None,
     smaller: float,
@@ -173,7 +183,7 @@ def _choice(
     k, steps = c.conditions, []
     source = boards().get(k.board)
     if c.origin == "measured":
-        if device not in (k.board, c.profile) or k.runtime not in wanted:
+        if device not in (k.board, c.profile) or k.runtime not in runtime_names:
             return None
     elif target is None or source is None:
         return None
@@ -183,23 +193,26 @@ def _choice(
             return None
         steps.append(step)
     if counted_for is not None:
-        words = f"instructions counted for {_words(wanted)}, at the rate of {k.runtime}"
+        words = f"instructions counted for {_words(runtime_names)}, at the rate of {k.runtime}"
         steps.append(TransferStep(0.0, 0.0, words))
-    elif k.runtime not in wanted:
+    elif k.runtime not in runtime_names:
         factor = transfers()["runtime"].get(kind, {}).get(k.runtime)
         if factor is None:
             return None
-        words = f"transferred from {k.runtime} to {_words(wanted)}, as runtimes differ"
+        words = f"transferred from {k.runtime} to {_words(runtime_names)}, as runtimes differ"
         steps.append(TransferStep(factor["shift"], factor["half_width"], words))
     in_fp16 = k.precision == "fp16" and k.runtime in COMPUTES_FP16
-    if in_fp16 and not any(r in COMPUTES_FP16 for r in wanted):
+    if in_fp16 and not any(r in COMPUTES_FP16 for r in runtime_names):
         return None  # this artifact will not be computed in fp16
     choice = _threaded(c, source if target is None else target, threads, steps, smaller=smaller)
     return choice and replace(choice, counted_for=counted_for)
 
 
-def _words(wanted: tuple[str, ...]) -> str:
-    return next((name for name, published in RUNTIMES.items() if published == wanted and name != "tflite"), wanted[0])
+def _words(runtime_names: tuple[str, ...]) -> str:
+    return next(
+        (name for name, published in RUNTIMES.items() if published == runtime_names and name != "tflite"),
+        runtime_names[0],
+    )
 
 
 def _board_step(source: BoardHardware, target: BoardHardware, kind: str, *, one_thread: bool) -> TransferStep | None:

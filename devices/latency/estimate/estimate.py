@@ -62,14 +62,14 @@ def estimate_features(
     """As `estimate`, for an artifact that was read already."""
     runtime, precision = asked_for(features, runtime, precision, threads)
     known = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
-    found = candidates(features, known, device, runtime=runtime, precision=precision, threads=threads)
-    if found and found[0][0] <= WIDEST:
-        width, choice, prediction = found[0]
+    ranked = candidates(features, known, device, runtime=runtime, precision=precision, threads=threads)
+    if ranked and ranked[0][0] <= WIDEST:
+        width, choice, prediction = ranked[0]
         return _estimate(
             features, width, choice, prediction=prediction, device=device, runtime=runtime, precision=precision
         )
-    if found:
-        reason = f"too uncertain (the 90 % interval would span a factor of {math.exp(2 * found[0][0]):.0f})"
+    if ranked:
+        reason = f"too uncertain (the 90 % interval would span a factor of {math.exp(2 * ranked[0][0]):.0f})"
     else:
         reason = f"no {precision} measurement of {device} or of a board like it is known for {runtime}"
     return Estimate(
@@ -113,7 +113,7 @@ def candidates(
     What was measured on the board itself, on networks like this one, comes before all else; then the narrowest interval does.
     """
     work = float(coordinates(term_matrix(features.records).sum(0))[0])
-    found: list[Candidate] = []
+    ranked: list[Candidate] = []
     for choice in choices(
         known,
         device,
@@ -127,9 +127,9 @@ def candidates(
         rated = by_instructions(features, calibration, known, board, choice.counted_for)
         costed = None if choice.counted_for else by_operators(features, calibration, known)
         predictions = costed, rated
-        found += [(math.hypot(p.half_width, choice.half_width), choice, p) for p in predictions if p is not None]
+        ranked += [(math.hypot(p.half_width, choice.half_width), choice, p) for p in predictions if p is not None]
     # as certain to within a hundredth: the one with more networks behind it
-    return sorted(found, key=_order)
+    return sorted(ranked, key=_order)
 
 
 def _order(candidate: Candidate) -> tuple[bool, float, int, str, str]:
@@ -188,8 +188,8 @@ def device_names() -> list[str]:
     """The boards that the user calibrated, and every profile but this machine."""
     from devices.boards.profiles import profile_names
 
-    own = list(dict.fromkeys(c.conditions.board for c in own_calibrations()))
-    return [*own, *(n for n in profile_names() if n not in own and n != "host")]
+    calibrated_boards = list(dict.fromkeys(c.conditions.board for c in own_calibrations()))
+    return [*calibrated_boards, *(n for n in profile_names() if n not in calibrated_boards and n != "host")]
 
 
 def known_device(name: str) -> str:

@@ -43,7 +43,7 @@ def classify(graph: OperatorGraph, dynamic_layers: Iterable[str] = ()) -> tuple[
 
 def _computed_kernels(graph: OperatorGraph) -> frozenset[str]:
     """Names of tensors that become, after reshapes, the weight of a convolution or of a product at many positions."""
-    found: set[str] = set()
+    kernels: set[str] = set()
     for operator in graph.operators:
         if operator.op == "Conv":
             operands = operator.computed[1:2] if operator.inputs[1] in operator.computed else ()
@@ -55,8 +55,8 @@ def _computed_kernels(graph: OperatorGraph) -> frozenset[str]:
             chain = _back_through(graph, operand)
             # of two computed operands the kernel is the one that comes from alpha times a bank
             if operator.op == "Conv" or _is_bank_product(graph, chain[-1]):
-                found.update(tensor.name for tensor in chain)
-    return frozenset(found)
+                kernels.update(tensor.name for tensor in chain)
+    return frozenset(kernels)
 
 
 def _back_through(graph: OperatorGraph, tensor: Tensor) -> list[Tensor]:
@@ -212,13 +212,13 @@ def _product(graph: OperatorGraph, operator: Operator, size: int, kernels: froze
     first, second = operator.inputs[:2]
     out = operator.outputs[0]
     stored = [t for t in (first, second) if _effective_constant(graph, t)]
-    others = [t for t in (first, second) if not _effective_constant(graph, t)]
+    variable_inputs = [t for t in (first, second) if not _effective_constant(graph, t)]
     columns = out.shape[-1] if out.shape else 1
     rows = max(1, out.size // max(1, columns))
     inner = (
         max(1, first.size * columns // max(1, out.size))
-        if first in others or not stored
-        else max(1, others[0].size // max(1, columns))
+        if first in variable_inputs or not stored
+        else max(1, variable_inputs[0].size // max(1, columns))
     )
     if not stored and len(first.shape) >= 2:
         inner = first.shape[-1]
@@ -240,7 +240,7 @@ def _product(graph: OperatorGraph, operator: Operator, size: int, kernels: froze
         part=part,
         macs=macs,
         weights=weights,
-        inputs=sum(t.size for t in others),
+        inputs=sum(t.size for t in variable_inputs),
         outputs=out.size,
         element_bytes=size,
         pixels=rows,
@@ -262,9 +262,13 @@ def _placed(record: OperatorRecord, operator: Operator, layers: list[str], kerne
         # alpha's product with the bank where its result is no convolution's weight: per-column scales, shifted sums
         record = replace(record, kind="aggregation", part="aggregation")
     elif layer is not None and record.part == "other":
-        made = any(t.name in kernels for t in operator.outputs)
+        makes_kernel = any(t.name in kernels for t in operator.outputs)
         record = replace(
             record,
-            part="aggregation" if made or ".bank" in path else "depthwise" if "depthwise" in layer else "convolution",
+            part="aggregation"
+            if makes_kernel or ".bank" in path
+            else "depthwise"
+            if "depthwise" in layer
+            else "convolution",
         )
     return replace(record, layer=layer or path)

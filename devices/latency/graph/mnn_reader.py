@@ -148,14 +148,16 @@ def _shapes(
     if op == "MatMul":
         return [_product(code, options, first, inputs[1].shape)]
     if op in ("Reshape", "Flatten"):
-        wanted = tuple(int(n) for n in known[1]) if len(known) > 1 and known[1] is not None else ()
-        return [_reshaped(first, wanted or (options.integers(0) if options is not None else ()))]
+        target_shape = tuple(int(n) for n in known[1]) if len(known) > 1 and known[1] is not None else ()
+        return [_reshaped(first, target_shape or (options.integers(0) if options is not None else ()))]
     if op == "ReduceMean":
         return [_reduced(first, options, known)]
     if op in ("Squeeze", "Unsqueeze"):
         axes = options.integers(0) if options is not None else ()
-        given = known[1] if len(known) > 1 else None
-        return [_squeezed(first, axes or ([] if given is None else [int(n) for n in given.reshape(-1)]), op)]
+        reduced_axes = known[1] if len(known) > 1 else None
+        return [
+            _squeezed(first, axes or ([] if reduced_axes is None else [int(n) for n in reduced_axes.reshape(-1)]), op)
+        ]
     if op == "Gather":
         axis = int(known[2]) if len(known) > 2 and known[2] is not None else 0
         return [(*first[:axis], *inputs[1].shape, *first[axis % len(first) + 1 :])]
@@ -237,8 +239,8 @@ def _product(code: int, options: FlatbufferTable | None, first: Shape, second: S
     return (*np.broadcast_shapes(first[:-2], second[:-2]), rows, columns)
 
 
-def _reshaped(shape: Shape, wanted: Sequence[int]) -> Shape:
-    sizes = [shape[i] if n == 0 else n for i, n in enumerate(wanted)]
+def _reshaped(shape: Shape, target_shape: Sequence[int]) -> Shape:
+    sizes = [shape[i] if n == 0 else n for i, n in enumerate(target_shape)]
     if -1 in sizes:
         rest = math.prod(n for n in sizes if n != -1)
         sizes[sizes.index(-1)] = math.prod(shape) // rest
@@ -246,12 +248,12 @@ def _reshaped(shape: Shape, wanted: Sequence[int]) -> Shape:
 
 
 def _reduced(shape: Shape, options: FlatbufferTable | None, known: Sequence[Integers | None]) -> Shape:
-    given = known[1] if len(known) > 1 else None
-    axes = [int(n) for n in given.reshape(-1)] if given is not None else []
+    reduced_axes = known[1] if len(known) > 1 else None
+    axes = [int(n) for n in reduced_axes.reshape(-1)] if reduced_axes is not None else []
     axes = axes or list(options.integers(1) if options is not None else ())
     gone = {axis % len(shape) for axis in axes} or set(range(len(shape)))
-    kept = bool(options.number(3, "b")) if options is not None else False
-    return tuple(1 if i in gone else n for i, n in enumerate(shape) if kept or i not in gone)
+    keeps_dims = bool(options.number(3, "b")) if options is not None else False
+    return tuple(1 if i in gone else n for i, n in enumerate(shape) if keeps_dims or i not in gone)
 
 
 def _squeezed(shape: Shape, axes: Sequence[int], op: str) -> Shape:

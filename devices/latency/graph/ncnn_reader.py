@@ -130,8 +130,8 @@ def _output_shapes(layer: NcnnLayer, inputs: list[Shape]) -> list[Shape]:
         return [(inputs[0][0], inputs[0][1] + top + bottom, inputs[0][2] + left + right)]
     if kind == "Reduction":
         axes = _integers(parameters, 3)
-        kept = _integer(parameters, 4)
-        return [tuple(1 if i in axes else n for i, n in enumerate(inputs[0]) if kept or i not in axes) or (1,)]
+        keeps_dims = _integer(parameters, 4)
+        return [tuple(1 if i in axes else n for i, n in enumerate(inputs[0]) if keeps_dims or i not in axes) or (1,)]
     if kind == "BinaryOp" and len(inputs) > 1:
         return [max(inputs, key=math.prod)]
     return [inputs[0]] * len(layer.outputs)
@@ -164,11 +164,11 @@ def _product(parameters: Mapping[int, Parameter], inputs: list[Shape]) -> Shape:
 
 
 def _reshaped(parameters: Mapping[int, Parameter], shape: Shape) -> Shape:
-    wanted = [_integer(parameters, key) for key in (2, 11, 1, 0) if key in parameters]
-    if -1 in wanted:
-        known = math.prod(size for size in wanted if size != -1)
-        wanted = [math.prod(shape) // known if size == -1 else size for size in wanted]
-    return tuple(wanted)
+    target_shape = [_integer(parameters, key) for key in (2, 11, 1, 0) if key in parameters]
+    if -1 in target_shape:
+        known = math.prod(size for size in target_shape if size != -1)
+        target_shape = [math.prod(shape) // known if size == -1 else size for size in target_shape]
+    return tuple(target_shape)
 
 
 def _cropped(parameters: Mapping[int, Parameter], shape: Shape) -> Shape:

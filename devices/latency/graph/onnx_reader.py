@@ -51,19 +51,19 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
             known[name] = (shape, size)
             constant.add(name)
         elif number in (11, 12, 13):
-            name, found, size = _value_info(data, start, end)
+            name, value_shape, size = _value_info(data, start, end)
             if number == 11:
                 inputs.append(name)
             elif number == 12:
                 outputs.append(name)
-            if found is not None and name not in constant:
-                known[name] = (found, size)
+            if value_shape is not None and name not in constant:
+                known[name] = (value_shape, size)
     parsed = [_node(data, start, end) for start, end in nodes]
-    for op, _, _, made, _, value in parsed:
-        if op == "Constant" and made:
-            constant.add(made[0])
-            known.setdefault(made[0], value)
-    missing = {name for op, _, _, made, _, _ in parsed for name in made[:1] if name not in known}
+    for op, _, _, output_names, _, value in parsed:
+        if op == "Constant" and output_names:
+            constant.add(output_names[0])
+            known.setdefault(output_names[0], value)
+    missing = {name for op, _, _, output_names, _, _ in parsed for name in output_names[:1] if name not in known}
     if missing:
         known.update(_inferred_shapes(path))
     tensors: dict[str, Tensor] = {}
@@ -79,12 +79,12 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
             op,
             name,
             inputs=tuple(tensor(n) for n in used if n),
-            outputs=tuple(tensor(n) for n in made if n),
+            outputs=tuple(tensor(n) for n in output_names if n),
             kernel=_kernel(op, attributes, used, known),
             stride=attributes.get("strides", (1,))[0],
             groups=attributes.get("group", (1,))[0],
         )
-        for op, name, used, made, attributes, _ in parsed
+        for op, name, used, output_names, attributes, _ in parsed
         if op != "Constant"
     )
     fed = tuple(tensor(n) for n in inputs if n not in constant)
@@ -184,14 +184,14 @@ def _dimension(data: Buffer, start: int, end: int) -> int:
 def _node(
     data: Buffer, start: int, end: int
 ) -> tuple[str, str, list[str], list[str], dict[str, Shape], tuple[Shape, int]]:
-    op, name, used, made = "", "", [], []
+    op, name, used, output_names = "", "", [], []
     attributes: dict[str, Shape] = {}
     value_of: tuple[Shape, int] = ((), 4)
     for number, _, first, last in fields(data, start, end):
         if number == 1:
             used.append(_text(data, first, last))
         elif number == 2:
-            made.append(_text(data, first, last))
+            output_names.append(_text(data, first, last))
         elif number == 3:
             name = _text(data, first, last)
         elif number == 4:
@@ -207,7 +207,7 @@ def _node(
                     _, shape, size = _initializer(data, a, b)
                     value_of = (shape, size)
             attributes[key] = tuple(integers)
-    return op, name, used, made, {k: v for k, v in attributes.items() if v}, value_of
+    return op, name, used, output_names, {k: v for k, v in attributes.items() if v}, value_of
 
 
 def _inferred_shapes(path: Path) -> dict[str, tuple[Shape, int]]:

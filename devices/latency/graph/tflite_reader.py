@@ -39,8 +39,8 @@ class TfliteTable:
         """Where field `number` stands; 0 when it is absent."""
         if number >= self.fields:
             return 0
-        found = int(struct.unpack_from("<H", self.data, self.vtable + 4 + 2 * number)[0])
-        return self.at + found if found else 0
+        position = int(struct.unpack_from("<H", self.data, self.vtable + 4 + 2 * number)[0])
+        return self.at + position if position else 0
 
     def scalar(self, number: int, form: str, default: int = 0) -> int:
         """A number of struct format `form`."""

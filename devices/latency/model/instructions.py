@@ -149,12 +149,12 @@ def table_for(
     """
     known = tables() if known is None else known
     kind = "int8" if precision == "int8" else "fp32"
-    own = TABLES.get(runtime, COMMON_TABLE)
-    others = [name for name in INSTRUCTION_SETS if name != instruction_set]
-    wanted = [(name, s) for name in (own, COMMON_TABLE) for s in (instruction_set, *others)]
+    runtime_table = TABLES.get(runtime, COMMON_TABLE)
+    other_sets = [name for name in INSTRUCTION_SETS if name != instruction_set]
+    candidates = [(name, s) for name in (runtime_table, COMMON_TABLE) for s in (instruction_set, *other_sets)]
     if kind == "int8":
-        wanted = [(name, s) for s in (instruction_set, *others) for name in (own, COMMON_TABLE)]
-    return next((known[name, kind, s] for name, s in wanted if (name, kind, s) in known), None)
+        candidates = [(name, s) for s in (instruction_set, *other_sets) for name in (runtime_table, COMMON_TABLE)]
+    return next((known[name, kind, s] for name, s in candidates if (name, kind, s) in known), None)
 
 
 __all__ = ["COUNTED", "InstructionTable", "counted_terms", "static_counted", "table_for"]

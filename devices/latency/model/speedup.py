@@ -65,11 +65,11 @@ def fit_speedup(timed: Sequence[Sequence[tuple[int, float]]]) -> Speedup:
         return Speedup(change)
     for _ in range(ROUNDS):
         levels = [median(log - change[n] for n, log in runs) for runs in several]
-        seen: dict[int, list[float]] = {}
+        factors_by_threads: dict[int, list[float]] = {}
         for level, runs in zip(levels, several, strict=True):
             for n, log in runs:
-                seen.setdefault(n, []).append(log - level)
-        base = median(seen[1]) if 1 in seen else 0.0
-        change |= {n: median(values) - base for n, values in seen.items()}
+                factors_by_threads.setdefault(n, []).append(log - level)
+        base = median(factors_by_threads[1]) if 1 in factors_by_threads else 0.0
+        change |= {n: median(values) - base for n, values in factors_by_threads.items()}
     left = [log - level - change[n] for level, runs in zip(levels, several, strict=True) for n, log in runs]
     return Speedup({n: round(change[n], 5) for n in counts}, pstdev(left))

@@ -56,7 +56,7 @@ class Sensors:
             CpuQuota(base),
             MemoryPressure(base),
             module,
-            Tegrastats(wanted=not module.present),
+            Tegrastats(enabled=not module.present),
             RaspberryPmic(),
         ]
 
@@ -72,7 +72,7 @@ class Sensors:
     @property
     def problems(self) -> dict[str, str]:
         """Why something that is there could not be read, by what it would have told; known after `read`."""
-        found: dict[str, str] = {}
+        problems: dict[str, str] = {}
         for sensor in self._sensors:
-            found.update(getattr(sensor, "problems", {}))
-        return found
+            problems.update(getattr(sensor, "problems", {}))
+        return problems

@@ -29,9 +29,9 @@ class OtherProcesses:
         if now is None or before is None or now[0] - before[0] < _SHORTEST_S:
             return {}
         self._before = now
-        elapsed, busy, own, stolen = (later - earlier for later, earlier in zip(now, before))
-        others = round(max(0.0, (busy - own) / elapsed), 3)
-        return {"other_cpus": others, "steal_cpus": round(max(0.0, stolen / elapsed), 3)}
+        elapsed, busy, own_s, stolen = (later - earlier for later, earlier in zip(now, before))
+        other_cpus = round(max(0.0, (busy - own_s) / elapsed), 3)
+        return {"other_cpus": other_cpus, "steal_cpus": round(max(0.0, stolen / elapsed), 3)}
 
     def _now(self) -> tuple[float, float, float, float] | None:
         line = (text(self._file) or "").partition("\n")[0].split()
@@ -40,5 +40,5 @@ class OtherProcesses:
         user, nice, system, _idle, _wait, hard, soft, steal = (int(value) for value in line[1:9])
         busy = (user + nice + system + hard + soft + steal) / self._tick
         mine = os.times()
-        own = mine.user + mine.system + mine.children_user + mine.children_system
-        return time.monotonic(), busy, own, steal / self._tick
+        own_s = mine.user + mine.system + mine.children_user + mine.children_system
+        return time.monotonic(), busy, own_s, steal / self._tick

@@ -42,11 +42,11 @@ class MemoryPressure:
 
 def parse_pressure(content: str) -> int | None:
     """Microseconds since boot in which some task waited; None where the kernel does not say."""
-    found = re.search(r"^some .*\btotal=(\d+)", content, re.MULTILINE)
-    return int(found[1]) if found else None
+    match = re.search(r"^some .*\btotal=(\d+)", content, re.MULTILINE)
+    return int(match[1]) if match else None
 
 
 def parse_swapped(content: str) -> int | None:
     """Pages swapped in and out since boot."""
-    found = re.findall(r"^pswp(?:in|out) (\d+)$", content, re.MULTILINE)
-    return sum(map(int, found)) if len(found) == 2 else None
+    counts = re.findall(r"^pswp(?:in|out) (\d+)$", content, re.MULTILINE)
+    return sum(map(int, counts)) if len(counts) == 2 else None

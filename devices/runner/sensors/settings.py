@@ -27,14 +27,14 @@ class Settings:
 
     def read(self) -> dict[str, str]:
         """Settings by name."""
-        found = {
+        settings_read = {
             "governor": governors(self._root),
             "power_mode": self._power_mode(),
             "clocks": locked_clocks(self._root) if is_jetson(self._root) else None,
             "fan": fan(self._root),
             "power_supply": self._power_supply(),
         }
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in settings_read.items() if value}
 
     def _power_mode(self) -> str | None:
         tool = Tool("nvpmodel")
@@ -72,8 +72,8 @@ def _range(numbers: list[int]) -> str:
 
 def parse_power_mode(answer: str) -> str | None:
     """``15W (2)`` from what ``nvpmodel -q`` prints: ``NV Power Mode: 15W`` and the mode's number on the next line."""
-    found = re.search(r"NV Power Mode:\s*(\S+)\s+(\d+)", answer)
-    return f"{found[1]} ({found[2]})" if found else None
+    match = re.search(r"NV Power Mode:\s*(\S+)\s+(\d+)", answer)
+    return f"{match[1]} ({match[2]})" if match else None
 
 
 def is_jetson(root: Path) -> bool:

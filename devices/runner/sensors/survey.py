@@ -13,10 +13,10 @@ def survey() -> dict[str, Any]:
     """``readings``, ``settings`` and ``problems``, each by name."""
     root = sensor_root()
     sensors, settings = Sensors(root), Settings(root)
-    readings, found = sensors.read(), settings.read()
+    readings, values = sensors.read(), settings.read()
     top = top_speed_mhz(root)
     return {
         "readings": {**readings, **({"clock_max_mhz": top} if top else {})},
-        "settings": found,
+        "settings": values,
         "problems": {**sensors.problems, **settings.problems},
     }

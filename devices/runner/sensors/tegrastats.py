@@ -23,8 +23,8 @@ class Tegrastats:
         wanted: whether anything needs it; it is started with the first reading.
     """
 
-    def __init__(self, *, wanted: bool) -> None:
-        self._path = shutil.which("tegrastats") if wanted else None
+    def __init__(self, *, enabled: bool) -> None:
+        self._path = shutil.which("tegrastats") if enabled else None
         self._process: subprocess.Popen[bytes] | None = None  # noqa: TID251 - on the board
         self._text = b""
 
@@ -60,14 +60,14 @@ class Tegrastats:
 
 def parse_tegrastats(line: str) -> dict[str, float]:
     """What one line says: ``power_mw`` of the input rail, or of all rails; ``clock_mhz``; ``gpu_mhz``."""
-    found: dict[str, float] = {}
+    readings: dict[str, float] = {}
     rails = {name: float(value) for name, value in _RAIL.findall(line)}
     whole = [rails[name] for name in _WHOLE if name in rails]
     if rails:
-        found["power_mw"] = whole[0] if whole else sum(rails.values())
+        readings["power_mw"] = whole[0] if whole else sum(rails.values())
     clocks = [float(each.partition("@")[2]) for each in (_CPUS.findall(line) or [""])[0].split(",") if "@" in each]
     if clocks:
-        found["clock_mhz"] = max(clocks)
+        readings["clock_mhz"] = max(clocks)
     if gpu := _GPU.search(line):
-        found["gpu_mhz"] = float(gpu[1])
-    return found
+        readings["gpu_mhz"] = float(gpu[1])
+    return readings

@@ -38,5 +38,5 @@ class RaspberryThrottle:
 
 def parse_throttled(answer: str) -> int | None:
     """The bits in ``throttled=0x50005``."""
-    found = re.fullmatch(r"throttled=0x([0-9a-fA-F]+)", answer.strip())
-    return int(found[1], 16) if found else None
+    match = re.fullmatch(r"throttled=0x([0-9a-fA-F]+)", answer.strip())
+    return int(match[1], 16) if match else None

@@ -165,11 +165,11 @@ async def _answer(transport: Transport, stream: Stream) -> _Held | _Busy:
             what = "the board's answer about its lock cannot be used"
             raise MeasurementError(what, where=transport.name, why=error) from error
     status = await stream.wait()
-    said = stream.stderr_tail
-    if "folder of the board" in said or "lock file cannot" in said:
+    error_text = stream.stderr_tail
+    if "folder of the board" in error_text or "lock file cannot" in error_text:
         hint = "free some space, or make a folder writable for the login user"
-        raise MissingDependency("no job can start on the board", where=transport.name, why=said, hint=hint)
-    raise runner_ended(transport.name, status, said, noise)
+        raise MissingDependency("no job can start on the board", where=transport.name, why=error_text, hint=hint)
+    raise runner_ended(transport.name, status, error_text, noise)
 
 
 async def _beat(stream: Stream, interval_s: float) -> None:

@@ -88,8 +88,8 @@ def remove(entry: Entry) -> bool:
         status = os.lstat(root)
     except (OSError, ValueError):
         return False
-    made = (entry.get("device"), entry.get("inode"), os.getuid())
-    if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino, status.st_uid) != made:
+    identity = (entry.get("device"), entry.get("inode"), os.getuid())
+    if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino, status.st_uid) != identity:
         return False
     shutil.rmtree(root, ignore_errors=True)
     return True
@@ -97,18 +97,18 @@ def remove(entry: Entry) -> bool:
 
 def kill_marked(marker: str) -> bool:
     """Kill this user's processes whose environment holds the marker; True if there were any."""
-    wanted, found = f"{JOB_VARIABLE}={marker}".encode(), False
+    marker_entry, any_killed = f"{JOB_VARIABLE}={marker}".encode(), False
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or int(process.name) == os.getpid():
             continue
         try:
             ours = process.stat().st_uid == os.getuid()
-            if ours and wanted in (process / "environ").read_bytes().split(b"\0"):
+            if ours and marker_entry in (process / "environ").read_bytes().split(b"\0"):
                 os.kill(int(process.name), signal.SIGKILL)
-                found = True
+                any_killed = True
         except OSError:  # it ended meanwhile
             continue
-    return found
+    return any_killed
 
 
 def record_path() -> Path:
@@ -196,11 +196,11 @@ def write_label(folder: Path, label: dict[str, object]) -> None:
 def holder_of(descriptor: int, folder: Path) -> dict[str, object] | None:
     """Who the kernel says holds the lock, with what this user wrote about the job."""
     status = os.fstat(descriptor)
-    wanted = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    lock_identity = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     try:
         for line in Path("/proc/locks").read_text().splitlines():
             words = line.split()
-            if "FLOCK" in words and wanted in words and "->" not in words:
+            if "FLOCK" in words and lock_identity in words and "->" not in words:
                 user = os.stat(f"/proc/{words[4]}").st_uid  # noqa: PTH116
                 return read_label(folder, user) or {"who": f"user {user}"}
     except (OSError, IndexError):
@@ -211,12 +211,12 @@ def holder_of(descriptor: int, folder: Path) -> dict[str, object] | None:
 
 def wait_for_end(silence_s: float) -> None:
     """Return when the input ends or is silent for too long."""
-    heard = time.monotonic()
-    while time.monotonic() - heard < silence_s:
+    last_message_s = time.monotonic()
+    while time.monotonic() - last_message_s < silence_s:
         if select.select([0], [], [], 1.0)[0]:
             if not os.read(0, 4096):
                 return
-            heard = time.monotonic()
+            last_message_s = time.monotonic()
 
 
 def stop(_number: int, _frame: object) -> None:
@@ -240,9 +240,9 @@ def main() -> None:
     removed = [remove(entry) for entry in read_record() if dead(entry)]
     stale = read_label(folder, os.getuid()) if any(removed) else None
     root = make_work_root()
-    made = os.lstat(root)
+    root_status = os.lstat(root)
     entry = {
-        "root": root, "device": made.st_dev, "inode": made.st_ino, "marker": marker,
+        "root": root, "device": root_status.st_dev, "inode": root_status.st_ino, "marker": marker,
         "machine": platform.node(), "holder": os.getpid(), "started": started_at(os.getpid()),
     }  # fmt: skip
     try:

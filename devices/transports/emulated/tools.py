@@ -27,15 +27,15 @@ def tool(name: str) -> str:
     Raises:
         MissingDependency: with every package that is missing here, so that one installation is enough.
     """
-    found = _which(name)
-    if found is None:
+    location = _which(name)
+    if location is None:
         missing = sorted({package for program, package in _PACKAGES.items() if _which(program) is None})
         raise MissingDependency(
             "an emulated board cannot run here",
             why=f"'{name}' is not installed",
             hint=f"install it with: sudo apt-get install {' '.join(missing)}; or measure on a real board with `board`",
         )
-    return found
+    return location
 
 
 def check_build_tools() -> None:
@@ -64,9 +64,11 @@ def run_tool(argv: Sequence[str], *, doing: str, env: dict[str, str] | None = No
     result = processes.run(argv, stdin=None if stdin is None else stdin.encode(), env=env)
     stdout, stderr = (text.decode(errors="replace") for text in (result.stdout, result.stderr))
     if result.returncode != 0:
-        said = [line for line in (stderr + stdout).splitlines() if line.strip()]
+        output_lines = [line for line in (stderr + stdout).splitlines() if line.strip()]
         # the first error names the cause; without any, the end of what was said is the best there is
-        errors = [line for line in said if line.startswith(("E:", "ERROR", "mke2fs:"))][:_LINES] or said[-_LINES:]
+        errors = [line for line in output_lines if line.startswith(("E:", "ERROR", "mke2fs:"))][
+            :_LINES
+        ] or output_lines[-_LINES:]
         raise MissingDependency(
             f"{doing} failed", where=Path(argv[0]).name, why=" / ".join(errors) or "it said nothing"
         )

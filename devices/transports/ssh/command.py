@@ -81,14 +81,14 @@ class SshCommand:
             self._heard(reading.result().removesuffix(self.frame.start))
             self.process_id = await self._told_process_id(process)
         except asyncio.IncompleteReadError as error:
-            said = error.partial
+            noise_bytes = error.partial
             with contextlib.suppress(TimeoutError):  # the output has ended, and nothing says that the rest does
                 async with asyncio.timeout(_EOF_WAIT_S):
                     await process.wait_closed()
-                    said += await process.stderr.read(_SAID_BYTES)
+                    noise_bytes += await process.stderr.read(_SAID_BYTES)
             if process.returncode is None and is_lost():
                 raise self._lost() from error
-            raise login_shell.refuses(self._where, _text(said), process.returncode) from error
+            raise login_shell.refuses(self._where, _text(noise_bytes), process.returncode) from error
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
         finally:
@@ -142,25 +142,25 @@ class SshCommand:
             process.stdin.write_eof()
         await asyncio.wait({reading}, timeout=_EOF_WAIT_S)
         started = ended = False
-        said = b""
+        noise_bytes = b""
         if reading.done():
             try:
-                said, started = reading.result().removesuffix(self.frame.start), True
+                noise_bytes, started = reading.result().removesuffix(self.frame.start), True
             except asyncio.IncompleteReadError as error:
-                said, ended = error.partial, True
+                noise_bytes, ended = error.partial, True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.2):
                 # after the end of its input it may have begun the command: what follows the mark is not the shell's
-                said += (await process.stderr.read(_SAID_BYTES)).partition(self.frame.start)[0]
+                noise_bytes += (await process.stderr.read(_SAID_BYTES)).partition(self.frame.start)[0]
         with contextlib.suppress(OSError):
             process.kill()
         process.close()
         if started or ended:
-            return login_shell.waits_for_input(self._where, _text(said), ended=ended, limit_s=self._limit_s)
-        return login_shell.is_silent(self._where, _text(said), limit_s=self._limit_s)
+            return login_shell.waits_for_input(self._where, _text(noise_bytes), ended=ended, limit_s=self._limit_s)
+        return login_shell.is_silent(self._where, _text(noise_bytes), limit_s=self._limit_s)
 
-    def _heard(self, said: bytes) -> None:
-        if self._noise.add(said):
+    def _heard(self, noise_bytes: bytes) -> None:
+        if self._noise.add(noise_bytes):
             self._progress.stage(f"the login shell prints something of its own, which is left out: {self._noise.text}")
 
     @property
@@ -171,5 +171,5 @@ class SshCommand:
         return lost(self._name, self._target, "while it was in use", why)
 
 
-def _text(said: bytes) -> str:
-    return said.decode(errors="replace")
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")

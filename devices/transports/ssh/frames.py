@@ -47,8 +47,8 @@ class Frame:
 
     def own_errors(self, errors: bytes) -> bytes:
         """Standard error without what stands before the frame."""
-        _, found, own = errors.partition(self.start)
-        return own if found else errors
+        _, separator, own_errors = errors.partition(self.start)
+        return own_errors if separator else errors
 
     @property
     def _begin(self) -> str:
@@ -69,8 +69,8 @@ class Frame:
         Returns:
             The status is None when the second line never came.
         """
-        payload, found, rest = output.rpartition(f"\n{self.mark} ".encode())
-        if not found:
+        payload, separator, rest = output.rpartition(f"\n{self.mark} ".encode())
+        if not separator:
             return output, None, b""
         status, _, noise = rest.partition(b"\n")
         return (payload, int(status), noise) if status.isdigit() else (output, None, b"")
@@ -80,20 +80,22 @@ class Frame:
 class Noise:
     """What a login shell printed around the answers; kept to be mentioned once, never used."""
 
-    said: bytes = b""
+    content: bytes = b""
 
-    def add(self, said: bytes) -> bool:
+    def add(self, text: bytes) -> bool:
         """Keep it; True for the first that there is."""
-        first = not self.said
-        if said.strip() and first:
-            self.said = said.strip()[:_SAID_BYTES]
+        first = not self.content
+        if text.strip() and first:
+            self.content = text.strip()[:_SAID_BYTES]
             return True
         return False
 
     @property
     def text(self) -> str:
         """The first lines as text."""
-        return " / ".join(line.strip() for line in self.said.decode(errors="replace").splitlines()[:3] if line.strip())
+        return " / ".join(
+            line.strip() for line in self.content.decode(errors="replace").splitlines()[:3] if line.strip()
+        )
 
 
 def _coded(script: str) -> str:

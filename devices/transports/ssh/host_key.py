@@ -36,7 +36,7 @@ async def fetch_host_key(target: SshTarget, fingerprint: str, *, name: str, time
             f"'{fingerprint}' is no fingerprint", hint="it begins with SHA256:, as ssh-keygen -l prints it on the board"
         )
     read_login(target)  # a configuration that cannot be read is said as that
-    seen: list[str] = []
+    host_keys: list[str] = []
     lost: asyncssh.ConnectionLost | None = None
     for kind in _KINDS:
         try:
@@ -60,12 +60,12 @@ async def fetch_host_key(target: SshTarget, fingerprint: str, *, name: str, time
             continue
         if key.get_fingerprint() == fingerprint:
             return key.export_public_key("openssh").decode().strip()
-        seen.append(key.get_fingerprint())
-    if lost is not None and not seen:
+        host_keys.append(key.get_fingerprint())
+    if lost is not None and not host_keys:
         raise connect_failure(lost, name=name, target=target, key=OfferedKey(), limit_s=timeout_s) from lost
     raise BoardUnreachable(
         "the board does not show that host key",
         where=f"{name}, {target}",
-        why=f"it shows {', '.join(seen) or 'none'}",
+        why=f"it shows {', '.join(host_keys) or 'none'}",
         hint="compare on the board itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
     )

@@ -17,12 +17,12 @@ _REFUSALS = (
 )
 
 
-def waits_for_input(where: str, said: str, *, ended: bool, limit_s: float) -> BoardUnreachable:
+def waits_for_input(where: str, noise: str, *, ended: bool, limit_s: float) -> BoardUnreachable:
     """The shell did nothing until its input was closed.
 
     Args:
         where: the board.
-        said: what it printed.
+        noise: what it printed.
         ended: it then ended, without running the command.
         limit_s: how long was waited.
     """
@@ -31,29 +31,29 @@ def waits_for_input(where: str, said: str, *, ended: bool, limit_s: float) -> Bo
         if ended
         else "the board's login shell waits for input before it runs a command"
     )
-    return BoardUnreachable(what, where=where, why=_why(f"nothing else within {limit_s:g} s", said), hint=_HINT)
+    return BoardUnreachable(what, where=where, why=_why(f"nothing else within {limit_s:g} s", noise), hint=_HINT)
 
 
-def is_silent(where: str, said: str, *, limit_s: float) -> BoardUnreachable:
+def is_silent(where: str, noise: str, *, limit_s: float) -> BoardUnreachable:
     """The shell never got to the command."""
     return BoardUnreachable(
         "the board's login shell does not get to the command",
         where=where,
-        why=_why(f"its start-up files still run after {limit_s:g} s", said),
+        why=_why(f"its start-up files still run after {limit_s:g} s", noise),
         hint=_HINT,
     )
 
 
-def refuses(where: str, said: str, status: int | None) -> EamdeployError:
+def refuses(where: str, noise: str, status: int | None) -> EamdeployError:
     """The session ended before the command began."""
-    meaning = next((meaning for pattern, meaning in _REFUSALS if pattern.search(said)), "the login shell ended first")
+    meaning = next((meaning for pattern, meaning in _REFUSALS if pattern.search(noise)), "the login shell ended first")
     if status is not None:
         meaning += f" (exit status {status})"
     return MissingDependency(
-        "the board runs no commands for this login", where=where, why=_why(meaning, said), hint=_ACCOUNT
+        "the board runs no commands for this login", where=where, why=_why(meaning, noise), hint=_ACCOUNT
     )
 
 
-def _why(meaning: str, said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _why(meaning: str, noise: str) -> str:
+    lines = [line.strip() for line in noise.splitlines() if line.strip()]
     return f"{meaning}; it said: {' / '.join(lines[-3:])[:300]}" if lines else meaning

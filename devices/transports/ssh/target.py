@@ -45,9 +45,9 @@ class SshTarget:
             UsageError: the text is not of this form.
         """
         plain = text.removeprefix("ssh://").rstrip("/") if text.startswith("ssh://") else text
-        user, found, host = plain.rpartition("@")
+        user, separator, host = plain.rpartition("@")
         if _BARE_IPV6.fullmatch(host):
-            return cls(host=host, user=user if found else None)
+            return cls(host=host, user=user if separator else None)
         match = _HOST.fullmatch(plain)
         if match is None or text.startswith("-"):
             raise UsageError(f"'{text}' is not a board's address", hint="write it as user@host or user@host:port")

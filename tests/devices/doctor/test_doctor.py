@@ -89,7 +89,7 @@ def test_a_healthy_board():
 def test_one_thing_wrong(changes, check, level, words):
     found = [finding for finding in findings(changes).findings if finding.check == check]
     assert [finding.level for finding in found] == [level]
-    assert words in f"{found[0].seen} {found[0].meaning} {found[0].hint}"
+    assert words in f"{found[0].observation} {found[0].meaning} {found[0].hint}"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_one_thing_wrong(changes, check, level, words):
 def test_what_the_sensors_say(sensed, check, level, words):
     found = [finding for finding in findings(**sensed).findings if finding.check == check]
     assert found[0].level == level
-    assert words in f"{found[0].seen} {found[0].meaning} {found[0].hint}"
+    assert words in f"{found[0].observation} {found[0].meaning} {found[0].hint}"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_something_wrong_with_python(changes, check, words):
     assert not examination.healthy
     found = next(finding for finding in examination.findings if finding.check == check)
     assert found.level == "problem"
-    assert words in f"{found.seen} {found.meaning} {found.hint}"
+    assert words in f"{found.observation} {found.meaning} {found.hint}"
 
 
 def test_no_python_at_all():

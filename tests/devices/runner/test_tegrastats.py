@@ -45,11 +45,11 @@ def test_the_program_runs_beside_the_measurement_and_is_ended(tmp_path, monkeypa
     program.write_text(f"#!/bin/sh\necho '{_ORIN}'\nprintf 'VDD_IN 9'\nexec sleep 60\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    sensor = Tegrastats(wanted=True)
+    sensor = Tegrastats(enabled=True)
     for _ in range(200):
         if found := sensor.read():
             break
         time.sleep(0.05)
     assert found == {"power_mw": 5012, "power_source": "tegrastats"}  # not the line that is only half there
     sensor.close()
-    assert Tegrastats(wanted=False).read() == {}
+    assert Tegrastats(enabled=False).read() == {}

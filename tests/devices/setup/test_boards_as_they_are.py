@@ -59,7 +59,7 @@ def diagnoses(board: SshdBoard, run) -> dict[str, tuple[str, str]]:
         finally:
             await transport.close()
 
-    return {found.check: (found.level, f"{found.seen}: {found.meaning}") for found in run(scenario()).findings}
+    return {found.check: (found.level, f"{found.observation}: {found.meaning}") for found in run(scenario()).findings}
 
 
 async def load_on(board: SshdBoard, artifact: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_python_that_is_too_old_is_said_alike_by_doctor_setup_and_bench(tmp_pa
         found = run(scenario(board, examine))
         diagnosis = next(each for each in found.findings if each.check == "Python")
         assert diagnosis.level == "problem", diagnosis
-        said = {"doctor": f"{diagnosis.seen} {diagnosis.meaning}"}
+        said = {"doctor": f"{diagnosis.observation} {diagnosis.meaning}"}
         for name, attempt in {"setup": set_up, "bench": measure}.items():
             with pytest.raises(MissingDependency) as caught:
                 run(scenario(board, attempt))

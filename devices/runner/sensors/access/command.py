@@ -42,24 +42,24 @@ class Tool:
         self.problem = None
         if self._path is None:
             return None
-        asked = " ".join((self._name, *arguments))
+        command_line = " ".join((self._name, *arguments))
         try:
             done = subprocess.run(  # noqa: TID251 - on the board; a program found on its path
                 [self._path, *arguments], capture_output=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
             )
         except subprocess.TimeoutExpired:
-            self.problem = f"'{asked}' does not answer"
+            self.problem = f"'{command_line}' does not answer"
             return None
         except OSError as error:
-            self.problem = f"'{asked}' cannot be run: {error.strerror}"
+            self.problem = f"'{command_line}' cannot be run: {error.strerror}"
             return None
-        said = (done.stdout + b"\n" + done.stderr).decode(errors="replace").strip()
-        if any(words in said.lower() for words in _REFUSED):
-            self.problem = f"'{asked}' is refused: {_RIGHTS.get(self._name, 'this user has no right to ask it')}"
+        output_text = (done.stdout + b"\n" + done.stderr).decode(errors="replace").strip()
+        if any(words in output_text.lower() for words in _REFUSED):
+            self.problem = f"'{command_line}' is refused: {_RIGHTS.get(self._name, 'this user has no right to ask it')}"
             return None
         if done.returncode != 0:
-            last = (said.splitlines() or [f"exit status {done.returncode}"])[-1]
-            self.problem = f"'{asked}' fails: {last[:200]}"
+            last = (output_text.splitlines() or [f"exit status {done.returncode}"])[-1]
+            self.problem = f"'{command_line}' fails: {last[:200]}"
             return None
         return done.stdout.decode(errors="replace").strip()
 

@@ -28,7 +28,7 @@ class CoresThatRan:
         return {now[task][1] for task, ticks in spent.items() if ticks > _BUSY_SHARE * most}
 
     def _now(self) -> dict[str, tuple[int, int]]:
-        found = {}
+        seconds_by_core = {}
         try:
             tasks = list(self._tasks.iterdir())
         except OSError:
@@ -37,8 +37,8 @@ class CoresThatRan:
             # after the name in brackets: state is field 3, user and system time 14 and 15, the last processor 39
             fields = (text(task / "stat") or "").rpartition(")")[2].split()
             if len(fields) > 36:
-                found[task.name] = (int(fields[11]) + int(fields[12]), int(fields[36]))
-        return found
+                seconds_by_core[task.name] = (int(fields[11]) + int(fields[12]), int(fields[36]))
+        return seconds_by_core
 
 
 def allowed() -> set[int]:

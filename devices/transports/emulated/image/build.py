@@ -85,8 +85,10 @@ class _Described:
 def _unchanged(folder: Path) -> bool:
     """Whether every file of an image has the digest that it was built with."""
     try:
-        wanted = _description(folder).sha256
-        return wanted.keys() >= _RUN and all(_digest(folder / name) == digest for name, digest in wanted.items())
+        expected_sha256 = _description(folder).sha256
+        return expected_sha256.keys() >= _RUN and all(
+            _digest(folder / name) == digest for name, digest in expected_sha256.items()
+        )
     except (UsageError, OSError):
         return False
 
@@ -138,8 +140,8 @@ def _build(recipe: ImageRecipe, scratch: Path, progress: Progress) -> Path:
     unpack_packages(recipe, root)
     shutil.copyfile(kernel_image(root), out / "vmlinuz")
     (out / "init.gz").write_bytes(ram_disk(root))
-    others = unhashed(recipe.requirements)
-    checked = f"no hash is known of {', '.join(others)}" if others else "each by its hash"
+    unhashed_lines = unhashed(recipe.requirements)
+    checked = f"no hash is known of {', '.join(unhashed_lines)}" if unhashed_lines else "each by its hash"
     progress.stage(f"installing the runtimes' aarch64 wheels, {checked}")
     furnish(recipe, root, keys)
     progress.stage("writing the disk")
@@ -173,11 +175,11 @@ def _blocks(path: Path) -> int:
 
 
 def _versions(root: Path) -> dict[str, str]:
-    found = {}
+    versions = {}
     for info in sorted(root.glob("usr/local/lib/python*/dist-packages/*.dist-info")):
         name, version = info.name.removesuffix(".dist-info").split("-", 1)
-        found[name.replace("_", "-").lower()] = version
-    return found
+        versions[name.replace("_", "-").lower()] = version
+    return versions
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -30,5 +30,5 @@ def compile_for_board(root: Path, folders: list[str], *, python_version: str) ->
 def _matching_python(version: str) -> str | None:
     if f"{sys.version_info.major}.{sys.version_info.minor}" == version:
         return sys.executable
-    found = tool(f"python{version}")
-    return None if found is None else found[0]
+    interpreter = tool(f"python{version}")
+    return None if interpreter is None else interpreter[0]

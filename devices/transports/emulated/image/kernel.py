@@ -21,10 +21,10 @@ def kernel_image(root: Path) -> Path:
     Raises:
         MissingDependency: there is none.
     """
-    found = sorted((root / "boot").glob("vmlinuz-*"))
-    if not found:
+    kernels = sorted((root / "boot").glob("vmlinuz-*"))
+    if not kernels:
         raise MissingDependency("the emulated board's kernel is not in its packages", where=root / "boot")
-    return found[-1]
+    return kernels[-1]
 
 
 def ram_disk(root: Path) -> bytes:

@@ -48,10 +48,10 @@ def apt_options() -> str:
     command = tool("apt-config", "dump", "Acquire")
     if command is None:
         return ""
-    told = run(command).stdout.decode(errors="replace")
+    settings_text = run(command).stdout.decode(errors="replace")
     # other lists than Packages are not wanted, hooks of the host have no business here, and unsigned archives none at all
-    kept = [line for line in told.splitlines() if "::" in line and not _REFUSED.search(line)]
-    return "\n".join([*kept, *_SIGNED_ONLY]) + "\n"
+    setting_lines = [line for line in settings_text.splitlines() if "::" in line and not _REFUSED.search(line)]
+    return "\n".join([*setting_lines, *_SIGNED_ONLY]) + "\n"
 
 
 def _is_debian(suites: list[str]) -> bool:

@@ -55,8 +55,8 @@ def for_board(python_version: str, machine: str, glibc: tuple[int, int]) -> list
 
 def unhashed(requirements: Sequence[str]) -> list[str]:
     """Which of the requirements have no hash, because another version is wanted than those that were tried."""
-    found = [_LINE.match(line) for line in HASHED.read_text(encoding="utf-8").splitlines()]
-    known = {_normal(match["name"]): match["version"] for match in found if match is not None}
+    matches = [_LINE.match(line) for line in HASHED.read_text(encoding="utf-8").splitlines()]
+    known = {_normal(match["name"]): match["version"] for match in matches if match is not None}
     return [each for each in requirements if not _is_known(each, known)]
 
 

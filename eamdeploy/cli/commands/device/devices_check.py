@@ -71,7 +71,7 @@ def _render(console: Console, outcomes: list[BoardOutcome[Examination]]) -> None
         table = Table(box=None, show_header=False, pad_edge=False)
         for finding in outcome.result.findings:
             meaning = "; ".join(part for part in (finding.meaning, finding.hint) if part)
-            said = f"{finding.seen}: {meaning}" if meaning else finding.seen
+            said = f"{finding.observation}: {meaning}" if meaning else finding.observation
             table.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.check, no_wrap=True), Text(said))
         console.print(table)
 
