@@ -61,13 +61,13 @@ def position_of(name: str, classes: Sequence[str], where: object = None) -> int 
     Raises:
         DataError: when it stands there twice, with both positions.
     """
-    found = [index for index, other in enumerate(classes) if _same(other, name)]
-    if len(found) > 1:
-        places = " and ".join(str(index) for index in found)
+    positions = [index for index, other in enumerate(classes) if _same(other, name)]
+    if len(positions) > 1:
+        places = " and ".join(str(index) for index in positions)
         why = f"'{name}' is the name of the classes {places}"
         hint = "say which is meant by its number in a class map, or rename one of them"
         raise DataError("a class name is ambiguous", where=where, why=why, hint=hint)
-    return found[0] if found else None
+    return positions[0] if positions else None
 
 
 def _same(one: str, other: str) -> bool:

@@ -30,10 +30,10 @@ def read_class_map(path: Path | str) -> dict[str, int | str]:
     try:
         content = read_limited(path, what="cannot read the class map").removeprefix(codecs.BOM_UTF8)
         hint = 'a JSON object of indices and names, such as {"n01440764": 1}'
-        given = decode(dict[Name, Any], content, where=path, what=_UNUSABLE, hint=hint)
+        document = decode(dict[Name, Any], content, where=path, what=_UNUSABLE, hint=hint)
         json.loads(content, object_pairs_hook=_once)  # the decoder keeps the last of two equal names
         return {
-            name: convert(_Output, value, where=f"{path}, '{name}'", what=_UNUSABLE) for name, value in given.items()
+            name: convert(_Output, value, where=f"{path}, '{name}'", what=_UNUSABLE) for name, value in document.items()
         }
     except UsageError as error:
         raise DataError(error.what, where=error.where or path, why=error.why, hint=error.hint) from error
@@ -45,12 +45,12 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     Raises:
         DataError: for a name that occurs twice: JSON would keep the last and say nothing.
     """
-    found: dict[str, object] = {}
+    unique: dict[str, object] = {}
     for name, value in pairs:
-        if name in found:
-            raise DataError(f"the class map names '{name}' twice", why=f"as {found[name]!r} and as {value!r}")
-        found[name] = value
-    return found
+        if name in unique:
+            raise DataError(f"the class map names '{name}' twice", why=f"as {unique[name]!r} and as {value!r}")
+        unique[name] = value
+    return unique
 
 
 def output_indices(
@@ -81,14 +81,14 @@ def output_indices(
     if len(data) != len(network):
         why = f"the data has {len(data)} ({_some(data)}) and the network {len(network)} ({_some(network)})"
         raise DataError("the data's classes are not the network's", where=where, why=why, hint=hint)
-    found = []
+    indices = []
     for name in data:
         position = position_of(name, network, where)
         if position is None:
             why = f"the network has no class '{name}'; it has {_some(network)}"
             raise DataError("the data's classes are not the network's", where=where, why=why, hint=hint)
-        found.append(position)
-    return tuple(found)
+        indices.append(position)
+    return tuple(indices)
 
 
 def _mapped(name: str, class_map: Mapping[str, int | str], network: Sequence[str], where: object) -> int:

@@ -51,11 +51,11 @@ def content_hash(image: Image.Image) -> str:
 
 def balanced_order(labels: Sequence[int]) -> list[int]:
     """All indices, so ordered that any prefix holds the classes as evenly as possible: the first of each, the second..."""
-    seen: dict[int, int] = {}
+    counts: dict[int, int] = {}
     ranks = []
     for label in labels:
-        ranks.append(seen.get(label, 0))
-        seen[label] = ranks[-1] + 1
+        ranks.append(counts.get(label, 0))
+        counts[label] = ranks[-1] + 1
     return sorted(range(len(labels)), key=lambda index: (ranks[index], labels[index]))
 
 

@@ -63,16 +63,16 @@ def open_labelled(
     """
     if class_map is None:
         return open_dataset(root, split, classes)
-    found = open_dataset(root, split)
-    return Relabelled(found, output_indices(found.classes, classes, class_map, where=found.name), classes)
+    dataset = open_dataset(root, split)
+    return Relabelled(dataset, output_indices(dataset.classes, classes, class_map, where=dataset.name), classes)
 
 
-def in_order_of(found: ImageDataset, classes: tuple[str, ...]) -> ImageDataset:
-    """A tree of images with its labels in the order of ``classes``, where those are its folders' names; else ``found``.
+def in_order_of(dataset: ImageDataset, classes: tuple[str, ...]) -> ImageDataset:
+    """A tree of images with its labels in the order of ``classes``, where those are its folders' names; else ``dataset``.
 
     A class with a slash in its name is a folder in a folder, which is not seen from the top.
     """
-    if not isinstance(found, FolderDataset) or found.classes == classes:
-        return found
-    same = sorted(found.classes) == sorted(classes) or all((found.root / name).is_dir() for name in classes)
-    return FolderDataset(found.root, classes) if same and classes else found
+    if not isinstance(dataset, FolderDataset) or dataset.classes == classes:
+        return dataset
+    same = sorted(dataset.classes) == sorted(classes) or all((dataset.root / name).is_dir() for name in classes)
+    return FolderDataset(dataset.root, classes) if same and classes else dataset

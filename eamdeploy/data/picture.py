@@ -63,17 +63,17 @@ def eight_bits(image: Image.Image, where: object = None) -> Image.Image:
             "the image's grey values have no known range", where=where, why=why, hint="save it with 8 or 16 bits"
         )
     top = (1.0 if high <= 1 else _BYTE) if image.mode == "F" else (_WORD if high <= _WORD else _LONG)
-    made = Image.fromarray(np.rint(values * (_BYTE / top)).astype(np.uint8))
-    made.info.update({key: value for key, value in image.info.items() if key == "exif"})
+    eight_bit = Image.fromarray(np.rint(values * (_BYTE / top)).astype(np.uint8))
+    eight_bit.info.update({key: value for key, value in image.info.items() if key == "exif"})
     if image.mode != "F":
-        made.info[_LARGEST] = int(high)
-    return made
+        eight_bit.info[_LARGEST] = int(high)
+    return eight_bit
 
 
 def largest_value(image: Image.Image) -> int | None:
     """The largest grey value of a picture whose file has more than 8 bits; ``None`` of others, and of floating point."""
-    found = image.info.get(_LARGEST)
-    return found if isinstance(found, int) else None
+    largest = image.info.get(_LARGEST)
+    return largest if isinstance(largest, int) else None
 
 
 def is_turned(image: Image.Image) -> bool:

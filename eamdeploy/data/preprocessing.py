@@ -111,8 +111,8 @@ class Preprocessing:
 
     def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
         """The picture the network sees as 8-bit pixels ``(H, W, C)``."""
-        found = np.asarray(self.geometry(image), dtype=np.uint8).reshape(*self.size_hw, -1)
-        return found if found.shape[2] == self.channels else np.repeat(found, self.channels, axis=2)
+        array = np.asarray(self.geometry(image), dtype=np.uint8).reshape(*self.size_hw, -1)
+        return array if array.shape[2] == self.channels else np.repeat(array, self.channels, axis=2)
 
     def normalize(self, pixels: npt.NDArray[np.uint8]) -> Images:
         """8-bit pixels ``(..., H, W, C)`` to normalised float32 of the same layout."""

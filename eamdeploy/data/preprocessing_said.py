@@ -66,21 +66,21 @@ def complete(document: Mapping[str, Any], where: object = "the preprocessing") -
     """
     values, defaults = dict(document), []
     name = values.pop("normalize", None)
-    given = [field for field in ("mean", "std") if field in values]
-    if name is not None and given:
+    statistics_given = [field for field in ("mean", "std") if field in values]
+    if name is not None and statistics_given:
         raise UsageError(
-            f"the preprocessing has both normalize and {given[0]}", where=where, hint="leave one of them out"
+            f"the preprocessing has both normalize and {statistics_given[0]}", where=where, hint="leave one of them out"
         )
     if name is not None and (not isinstance(name, str) or name not in NORMALIZATIONS):
         hint = did_you_mean(str(name), NORMALIZATIONS)
         raise UsageError(f"unknown normalize {name!r}", where=where, hint=hint)
-    if len(given) == 1:
-        other = "std" if given == ["mean"] else "mean"
+    if len(statistics_given) == 1:
+        other = "std" if statistics_given == ["mean"] else "mean"
         raise UsageError(
-            f"the preprocessing has {given[0]} and no {other}", where=where, hint="give both, or normalize"
+            f"the preprocessing has {statistics_given[0]} and no {other}", where=where, hint="give both, or normalize"
         )
     channels = values.setdefault("channels", _channels(values.get("mean")))
-    if name is None and not given:
+    if name is None and not statistics_given:
         if channels == 1:
             hint = 'such as "mean": [0.5], "std": [0.5], or "normalize": "half"'
             raise UsageError("a grey network needs its mean and std", where=where, hint=hint)

@@ -19,24 +19,24 @@ def remarks_on(dataset: ImageDataset, *, exif: bool = False) -> list[str]:
         dataset = dataset.dataset
     if not isinstance(dataset, FolderDataset):
         return []
-    found = []
+    remarks = []
     if dataset.left_out:
         some = ", ".join(dataset.left_out[:3]) + (", …" if len(dataset.left_out) > 3 else "")
-        found.append(
+        remarks.append(
             f"{len(dataset.left_out)} files in {dataset.name} are no pictures (by their endings, or as links to nowhere) "
             f"and are left out: {some}"
         )
     if dataset.of_no_class:
         some = ", ".join(dataset.of_no_class[:3]) + (", …" if len(dataset.of_no_class) > 3 else "")
-        found.append(f"{len(dataset.of_no_class)} folders in {dataset.name} are of no class and are left out: {some}")
+        remarks.append(f"{len(dataset.of_no_class)} folders in {dataset.name} are of no class and are left out: {some}")
     if dataset.turned:
         what = "is applied" if exif else 'is ignored ("exif": true in the preprocessing applies it)'
-        found.append(
+        remarks.append(
             f"{len(dataset.turned)} of {len(dataset.read)} pictures read carry an EXIF orientation, which {what}"
         )
     if dataset.largest and max(dataset.largest.values()) <= _FOURTEEN_BITS:
-        found.append(
+        remarks.append(
             f"all {len(dataset.largest)} pictures of 16 bits hold no grey value above {max(dataset.largest.values())}, and are "
             "dark: if the camera gave 10, 12 or 14 bits, scale them to 16"
         )
-    return found
+    return remarks

@@ -96,11 +96,11 @@ def _layer(name: str, module: nn.Module, x: Tensor, y: Tensor) -> LayerComplexit
     parameters = sum(parameter.numel() for parameter in module.parameters())
     entry = partial(LayerComplexity, name, input=tuple(x.shape[1:]), output=tuple(y.shape[1:]), parameters=parameters)
     if isinstance(module, MixedConv2d):
-        own = module.attention if isinstance(module, AttentionConv2d) else None
+        attention = module.attention if isinstance(module, AttentionConv2d) else None
         macs = Macs(
             convolution=module.bank[0].numel() * math.prod(y.shape[2:]),
             aggregation=module.bank.numel(),
-            attention=0 if own is None else _attention_macs(own, x.shape[2], x.shape[3]),
+            attention=0 if attention is None else _attention_macs(attention, x.shape[2], x.shape[3]),
         )
         kind = _conv_kind(module.kernel_size, module.groups)
         return entry(kind=f"dynamic {kind}", kernel=module.kernel_size, stride=module.stride[0], macs=macs)
@@ -122,7 +122,7 @@ def _conv_kind(kernel: tuple[int, int], groups: int) -> str:
 
 
 @contextmanager
-def _recorded(network: Network | ProgramNetwork, found: list[LayerComplexity]) -> Iterator[None]:
+def _recorded(network: Network | ProgramNetwork, layers: list[LayerComplexity]) -> Iterator[None]:
     handles = []
     inner: set[nn.Module] = set()
     for name, module in network.named_modules():
@@ -132,7 +132,7 @@ def _recorded(network: Network | ProgramNetwork, found: list[LayerComplexity]) -
         inner.update(module.modules())
 
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor, name: str = name) -> None:
-            found.append(_layer(name, module, inputs[0], output))
+            layers.append(_layer(name, module, inputs[0], output))
 
         handles.append(module.register_forward_hook(hook))
     try:

@@ -79,14 +79,14 @@ class DynamicConv2d(MixedConv2d):
     def forward(self, x: Tensor, alpha: Tensor | None = None, taps: Tensor | None = None) -> Tensor:
         """``(B, C, H, W) -> (B, O, H', W')``; the attention gives ``alpha`` and the gates."""
         del alpha, taps
-        given = self.attention(x)
-        if given.inputs is not None:
-            x = x * given.inputs[:, :, None, None]
-        if given.outputs is None:
-            return self.mix(x, given.alpha, given.taps)
+        mixing = self.attention(x)
+        if mixing.inputs is not None:
+            x = x * mixing.inputs[:, :, None, None]
+        if mixing.outputs is None:
+            return self.mix(x, mixing.alpha, mixing.taps)
         shift, self.shift = self.shift, None
         try:
-            y = self.mix(x, given.alpha, given.taps) * given.outputs[:, :, None, None]
+            y = self.mix(x, mixing.alpha, mixing.taps) * mixing.outputs[:, :, None, None]
         finally:
             self.shift = shift
         return y if shift is None else y + shift[:, None, None]
@@ -144,7 +144,7 @@ def convert(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for index, (path, layer) in enumerate(chosen):
-            made = DynamicConv2d(
+            replacement = DynamicConv2d(
                 layer.in_channels,
                 layer.out_channels,
                 _pair(layer.kernel_size),
@@ -158,10 +158,10 @@ def convert(
                 temperature=temperature,
                 seed=seed + index,
             ).start_from(layer, noise)
-            made.train(layer.training)
+            replacement.train(layer.training)
             if not path:
-                return made
-            converted.set_submodule(path, made)
+                return replacement
+            converted.set_submodule(path, replacement)
     return converted
 
 

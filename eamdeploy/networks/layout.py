@@ -79,6 +79,6 @@ class Layout:
 def _check_types(row: Layout | BlockLayout) -> None:
     for field in fields(row):
         value = getattr(row, field.name)
-        wanted = {"int": int, "str": str, "bool": bool}.get(str(field.type))
-        if wanted is not None and type(value) is not wanted:
+        expected_type = {"int": int, "str": str, "bool": bool}.get(str(field.type))
+        if expected_type is not None and type(value) is not expected_type:
             raise UsageError("the layout of the blocks is damaged", why=f"{field.name} is {value!r}")

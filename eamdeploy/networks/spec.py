@@ -122,8 +122,8 @@ class ArchSpec:
 
     def chosen_channels(self, available: int) -> int:
         """C' for a layer with ``available`` input channels: never more than there are (equation 8)."""
-        wanted = self.kernels if self.channels is None else self.channels
-        count = max(1, round(wanted * available)) if isinstance(wanted, float) and wanted < 1 else int(wanted)
+        channels = self.kernels if self.channels is None else self.channels
+        count = max(1, round(channels * available)) if isinstance(channels, float) and channels < 1 else int(channels)
         return min(count, available)
 
     def to_dict(self) -> dict[str, Any]:

@@ -65,13 +65,13 @@ def verify_against_artifact(
     images = take(dataset if dataset is not None else embedded_sample(), limit)
     for path in artifacts:
         read_metadata(path)
-    made = []
+    reports = []
     for path in artifacts:
         named = ProgressOf(progress, path.name)
-        made.append(
+        reports.append(
             _compare(path, reference, images, threads=threads, limits=limits or ParityTolerance(), progress=named)
         )
-    return made
+    return reports
 
 
 def _compare(
@@ -100,21 +100,21 @@ def _compare(
     judge = ParityJudge(
         False, limits.factor, limits, Rounding(0, 0.0, output_abs=0.0, output_relative=0.0, alpha_abs={}, mean_abs={})
     )
-    held = np.zeros(len(runs.indices), dtype=bool)
+    undecided_mask = np.zeros(len(runs.indices), dtype=bool)
     shown = str(path)
     checks = [_unproven(shown, reference)]
     outputs = []
-    for name, own in pairs.pairs.items():
-        value, expected = runs.ours[own], runs.theirs[name]
+    for name, our_output in pairs.pairs.items():
+        value, expected = runs.ours[our_output], runs.theirs[name]
         if value.shape != expected.shape:
             why = f"of output '{name}' {path} gives {value.shape[1]} values an image and {reference.path} {expected.shape[1]}"
             raise UsageError("the two artifacts cannot be compared", where=path, why=why)
         head, note = reference.head, None
         if name == classes:
-            declared = shown_head(path, own) if metadata.foreign else head_of(metadata)
+            declared = shown_head(path, our_output) if metadata.foreign else head_of(metadata)
             value, expected, head, note = common_form(value, expected, head, declared)
             answers = (value, expected, head)
-        output = compare_output(name, value, expected, judge, held)
+        output = compare_output(name, value, expected, judge, undecided_mask)
         outputs.append(output)
         check = output_check(shown, output, judge=judge, excused=0, layer=None, rule=rules.OUTPUT.id)
         checks.append(check if note is None else replace(check, message=f"{check.message}; {note}"))
@@ -122,7 +122,9 @@ def _compare(
     checks += [unknown_output_check(shown, name, "reference") for name in pairs.extra]
     value, expected, head = answers
     keys = [images.key(index) for index in runs.indices]
-    flips = find_flips(value, expected, judge=judge, excused=held, names=keys, classes=reference.classes, head=head)
+    flips = find_flips(
+        value, expected, judge=judge, excused=undecided_mask, names=keys, classes=reference.classes, head=head
+    )
     checks.append(flips_check(shown, flips, len(value), judge, None))
     reference_top1 = top1_percent(expected, images, runs.indices, reference.classes, head)
     return ParityReport(

@@ -135,7 +135,7 @@ def check_parity(
             if gives_probabilities(path, session, metadata, checkpoint, images):
                 note = "compared as probabilities: the network gives logits and the artifact their softmax"
                 stack.enter_context(softmax_behind(checkpoint.network))
-            both = run_both(
+            runs = run_both(
                 path,
                 session,
                 runtime=chosen,
@@ -146,7 +146,7 @@ def check_parity(
                 progress=progress,
             )
             measured = measure(
-                both,
+                runs,
                 session,
                 metadata=metadata,
                 checkpoint=checkpoint,
@@ -156,7 +156,7 @@ def check_parity(
             )
             report = _fill(report, measured, shown, note, session.others)
             if any(check.failed for check in report.checks[1:]):
-                found = locate(
+                divergence = locate(
                     path,
                     chosen,
                     metadata=metadata,
@@ -165,7 +165,7 @@ def check_parity(
                     measured=measured,
                     threads=threads,
                 )
-                report = _fill(replace(report, first_divergence=found), measured, shown, note, session.others)
+                report = _fill(replace(report, first_divergence=divergence), measured, shown, note, session.others)
     warning = reference_warning(report.reference_top1, report.images, len(checkpoint.classes))
     notes = tuple(remarks_on(source, exif=bool(checkpoint.preprocessing.get("exif"))))
     return replace(report, warning=warning, notes=notes, duration_s=time.perf_counter() - started)
@@ -201,7 +201,7 @@ def verify(
 
 
 def _fill(
-    report: ParityReport, measured: ParityMeasurements, shown: str, note: str | None, others: Sequence[str]
+    report: ParityReport, measured: ParityMeasurements, shown: str, note: str | None, other_outputs: Sequence[str]
 ) -> ParityReport:
     judge, layer = measured.judge, layer_of(report.first_divergence)
     checks = [report.checks[0]]
@@ -210,7 +210,7 @@ def _fill(
         for row in measured.outputs
     ]
     checks += scores if note is None else [replace(row, message=f"{row.message}; {note}") for row in scores]
-    checks += [unknown_output_check(shown, name, "network") for name in others]
+    checks += [unknown_output_check(shown, name, "network") for name in other_outputs]
     checks.append(flips_check(shown, measured.flips, measured.images, judge, layer))
     if measured.dynamic:
         checks.append(attention_check(shown, measured.attention, measured.attention_unseen, judge))
@@ -229,5 +229,5 @@ def _fill(
         reference_top1=measured.reference_top1,
         artifact_top1=measured.artifact_top1,
         skipped=measured.skipped,
-        ill_conditioned=len(judge.own),
+        ill_conditioned=len(judge.image_rounding),
     )

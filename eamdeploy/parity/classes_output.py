@@ -89,19 +89,19 @@ def classes_output(path: Path, session: Session, checkpoint: Checkpoint, head: s
     count = fixed_batch(session) or TRIED
     values = session.run(np.zeros((count, *spec.input_shape), np.float32))
     names = [tensor.name for tensor in session.outputs]
-    found = ", ".join(f"{name} {_dims(value.shape, count)}" for name, value in zip(names, values, strict=True))
+    output_list = ", ".join(f"{name} {_dims(value.shape, count)}" for name, value in zip(names, values, strict=True))
     named = fields.get("output")
     if named is not None and named not in names:
-        hint = did_you_mean(named, names) or f"it has {found}"
+        hint = did_you_mean(named, names) or f"it has {output_list}"
         raise UsageError(f"the artifact has no output '{named}'", where=path, hint=hint)
-    wanted = range(len(names)) if named is None else [names.index(named)]
-    fitting = [index for index in wanted if _width(values[index].shape, count) == spec.classes]
+    candidates = range(len(names)) if named is None else [names.index(named)]
+    fitting = [index for index in candidates if _width(values[index].shape, count) == spec.classes]
     if not fitting:
         which = "its outputs are" if named is None else f"'{named}' is one of"
-        why = f"{which} {found} and the network has {spec.classes} classes{origin}"
+        why = f"{which} {output_list} and the network has {spec.classes} classes{origin}"
         raise UsageError("the artifact does not fit the checkpoint", where=path, why=why)
     if len(fitting) > 1:
-        why = f"several of its outputs could hold the classes: {found}"
+        why = f"several of its outputs could hold the classes: {output_list}"
         raise UsageError("which output?", where=path, why=why, hint="say it as the head: output=NAME")
     return OneOutput(session, fitting[0])
 

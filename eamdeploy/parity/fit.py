@@ -23,9 +23,9 @@ def check_fit(path: Path, session: Session, metadata: ArtifactMetadata, checkpoi
     spec = checkpoint.spec
     layout = input_layout(tensor, metadata.input_layout, "NHWC" if metadata.format == "tflite" else "NCHW")
     image = spec.input_shape
-    wanted = image if layout == "NCHW" else (*image[1:], image[0])
-    if any(size is not None and size != other for size, other in zip(tensor.shape[1:], wanted, strict=True)):
-        why = f"it takes images of {_dims(tensor.shape[1:])} and the network {_dims(wanted)}{origin(metadata)}"
+    expected_shape = image if layout == "NCHW" else (*image[1:], image[0])
+    if any(size is not None and size != other for size, other in zip(tensor.shape[1:], expected_shape, strict=True)):
+        why = f"it takes images of {_dims(tensor.shape[1:])} and the network {_dims(expected_shape)}{origin(metadata)}"
         raise UsageError("the artifact does not fit the checkpoint", where=path, why=why)
 
 
@@ -44,10 +44,10 @@ def carries_what_the_checkpoint_has(metadata: ArtifactMetadata, checkpoint: Chec
     """What classes or preprocessing the artifact carries that are not the checkpoint's; ``None`` if they are."""
     if tuple(metadata.classes) != tuple(checkpoint.classes):
         return "it carries other class names than the checkpoint"
-    own = Preprocessing.from_dict(metadata.preprocessing or {"size": checkpoint.spec.input_px})
+    preprocessing = Preprocessing.from_dict(metadata.preprocessing or {"size": checkpoint.spec.input_px})
     theirs = Preprocessing.from_dict(checkpoint.preprocessing)
-    if own != theirs:
-        names = [name for name, value in own.to_dict().items() if value != theirs.to_dict()[name]]
+    if preprocessing != theirs:
+        names = [name for name, value in preprocessing.to_dict().items() if value != theirs.to_dict()[name]]
         return f"it carries another preprocessing than the checkpoint ({', '.join(names)})"
     return None
 

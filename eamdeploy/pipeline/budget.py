@@ -141,8 +141,8 @@ def spend_budget(
             return BudgetResult(checkpoint, budget_report(checkpoint, spending, images, None), spending)
     report = budget_report(checkpoint, spending, images, finetuned)
     # the accuracy that training noted was the exact network's
-    kept = {name: value for name, value in checkpoint.meta.items() if name != "top1"}
-    meta = {**kept, "budget": report}
+    other_meta = {name: value for name, value in checkpoint.meta.items() if name != "top1"}
+    meta = {**other_meta, "budget": report}
     save_checkpoint(path, network, preprocessing=checkpoint.preprocessing, classes=checkpoint.classes, meta=meta)
     return BudgetResult(load_checkpoint(path), report, spending, finetuned)
 

@@ -19,12 +19,12 @@ class ArtifactsFailed(EamdeployError):
         failures: name of each artifact that failed, with its error.
     """
 
-    def __init__(self, made: Sequence[object], failures: Sequence[tuple[str, EamdeployError]]) -> None:
-        self.made, self.failures = tuple(made), tuple(failures)
+    def __init__(self, artifacts: Sequence[object], failures: Sequence[tuple[str, EamdeployError]]) -> None:
+        self.made, self.failures = tuple(artifacts), tuple(failures)
         self.exit_code = failures[0][1].exit_code
         why = "; ".join(f"{name}: {error}" for name, error in failures)
-        written = f"{len(made)} others were written" if made else None
-        super().__init__(f"{len(failures)} of {len(made) + len(failures)} artifacts failed", why=why, hint=written)
+        written = f"{len(artifacts)} others were written" if artifacts else None
+        super().__init__(f"{len(failures)} of {len(artifacts) + len(failures)} artifacts failed", why=why, hint=written)
 
 
 class Attempts(Generic[Made]):

@@ -72,13 +72,13 @@ class FakeQuantConv2d(nn.Conv2d):
     @classmethod
     def of(cls, conv: nn.Conv2d) -> FakeQuantConv2d:
         """One that shares the parameters of ``conv``."""
-        made = cls(
+        layer = cls(
             conv.in_channels, conv.out_channels, 1, groups=conv.groups, bias=conv.bias is not None, device="meta"
         )
-        made.kernel_size, made.stride = conv.kernel_size, conv.stride
-        made.padding, made.dilation = conv.padding, conv.dilation
-        made.weight, made.bias = conv.weight, conv.bias
-        return made
+        layer.kernel_size, layer.stride = conv.kernel_size, conv.stride
+        layer.padding, layer.dilation = conv.padding, conv.dilation
+        layer.weight, layer.bias = conv.weight, conv.bias
+        return layer
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, C, H, W) -> (B, O, H', W')``."""
@@ -93,12 +93,12 @@ class FakeQuantDynamicConv2d(AttentionConv2d):
     @classmethod
     def of(cls, layer: AttentionConv2d) -> FakeQuantDynamicConv2d:
         """One that shares the parameters and the attention of ``layer``."""
-        made = cls(
+        twin = cls(
             layer.in_channels, layer.out_channels, layer.kernel_size, attention=layer.attention, kernels=layer.kernels,
             stride=layer.stride, padding=layer.padding, dilation=layer.dilation, groups=layer.groups,
         )  # fmt: skip
-        made.bank, made.bias = layer.bank, layer.bias
-        return made
+        twin.bank, twin.bias = layer.bank, layer.bias
+        return twin
 
     def mix(self, x: Tensor, alpha: Tensor, taps: Tensor | None = None) -> Tensor:
         """The convolution under given weights ``alpha: (B, k)``; no layer with an attention of its own is gated."""
@@ -119,10 +119,10 @@ class FakeQuantLinear(nn.Linear):
     @classmethod
     def of(cls, linear: nn.Linear) -> FakeQuantLinear:
         """One that shares the parameters of ``linear``."""
-        made = cls(linear.in_features, linear.out_features, bias=linear.bias is not None, device="meta")
-        made.weight, made.bias = linear.weight, linear.bias
-        made.add_module("rounded", FakeQuantMap(nn.Identity()))
-        return made
+        layer = cls(linear.in_features, linear.out_features, bias=linear.bias is not None, device="meta")
+        layer.weight, layer.bias = linear.weight, linear.bias
+        layer.add_module("rounded", FakeQuantMap(nn.Identity()))
+        return layer
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, C) -> (B, O)``."""
@@ -161,8 +161,8 @@ def prepare_qat(network: Network, precision: str = "int8") -> Network:
 
 def ranges_of(network: nn.Module) -> dict[str, Tensor]:
     """The running ranges ``(low, high)`` by module: with the weights, what training goes on from."""
-    found = [(name, module) for name, module in network.named_modules() if isinstance(module, FakeQuantMap)]
-    return {name: torch.stack((module.low, module.high)) for name, module in found}
+    maps = [(name, module) for name, module in network.named_modules() if isinstance(module, FakeQuantMap)]
+    return {name: torch.stack((module.low, module.high)) for name, module in maps}
 
 
 def restore_ranges(network: nn.Module, ranges: dict[str, Tensor]) -> None:

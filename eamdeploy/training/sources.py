@@ -30,9 +30,9 @@ class DataSource:
 
     def preprocessing(self, size: int | None = None) -> Preprocessing:
         """Inference preprocessing: as it is for small images; short side to 8/7 of the crop for large ones."""
-        wanted = size or self.size
-        resize = round(wanted * 8 / 7) if wanted > 64 else None
-        return Preprocessing(wanted, resize, self.mean, self.std, self.channels)
+        input_px = size or self.size
+        resize = round(input_px * 8 / 7) if input_px > 64 else None
+        return Preprocessing(input_px, resize, self.mean, self.std, self.channels)
 
 
 SOURCES = {
@@ -57,8 +57,12 @@ def input_side(data: ImageDataset, where: object) -> int:
     width, height = next(iter(sizes))
     if len(sizes) == 1 and width == height:
         return width
-    seen = ", ".join(f"{w}x{h}" for w, h in sorted(sizes)[:3]) + (", …" if len(sizes) > 3 else "")
-    why = f"its images are of different sizes ({seen})" if len(sizes) > 1 else f"its images are {seen}, not square"
+    size_list = ", ".join(f"{w}x{h}" for w, h in sorted(sizes)[:3]) + (", …" if len(sizes) > 3 else "")
+    why = (
+        f"its images are of different sizes ({size_list})"
+        if len(sizes) > 1
+        else f"its images are {size_list}, not square"
+    )
     raise UsageError("the input size has to be said", where=where, why=why, hint="give it, for example `input_px` 224")
 
 
@@ -76,12 +80,12 @@ def get_source(name: str) -> DataSource:
 def _as_classes(
     data: ImageDataset, classes: tuple[str, ...], class_map: Mapping[str, int | str] | None
 ) -> ImageDataset:
-    found = data if class_map is not None else in_order_of(data, classes)
-    if tuple(found.classes) == classes and class_map is None:
-        return found
-    made = Relabelled(found, output_indices(found.classes, classes, class_map, where=data.name), classes)
-    made.name = data.name
-    return made
+    dataset = data if class_map is not None else in_order_of(data, classes)
+    if tuple(dataset.classes) == classes and class_map is None:
+        return dataset
+    relabelled = Relabelled(dataset, output_indices(dataset.classes, classes, class_map, where=data.name), classes)
+    relabelled.name = data.name
+    return relabelled
 
 
 def kind_of(root: Path) -> str:

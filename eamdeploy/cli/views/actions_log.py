@@ -42,19 +42,19 @@ class ActionsLog:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._held = ""  # the beginning of a line that may still become a command
+        self._partial_line = ""  # the beginning of a line that may still become a command
 
     def write(self, text: str) -> int:
         """Write whole lines; what follows the last line's end waits for its own, or for :meth:`flush`."""
-        whole, end, rest = (self._held + text).rpartition("\n")
+        whole, end, rest = (self._partial_line + text).rpartition("\n")
         self._file.write(harmless(whole) + end)
-        self._held = rest
+        self._partial_line = rest
         return len(text)
 
     def flush(self) -> None:
         """Write what waits."""
-        self._file.write(harmless(self._held))
-        self._held = ""
+        self._file.write(harmless(self._partial_line))
+        self._partial_line = ""
         self._file.flush()
 
     def isatty(self) -> bool:

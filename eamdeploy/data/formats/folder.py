@@ -35,10 +35,16 @@ class FolderDataset:
         folders = [folder.name for folder in sorted(root.iterdir()) if folder.is_dir() and not is_litter(folder.name)]
         names = folders if classes is None else classes
         left_out: list[Path] = []
-        found = {name: _images(root / name, left_out) for name in names if name in folders or (root / name).is_dir()}
-        self.classes = classes if classes is not None else tuple(name for name, files in found.items() if files)
-        places = {name: position_of(name, self.classes, root) for name, files in found.items() if files}
-        self.files = [(file, place) for name, place in places.items() if place is not None for file in found[name]]
+        images_by_class = {
+            name: _images(root / name, left_out) for name in names if name in folders or (root / name).is_dir()
+        }
+        self.classes = (
+            classes if classes is not None else tuple(name for name, files in images_by_class.items() if files)
+        )
+        places = {name: position_of(name, self.classes, root) for name, files in images_by_class.items() if files}
+        self.files = [
+            (file, place) for name, place in places.items() if place is not None for file in images_by_class[name]
+        ]
         self.left_out = tuple(path.relative_to(root).as_posix() for path in left_out)
         parts = {name.split("/")[0] for name in names}
         self.of_no_class = tuple(name for name in folders if name not in parts and _images(root / name, []))
@@ -92,12 +98,12 @@ def _nothing(root: Path, folders: Sequence[str], classes: Sequence[str], left_ou
 
 def _images(folder: Path, left_out: list[Path]) -> list[Path]:
     suffixes = picture_suffixes()
-    found: list[Path] = []
+    paths: list[Path] = []
     for path in sorted(folder.rglob("*")):
         if any(is_litter(part) for part in path.relative_to(folder).parts) or path.is_dir():
             continue
         if not path.is_file():  # a link to nowhere, a pipe
             left_out.append(path)
             continue
-        (found if path.suffix.lower() in suffixes else left_out).append(path)
-    return found
+        (paths if path.suffix.lower() in suffixes else left_out).append(path)
+    return paths

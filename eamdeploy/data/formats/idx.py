@@ -47,8 +47,8 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
 def find_idx(root: Path, split: str, kind: str) -> Path | None:
     """The file of a split: ``train-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and so on, with ``.gz`` or without."""
     stem = f"{'train' if split == 'train' else 't10k'}-{kind}"
-    found = sorted(root.glob(f"{stem}*idx*ubyte*"))
-    return found[0] if found else None
+    files = sorted(root.glob(f"{stem}*idx*ubyte*"))
+    return files[0] if files else None
 
 
 class IdxDataset(ArrayImages):

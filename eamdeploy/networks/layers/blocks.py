@@ -106,10 +106,10 @@ def small_strides(strides: list[int], input_px: int) -> list[int]:
     """
     if input_px > 64:
         return strides
-    kept = [1, *strides[1:]]
-    while _last_map(kept, input_px) < 2 and 2 in kept:
-        kept[kept.index(2)] = 1
-    return kept
+    stride_list = [1, *strides[1:]]
+    while _last_map(stride_list, input_px) < 2 and 2 in stride_list:
+        stride_list[stride_list.index(2)] = 1
+    return stride_list
 
 
 def _last_map(strides: list[int], size: int) -> int:

@@ -85,9 +85,9 @@ class ProgramNetwork(nn.Module):
             if isinstance(argument, BatchSize):
                 return argument.images * batch + argument.plus
             if isinstance(argument, Dtype):
-                found = getattr(torch, argument.name)
+                torch_value = getattr(torch, argument.name)
                 # a network in double precision stays there
-                return kind if found is torch.float32 and kind is torch.float64 else found
+                return kind if torch_value is torch.float32 and kind is torch.float64 else torch_value
             return argument
 
         for index, step in enumerate(self.instructions):
@@ -106,14 +106,14 @@ class ProgramNetwork(nn.Module):
 
     def stored(self, name: str) -> Tensor:
         """A tensor that instructions read directly."""
-        found: Tensor = getattr(self.constants, self._constant_keys[name])
-        return found
+        constant: Tensor = getattr(self.constants, self._constant_keys[name])
+        return constant
 
     def dynamic_layers(self) -> dict[str, MixedConv2d]:
         """Every convolution with mixed kernels by its path, in order of execution."""
         called = (step.layer for step in self.instructions if step.operator == CALL)
-        found = ((path, self.get_submodule(path)) for path in called)
-        return {path: layer for path, layer in found if isinstance(layer, MixedConv2d)}
+        candidates = ((path, self.get_submodule(path)) for path in called)
+        return {path: layer for path, layer in candidates if isinstance(layer, MixedConv2d)}
 
     def set_instructions(self, instructions: Iterable[Instruction]) -> None:
         """Run other instructions over the same layers from now on."""
@@ -158,10 +158,10 @@ def build_program(document: Mapping[str, Any], spec: ImportedSpec) -> ProgramNet
 
 
 def _dtype(name: Any) -> torch.dtype:
-    found = getattr(torch, str(name), None)
-    if not isinstance(found, torch.dtype):
+    dtype = getattr(torch, str(name), None)
+    if not isinstance(dtype, torch.dtype):
         raise DataError(f"the checkpoint's program names a number format '{name}' that does not exist")
-    return found
+    return dtype
 
 
 def _check(instructions: Sequence[Instruction], layers: Mapping[str, Any]) -> None:

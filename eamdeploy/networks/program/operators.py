@@ -75,5 +75,5 @@ def operator_function(name: str) -> Callable[..., Any]:
             hint="was it written by a newer eamdeploy?",
         )
     operation, _, overload = name.partition(".")
-    found: Callable[..., Any] = getattr(getattr(torch.ops.aten, operation), overload)
-    return found
+    function: Callable[..., Any] = getattr(getattr(torch.ops.aten, operation), overload)
+    return function

@@ -23,13 +23,13 @@ class ShippedModel:
 
 def list_models() -> list[ShippedModel]:
     """The shipped checkpoints in the order of their names."""
-    found = []
+    models = []
     for name in shipped_names():
         path = resolve_checkpoint(name)
         document = read_document(path)
         meta = document.get("meta", {})
         spec = ArchSpec.from_dict(document["architecture"])
-        found.append(
+        models.append(
             ShippedModel(
                 name,
                 str(path),
@@ -39,4 +39,4 @@ def list_models() -> list[ShippedModel]:
                 bytes=path.stat().st_size,
             )
         )
-    return found
+    return models

@@ -34,16 +34,16 @@ def _cut_ncnn(artifact: Path, part: SuspectPart, values: Mapping[str, Values], t
     layers = [NcnnLayer("Input", key, (), (key,), _sizes(values[key].shape[1:])) for key in inputs]
     layers += [layer for layer in param.layers if layer.name in names and layer.kind != "Input"]
     content = weights_path(artifact).read_bytes()
-    kept, at = [], 0
+    pieces, at = [], 0
     for layer in param.layers:
         size = weight_blocks(layer, content, at)
         if size is None:
             return None  # a layer whose weights are not known: where the next ones begin is not either
         if layer.name in names:
-            kept.append(content[at : at + size])
+            pieces.append(content[at : at + size])
         at += size
     target.write_text(NcnnParam(tuple(layers), None, (part.output,)).text(), encoding="utf-8")
-    weights_path(target).write_bytes(b"".join(kept))
+    weights_path(target).write_bytes(b"".join(pieces))
     return target
 
 
@@ -62,11 +62,11 @@ def _cut_onnx(artifact: Path, part: SuspectPart, target: Path) -> Path:
     return target
 
 
-def write_values(target: Path, inputs: Mapping[str, Values], found: Values, expected: Values | None) -> Path:
+def write_values(target: Path, inputs: Mapping[str, Values], actual: Values, expected: Values | None) -> Path:
     """Write what goes in, what comes out and what should come out, as ``.npz``."""
     path = target.with_name(f"{target.name}.npz")
     arrays = {f"input:{key}": value for key, value in inputs.items()}
-    arrays["found"] = found
+    arrays["found"] = actual
     if expected is not None:
         arrays["expected"] = expected
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]

@@ -97,36 +97,36 @@ def audit(
         return AuditReport(report)
     keys_shown = list(dict.fromkeys(graph.tensors))
     with open_probe(artifact, graph, keys_shown, runtime_for(artifact), threads) as probe:
-        found = probe.shaped(image)
+        values = probe.shaped(image)
     known = _known_tensors(checkpoint, image)
-    right = explained(found, known)
-    wrong = _wrong_tensor(report, graph, found, right)
+    right = explained(values, known)
+    wrong = _wrong_tensor(report, graph, values, right)
     if wrong is None:
         return AuditReport(report)
-    given = {key for op in graph.operators if op.kind == "Input" for key in op.outputs}
-    part = suspect_part(graph.operators, wrong, right, given)
+    input_keys = {key for op in graph.operators if op.kind == "Input" for key in op.outputs}
+    part = suspect_part(graph.operators, wrong, right, input_keys)
     return _written(
         report,
         artifact,
         part,
-        found=found,
+        node_values=values,
         expected=_expected(report, checkpoint, image),
         folder=folder,
         image=image,
-        given=given,
+        input_keys=input_keys,
     )
 
 
-def _wrong_tensor(report: ParityReport, graph: ProbedGraph, found: dict[str, Values], right: set[str]) -> str | None:
+def _wrong_tensor(report: ParityReport, graph: ProbedGraph, values: dict[str, Values], right: set[str]) -> str | None:
     divergence = report.first_divergence
-    if divergence is not None and divergence.tensor in found:
+    if divergence is not None and divergence.tensor in values:
         # known to be wrong, whatever other tensor it happens to resemble
         right.discard(str(divergence.tensor))
         return divergence.tensor
     compared = {graph.key(output.name) for output in report.outputs}
     outputs = [key for key in graph.tensors if key in graph.outputs and key not in right]
     outputs.sort(key=lambda key: key not in compared)
-    softmaxes = [key for key in graph.softmaxes if key in found and key not in right]
+    softmaxes = [key for key in graph.softmaxes if key in values and key not in right]
     return next(iter((*softmaxes, *outputs)), None)
 
 
@@ -155,19 +155,19 @@ def _written(
     artifact: Path,
     part: SuspectPart,
     *,
-    found: dict[str, Values],
+    node_values: dict[str, Values],
     expected: Values | None,
     folder: Path,
     image: Values,
-    given: set[str],
+    input_keys: set[str],
 ) -> AuditReport:
     folder.mkdir(parents=True, exist_ok=True)
-    values = {key: found[key] for key in part.inputs if key in found}
-    values |= {key: image for key in part.inputs if key in given}
+    values = {key: node_values[key] for key in part.inputs if key in node_values}
+    values |= {key: image for key in part.inputs if key in input_keys}
     target = folder / f"{model_name(artifact)}-wrong-part"
     file = write_part(artifact, part, values, target)
-    npz = write_values(target, values, found[part.output], expected)
+    npz = write_values(target, values, node_values[part.output], expected)
     # an operator that only hands on what it reads has no tensor of its own
-    first = next((op for op in part.operators if any(key in found for key in op.outputs)), None)
+    first = next((op for op in part.operators if any(key in node_values for key in op.outputs)), None)
     suspect = None if first is None else f"{first.kind} {first.name}"
     return AuditReport(report, suspect, part, file, npz)

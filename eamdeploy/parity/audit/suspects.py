@@ -29,8 +29,8 @@ class SuspectPart:
     output: str
 
 
-def explained(found: Mapping[str, Values], known: Iterable[Values]) -> set[str]:
-    """Keys of the tensors in ``found`` that hold the elements of some tensor in ``known``, in whatever order.
+def explained(values: Mapping[str, Values], known: Iterable[Values]) -> set[str]:
+    """Keys of the tensors in ``values`` that hold the elements of some tensor in ``known``, in whatever order.
 
     Converters change layouts; two tensors of as many elements with the same sorted elements are taken for the same.
     """
@@ -38,7 +38,7 @@ def explained(found: Mapping[str, Values], known: Iterable[Values]) -> set[str]:
     for value in known:
         by_size.setdefault(value.size, []).append(np.sort(value, axis=None))
     right = set()
-    for key, value in found.items():
+    for key, value in values.items():
         ordered = np.sort(value, axis=None)
         if any(_close(ordered, candidate) for candidate in by_size.get(value.size, [])):
             right.add(key)
@@ -50,13 +50,13 @@ def _close(first: Values, second: Values) -> bool:
     return bool(np.isfinite(first).all()) and float(np.abs(first - second).max()) <= CLOSE * max(scale, 1e-12)
 
 
-def suspect_part(operators: Sequence[GraphOperator], wrong: str, right: set[str], given: set[str]) -> SuspectPart:
+def suspect_part(operators: Sequence[GraphOperator], wrong: str, right: set[str], input_keys: set[str]) -> SuspectPart:
     """The operators between right tensors and ``wrong``.
 
     Args:
         wrong: key of the tensor that is known to be wrong.
         right: keys of tensors that are right.
-        given: keys of the artifact's inputs.
+        input_keys: keys of the artifact's inputs.
     """
     maker = {key: operator for operator in operators for key in operator.outputs}
     part: set[int] = set()
@@ -69,7 +69,7 @@ def suspect_part(operators: Sequence[GraphOperator], wrong: str, right: set[str]
             continue
         part.add(position[id(operator)])
         for key in operator.inputs:
-            if key in right or key in given:
+            if key in right or key in input_keys:
                 if key not in inputs:
                     inputs.append(key)
             else:

@@ -81,21 +81,21 @@ def first_divergence(
             findings.append(_Finding(layer, "attention", alphas[layer], errors, allowed))
         if reference.forms:
             findings.append(_nearest(reference, [draw[layer] for draw in rounded], tensors, tolerances))
-    agreeing = [position for position, found in enumerate(findings) if found.agrees and found.part == "output"]
+    agreeing = [position for position, finding in enumerate(findings) if finding.agrees and finding.part == "output"]
     last = agreeing[-1] if agreeing else -1
-    for position, found in enumerate(findings):
-        if found.agrees or (found.part == "output" and position < last):
+    for position, finding in enumerate(findings):
+        if finding.agrees or (finding.part == "output" and position < last):
             continue
-        worst = int(np.argmax(found.errors))
-        before = len({earlier.layer for earlier in findings[:position] if earlier.agrees} - {found.layer})
-        error = float(found.errors[worst])
+        worst = int(np.argmax(finding.errors))
+        before = len({earlier.layer for earlier in findings[:position] if earlier.agrees} - {finding.layer})
+        error = float(finding.errors[worst])
         return Divergence(
-            found.layer,
-            found.part,
-            tensor=found.tensor,
+            finding.layer,
+            finding.part,
+            tensor=finding.tensor,
             image=images[worst],
             relative_error=error,
-            tolerance_relative=found.tolerance,
+            tolerance_relative=finding.tolerance,
             agreeing=before,
         )
     return None

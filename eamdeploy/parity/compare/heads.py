@@ -30,10 +30,10 @@ def common_form(
     kind = declared.kind if declared is not None else _counterpart(value, reference, head.kind)
     if kind == head.kind or kind not in (_AFTER.get(head.kind), _BEFORE.get(head.kind)):
         return value, reference, head, None
-    said = f"compared as probabilities: the reference gives {head.kind} and the artifact {kind}"
+    remark = f"compared as probabilities: the reference gives {head.kind} and the artifact {kind}"
     if kind in _AFTER:
-        return as_probabilities(value, kind), reference, head, said
-    return value, as_probabilities(reference, head.kind), replace(head, kind=kind), said
+        return as_probabilities(value, kind), reference, head, remark
+    return value, as_probabilities(reference, head.kind), replace(head, kind=kind), remark
 
 
 def as_probabilities(scores: Array, kind: str) -> Array:
@@ -44,10 +44,10 @@ def as_probabilities(scores: Array, kind: str) -> Array:
 
 def _counterpart(value: Array, reference: Array, kind: str) -> str:
     """The kind that the artifact's values have: the reference's, or that before or after its softmax or sigmoid."""
-    found = look_of(value)
-    if found == look_of(reference):
+    look = look_of(value)
+    if look == look_of(reference):
         return kind
-    if found == _AFTER.get(kind):
-        return found
-    outside = found in ("logits", "single-logit")
+    if look == _AFTER.get(kind):
+        return look
+    outside = look in ("logits", "single-logit")
     return _BEFORE[kind] if kind in _BEFORE and outside else kind

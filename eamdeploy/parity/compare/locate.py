@@ -47,7 +47,9 @@ def locate(
         trace(round_to_half(checkpoint.network) if half else checkpoint.network, images),
         trace(perturb(checkpoint.network, 2 * judge.rounding.unit), images),
     ]
-    layers = {layer: found.alpha.shape[1] for layer, found in exact.items() if found.alpha is not None}
+    layers = {
+        layer: layer_trace.alpha.shape[1] for layer, layer_trace in exact.items() if layer_trace.alpha is not None
+    }
     alphas = assign_alphas(graph, metadata, layers, tensors)
     limit = None if judge.exact else 10 ** (-judge.limits.min_snr_db / 20)
     tolerances = Tolerances(judge.factor, judge.rounding.unit, limit)

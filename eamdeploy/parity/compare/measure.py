@@ -56,7 +56,7 @@ class ParityMeasurements:
 
 
 def measure(
-    both: BothRuns,
+    runs: BothRuns,
     session: Session,
     *,
     metadata: ArtifactMetadata,
@@ -67,17 +67,17 @@ def measure(
 ) -> ParityMeasurements:
     """Judge what the two runs gave, and try the artifact in other batches (and on noise)."""
     precision = metadata.precision or "fp32"
-    rounded, exact = _rounding_runs(checkpoint, both, precision)
+    rounded, exact = _rounding_runs(checkpoint, runs, precision)
     rounding = measure_rounding(rounded, exact, precision)
     judge = ParityJudge(is_exact(metadata), factor_for(precision, limits), limits, rounding)
     if judge.exact:
-        judge = with_own_rounding(judge, both, checkpoint, dataset, precision)
+        judge = with_own_rounding(judge, runs, checkpoint, dataset, precision)
     name = session.outputs[0].name
-    reference, scores = both.reference.output, both.scores
-    near = near_ties(judge, both.reference)
+    reference, scores = runs.reference.output, runs.scores
+    near = near_ties(judge, runs.reference)
     any_near: Mask = np.any(list(near.values()), axis=0) if near else np.zeros(len(scores), dtype=bool)
     excused = any_near & beyond(scores, reference, judge)
-    count = both.attention_images
+    count = runs.attention_images
     return ParityMeasurements(
         judge=judge,
         images=len(scores),
@@ -87,33 +87,33 @@ def measure(
             reference,
             judge=judge,
             excused=excused,
-            names=[dataset.key(index) for index in both.indices],
+            names=[dataset.key(index) for index in runs.indices],
             classes=checkpoint.classes,
         ),
         attention=compare_attention(
-            both.alphas,
-            both.reference.take(np.arange(count)),
+            runs.alphas,
+            runs.reference.take(np.arange(count)),
             judge,
             {layer: mask[:count] for layer, mask in near.items()},
         ),
-        attention_unseen=both.unseen,
-        dynamic=bool(both.reference.alphas),
-        batches=_batches(session, both.first, judge),
+        attention_unseen=runs.unseen,
+        dynamic=bool(runs.reference.alphas),
+        batches=_batches(session, runs.first, judge),
         random=_random(session, checkpoint, judge, random_images),
         excused=int(excused.sum()),
-        reference_top1=top1_percent(reference, dataset, both.indices, checkpoint.classes),
-        artifact_top1=top1_percent(scores, dataset, both.indices, checkpoint.classes),
-        skipped=both.skipped,
-        worst=tuple(both.indices[position] for position in _worst(scores, reference, any_near)),
+        reference_top1=top1_percent(reference, dataset, runs.indices, checkpoint.classes),
+        artifact_top1=top1_percent(scores, dataset, runs.indices, checkpoint.classes),
+        skipped=runs.skipped,
+        worst=tuple(runs.indices[position] for position in _worst(scores, reference, any_near)),
     )
 
 
-def _rounding_runs(checkpoint: Checkpoint, both: BothRuns, precision: str) -> tuple[ReferenceRun, ReferenceRun]:
-    images = both.first[:ROUNDING_IMAGES]
+def _rounding_runs(checkpoint: Checkpoint, runs: BothRuns, precision: str) -> tuple[ReferenceRun, ReferenceRun]:
+    images = runs.first[:ROUNDING_IMAGES]
     exact = run_reference(widen(checkpoint.network), images, batch=2)
     if precision == "fp16":
         return run_reference(round_to_half(checkpoint.network), images), exact
-    return both.reference.take(np.arange(len(images))), exact
+    return runs.reference.take(np.arange(len(images))), exact
 
 
 def _worst(scores: Array, reference: Array, undecided_images: Mask, count: int = 2) -> list[int]:
@@ -139,7 +139,7 @@ def _random(session: Session, checkpoint: Checkpoint, judge: ParityJudge, count:
     noise = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     reference = run_reference(checkpoint.network, noise)
     # noise is judged by the rounding of the pictures as a whole: none of them is this image
-    judge = replace(judge, own={})
+    judge = replace(judge, image_rounding={})
     near = near_ties(judge, reference)
     excused: Mask = np.any(list(near.values()), axis=0) if near else np.zeros(count, dtype=bool)
     scores = run_scores(session, noise, fixed_batch(session) or 1)

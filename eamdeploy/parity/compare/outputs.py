@@ -26,11 +26,11 @@ def compare_output(name: str, value: Array, reference: Array, judge: ParityJudge
     finite = np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0)
     relative = relative_errors(finite, reference)
     absolute = np.abs(finite - reference).max(axis=1)
-    held = ~excused
+    decided = ~excused
     ratio = snr_db(finite, reference)
     lost = () if judge.exact else lost_columns(finite, reference)
     if judge.exact:
-        passed = not bool(beyond(value, reference, judge)[held].any()) and not broken
+        passed = not bool(beyond(value, reference, judge)[decided].any()) and not broken
     else:
         passed = not broken and not lost and (ratio is None or ratio >= judge.limits.min_snr_db)
     return OutputParity(
@@ -70,8 +70,8 @@ def beyond(value: Array, reference: Array, judge: ParityJudge) -> Mask:
     relative = judge.each(len(value), lambda rounding: rounding.output_relative)
     absolute = judge.each(len(value), lambda rounding: rounding.output_abs)
     difference = np.abs(finite - reference).max(axis=1)
-    found: Mask = (relative_errors(finite, reference) > relative) | (difference > absolute)
-    return found
+    exceeding: Mask = (relative_errors(finite, reference) > relative) | (difference > absolute)
+    return exceeding
 
 
 def find_flips(
@@ -149,7 +149,7 @@ def compare_attention(
         error = np.abs(np.nan_to_num(value, nan=2.0) - expected)
         allowed = judge.alpha_abs(layer, len(error))
         wrong = error.max(axis=1) > allowed
-        held = ~(excused & wrong)
+        decided = ~(excused & wrong)
         winner = expected.argmax(axis=1)
         chosen = value.argmax(axis=1)
         rows_index = np.arange(len(expected))
@@ -160,14 +160,14 @@ def compare_attention(
                 layer=layer,
                 tensor=tensor,
                 images=len(expected),
-                max_abs_error=float(error[held].max(initial=0.0)),
-                mean_abs_error=float(error[held].mean()) if held.any() else 0.0,
+                max_abs_error=float(error[decided].max(initial=0.0)),
+                mean_abs_error=float(error[decided].mean()) if decided.any() else 0.0,
                 rounding_abs=rounding,
                 tolerance_abs=float(allowed.max()) if judge.exact else None,
-                winner_changes=int(((margin > 2 * allowed) & held).sum()),
-                excused=int((~held).sum()),
+                winner_changes=int(((margin > 2 * allowed) & decided).sum()),
+                excused=int((~decided).sum()),
                 variation=float(value.std(axis=0).max()) / spread if spread > _VARIES * rounding else None,
-                passed=not judge.exact or not bool((wrong & held).any()),
+                passed=not judge.exact or not bool((wrong & decided).any()),
             )
         )
     return tuple(rows)

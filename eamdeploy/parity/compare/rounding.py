@@ -86,13 +86,13 @@ def undecided(run: ReferenceRun, allowed: Callable[[str], Array]) -> dict[str, n
         run: of the network.
         allowed: layer to the error allowed of a spatial mean, (n,).
     """
-    found = {}
+    undecided_masks = {}
     for layer, (means, bounds) in run.means.items():
         tolerance = 2 * allowed(layer)
         gaps = [_gap(means[:, low:high]) for low, high in itertools.pairwise(bounds) if high - low > 1]
         near = [(gap > 0) & (gap <= tolerance) for gap in gaps]
-        found[layer] = np.any(near, axis=0) if near else np.zeros(len(means), dtype=bool)
-    return found
+        undecided_masks[layer] = np.any(near, axis=0) if near else np.zeros(len(means), dtype=bool)
+    return undecided_masks
 
 
 def _gap(block: Array) -> Array:

@@ -34,48 +34,49 @@ def near_ties(judge: ParityJudge, run: ReferenceRun) -> dict[str, Mask]:
 
 
 def with_own_rounding(
-    judge: ParityJudge, both: BothRuns, checkpoint: Checkpoint, dataset: ImageDataset, precision: str
+    judge: ParityJudge, runs: BothRuns, checkpoint: Checkpoint, dataset: ImageDataset, precision: str
 ) -> ParityJudge:
     """``judge`` with the own rounding of every suspect image, until none is left or some are beyond theirs."""
     while True:
-        suspect = np.flatnonzero(_suspect(judge, both))
-        if not len(suspect) or any(int(position) in judge.own for position in suspect):
+        suspect = np.flatnonzero(_suspect(judge, runs))
+        if not len(suspect) or any(int(position) in judge.image_rounding for position in suspect):
             return judge
-        errors = np.nan_to_num(relative_errors(both.scores, both.reference.output), nan=np.inf)
+        errors = np.nan_to_num(relative_errors(runs.scores, runs.reference.output), nan=np.inf)
         worst = suspect[np.argsort(-errors[suspect], kind="stable")][:AT_ONCE]
-        judge = replace(judge, own={**judge.own, **_measure(worst.tolist(), both, checkpoint, dataset, precision)})
+        measured = _measure(worst.tolist(), runs, checkpoint, dataset, precision)
+        judge = replace(judge, image_rounding={**judge.image_rounding, **measured})
 
 
-def _suspect(judge: ParityJudge, both: BothRuns) -> Mask:
+def _suspect(judge: ParityJudge, runs: BothRuns) -> Mask:
     """Images beyond the tolerance with no tie to excuse them."""
-    near = near_ties(judge, both.reference)
-    tied: Mask = np.zeros(len(both.scores), dtype=bool)
-    found: Mask = tied.copy()
-    count = both.attention_images
-    for layer, expected in both.reference.alphas.items():
+    near = near_ties(judge, runs.reference)
+    tied: Mask = np.zeros(len(runs.scores), dtype=bool)
+    suspect: Mask = tied.copy()
+    count = runs.attention_images
+    for layer, expected in runs.reference.alphas.items():
         # a tie excuses its layer and those after it
         tied = tied | near.get(layer, tied)
-        if layer in both.alphas:
-            error = np.abs(np.nan_to_num(both.alphas[layer][1], nan=2.0) - expected[:count]).max(axis=1)
-            found[:count] |= (error > judge.alpha_abs(layer, count)) & ~tied[:count]
-    return found | (beyond(both.scores, both.reference.output, judge) & ~tied)
+        if layer in runs.alphas:
+            error = np.abs(np.nan_to_num(runs.alphas[layer][1], nan=2.0) - expected[:count]).max(axis=1)
+            suspect[:count] |= (error > judge.alpha_abs(layer, count)) & ~tied[:count]
+    return suspect | (beyond(runs.scores, runs.reference.output, judge) & ~tied)
 
 
 def _measure(
-    positions: list[int], both: BothRuns, checkpoint: Checkpoint, dataset: ImageDataset, precision: str
+    positions: list[int], runs: BothRuns, checkpoint: Checkpoint, dataset: ImageDataset, precision: str
 ) -> dict[int, Rounding]:
     apply = Preprocessing.from_dict(checkpoint.preprocessing).apply
-    images = np.stack([apply(dataset.image(both.indices[position])) for position in positions])
+    images = np.stack([apply(dataset.image(runs.indices[position])) for position in positions])
     network, unit = checkpoint.network, unit_of(precision)
     exact = run_reference(widen(network), images)
     draws = [run_reference(perturb(network, 2 * unit, seed), images) for seed in range(DRAWS)]
     if precision == "fp16":
         draws.append(run_reference(round_to_half(network), images))
     else:
-        draws.append(both.reference.take(np.asarray(positions)))
-    own = {}
+        draws.append(runs.reference.take(np.asarray(positions)))
+    rounding = {}
     for row, position in enumerate(positions):
         one = np.asarray([row])
         single = [measure_rounding(draw.take(one), exact.take(one), precision) for draw in draws]
-        own[position] = largest(single)
-    return own
+        rounding[position] = largest(single)
+    return rounding

@@ -48,8 +48,8 @@ def output_check(
         if output.lost:
             columns = ", ".join(map(str, output.lost[:5]))
             message += f"; column{'s' if len(output.lost) > 1 else ''} {columns} no longer follow the reference"
-    if judge.own and rule == rules.OUTPUT.id:
-        message += f"; {len(judge.own)} images judged by their own rounding, which is larger"
+    if judge.image_rounding and rule == rules.OUTPUT.id:
+        message += f"; {len(judge.image_rounding)} images judged by their own rounding, which is larger"
     if excused:
         message += f"; {excused} images excused, where rounding decides a CGR-max choice"
     name = "random input" if rule == rules.RANDOM.id else f"output {output.name}"
@@ -107,9 +107,9 @@ def attention_check(artifact: str, rows: Sequence[AttentionParity], reason: str 
     changes = sum(row.winner_changes for row in rows)
     if failed:
         first = failed[0]
-        others = f" and {len(failed) - 1} layers after it" if len(failed) > 1 else ""
+        further_layers = f" and {len(failed) - 1} layers after it" if len(failed) > 1 else ""
         message = (
-            f"the mixing weights of {first.layer}{others} are off by up to {first.max_abs_error:.2g} "
+            f"the mixing weights of {first.layer}{further_layers} are off by up to {first.max_abs_error:.2g} "
             f"(rounding {first.rounding_abs:.1g}, allowed {first.tolerance_abs or 0:.1g})"
         )
     else:

@@ -25,14 +25,14 @@ class ParityJudge:
         factor: allowed multiple of the rounding.
         limits: as the user gave them.
         rounding: of the network in the artifact's precision, on some of the images.
-        own: by position, that of single images on which the network is worse conditioned.
+        image_rounding: by position, that of single images on which the network is worse conditioned.
     """
 
     exact: bool
     factor: float
     limits: ParityTolerance
     rounding: Rounding
-    own: Mapping[int, Rounding] = field(default_factory=dict)
+    image_rounding: Mapping[int, Rounding] = field(default_factory=dict)
 
     @property
     def output_relative(self) -> float:
@@ -47,7 +47,7 @@ class ParityJudge:
     def each(self, count: int, figure: Callable[[Rounding], float]) -> Array:
         """What is allowed of each of the first ``count`` images: that of all, or more where an image's own is more."""
         allowed = np.full(count, self.factor * figure(self.rounding))
-        for position, rounding in self.own.items():
+        for position, rounding in self.image_rounding.items():
             if position < count:
                 allowed[position] = max(allowed[position], self.factor * figure(rounding))
         return allowed

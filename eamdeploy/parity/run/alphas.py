@@ -35,6 +35,6 @@ def assign_alphas(
             layer: key for layer, key in named.items() if key in values and values[key].shape[1] == layers.get(layer)
         }
     kernels = set(layers.values())
-    found = [key for key in graph.softmaxes if key in values and values[key].shape[1] in kernels]
+    matches = [key for key in graph.softmaxes if key in values and values[key].shape[1] in kernels]
     order = list(layers)
-    return dict(zip(order, found, strict=True)) if len(order) == len(found) else {}
+    return dict(zip(order, matches, strict=True)) if len(order) == len(matches) else {}

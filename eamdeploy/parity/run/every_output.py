@@ -52,13 +52,13 @@ class TwoRuns:
 
 def pair_outputs(ours: Sequence[TensorInfo], theirs: Sequence[TensorInfo]) -> OutputPairs:
     """Pair outputs by name; where exactly one is left on either side, those two, since exporters rename outputs."""
-    own, wanted = [tensor.name for tensor in ours], [tensor.name for tensor in theirs]
-    pairs = {name: name for name in wanted if name in own}
-    left = [name for name in wanted if name not in pairs]
-    free = [name for name in own if name not in pairs.values()]
+    our_names, their_names = [tensor.name for tensor in ours], [tensor.name for tensor in theirs]
+    pairs = {name: name for name in their_names if name in our_names}
+    left = [name for name in their_names if name not in pairs]
+    free = [name for name in our_names if name not in pairs.values()]
     if len(left) == len(free) == 1:
         pairs[left.pop()] = free.pop()
-    return OutputPairs({name: pairs[name] for name in wanted if name in pairs}, tuple(left), tuple(free))
+    return OutputPairs({name: pairs[name] for name in their_names if name in pairs}, tuple(left), tuple(free))
 
 
 def run_every_output(
@@ -73,11 +73,11 @@ def run_every_output(
     indices: list[int] = []
     pieces: tuple[list[dict[str, Array]], list[dict[str, Array]]] = ([], [])
     size = max(CHUNK, *(fixed_batch(session) or 1 for session in (ours, theirs)))
-    for found, prepared in chunks(images, reference.preprocessing.apply, size, skipped):
+    for chunk_indices, prepared in chunks(images, reference.preprocessing.apply, size, skipped):
         batch = np.stack(prepared)
-        for session, kept in zip((ours, theirs), pieces, strict=True):
-            kept.append(_run(session, batch))
-        indices += found
+        for session, session_pieces in zip((ours, theirs), pieces, strict=True):
+            session_pieces.append(_run(session, batch))
+        indices += chunk_indices
         progress.step(len(indices) + len(skipped), len(images))
     return TwoRuns(_joined(pieces[0]), _joined(pieces[1]), indices, skipped)
 

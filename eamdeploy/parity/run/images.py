@@ -78,20 +78,22 @@ def run_both(
     indices: list[int] = []
     pieces: list[tuple[Images, ReferenceRun, Array]] = []
     inner: dict[str, list[Array]] = {}
-    seen = 0
+    images_done = 0
     preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
     with _probe(path, runtime, metadata, checkpoint, threads) as (graph, probe, unseen):
-        for found, prepared in chunks(dataset, preprocessing.apply, max(batch, chunk // batch * batch), skipped):
+        for chunk_indices, prepared in chunks(
+            dataset, preprocessing.apply, max(batch, chunk // batch * batch), skipped
+        ):
             images = np.stack(prepared)
             # the pictures themselves are kept for the first piece alone
-            kept = images if not pieces else images[:0]
-            pieces.append((kept, run_reference(checkpoint.network, images), run_scores(session, images, batch)))
-            if probe is not None and seen < ATTENTION_IMAGES:
-                part = images[: ATTENTION_IMAGES - seen]
-                seen += len(part)
+            random_part = images if not pieces else images[:0]
+            pieces.append((random_part, run_reference(checkpoint.network, images), run_scores(session, images, batch)))
+            if probe is not None and images_done < ATTENTION_IMAGES:
+                part = images[: ATTENTION_IMAGES - images_done]
+                images_done += len(part)
                 for key, values in probe.run(part).items():
                     inner.setdefault(key, []).append(values)
-            indices += found
+            indices += chunk_indices
             progress.step(len(indices) + len(skipped), len(dataset))
     reference = join_runs([run for _, run, _ in pieces])
     alphas: dict[str, tuple[str, Array]] = {}

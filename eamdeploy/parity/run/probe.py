@@ -103,7 +103,7 @@ class Probe:
 
     def run(self, images: Images) -> dict[str, Array]:
         """The tensors of each image, flattened: key to (n, elements); tensors without a part per image are left out."""
-        found: dict[str, list[Array]] = {key: [] for key in self.keys}
+        pieces: dict[str, list[Array]] = {key: [] for key in self.keys}
         for start in range(0, len(images), self.batch):
             piece = images[start : start + self.batch]
             count = len(piece)
@@ -111,8 +111,8 @@ class Probe:
             values = self._session.run(filled)[self._first :]
             for key, value in zip(self.keys, values, strict=True):
                 if value.dtype.kind == "f" and value.size and value.size % self.batch == 0:
-                    found[key].append(value.reshape(self.batch, -1)[:count].astype(np.float64))
-        return {key: np.concatenate(parts) for key, parts in found.items() if parts}
+                    pieces[key].append(value.reshape(self.batch, -1)[:count].astype(np.float64))
+        return {key: np.concatenate(parts) for key, parts in pieces.items() if parts}
 
 
 @contextlib.contextmanager

@@ -53,10 +53,10 @@ def trace(network: nn.Module, images: Images) -> dict[str, LayerTrace]:
     def note_form(layer: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
             del module, inputs
-            found = entry(layer)
-            found.forms.append(output.flatten(1).double().numpy())
+            entry_trace = entry(layer)
+            entry_trace.forms.append(output.flatten(1).double().numpy())
             if output.ndim == 4:
-                found.channels = (int(output.shape[1]), int(output.shape[2] * output.shape[3]))
+                entry_trace.channels = (int(output.shape[1]), int(output.shape[2] * output.shape[3]))
 
         return hook
 
@@ -84,8 +84,8 @@ def _joined(parts: list[dict[str, LayerTrace]]) -> dict[str, LayerTrace]:
     joined = {}
     for layer, first in parts[0].items():
         traces = [part[layer] for part in parts]
-        alphas = [found.alpha for found in traces if found.alpha is not None]
-        forms = [np.concatenate(group) for group in zip(*(found.forms for found in traces), strict=True)]
+        alphas = [trace.alpha for trace in traces if trace.alpha is not None]
+        forms = [np.concatenate(group) for group in zip(*(trace.forms for trace in traces), strict=True)]
         joined[layer] = LayerTrace(layer, np.concatenate(alphas) if alphas else None, forms, first.channels)
     return joined
 

@@ -151,8 +151,8 @@ def _entry(
 def _rejected(temporary: Path, path: Path, report: ParityReport) -> ParityError:
     known = FORMATS[report.format]
     rejected = path.with_name(f"{model_name(path)}.rejected{known.ending}")
-    for file, kept in zip(companions_of(temporary), companions_of(rejected), strict=True):
-        os.replace(file, kept)
+    for file, rejected_file in zip(companions_of(temporary), companions_of(rejected), strict=True):
+        os.replace(file, rejected_file)
     os.replace(temporary, rejected)
     return ParityError(
         f"the exported {report.format} file is {report.sentence}",

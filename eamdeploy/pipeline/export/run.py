@@ -47,8 +47,8 @@ def export_checkpoint(
         UsageError: an option that cannot be served.
     """
     options = options or ExportOptions()
-    wanted = FORMATS if "all" in options.formats else options.formats
-    exporters = [get_exporter(name) for name in dict.fromkeys(wanted)]
+    formats = FORMATS if "all" in options.formats else options.formats
+    exporters = [get_exporter(name) for name in dict.fromkeys(formats)]
     if not exporters:
         raise UsageError("no format was asked for", hint=f"give one or several of {', '.join(FORMATS)}")
     name = options.name or checkpoint.name
@@ -76,13 +76,13 @@ def export_checkpoint(
     attempts: Attempts[ExportedArtifact | QuantizedArtifact] = Attempts()
     for exporter, target in zip(exporters, targets, strict=True):
 
-        def export(to: Path, wanted: Target, through: Exporter = exporter) -> ExportedArtifact:
+        def export(to: Path, target: Target, through: Exporter = exporter) -> ExportedArtifact:
             return export_one(
                 checkpoint,
                 to,
                 name,
                 exporter=through,
-                target=wanted,
+                target=target,
                 options=options,
                 dataset=dataset,
                 budget=report,
@@ -131,14 +131,16 @@ def _in_every_precision(
             tempfile.TemporaryDirectory(prefix="eamdeploy-") as scratch,
             attempts.at(f"{exporter.format} {precision}"),
         ):
-            own = exact
+            own_precision_file = exact
             # int8 has lowerings of its own, but only dynamic layers are lowered
-            if own is None or (own.plan.layers and (precision == "int8" or not target.portable)):
+            if own_precision_file is None or (
+                own_precision_file.plan.layers and (precision == "int8" or not target.portable)
+            ):
                 own_precision = "int8" if precision == "int8" else "fp32"
-                own = export(Path(scratch), replace(target, precision=own_precision, portable=True))
+                own_precision_file = export(Path(scratch), replace(target, precision=own_precision, portable=True))
             attempts.made.append(
                 quantize_artifact(
-                    own.path,
+                    own_precision_file.path,
                     folder / FORMATS[exporter.format].file_name(f"{name}-{precision}"),
                     replace(request.options, precision=precision),
                     card=card_of(checkpoint),

@@ -121,8 +121,8 @@ class QuantizationJudge:
         best, labels = [], []
         for scores, indices in self._scores(path, self.dataset):
             best.append(self.card.head.answers(scores))
-            own = [self.dataset.label(index) for index in indices]
-            labels.append(np.asarray(own) if self.targets is None else self.targets[own])
+            image_labels = [self.dataset.label(index) for index in indices]
+            labels.append(np.asarray(image_labels) if self.targets is None else self.targets[image_labels])
         return np.concatenate(best), np.concatenate(labels)
 
     def _scores(self, path: Path, dataset: ImageDataset) -> Iterator[tuple[npt.NDArray[np.float64], list[int]]]:
@@ -160,5 +160,5 @@ def interleaved_latency(float_path: Path, path: Path, quantizer: Quantizer, judg
     finally:
         for session in sessions:
             session.close()
-    reference, own = (float(np.median(values)) / 1e6 for values in samples)
-    return LatencyPair(round(reference, 4), round(own, 4), round(own / reference, 4), len(samples[0]))
+    reference, candidate = (float(np.median(values)) / 1e6 for values in samples)
+    return LatencyPair(round(reference, 4), round(candidate, 4), round(candidate / reference, 4), len(samples[0]))

@@ -23,12 +23,12 @@ def check_format(source: Path, formats: Sequence[str] | None) -> None:
         UsageError: when one is asked for: only a checkpoint can be written in several.
     """
     known = format_of(source)
-    own = known.name if known is not None else source.suffix.lower().removeprefix(".")
-    for wanted in formats or ():
-        if wanted != own:
-            why = f"quantizing keeps the format, and {wanted} was asked for"
-            hint = f"leave the format out, or export the network itself as {wanted}"
-            raise UsageError(f"the artifact is {own}", where=source, why=why, hint=hint)
+    own_format = known.name if known is not None else source.suffix.lower().removeprefix(".")
+    for format_name in formats or ():
+        if format_name != own_format:
+            why = f"quantizing keeps the format, and {format_name} was asked for"
+            hint = f"leave the format out, or export the network itself as {format_name}"
+            raise UsageError(f"the artifact is {own_format}", where=source, why=why, hint=hint)
 
 
 def quantize_file(

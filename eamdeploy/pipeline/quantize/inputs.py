@@ -24,18 +24,21 @@ def open_splits(
     if root is None:
         return sample_for(classes), None
     try:
-        seen = open_images(root, classes, "train")
+        images = open_images(root, classes, "train")
     except DataError:
-        seen = open_images(root, classes, "test")
+        images = open_images(root, classes, "test")
     if data is not None:
         checked = open_images(data, classes, "test")
     else:
         try:
             checked = open_images(root, classes, "test")
         except DataError:
-            return seen, None
-    same = len(seen) == len(checked) and [seen.key(0), seen.key(len(seen) - 1)] == [
+            return images, None
+    same = len(images) == len(checked) and [
+        images.key(0),
+        images.key(len(images) - 1),
+    ] == [
         checked.key(0),
-        checked.key(len(seen) - 1),
+        checked.key(len(images) - 1),
     ]
-    return seen, None if same and (data is None or data == calibration) else checked
+    return images, None if same and (data is None or data == calibration) else checked

@@ -37,5 +37,5 @@ def quantize_request(
     chosen = options or QuantizeOptions()
     if not 0 <= chosen.max_drop <= 100:
         raise UsageError(f"max_drop is in points of top-1, from 0 to 100, and is {chosen.max_drop:g}")
-    seen, checked = open_splits(calibration, data, classes)
-    return QuantizeRequest(replace(chosen), seen, checked, class_map)
+    calibration_images, checked = open_splits(calibration, data, classes)
+    return QuantizeRequest(replace(chosen), calibration_images, checked, class_map)

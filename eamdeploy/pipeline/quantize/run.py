@@ -79,12 +79,12 @@ def quantize_artifact(
     quantizer = open_quantizer(source)
     _check_layers(quantizer, options)
     _check_fit(quantizer, card, source)
-    seen = _calibration_set(calibration, card, options)
+    calibration_images = _calibration_set(calibration, card, options)
     judge = QuantizationJudge(take(check if check is not None else calibration, options.check_images), card, class_map)
     calibrated = 0
     if options.precision == "int8":
-        progress.stage(f"calibrating {target.name} on {len(seen)} images")
-        calibrated = quantizer.calibrate(_batches(seen, card, quantizer.batch), options.method)
+        progress.stage(f"calibrating {target.name} on {len(calibration_images)} images")
+        calibrated = quantizer.calibrate(_batches(calibration_images, card, quantizer.batch), options.method)
     with tempfile.TemporaryDirectory(prefix="eamdeploy-") as folder:
         work = _Work(
             quantizer, judge, options=options, folder=Path(folder), suffix=target.suffix.lower(), source=source
@@ -96,16 +96,16 @@ def quantize_artifact(
         if size > MOST_OF_FLOAT * float_bytes:
             why = f"{size} bytes against {float_bytes} in float"
             raise ParityError(f"the {options.precision} file did not shrink", where=target, why=why)
-        snr = quantizer.layer_snr_db(result, _batches(take(seen, SNR_IMAGES), card, quantizer.batch))
+        snr = quantizer.layer_snr_db(result, _batches(take(calibration_images, SNR_IMAGES), card, quantizer.batch))
         latency = interleaved_latency(baseline or source, result, quantizer, judge) if options.latency else None
         outcome = judge.compare(source, result)
         carried = read_metadata(source).raw
         report = QuantizationReport(
             precision=options.precision,
             method=options.method if options.precision == "int8" else None,
-            calibration_data=seen.name,
+            calibration_data=calibration_images.name,
             calibration_images=calibrated,
-            calibration_classes=len({seen.label(index) for index in range(len(seen))}),
+            calibration_classes=len({calibration_images.label(index) for index in range(len(calibration_images))}),
             check_data=judge.dataset.name,
             same_images=check is None,
             outcome=outcome,
@@ -120,14 +120,14 @@ def quantize_artifact(
             latency=latency,
             planned_for=_planned_for(carried),
             multi_label=card.head.multi_label,
-            data_notes=_data_notes(seen, judge, card),
+            data_notes=_data_notes(calibration_images, judge, card),
         )
         known = FORMATS[read_metadata(source).format]
         exporter = get_exporter(known.name)
         metadata = quantized_metadata(carried, card, report, target, quantizer.input_layout)
         with atomic_path(target, companions=known.companions) as temporary:
-            for made, kept in zip(companions_of(result), companions_of(temporary), strict=True):
-                shutil.copyfile(made, kept)
+            for final_file, temporary_file in zip(companions_of(result), companions_of(temporary), strict=True):
+                shutil.copyfile(final_file, temporary_file)
             shutil.copyfile(result, temporary)
             exporter.attach_metadata(temporary, metadata)
     # the metadata is part of the file that is compared
@@ -147,11 +147,13 @@ def quantize_artifact(
     )
 
 
-def _data_notes(seen: ImageDataset, judge: QuantizationJudge, card: ModelCard) -> tuple[str, ...]:
+def _data_notes(calibration_images: ImageDataset, judge: QuantizationJudge, card: ModelCard) -> tuple[str, ...]:
     exif = card.preprocessing.exif
     names = list(judge.skipped)
     unread = [f"{len(names)} images of the check do not decode and are left out, such as {names[0]}"] if names else []
-    return tuple(dict.fromkeys([*remarks_on(seen, exif=exif), *remarks_on(judge.dataset, exif=exif), *unread]))
+    return tuple(
+        dict.fromkeys([*remarks_on(calibration_images, exif=exif), *remarks_on(judge.dataset, exif=exif), *unread])
+    )
 
 
 def _planned_for(carried: Mapping[str, Any]) -> str | None:
@@ -209,8 +211,8 @@ class _Work:
         return self.written, attempts, ranking
 
     def _alone(self, layer: str) -> float:
-        others = {name for name in self.quantizer.layers if name != layer}
-        self.quantizer.write(self.scratch, self.options.precision, others)
+        other_layers = {name for name in self.quantizer.layers if name != layer}
+        self.quantizer.write(self.scratch, self.options.precision, other_layers)
         return self.judge.score_noise(self.source, self.scratch, SENSITIVITY_IMAGES)
 
     def _too_much(self, best: Attempt) -> ParityError:
@@ -236,9 +238,9 @@ def _check_layers(quantizer: Quantizer, options: QuantizeOptions) -> None:
 
 
 def _check_fit(quantizer: Quantizer, card: ModelCard, source: Path) -> None:
-    wanted = (card.preprocessing.channels, *card.preprocessing.size_hw)
-    if quantizer.input_shape != wanted:
-        why = f"the artifact takes {quantizer.input_shape} (C, H, W) and the preprocessing makes {wanted}"
+    expected_size = (card.preprocessing.channels, *card.preprocessing.size_hw)
+    if quantizer.input_shape != expected_size:
+        why = f"the artifact takes {quantizer.input_shape} (C, H, W) and the preprocessing makes {expected_size}"
         raise UsageError("the preprocessing does not fit the artifact", where=source, why=why)
 
 

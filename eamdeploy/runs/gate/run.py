@@ -147,16 +147,16 @@ class _Repeats:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._read: dict[tuple[str, str], list[Run]] = {}
+        self._runs_by_place: dict[tuple[str, str], list[Run]] = {}
 
     def of(self, run: Run) -> list[Run]:
         """The latest stored runs that may be repeats of ``run`` or of its neighbours."""
         if not self._store.path.exists():
             return []  # a gate between two files needs no store
         place = (run.device, run.runtime)
-        if place not in self._read:
-            self._read[place] = self._store.runs(RunFilter(device=run.device, runtime=run.runtime), limit=200)
-        return self._read[place]
+        if place not in self._runs_by_place:
+            self._runs_by_place[place] = self._store.runs(RunFilter(device=run.device, runtime=run.runtime), limit=200)
+        return self._runs_by_place[place]
 
 
 def _compare(repeats: _Repeats, a: Run, b: Run) -> Comparison:

@@ -64,16 +64,16 @@ class Batches:
     def _decode(self) -> tuple[list[int], Tensor]:
         size, channels = self.preprocessing.side, self.preprocessing.channels
         pixels = np.empty((len(self.dataset), size, size, channels), dtype=np.uint8)
-        kept: list[int] = []
+        decoded: list[int] = []
         for index in range(len(self.dataset)):
             try:
                 image = self.preprocessing.geometry(self.dataset.image(index))
             except DataError:
                 self.skipped.append(self.dataset.key(index))
                 continue
-            pixels[len(kept)] = np.asarray(image).reshape(size, size, channels)
-            kept.append(index)
-        return kept, torch.from_numpy(pixels[: len(kept)]).permute(0, 3, 1, 2).contiguous()
+            pixels[len(decoded)] = np.asarray(image).reshape(size, size, channels)
+            decoded.append(index)
+        return decoded, torch.from_numpy(pixels[: len(decoded)]).permute(0, 3, 1, 2).contiguous()
 
     def epoch(self, epoch: int, batch: int, *, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
         """The shuffled, augmented batches of one epoch; of several processes each gets its own share of every batch.
@@ -83,14 +83,14 @@ class Batches:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         steps, local = len(self) // batch, batch // world
         order = torch.randperm(len(self), generator=generator)[: steps * batch]
-        own = order.view(steps, batch)[:, rank * local : (rank + 1) * local]
+        shard = order.view(steps, batch)[:, rank * local : (rank + 1) * local]
         keys = [(self.seed, epoch, step, rank) for step in range(steps)]
         if self.augment == "resized-crop-jitter":
-            for share, key in zip(own, keys, strict=True):
+            for share, key in zip(shard, keys, strict=True):
                 yield self._jittered(share, key)
             return
         crops = self._draw(keys, local)
-        shares = own.to(self.device)
+        shares = shard.to(self.device)
         for step in range(steps):
             pixels = self._fixed(shares[step])
             if crops is not None:

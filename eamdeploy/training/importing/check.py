@@ -73,19 +73,21 @@ def check_import(
             write(assumed, path)
             return evaluate(path, images, class_map=class_map).result.top1
 
-    own = top1(function)
-    others: dict[str, Function] = {}
+    exact_top1 = top1(function)
+    functions: dict[str, Function] = {}
     for name, source in SOURCES.items():
         other = source.functions.get(arch)
-        if other is not None and other != function and other not in others.values():
-            others[name] = other
-    scores = {name: top1(other) for name, other in others.items()}
+        if other is not None and other != function and other not in functions.values():
+            functions[name] = other
+    scores = {name: top1(other) for name, other in functions.items()}
     best = max(scores, key=scores.__getitem__, default=None)
     count = len(images)
     chance = 100 / max(1, len({images.label(index) for index in range(count)}))
-    if best is None or scores[best] - own <= 2 * math.sqrt(2) * _error(own, count):
-        return ImportCheck(own, count, chance)
-    return ImportCheck(own, count, chance=chance, better=best, better_top1=scores[best], better_function=others[best])
+    if best is None or scores[best] - exact_top1 <= 2 * math.sqrt(2) * _error(exact_top1, count):
+        return ImportCheck(exact_top1, count, chance)
+    return ImportCheck(
+        exact_top1, count, chance=chance, better=best, better_top1=scores[best], better_function=functions[best]
+    )
 
 
 def _error(percent: float, count: int) -> float:

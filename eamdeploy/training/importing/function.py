@@ -48,9 +48,9 @@ class Function:
         if self.activation not in ACTIVATIONS:
             raise UsageError(f"unknown activation '{self.activation}'", hint=f"known: {', '.join(ACTIVATIONS)}")
 
-    def changed(self, said: Mapping[str, Any]) -> Function:
+    def changed(self, changes: Mapping[str, Any]) -> Function:
         """With what the user says of it; ``None`` is nothing said."""
-        return replace(self, **{name: value for name, value in said.items() if value is not None})
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def preprocessing(self, size: int, resize: int | None, channels: int) -> Preprocessing:
         """How images become the input; of grey networks with the mean of the three channels."""

@@ -22,8 +22,8 @@ _PLACE = re.compile(r"blocks\.(\d+)\.(\d+)\.")
 
 def block_places(names: Mapping[str, Tensor]) -> list[str]:
     """The prefixes ``blocks.STAGE.INDEX`` in order of execution."""
-    found = {(int(match[1]), int(match[2])) for name in names if (match := _PLACE.match(name))}
-    return [f"blocks.{stage}.{index}" for stage, index in sorted(found)]
+    places = {(int(match[1]), int(match[2])) for name in names if (match := _PLACE.match(name))}
+    return [f"blocks.{stage}.{index}" for stage, index in sorted(places)]
 
 
 def timm_layout(tensors: Mapping[str, Tensor], arch: str) -> Layout | None:
@@ -47,7 +47,7 @@ def timm_layout(tensors: Mapping[str, Tensor], arch: str) -> Layout | None:
             return None
         stride = _STRIDES[arch][stage] if position == 0 or stage != stages[position - 1] else 1
         kernel, expanded, out, gate = row
-        own = "relu" if v3 and stage < _RELU_STAGES[arch] else act
+        activation = "relu" if v3 and stage < _RELU_STAGES[arch] else act
         # timm's first port of V3 ("rw", whose head has no bias) adds nothing around its first block, and its gates have
         # the block's own activation
         blocks.append(
@@ -56,10 +56,10 @@ def timm_layout(tensors: Mapping[str, Tensor], arch: str) -> Layout | None:
                 expanded,
                 out=out,
                 gate=gate,
-                act=own,
+                act=activation,
                 stride=stride,
                 skip=not rw or position > 0,
-                gate_act=own if rw else "relu",
+                gate_act=activation if rw else "relu",
             )
         )
     head = tensors.get("conv_head.weight")

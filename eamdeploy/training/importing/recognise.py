@@ -51,44 +51,48 @@ class RecognisedSource:
 
 
 def recognise(
-    tensors: Mapping[str, Tensor], spec: ArchSpec, *, said: str | None, file_name: str
+    tensors: Mapping[str, Tensor], spec: ArchSpec, *, source_name: str | None, file_name: str
 ) -> RecognisedSource | None:
     """The source of ``tensors`` for a static network of ``spec``; ``None`` where their names are of no known library.
 
     Args:
-        said: the source that the user names.
+        source_name: the source that the user names.
         file_name: tells two sources with the same names apart, where it can.
 
     Raises:
         DataError: when the names are a library's and the architecture is another.
     """
     plain = {plain_key(name): value for name, value in tensors.items()}
-    found: list[tuple[float, RecognisedSource]] = []
-    for source in SOURCES.values() if said is None else [get_source(said)]:
-        given = plain if source.name in ("keras", "tf-slim") else tensors
-        for prefix, inner in _prefixed(given, source).items():
+    scored: list[tuple[float, RecognisedSource]] = []
+    for source in SOURCES.values() if source_name is None else [get_source(source_name)]:
+        candidate_tensors = plain if source.name in ("keras", "tf-slim") else tensors
+        for prefix, inner in _prefixed(candidate_tensors, source).items():
             candidate = _candidate(source, inner, spec, prefix)
             if candidate is not None:
-                found.append((_coverage(candidate), candidate))
-    if not found:
+                scored.append((_coverage(candidate), candidate))
+    if not scored:
         return None
-    best = max(share for share, _ in found)
-    if best < ENOUGH and said is None:
+    best = max(share for share, _ in scored)
+    if best < ENOUGH and source_name is None:
         return None
-    equal = [candidate for share, candidate in found if share == best]
-    return _settled(equal, said, file_name)
+    equal = [candidate for share, candidate in scored if share == best]
+    return _settled(equal, source_name, file_name)
 
 
-def _settled(equal: list[RecognisedSource], said: str | None, file_name: str) -> RecognisedSource:
+def _settled(equal: list[RecognisedSource], source_name: str | None, file_name: str) -> RecognisedSource:
     """Of candidates that explain the names equally well, one, with a note on the others."""
     chosen = next((one for one in equal if not is_average(one.prefix)), equal[0])
     notes = list(chosen.notes)
-    others = [repr(one.prefix) for one in equal if one.source is chosen.source and one is not chosen]
-    if others:
-        taken = f"those that begin with '{chosen.prefix}'" if chosen.prefix else "those without a prefix"
-        notes.append(f"{taken} are taken; the file has the same names behind {', '.join(others)} too")
-    source = chosen.source if said is not None else guess_twin(chosen.source, file_name)
-    if source.same_names is not None and said is None and chosen.network.spec.arch in SOURCES["timm-tf"].functions:
+    other_prefixes = [repr(one.prefix) for one in equal if one.source is chosen.source and one is not chosen]
+    if other_prefixes:
+        choice_text = f"those that begin with '{chosen.prefix}'" if chosen.prefix else "those without a prefix"
+        notes.append(f"{choice_text} are taken; the file has the same names behind {', '.join(other_prefixes)} too")
+    source = chosen.source if source_name is not None else guess_twin(chosen.source, file_name)
+    if (
+        source.same_names is not None
+        and source_name is None
+        and chosen.network.spec.arch in SOURCES["timm-tf"].functions
+    ):
         notes.append(
             f"weights of {source.same_names} have the same names and another function: say which is the source"
         )
@@ -98,15 +102,15 @@ def _settled(equal: list[RecognisedSource], said: str | None, file_name: str) ->
 def _prefixed(tensors: Mapping[str, Tensor], source: WeightsSource) -> dict[str, dict[str, Tensor]]:
     """The tensors below each prefix under which the source's first convolution may lie."""
     prefixes = {name[: -len(one)] for one in _STEMS[source.name] for name in tensors if name.endswith(one)}
-    found = {}
+    by_prefix = {}
     for prefix in sorted(prefixes):
         if prefix and prefix[-1] not in "._":
             continue
         inner = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
         # some keep the classifier beside the body, not in it
         outer = {name: value for name, value in tensors.items() if name.startswith(("classifier.", "logits."))}
-        found[prefix] = {**outer, **inner} if prefix else inner
-    return found
+        by_prefix[prefix] = {**outer, **inner} if prefix else inner
+    return by_prefix
 
 
 def _candidate(
@@ -137,30 +141,30 @@ def _shapes(network: Network) -> list[tuple[int, ...]]:
 
 def _coverage(candidate: RecognisedSource) -> float:
     """The share of the layers' weights that the file has by name."""
-    wanted = [name.conv for name in candidate.names if isinstance(name, ConvNames)]
-    return sum(f"{name}.weight" in candidate.tensors for name in wanted) / len(wanted)
+    conv_names = [name.conv for name in candidate.names if isinstance(name, ConvNames)]
+    return sum(f"{name}.weight" in candidate.tensors for name in conv_names) / len(conv_names)
 
 
-def classifier_size(found: RecognisedSource) -> int | None:
+def classifier_size(recognised: RecognisedSource) -> int | None:
     """How many classes the file's classifier has; ``None`` without one."""
-    for name in found.names:
-        if isinstance(name, LinearNames) and name.own == "classifier":
-            bias = found.tensors.get(f"{name.name}.bias")
+    for name in recognised.names:
+        if isinstance(name, LinearNames) and name.path == "classifier":
+            bias = recognised.tensors.get(f"{name.name}.bias")
             return None if bias is None else int(bias.numel())
     return None
 
 
-def check_complete(found: RecognisedSource, source: str) -> None:
+def check_complete(recognised: RecognisedSource, source: str) -> None:
     """Check that every layer but the classifier is in the file.
 
     Raises:
         DataError: naming the first that is not.
     """
-    for name in found.names:
+    for name in recognised.names:
         key = f"{name.conv if isinstance(name, ConvNames) else name.name}.weight"
-        if key not in found.tensors and name.own != "classifier":
-            spec = found.network.spec
-            why = f"its names are {found.source.name}'s, and it has no {key}, which {spec.arch} at width {spec.width:g} has"
+        if key not in recognised.tensors and name.path != "classifier":
+            spec = recognised.network.spec
+            why = f"its names are {recognised.source.name}'s, and it has no {key}, which {spec.arch} at width {spec.width:g} has"
             hint = "check the architecture and the width"
             raise DataError("the weights are of another architecture", where=source, why=why, hint=hint)
 
@@ -174,7 +178,7 @@ def check_other_architectures(tensors: Mapping[str, Tensor], spec: ArchSpec, sou
     for arch in ARCHITECTURES:
         if arch == spec.arch:
             continue
-        found = recognise(tensors, replace(spec, arch=arch), said=None, file_name=source.name)
-        if found is not None:
-            why = f"its names are {found.source.name}'s of {arch}, and {spec.arch} was asked for"
+        other_recognised = recognise(tensors, replace(spec, arch=arch), source_name=None, file_name=source.name)
+        if other_recognised is not None:
+            why = f"its names are {other_recognised.source.name}'s of {arch}, and {spec.arch} was asked for"
             raise DataError("the weights are of another architecture", where=source, why=why, hint=f"ask for {arch}")

@@ -100,7 +100,7 @@ def import_weights(
     *,
     labels: Path | None = None,
     noise: float = 0.002,
-    said: Said | None = None,
+    function_options: Said | None = None,
     check: ImageDataset | None = None,
     class_map: Mapping[str, int | str] | None = None,
 ) -> ImportResult:
@@ -112,7 +112,7 @@ def import_weights(
         out: where the checkpoint goes.
         labels: file of class names, one a line.
         noise: between the kernels of a bank.
-        said: what the user says of the file.
+        function_options: what the user says of the file.
         check: labelled images to measure the static network on.
         class_map: from the images' classes to the network's, where the names differ.
 
@@ -120,29 +120,35 @@ def import_weights(
         DataError: when the file cannot be read or does not fit the architecture.
         UsageError: when the checkpoint cannot be written, or something that is said does not fit.
     """
-    told = said or Said()
-    weights = read_weights(source, told.state)
-    own = _own_document(source)
+    options = function_options or Said()
+    weights = read_weights(source, options.state)
+    own_document = _own_document(source)
     plain = replace(spec, conv="static")
     tensors = without_counters(weights.tensors)
     known = set(plain_state(plain)) <= set(tensors)
-    found = None if weights.folded or known else recognise(tensors, plain, said=told.source, file_name=source.name)
-    if told.source is not None and found is None:
-        get_source(told.source)
-        raise UsageError(f"the names of the tensors are not {told.source}'s", where=source)
-    if found is not None:
-        check_complete(found, str(source))
+    recognised = (
+        None
+        if weights.folded or known
+        else recognise(tensors, plain, source_name=options.source, file_name=source.name)
+    )
+    if options.source is not None and recognised is None:
+        get_source(options.source)
+        raise UsageError(f"the names of the tensors are not {options.source}'s", where=source)
+    if recognised is not None:
+        check_complete(recognised, str(source))
     elif not weights.folded and not known:
         check_other_architectures(tensors, plain, source)
-    assumed = _function(weights, found, spec.arch) if own is None else _as_trained(own)
-    function = assumed.changed({"activation": told.activation, "epsilon": told.epsilon, "padding": told.padding})
-    size = classifier_size(found) if found is not None else _own_classes(tensors, ordered=weights.ordered)
+    assumed = _function(weights, recognised, spec.arch) if own_document is None else _as_trained(own_document)
+    function = assumed.changed(
+        {"activation": options.activation, "epsilon": options.epsilon, "padding": options.padding}
+    )
+    size = classifier_size(recognised) if recognised is not None else _own_classes(tensors, ordered=weights.ordered)
     plain = replace(
-        found.network.spec if found else plain,
-        classes=told.classes or (size if said is not None else None) or spec.classes,
+        recognised.network.spec if recognised else plain,
+        classes=options.classes or (size if function_options is not None else None) or spec.classes,
     )
     names = class_names(labels, plain.classes)
-    preprocessing = told.preprocessing or function.preprocessing(spec.input_px, told.resize, spec.in_channels)
+    preprocessing = options.preprocessing or function.preprocessing(spec.input_px, options.resize, spec.in_channels)
     _check_size(preprocessing, plain)
     path = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
     meta = {"data": "imported", "source": source.name}
@@ -150,24 +156,24 @@ def import_weights(
 
     def write(assumed: Function, target: Path, dynamic: bool = False) -> None:
         static = build(replace(plain, padding=assumed.padding, activation=assumed.activation))
-        matches.append(fill(static, weights, source=str(source), found=found))
+        matches.append(fill(static, weights, source=str(source), recognised=recognised))
         if not weights.folded:
             widen_variances(static, assumed.epsilon)
-        wanted = replace(spec, classes=plain.classes, layout=plain.layout)
-        network = warm_start(static, wanted, noise) if dynamic else static
-        own = told.preprocessing or assumed.preprocessing(spec.input_px, told.resize, spec.in_channels)
-        save_checkpoint(target, network, preprocessing=own.to_dict(), classes=names, meta=meta)
+        complete_spec = replace(spec, classes=plain.classes, layout=plain.layout)
+        network = warm_start(static, complete_spec, noise) if dynamic else static
+        preprocessing = options.preprocessing or assumed.preprocessing(spec.input_px, options.resize, spec.in_channels)
+        save_checkpoint(target, network, preprocessing=preprocessing.to_dict(), classes=names, meta=meta)
 
     measured = None
     if check is not None:
         measured = check_import(write, function, spec.arch, check, class_map=class_map)
     write(function, path, dynamic=spec.conv != "static")
-    notes = [*((weights.note,) if weights.note else ()), *(found.notes if found else ())]
-    notes += _notes(matches[-1], function, plain, unknown=found is None and not weights.folded and not known)
+    notes = [*((weights.note,) if weights.note else ()), *(recognised.notes if recognised else ())]
+    notes += _notes(matches[-1], function, plain, unknown=recognised is None and not weights.folded and not known)
     return ImportResult(
         path,
         matches[-1],
-        source=found.source.name if found else None,
+        source=recognised.source.name if recognised else None,
         function=function,
         preprocessing=preprocessing,
         notes=tuple(notes),
@@ -180,12 +186,12 @@ def _own_document(source: Path) -> dict[str, Any] | None:
     if source.suffix != ".safetensors":
         return None
     try:
-        found = read_document(source)
+        document = read_document(source)
     except DataError:
         return None  # weights of somebody else
-    if found["architecture"].get("arch") == IMPORTED:
+    if document["architecture"].get("arch") == IMPORTED:
         raise UsageError("the checkpoint is imported already", where=source, hint="give it to export, verify or bench")
-    return found
+    return document
 
 
 def _as_trained(document: Mapping[str, Any]) -> Function:
@@ -206,10 +212,10 @@ def plain_state(spec: ArchSpec) -> list[str]:
     return [name for name in without_counters(build(spec).state_dict()) if not name.startswith("classifier.")]
 
 
-def _function(weights: ForeignWeights, found: RecognisedSource | None, arch: str) -> Function:
+def _function(weights: ForeignWeights, recognised: RecognisedSource | None, arch: str) -> Function:
     if weights.folded:
         return FOLDED[arch]
-    return UNKNOWN if found is None else function_of(found.source, arch, found.tensors)
+    return UNKNOWN if recognised is None else function_of(recognised.source, arch, recognised.tensors)
 
 
 def _own_classes(tensors: Mapping[str, Tensor], *, ordered: bool) -> int | None:

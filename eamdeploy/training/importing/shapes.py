@@ -24,52 +24,52 @@ class Layouts:
         """Whether what was met so far is in TensorFlow's layout."""
         return self.transposed > self.plain
 
-    def fit(self, tensor: Tensor, wanted: tuple[int, ...]) -> Tensor | None:
-        """``tensor`` in the shape ``wanted``; ``None`` where no layout makes it so.
+    def fit(self, tensor: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+        """``tensor`` in the shape ``shape``; ``None`` where no layout makes it so.
 
         A 1x1 convolution and a matrix are the same thing, in either direction.
         """
-        given = tuple(tensor.shape)
-        if len(wanted) == 2 and len(given) == 4:
+        given_shape = tuple(tensor.shape)
+        if len(shape) == 2 and len(given_shape) == 4:
             # 1x1 kernels: OIHW ends in 1x1, HWIO begins with it
-            if given[2:] == (1, 1) and self._matrix_first(given[:2], wanted):
-                return self.fit(tensor[:, :, 0, 0], wanted)
-            return self.fit(tensor[0, 0], wanted) if given[:2] == (1, 1) else None
-        if len(wanted) == 2 and len(given) == 2:
-            return self._matrix(tensor, wanted)
-        if len(wanted) == 4 and len(given) == 4:
-            return self._kernel(tensor, wanted)
-        if len(wanted) == 4 and len(given) == 2 and wanted[2:] == (1, 1):
-            flat = self._matrix(tensor, wanted[:2])
+            if given_shape[2:] == (1, 1) and self._matrix_first(given_shape[:2], shape):
+                return self.fit(tensor[:, :, 0, 0], shape)
+            return self.fit(tensor[0, 0], shape) if given_shape[:2] == (1, 1) else None
+        if len(shape) == 2 and len(given_shape) == 2:
+            return self._matrix(tensor, shape)
+        if len(shape) == 4 and len(given_shape) == 4:
+            return self._kernel(tensor, shape)
+        if len(shape) == 4 and len(given_shape) == 2 and shape[2:] == (1, 1):
+            flat = self._matrix(tensor, shape[:2])
             return None if flat is None else flat[:, :, None, None]
-        return tensor if given == wanted else None
+        return tensor if given_shape == shape else None
 
-    def _matrix_first(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-        return given in (wanted, wanted[::-1])
+    def _matrix_first(self, given_shape: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+        return given_shape in (shape, shape[::-1])
 
-    def _matrix(self, tensor: Tensor, wanted: tuple[int, ...]) -> Tensor | None:
-        given = tuple(tensor.shape)
-        if given == wanted == wanted[::-1]:
+    def _matrix(self, tensor: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+        given_shape = tuple(tensor.shape)
+        if given_shape == shape == shape[::-1]:
             return tensor.T if self.tensorflow else tensor
-        if given == wanted:
+        if given_shape == shape:
             self.plain += 1
             return tensor
-        if given == wanted[::-1]:
+        if given_shape == shape[::-1]:
             self.transposed += 1
             return tensor.T
         return None
 
-    def _kernel(self, tensor: Tensor, wanted: tuple[int, ...]) -> Tensor | None:
-        out, inner, high, wide = wanted
-        given = tuple(tensor.shape)
-        if given == wanted:
+    def _kernel(self, tensor: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+        out, inner, high, wide = shape
+        given_shape = tuple(tensor.shape)
+        if given_shape == shape:
             self.plain += 1
             return tensor
         # HWIO; of a depthwise kernel HWCM, whose multiplier of 1 stands where PyTorch's single input channel does
-        if given == (high, wide, inner, out):
+        if given_shape == (high, wide, inner, out):
             self.transposed += 1
             return tensor.permute(3, 2, 0, 1)
-        if inner == 1 and given == (high, wide, out, 1):
+        if inner == 1 and given_shape == (high, wide, out, 1):
             self.transposed += 1
             return tensor.permute(2, 3, 0, 1)
         return None

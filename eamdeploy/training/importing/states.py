@@ -20,16 +20,16 @@ def state_dicts(loaded: Any, path: str = "", depth: int = 3) -> dict[str, dict[s
     if not isinstance(loaded, Mapping) or not depth:
         return {}
     tensors = {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}
-    found: dict[str, dict[str, Tensor]] = {}
+    states: dict[str, dict[str, Tensor]] = {}
     if sum(value.ndim > 1 for value in tensors.values()) > 1:
-        found[path] = tensors
+        states[path] = tensors
     for name, value in loaded.items():
-        found |= state_dicts(value, f"{path}.{name}" if path else str(name), depth - 1)
-    return found
+        states |= state_dicts(value, f"{path}.{name}" if path else str(name), depth - 1)
+    return states
 
 
 def choose_state(
-    found: Mapping[str, dict[str, Tensor]], said: str | None, where: str
+    states: Mapping[str, dict[str, Tensor]], state_name: str | None, where: str
 ) -> tuple[dict[str, Tensor], str | None]:
     """One of several, and a note on what was left: the one that is said, else the first that is no average.
 
@@ -37,16 +37,18 @@ def choose_state(
         DataError: when there is none.
         UsageError: when there is none of the name that is said.
     """
-    if not found:
+    if not states:
         raise DataError("the file is not a state dict", where=where, hint="save model.state_dict()")
-    if said is not None:
-        if said not in found:
-            raise UsageError(f"the file has no state dict '{said}'", where=where, hint=did_you_mean(said, found))
-        return found[said], None
-    plain = [name for name in found if not is_average(name)] or list(found)
-    others = [f"'{name}'" for name in found if name != plain[0]]
-    note = f"'{plain[0]}' is taken; the file also holds {', '.join(others)}" if others else None
-    return found[plain[0]], note
+    if state_name is not None:
+        if state_name not in states:
+            raise UsageError(
+                f"the file has no state dict '{state_name}'", where=where, hint=did_you_mean(state_name, states)
+            )
+        return states[state_name], None
+    plain = [name for name in states if not is_average(name)] or list(states)
+    other_states = [f"'{name}'" for name in states if name != plain[0]]
+    note = f"'{plain[0]}' is taken; the file also holds {', '.join(other_states)}" if other_states else None
+    return states[plain[0]], note
 
 
 def is_average(name: str) -> bool:

@@ -63,7 +63,7 @@ def read_weights(path: Path, state: str | None = None) -> ForeignWeights:
 
 def _finite(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """As float32, where they are numbers that a layer computes with."""
-    made = {}
+    finite = {}
     for name, value in tensors.items():
         if value.is_floating_point():
             value = value.detach().float()
@@ -76,8 +76,8 @@ def _finite(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
         elif value.ndim > 1:
             why = f"{name} holds {str(value.dtype).removeprefix('torch.')}"
             raise DataError("the weights are not floating point", where=path, why=why, hint="give the float weights")
-        made[name] = value
-    return made
+        finite[name] = value
+    return finite
 
 
 def _read_npz(path: Path) -> ForeignWeights:

@@ -90,8 +90,8 @@ class EpochTrainer:
         loss, top1 = running.read()
         if not math.isfinite(loss):
             why = f"epoch {epoch + 1}, by step {step + 1}, learning rate {lr:.3g}"
-            kept = "the last finished epoch is kept" if epoch else "no epoch was finished"
-            raise UsageError("the loss is not a number", why=why, hint=f"{kept}; try a smaller `lr`")
+            last_epoch = "the last finished epoch is kept" if epoch else "no epoch was finished"
+            raise UsageError("the loss is not a number", why=why, hint=f"{last_epoch}; try a smaller `lr`")
         if self.on_step is not None:
             self.on_step(TrainingStep(epoch + 1, self.recipe.epochs, step=step + 1, steps=steps, loss=loss, top1=top1))
 

@@ -164,15 +164,15 @@ def _check_classes(network: Network, *datasets: ImageDataset) -> None:
 
 @torch.no_grad()
 def _evaluate(network: Network, average: dict[str, Tensor] | None, test: Batches, acceleration: Acceleration) -> float:
-    kept = {name: tensor.clone() for name, tensor in network.state_dict().items()} if average else None
+    plain_state = {name: tensor.clone() for name, tensor in network.state_dict().items()} if average else None
     if average:
         network.load_state_dict(average)
     network.eval()
     hits = torch.zeros((), dtype=torch.int64, device=test.device)
     for images, labels in test.sequential(250):
         hits += (network(acceleration.images(images)).argmax(1) == labels).sum()
-    if kept:
-        network.load_state_dict(kept)
+    if plain_state:
+        network.load_state_dict(plain_state)
     return 100 * int(hits) / len(test)
 
 

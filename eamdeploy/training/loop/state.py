@@ -85,12 +85,12 @@ class TrainingState:
 
 def momentum_of(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """SGD's momentum buffers by parameter name."""
-    found = {}
+    momenta = {}
     for name, parameter in network.named_parameters():
         buffer = optimizer.state.get(parameter, {}).get("momentum_buffer")
         if buffer is not None:
-            found[name] = buffer
-    return found
+            momenta[name] = buffer
+    return momenta
 
 
 def restore_momentum(network: nn.Module, optimizer: torch.optim.Optimizer, momentum: dict[str, Tensor]) -> None:

@@ -189,7 +189,7 @@ def register(app: typer.Typer) -> None:
             out,
             labels=names,
             noise=noise,
-            said=said,
+            function_options=said,
             check=None if check is None else open_dataset(check, "test"),
             class_map=None if class_map is None else read_class_map(class_map),
         )

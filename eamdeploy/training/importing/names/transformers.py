@@ -33,5 +33,5 @@ def transformers_names(network: Network) -> Iterator[LayerNames]:
     yield LinearNames("classifier", "classifier")
 
 
-def _unit(own: str, place: str) -> ConvNames:
-    return ConvNames(own, f"{place}.convolution", f"{place}.normalization")
+def _unit(our_name: str, place: str) -> ConvNames:
+    return ConvNames(our_name, f"{place}.convolution", f"{place}.normalization")

@@ -17,7 +17,7 @@ from eamdeploy.networks.layers.inverted import InvertedResidual
 class ConvNames:
     """A convolution with its batch norm: our path, and the two names of the other library without their last part."""
 
-    own: str
+    path: str
     conv: str
     norm: str
 
@@ -26,7 +26,7 @@ class ConvNames:
 class LinearNames:
     """A linear layer (or 1x1 convolution with a bias): our path and the other library's name."""
 
-    own: str
+    path: str
     name: str
 
 

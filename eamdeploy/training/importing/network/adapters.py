@@ -39,9 +39,9 @@ class OwnLayers:
         """The layer, convolving with the batch folded into groups."""
         if not isinstance(layer, MixedConv2d) or isinstance(layer, _Folded):
             return None
-        made = copy.copy(layer)
-        made.__class__ = type(f"Folded{type(layer).__name__}", (_Folded, type(layer)), {})
-        return made
+        mixed_layer = copy.copy(layer)
+        mixed_layer.__class__ = type(f"Folded{type(layer).__name__}", (_Folded, type(layer)), {})
+        return mixed_layer
 
 
 class _Folded(MixedConv2d):
@@ -58,8 +58,8 @@ class _Folded(MixedConv2d):
 
 def layer_adapters() -> tuple[LayerAdapter, ...]:
     """This project's own, and those that installed packages publish, in the order of their names."""
-    found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
-    return (OwnLayers(), *(point.load()() for point in found))
+    entries = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
+    return (OwnLayers(), *(point.load()() for point in entries))
 
 
 def apply_adapters(module: nn.Module, adapters: tuple[LayerAdapter, ...] | None = None) -> tuple[nn.Module, list[str]]:
@@ -70,13 +70,13 @@ def apply_adapters(module: nn.Module, adapters: tuple[LayerAdapter, ...] | None 
     adapted, notes = copy.deepcopy(module), []
     for path, layer in list(adapted.named_modules()):
         for adapter in known:
-            made = adapter.adapt(layer)
-            if made is None:
+            replacement = adapter.adapt(layer)
+            if replacement is None:
                 continue
             if path:
-                adapted.set_submodule(path, made)
+                adapted.set_submodule(path, replacement)
             else:
-                adapted = made
+                adapted = replacement
             if not isinstance(adapter, OwnLayers):
                 notes.append(f"{path or 'the network'} ({adapter.name})")
             break

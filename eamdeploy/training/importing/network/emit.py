@@ -78,47 +78,47 @@ class InstructionEmitter:
             return None
         if node.name in self.traced.tensors:
             return _wide(self.traced.tensors[node.name])
-        found = evaluate(self.traced, node, {}, self.memory)
-        if not isinstance(found, Tensor):
+        value = evaluate(self.traced, node, {}, self.memory)
+        if not isinstance(value, Tensor):
             return None
         if self.other is not None:
             twin = evaluate(self.other, self.twins[node.name], {}, self._memory_other)
-            if twin.shape != found.shape or not torch.equal(twin, found):
+            if twin.shape != value.shape or not torch.equal(twin, value):
                 return None
-        return _wide(found)
+        return _wide(value)
 
-    def argument(self, given: Any, twin: Any) -> Argument:
+    def argument(self, value: Any, twin: Any) -> Argument:
         """An operator's argument; ``twin`` is the one at three images."""
-        if isinstance(given, fx.Node):
-            return self.value(given)
-        if isinstance(given, (list, tuple)):
-            twins = twin if isinstance(twin, (list, tuple)) else [twin] * len(given)
-            return [self.argument(inner, other) for inner, other in zip(given, twins, strict=True)]
-        if isinstance(given, torch.dtype):
-            return Dtype(str(given).removeprefix("torch."))
-        if isinstance(given, int) and not isinstance(given, bool) and self.other is not None and given != twin:
-            step = int(twin) - given
-            return BatchSize(step, given - step * self.traced.batch)
-        if given is None or isinstance(given, (bool, int, float, str)):
-            return given
-        raise LookupError(f"an argument of kind {type(given).__name__}")
+        if isinstance(value, fx.Node):
+            return self.value(value)
+        if isinstance(value, (list, tuple)):
+            twins = twin if isinstance(twin, (list, tuple)) else [twin] * len(value)
+            return [self.argument(inner, other) for inner, other in zip(value, twins, strict=True)]
+        if isinstance(value, torch.dtype):
+            return Dtype(str(value).removeprefix("torch."))
+        if isinstance(value, int) and not isinstance(value, bool) and self.other is not None and value != twin:
+            step = int(twin) - value
+            return BatchSize(step, value - step * self.traced.batch)
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        raise LookupError(f"an argument of kind {type(value).__name__}")
 
     # -- instructions ------------------------------------------------------------------------------------------------
 
-    def add(self, wanted: str, operator: str, args: Sequence[Argument], where: str, **more: Any) -> Value:
+    def add(self, base: str, operator: str, args: Sequence[Argument], where: str, **more: Any) -> Value:
         """Append an instruction; its value."""
-        taken = {step.name for step in self.instructions} | {INPUT}
-        name = wanted
-        while name in taken:
+        used_names = {step.name for step in self.instructions} | {INPUT}
+        name = base
+        while name in used_names:
             self._count += 1
-            name = f"{wanted}.{self._count}"
+            name = f"{base}.{self._count}"
         self.instructions.append(Instruction(name, operator, tuple(args), where=where, **more))
         return Value(name)
 
-    def call(self, path: str, layer: nn.Module, args: Sequence[Argument], wanted: str | None = None) -> Value:
+    def call(self, path: str, layer: nn.Module, args: Sequence[Argument], name: str | None = None) -> Value:
         """Append a call of ``layer``."""
         self.layers[path] = layer
-        return self.add(wanted or path, CALL, args, path, layer=path)
+        return self.add(name or path, CALL, args, path, layer=path)
 
     def operator(self, node: fx.Node) -> None:
         """Append the operator that ``node`` is, as it is."""
@@ -131,9 +131,9 @@ class InstructionEmitter:
             return
         if name in REARRANGING and unfolds(self, node):
             return
-        args = [self.argument(given, other) for given, other in zip(node.args, twin.args, strict=True)]
+        args = [self.argument(operand, other) for operand, other in zip(node.args, twin.args, strict=True)]
         kwargs = {
-            key: self.argument(given, twin.kwargs[key]) for key, given in node.kwargs.items() if key not in _DROPPED
+            key: self.argument(operand, twin.kwargs[key]) for key, operand in node.kwargs.items() if key not in _DROPPED
         }
         if name == "adaptive_avg_pool2d.default":
             name, args = self._pooling(node, args)
@@ -172,20 +172,20 @@ class InstructionEmitter:
         """Vectors or rows as maps: so many axes of size 1 are put in behind the channels."""
         if isinstance(value, Value) and (value.name, missing) in self._maps_of:
             return self._maps_of[value.name, missing]
-        made = value
+        maps = value
         for _ in range(missing):
-            made = self.add(f"{node.name}.map", "unsqueeze.default", [made, 2], module_path(node))
-        if not isinstance(made, Value):
+            maps = self.add(f"{node.name}.map", "unsqueeze.default", [maps, 2], module_path(node))
+        if not isinstance(maps, Value):
             raise TypeError(node.name)
-        return made
+        return maps
 
     def as_rows(self, node: fx.Node, maps: Value, missing: int) -> Value:
         """The reverse of :meth:`as_maps`."""
-        made = maps
+        rows = maps
         for _ in range(missing):
-            made = self.add(f"{node.name}.row", "squeeze.dim", [made, 2], module_path(node))
-        self._maps_of[made.name, missing] = maps
-        return made
+            rows = self.add(f"{node.name}.row", "squeeze.dim", [rows, 2], module_path(node))
+        self._maps_of[rows.name, missing] = maps
+        return rows
 
     # -- the end -------------------------------------------------------------------------------------------------------------
 
@@ -194,12 +194,12 @@ class InstructionEmitter:
         output = self.value(self.traced.output)
         if not isinstance(output, Value):
             raise TypeError("the output is a constant")
-        needed, kept = {output.name}, []
+        needed, instructions = {output.name}, []
         for step in reversed(self.instructions):
             if step.name in needed:
                 needed.update(step.values())
-                kept.append(step)
-        self.instructions = kept[::-1]
+                instructions.append(step)
+        self.instructions = instructions[::-1]
         for step in self.instructions:
             if step.name in self.foreign:
                 node = self.foreign[step.name]
@@ -228,7 +228,7 @@ def _wide(tensor: Tensor) -> Tensor:
 
 
 def _leaves(arguments: Any) -> list[Any]:
-    found = []
+    leaves = []
     for argument in arguments:
-        found.extend(_leaves(argument) if isinstance(argument, (list, tuple)) else [argument])
-    return found
+        leaves.extend(_leaves(argument) if isinstance(argument, (list, tuple)) else [argument])
+    return leaves

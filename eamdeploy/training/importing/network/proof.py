@@ -39,19 +39,19 @@ def compare(module: nn.Module, program: ProgramNetwork, images: Tensor) -> Proof
     errors = {}
     for batch in BATCHES:
         x = images[:batch].double()
-        wanted = original(x)
-        if batch == 1 and not torch.equal(original(x), wanted):
+        expected = original(x)
+        if batch == 1 and not torch.equal(original(x), expected):
             raise DataError(
                 "the network gives other scores when it is run again",
                 why="it draws random numbers or changes its state",
                 hint="build it for inference",
             )
-        given = program(x)
-        if given.shape != wanted.shape:
+        actual = program(x)
+        if actual.shape != expected.shape:
             errors[batch] = float("inf")
             continue
-        scale = wanted.abs().max().clamp(min=1e-30)
-        errors[batch] = float((given - wanted).abs().max() / scale)
+        scale = expected.abs().max().clamp(min=1e-30)
+        errors[batch] = float((actual - expected).abs().max() / scale)
     return Proof(errors)
 
 

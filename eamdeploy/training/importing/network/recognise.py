@@ -58,7 +58,7 @@ class Recognised:
     """A program before it is a network."""
 
     emitter: InstructionEmitter
-    found: list[FoundLayer] = field(default_factory=list)
+    layers: list[FoundLayer] = field(default_factory=list)
 
 
 def recognise(traced: Traced, other: Traced | None) -> Recognised:
@@ -144,20 +144,20 @@ def _dynamic(convolution: Convolution, emitter: InstructionEmitter, result: Reco
         layer: nn.Module = ComputedConv2d(**convolution.geometry(folded))
         kernel = reshaped(emitter, convolution.kernel, [BatchSize(1), *shape], module_path(node))
         y = emitter.call(path, layer, [maps, kernel])
-        result.found.append(FoundLayer(path, "computed", where, shape, mixing.reason))
+        result.layers.append(FoundLayer(path, "computed", where, shape, mixing.reason))
         bias = plain_bias(emitter, convolution)
     else:
         path, y, bias = _mixed(convolution, mixing, bounds=bounds, groups=folded, maps=maps, emitter=emitter)
         form = "mixed" if mixing.alphas or bool(mixing.taps) else "gated"
-        result.found.append(FoundLayer(path, form, where, tuple(mixing.bank.shape), _note(mixing, bounds)))
+        result.layers.append(FoundLayer(path, form, where, tuple(mixing.bank.shape), _note(mixing, bounds)))
     folded_output(emitter, convolution, y, bias)
 
 
 def _bounds(traced: Traced, mixing: Mixing) -> MixingBounds:
-    found = mixing_bounds(traced, mixing)
+    bounds = mixing_bounds(traced, mixing)
     gates = [gate_bound(gate.node) for gate in mixing.taps]
     known = [bound for bound in gates if bound is not None]
-    return replace(found, taps=math.prod(known) if len(known) == len(gates) else None)
+    return replace(bounds, taps=math.prod(known) if len(known) == len(gates) else None)
 
 
 def _note(mixing: Mixing, bounds: MixingBounds) -> str:

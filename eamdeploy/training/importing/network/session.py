@@ -47,9 +47,15 @@ class ImportedNetwork:
 
     def save(self, path: Path) -> ImportedNetwork:
         """Write the checkpoint; the same with its path and hash."""
-        own = self.checkpoint
+        checkpoint = self.checkpoint
         path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
-        save_checkpoint(path, own.network, preprocessing=own.preprocessing, classes=own.classes, meta=own.meta)
+        save_checkpoint(
+            path,
+            checkpoint.network,
+            preprocessing=checkpoint.preprocessing,
+            classes=checkpoint.classes,
+            meta=checkpoint.meta,
+        )
         return replace(self, checkpoint=load_checkpoint(path))
 
 
@@ -89,24 +95,24 @@ def import_network(
     if is_packed(original.eval(), images):
         subject, original = unpacked(subject), unpacked(original)
     label = name or re.sub(r"\W+", "-", type(module).__name__).strip("-").lower()
-    found = rewrite_module(subject.eval(), images, label, progress, original=original.eval())
+    rewritten = rewrite_module(subject.eval(), images, label, progress, original=original.eval())
     progress.stage("looking for numbers that the weights do not hold")
     unstored = tuple(unstored_numbers(original.eval(), images))
-    count = found.network.spec.classes
+    count = rewritten.network.spec.classes
     names = tuple(classes) if classes is not None else class_names(None, count)
     if len(names) != count:
         raise UsageError(f"{len(names)} class names for a network of {count} outputs")
-    meta = {"data": "imported", "imported": _report(found, unstored, notes)}
-    checkpoint = Checkpoint(found.network, found.network.spec, prepared.to_dict(), names, meta)
-    return ImportedNetwork(checkpoint, found, unstored, tuple(notes))
+    meta = {"data": "imported", "imported": _report(rewritten, unstored, notes)}
+    checkpoint = Checkpoint(rewritten.network, rewritten.network.spec, prepared.to_dict(), names, meta)
+    return ImportedNetwork(checkpoint, rewritten, unstored, tuple(notes))
 
 
-def _report(found: RewrittenNetwork, unstored: Sequence[UnstoredNumber], adapted: Sequence[str]) -> dict[str, Any]:
+def _report(rewritten: RewrittenNetwork, unstored: Sequence[UnstoredNumber], adapted: Sequence[str]) -> dict[str, Any]:
     """What the checkpoint keeps of how it was made."""
     return {
-        "layers": [asdict(layer) for layer in found.layers],
-        "proof": {str(batch): error for batch, error in found.proof.errors.items()},
-        "one_by_one": found.one_by_one or None,
+        "layers": [asdict(layer) for layer in rewritten.layers],
+        "proof": {str(batch): error for batch, error in rewritten.proof.errors.items()},
+        "one_by_one": rewritten.one_by_one or None,
         "unstored": [asdict(number) for number in unstored],
         "adapted": list(adapted),
     }
@@ -135,10 +141,10 @@ def import_factory(
     if weights is not None:
         load_weights(module, weights)
     names = None if labels is None else read_class_list(labels)
-    made = import_network(
+    imported = import_network(
         module, input_shape, name=path.stem, classes=names, preprocessing=preprocessing, progress=progress
     )
-    return made.save(path)
+    return imported.save(path)
 
 
 class _Rows(nn.Module):
@@ -155,22 +161,22 @@ class _Rows(nn.Module):
 
 
 def _preprocessing(
-    given: Mapping[str, Any] | Preprocessing | None, image: tuple[int, int, int], module: nn.Module
+    preprocessing: Mapping[str, Any] | Preprocessing | None, image: tuple[int, int, int], module: nn.Module
 ) -> Preprocessing:
     channels, height, width = image
-    if isinstance(given, Preprocessing):
-        found = given
-    elif given is not None:
-        found = complete(given).preprocessing
+    if isinstance(preprocessing, Preprocessing):
+        result = preprocessing
+    elif preprocessing is not None:
+        result = complete(preprocessing).preprocessing
     else:
-        found = _known_preprocessing(module, image)
-    if (found.channels, *found.size_hw) != image:
-        wanted = f"{channels} channels of {height}x{width}"
+        result = _known_preprocessing(module, image)
+    if (result.channels, *result.size_hw) != image:
+        image_text = f"{channels} channels of {height}x{width}"
         raise UsageError(
-            f"the preprocessing gives {found.channels} channels of {found.size_hw[0]}x{found.size_hw[1]}, "
-            f"and the network takes {wanted}"
+            f"the preprocessing gives {result.channels} channels of {result.size_hw[0]}x{result.size_hw[1]}, "
+            f"and the network takes {image_text}"
         )
-    return found
+    return result
 
 
 def _known_preprocessing(module: nn.Module, image: tuple[int, int, int]) -> Preprocessing:
@@ -178,12 +184,12 @@ def _known_preprocessing(module: nn.Module, image: tuple[int, int, int]) -> Prep
     channels, height, width = image
     size = height if height == width else (height, width)
     config = getattr(module, "pretrained_cfg", None)
-    said = config if isinstance(config, Mapping) else {}
-    if channels == 3 and {"mean", "std"} <= set(said):
-        crop = float(said.get("crop_pct") or 1.0)
+    config_values = config if isinstance(config, Mapping) else {}
+    if channels == 3 and {"mean", "std"} <= set(config_values):
+        crop = float(config_values.get("crop_pct") or 1.0)
         resize = int(height / crop) if height == width and crop < 1 else None
-        interpolation = str(said.get("interpolation", "bilinear"))
-        mean, std = tuple(map(float, said["mean"])), tuple(map(float, said["std"]))
+        interpolation = str(config_values.get("interpolation", "bilinear"))
+        mean, std = tuple(map(float, config_values["mean"])), tuple(map(float, config_values["std"]))
         return Preprocessing(size, resize, mean=mean, std=std, channels=3, interpolation=interpolation)
     if channels == 3:
         return Preprocessing(size)
@@ -192,14 +198,16 @@ def _known_preprocessing(module: nn.Module, image: tuple[int, int, int]) -> Prep
 
 def _images(example: Tensor | tuple[int, ...], image: tuple[int, int, int], preprocessing: Preprocessing) -> Tensor:
     """Three images: the example's, or the shipped sample's as the network takes them."""
-    wanted = max(BATCHES)
+    image_count = max(BATCHES)
     if isinstance(example, Tensor):
         maps = example.detach().float().reshape(len(example), *image)
-        if len(maps) >= wanted:
-            return maps[:wanted]
+        if len(maps) >= image_count:
+            return maps[:image_count]
         generator = torch.Generator().manual_seed(0)
-        more = torch.randn(wanted - len(maps), *image, generator=generator) * maps.std().clamp(min=0.1) + maps.mean()
+        more = (
+            torch.randn(image_count - len(maps), *image, generator=generator) * maps.std().clamp(min=0.1) + maps.mean()
+        )
         return torch.cat([maps, more])
     sample = embedded_sample()
-    step = len(sample) // wanted
-    return torch.from_numpy(np.stack([preprocessing.apply(sample.image(index * step)) for index in range(wanted)]))
+    step = len(sample) // image_count
+    return torch.from_numpy(np.stack([preprocessing.apply(sample.image(index * step)) for index in range(image_count)]))

@@ -58,7 +58,12 @@ def test_the_check_measures_the_checkpoint_that_is_written(tmp_path: Path) -> No
     prepare = Preprocessing(32, None, (0.5,), (0.5,), 1)
     said = Said(activation="relu6", preprocessing=prepare)
     result = import_weights(
-        tmp_path / "weights.pt", SPEC, tmp_path / "out", labels=tmp_path / "labels.txt", said=said, check=data
+        tmp_path / "weights.pt",
+        SPEC,
+        tmp_path / "out",
+        labels=tmp_path / "labels.txt",
+        function_options=said,
+        check=data,
     )
     images = prepare.apply_batch(data.image(index) for index in range(len(data)))
     labels = np.array([data.label(index) for index in range(len(data))])

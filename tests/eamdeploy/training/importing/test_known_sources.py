@@ -54,7 +54,7 @@ def imported(state: dict[str, Any], spec: ArchSpec, path: Path, said: Said | Non
         save_file({name: value.contiguous().clone() for name, value in state.items()}, path)
     else:
         torch.save(state, path)
-    return import_weights(path, spec, path.with_name("out.safetensors"), said=said or Said())
+    return import_weights(path, spec, path.with_name("out.safetensors"), function_options=said or Said())
 
 
 def relative(result: ImportResult, wanted: torch.Tensor) -> float:
@@ -125,7 +125,7 @@ def test_slims_weights_bring_tensorflows_padding_activation_and_epsilon(form: st
         np.savez(path, **arrays)
     else:
         save_file({name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}, path)
-    result = import_weights(path, spec, tmp_path / "out.safetensors", said=Said())
+    result = import_weights(path, spec, tmp_path / "out.safetensors", function_options=Said())
     assert (result.source, result.match.transposed) == ("tf-slim", 28)
     assert relative(result, answers(network)) < 1e-4
     loaded = load_checkpoint(result.checkpoint)

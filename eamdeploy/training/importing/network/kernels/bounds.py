@@ -42,13 +42,13 @@ def mixing_bounds(traced: Traced, mixing: Mixing) -> MixingBounds:
 
     Weights that never meet in an element of the kernel (a kernel put together from blocks) are not summed.
     """
-    found = [_weights(traced, alpha) for alpha in mixing.alphas]
+    bounds = [_weights(traced, alpha) for alpha in mixing.alphas]
     constant = mixing.constant is not None
-    if not found:
+    if not bounds:
         return CONVEX
-    known = [weights for weights in found if weights is not None]
-    signed = len(known) < len(found) or any(weights.signed for weights in known)
-    if len(known) < len(found):
+    known = [weights for weights in bounds if weights is not None]
+    signed = len(known) < len(bounds) or any(weights.signed for weights in known)
+    if len(known) < len(bounds):
         return MixingBounds(signed=signed)
     convex = len(known) == 1 and known[0].exact and len(known[0].groups.unique()) == 1 and not constant
     met = torch.zeros_like(mixing.bank[0])
@@ -70,9 +70,13 @@ def _weights(traced: Traced, alpha: fx.Node) -> _Weights | None:
     shape = traced.shapes[source.name]
     if operator_name(source) == "scatter.src" and _is_zero(traced, source.args[0]):
         inner = source.args[3]
-        found = _weights(traced, inner) if isinstance(inner, fx.Node) else None
-        single = found is not None and len(found.groups.unique()) == 1
-        return _Weights(_each(traced, alpha) * 0, found.sum, False, found.signed) if found and single else None
+        inner_bound = _weights(traced, inner) if isinstance(inner, fx.Node) else None
+        single = inner_bound is not None and len(inner_bound.groups.unique()) == 1
+        return (
+            _Weights(_each(traced, alpha) * 0, inner_bound.sum, False, inner_bound.signed)
+            if inner_bound and single
+            else None
+        )
     if is_softmax(source):
         axis = softmax_axis(source) % len(shape)
         labels = torch.arange(_count(shape)).reshape(shape).amin(dim=axis, keepdim=True).expand(shape)

@@ -38,23 +38,23 @@ def read_convolution(node: fx.Node, name: str, traced: Traced) -> Convolution | 
     """The convolution that ``node`` is, or ``None``."""
     if name not in _NAMES:
         return None
-    given = dict(enumerate(node.args))
+    arguments = dict(enumerate(node.args))
     named = node.kwargs
-    x, kernel = given[0], given[1]
+    x, kernel = arguments[0], arguments[1]
     if not isinstance(x, fx.Node) or not isinstance(kernel, fx.Node):
         return None
-    bias = given.get(2, named.get("bias"))
+    bias = arguments.get(2, named.get("bias"))
     flat = len(traced.shapes[kernel.name]) == 3
     if len(traced.shapes[kernel.name]) not in (3, 4):
         return None
-    stride = _pair(given.get(3, named.get("stride", 1)), flat, 1)
-    dilation = _pair(given.get(5, named.get("dilation", 1)), flat, 1)
-    padding = given.get(4, named.get("padding", 0))
-    groups = given.get(6, named.get("groups", 1))
+    stride = _pair(arguments.get(3, named.get("stride", 1)), flat, 1)
+    dilation = _pair(arguments.get(5, named.get("dilation", 1)), flat, 1)
+    padding = arguments.get(4, named.get("padding", 0))
+    groups = arguments.get(6, named.get("groups", 1))
     if name == "convolution.default":
-        if given.get(6):  # transposed
+        if arguments.get(6):  # transposed
             return None
-        groups = given.get(8, 1)
+        groups = arguments.get(8, 1)
     taps = traced.shapes[kernel.name][2:]
     sides = _padding(padding, flat, taps if not flat else (1, *taps), dilation)
     if sides is None or not isinstance(groups, int):

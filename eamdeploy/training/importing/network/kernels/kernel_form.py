@@ -45,26 +45,26 @@ class NoMixing:
     """Why a kernel has no such form."""
 
     reason: str
-    seen: list[str] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
 
 
-def mixed_kernels(found: Mixing, values: dict[str, Tensor], groups: int, batch: int) -> Tensor:
-    """The kernels ``(B, O, C/g, kh, kw)`` that ``found`` gives for the values ``(B, n)`` of its nodes."""
-    shape = found.bank.shape[1:]
-    if found.alphas:
-        weights = torch.cat([values[alpha.name] for alpha in found.alphas], dim=1)
-        kernels = torch.einsum("bk,kocij->bocij", weights, found.bank)
+def mixed_kernels(mixing: Mixing, values: dict[str, Tensor], groups: int, batch: int) -> Tensor:
+    """The kernels ``(B, O, C/g, kh, kw)`` that ``mixing`` gives for the values ``(B, n)`` of its nodes."""
+    shape = mixing.bank.shape[1:]
+    if mixing.alphas:
+        weights = torch.cat([values[alpha.name] for alpha in mixing.alphas], dim=1)
+        kernels = torch.einsum("bk,kocij->bocij", weights, mixing.bank)
     else:
-        kernels = found.bank.expand(batch, *shape)
-    if found.constant is not None:
-        kernels = kernels + found.constant
+        kernels = mixing.bank.expand(batch, *shape)
+    if mixing.constant is not None:
+        kernels = kernels + mixing.constant
     outputs, inputs, height, width = shape
-    for gate in found.outputs:
+    for gate in mixing.outputs:
         kernels = kernels * values[gate.node.name][:, list(gate.index)].view(batch, outputs, 1, 1, 1)
-    for gate in found.inputs:
+    for gate in mixing.inputs:
         factors = values[gate.node.name][:, list(gate.index)].view(batch, groups, 1, inputs)
         factors = factors.expand(batch, groups, outputs // groups, inputs)
         kernels = kernels * factors.reshape(batch, outputs, inputs, 1, 1)
-    for gate in found.taps:
+    for gate in mixing.taps:
         kernels = kernels * values[gate.node.name][:, list(gate.index)].view(batch, 1, 1, height, width)
     return kernels

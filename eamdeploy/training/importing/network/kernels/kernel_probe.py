@@ -47,9 +47,9 @@ class KernelProbe:
 
     def kernels(self, values: dict[str, Tensor], without: fx.Node | None = None) -> Tensor:
         """``(B, O, C/g, kh, kw)`` for the given values of cuts; the other cuts, but for ``without``, have arbitrary ones."""
-        given = {cut.name: value for cut, value in self._filling.items() if cut is not without}
-        given.update({name: self._shaped(name, value) for name, value in values.items()})
-        result: Tensor = evaluate(self.traced, self.kernel, given, {})
+        filling = {cut.name: value for cut, value in self._filling.items() if cut is not without}
+        filling.update({name: self._shaped(name, value) for name, value in values.items()})
+        result: Tensor = evaluate(self.traced, self.kernel, filling, {})
         return result.reshape(self.batch, *self.shape)
 
     def _shaped(self, name: str, value: Tensor) -> Tensor:
@@ -90,17 +90,17 @@ class KernelProbe:
         ]
         return Mixing(alphas, torch.stack(bank), zero if bool(zero.any()) else None, **fixed)
 
-    def confirms(self, found: Mixing, groups: int) -> bool:
+    def confirms(self, mixing: Mixing, groups: int) -> bool:
         """Whether the form gives the kernels that the code gives, for other values and each image."""
         generator = torch.Generator().manual_seed(1)
         values = {
             cut.name: torch.randn(self.batch, self.size(cut), generator=generator, dtype=torch.float64)
             for cut in self.cuts
         }
-        wanted = self.kernels(values)
-        given = mixed_kernels(found, values, groups, self.batch)
-        scale = wanted.abs().max().clamp(min=1e-30)
-        return bool(((given - wanted).abs().max() / scale) < TOLERANCE)
+        expected = self.kernels(values)
+        actual = mixed_kernels(mixing, values, groups, self.batch)
+        scale = expected.abs().max().clamp(min=1e-30)
+        return bool(((actual - expected).abs().max() / scale) < TOLERANCE)
 
 
 def _role(index: Tensor, groups: int, cut: fx.Node) -> tuple[str, Gate] | None:

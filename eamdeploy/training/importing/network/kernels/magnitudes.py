@@ -82,8 +82,8 @@ def largest_magnitude(value: Any, depth: int = _DEPTH) -> float | None:
 
 def _ends(node: fx.Node, lowest: float | None = None, highest: float | None = None) -> tuple[Any, Any]:
     """What the values are cut off at; by default at ``lowest`` and ``highest``."""
-    given = dict(enumerate(node.args))
-    ends = given.get(1, node.kwargs.get("min")), given.get(2, node.kwargs.get("max"))
+    arguments = dict(enumerate(node.args))
+    ends = arguments.get(1, node.kwargs.get("min")), arguments.get(2, node.kwargs.get("max"))
     return lowest if ends[0] is None else ends[0], highest if ends[1] is None else ends[1]
 
 

@@ -33,14 +33,14 @@ def mixing_weights(emitter: InstructionEmitter, mixing: Mixing, where: str) -> t
         return _operation(emitter, "new_full.default", [Value(INPUT), [BatchSize(1), 1], 1.0], where)
     place = module_path(mixing.alphas[0])
     if len(mixing.alphas) == 1:
-        found = _weights(emitter, mixing.alphas[0], place)
+        joined = _weights(emitter, mixing.alphas[0], place)
     else:
         parts = [reshaped(emitter, alpha, [BatchSize(1), _each(emitter, alpha)], place) for alpha in mixing.alphas]
-        found = _operation(emitter, "cat.default", [parts, 1], place)
+        joined = _operation(emitter, "cat.default", [parts, 1], place)
     if constant:
-        found = _operation(emitter, "constant_pad_nd.default", [found[0], [0, 1], 1.0], place)
-    emitter.alphas[key] = found
-    return found
+        joined = _operation(emitter, "constant_pad_nd.default", [joined[0], [0, 1], 1.0], place)
+    emitter.alphas[key] = joined
+    return joined
 
 
 def _weights(emitter: InstructionEmitter, alpha: fx.Node, place: str) -> tuple[Value, str]:
@@ -125,16 +125,16 @@ def mixed_bias(
         if bool((whole == whole[:1]).all()):
             return None, whole[0], None
         return None, None, plain_bias(emitter, convolution)
-    found = find_mixing(emitter.traced, node, emitter.dependent, (outputs, 1, 1, 1), 1)
+    bias_mixing = find_mixing(emitter.traced, node, emitter.dependent, (outputs, 1, 1, 1), 1)
     plain = (
-        isinstance(found, Mixing)
-        and found.alphas == mixing.alphas
-        and not (found.outputs or found.inputs or found.taps)
+        isinstance(bias_mixing, Mixing)
+        and bias_mixing.alphas == mixing.alphas
+        and not (bias_mixing.outputs or bias_mixing.inputs or bias_mixing.taps)
     )
-    if not plain or not isinstance(found, Mixing):
+    if not plain or not isinstance(bias_mixing, Mixing):
         return None, None, plain_bias(emitter, convolution)
-    bias = found.bank.flatten(1)
+    bias = bias_mixing.bank.flatten(1)
     if mixing.constant is not None:
         bias = torch.cat([bias, torch.zeros(1, outputs, dtype=bias.dtype)])
-    shift = None if found.constant is None else found.constant.flatten()
+    shift = None if bias_mixing.constant is None else bias_mixing.constant.flatten()
     return bias, shift, None

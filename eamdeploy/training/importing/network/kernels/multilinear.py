@@ -44,9 +44,9 @@ def find_mixing(
     count = sum(probe.size(cut) for cut in mixing)
     if count > MOST_KERNELS:
         return NoMixing(f"it is computed from {count} values by a layer: there is no bank of kernels")
-    found = probe.mixing(tuple(mixing), gates)
-    if not probe.confirms(found, groups):
+    mixing_form = probe.mixing(tuple(mixing), gates)
+    if not probe.confirms(mixing_form, groups):
         if len(mixing) > 1:
             return NoMixing("the kernel is a product of several computed values", [node.name for node in mixing])
         return NoMixing("the kernel is not linear in what it is computed from")
-    return found
+    return mixing_form

@@ -104,8 +104,10 @@ def _summed(node: fx.Node) -> tuple[fx.Node | None, list[int]]:
         axes = arguments.get(2)
     else:
         return None, []
-    found = arguments.get(0)
-    return (found if isinstance(found, fx.Node) else None), list(axes) if isinstance(axes, (list, tuple)) else []
+    first_argument = arguments.get(0)
+    return (first_argument if isinstance(first_argument, fx.Node) else None), list(axes) if isinstance(
+        axes, (list, tuple)
+    ) else []
 
 
 def _sums_to_one(traced: Traced, quotient: fx.Node, inputs: tuple[fx.Node, fx.Node], labels: Tensor) -> bool:
@@ -115,12 +117,12 @@ def _sums_to_one(traced: Traced, quotient: fx.Node, inputs: tuple[fx.Node, fx.No
     for _ in range(_TRIALS):
         values = torch.exp(3 * torch.randn(shape, generator=generator, dtype=torch.float64)) + 1
         try:
-            given = evaluate(traced, quotient, {node.name: values for node in inputs}, {})
+            row_sums = evaluate(traced, quotient, {node.name: values for node in inputs}, {})
         except LookupError:
             return False
-        if given.numel() != len(labels):
+        if row_sums.numel() != len(labels):
             return False
-        sums = torch.zeros(int(labels.max()) + 1, dtype=torch.float64).index_add(0, labels, given.abs().flatten())
+        sums = torch.zeros(int(labels.max()) + 1, dtype=torch.float64).index_add(0, labels, row_sums.abs().flatten())
         if bool((sums > 1 + 1e-9).any()):
             return False
     return True

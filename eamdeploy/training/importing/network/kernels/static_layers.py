@@ -41,50 +41,50 @@ def _is_norm(node: fx.Node) -> bool:
     return str(node.target) == "aten._native_batch_norm_legit_no_training.default"
 
 
-def _convolution(found: Convolution, emitter: InstructionEmitter) -> bool:
-    node, where = found.node, module_path(found.node)
-    kernel = emitter.constant(found.kernel)
-    bias = None if found.bias is None else emitter.constant(found.bias)
+def _convolution(convolution: Convolution, emitter: InstructionEmitter) -> bool:
+    node, where = convolution.node, module_path(convolution.node)
+    kernel = emitter.constant(convolution.kernel)
+    bias = None if convolution.bias is None else emitter.constant(convolution.bias)
     if kernel is None:
-        return _repeated(found, emitter)
-    if (found.bias is not None and bias is None) or constant_groups(emitter, found) is None:
+        return _repeated(convolution, emitter)
+    if (convolution.bias is not None and bias is None) or constant_groups(emitter, convolution) is None:
         return False
     if kernel.ndim == 3:
         kernel = kernel[:, :, None]
-    layer = _conv2d(found, kernel, bias, found.groups)
-    x = emitter.value(found.input)
-    if found.flat:
+    layer = _conv2d(convolution, kernel, bias, convolution.groups)
+    x = emitter.value(convolution.input)
+    if convolution.flat:
         x = emitter.as_maps(node, x, 1)
     y = emitter.call(emitter.paths.claim(where, "conv"), layer, [x], node.name)
-    emitter.values[node.name] = emitter.as_rows(node, y, 1) if found.flat else y
+    emitter.values[node.name] = emitter.as_rows(node, y, 1) if convolution.flat else y
     return True
 
 
-def _repeated(found: Convolution, emitter: InstructionEmitter) -> bool:
+def _repeated(convolution: Convolution, emitter: InstructionEmitter) -> bool:
     """A static kernel repeated for every image of a folded batch: a static convolution."""
-    groups, batch = folded_groups(emitter, found), emitter.traced.batch
-    if groups is None or emitter.other is None or found.bias is not None:
+    groups, batch = folded_groups(emitter, convolution), emitter.traced.batch
+    if groups is None or emitter.other is None or convolution.bias is not None:
         return False
-    kernels = evaluate(emitter.traced, found.kernel, {}, {})
+    kernels = evaluate(emitter.traced, convolution.kernel, {}, {})
     kernels = kernels.reshape(batch, -1, *kernels.shape[1:])
     if not bool((kernels == kernels[:1]).all()):
         return False
     kernel = kernels[0].double()
     kernel = kernel[:, :, None] if kernel.ndim == 3 else kernel
-    maps = unfolded_input(emitter, found, kernel.shape[1] * groups)
-    path = emitter.paths.claim(module_path(found.node), "conv")
-    y = emitter.call(path, _conv2d(found, kernel, None, groups), [maps])
-    folded_output(emitter, found, y, None)
+    maps = unfolded_input(emitter, convolution, kernel.shape[1] * groups)
+    path = emitter.paths.claim(module_path(convolution.node), "conv")
+    y = emitter.call(path, _conv2d(convolution, kernel, None, groups), [maps])
+    folded_output(emitter, convolution, y, None)
     return True
 
 
-def _conv2d(found: Convolution, kernel: Tensor, bias: Tensor | None, groups: int) -> nn.Conv2d:
+def _conv2d(convolution: Convolution, kernel: Tensor, bias: Tensor | None, groups: int) -> nn.Conv2d:
     return _filled(
         nn.Conv2d(
             kernel.shape[1] * groups,
             kernel.shape[0],
             (int(kernel.shape[2]), int(kernel.shape[3])),
-            **found.geometry(groups),
+            **convolution.geometry(groups),
             bias=bias is not None,
         ),
         weight=kernel,
@@ -94,14 +94,14 @@ def _conv2d(found: Convolution, kernel: Tensor, bias: Tensor | None, groups: int
 
 def _linear(node: fx.Node, emitter: InstructionEmitter) -> bool:
     weight = emitter.constant(node.args[1]) if isinstance(node.args[1], fx.Node) else None
-    given = node.args[2] if len(node.args) > 2 else node.kwargs.get("bias")
-    bias = emitter.constant(given) if isinstance(given, fx.Node) else None
+    third_argument = node.args[2] if len(node.args) > 2 else node.kwargs.get("bias")
+    bias = emitter.constant(third_argument) if isinstance(third_argument, fx.Node) else None
     x = node.args[0]
     if (
         weight is None
         or weight.ndim != 2
         or not isinstance(x, fx.Node)
-        or (isinstance(given, fx.Node) and bias is None)
+        or (isinstance(third_argument, fx.Node) and bias is None)
     ):
         return False
     layer = _filled(nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None), weight=weight, bias=bias)
@@ -126,8 +126,8 @@ def _batch_norm(node: fx.Node, name: str, emitter: InstructionEmitter) -> bool:
 
 
 def _epsilon(node: fx.Node, name: str) -> float:
-    given = node.args[7] if name == "batch_norm.default" else node.args[6]
-    return float(given)  # type: ignore[arg-type]
+    epsilon = node.args[7] if name == "batch_norm.default" else node.args[6]
+    return float(epsilon)  # type: ignore[arg-type]
 
 
 def _affine(

@@ -39,8 +39,8 @@ def _groups_at_three(emitter: InstructionEmitter, convolution: Convolution) -> i
     if emitter.other is None:
         return 0
     twin = emitter.twins[convolution.node.name]
-    found = read_convolution(twin, operator_name(twin), emitter.other)
-    return 0 if found is None else found.groups
+    twin_convolution = read_convolution(twin, operator_name(twin), emitter.other)
+    return 0 if twin_convolution is None else twin_convolution.groups
 
 
 def reshaped(emitter: InstructionEmitter, node: fx.Node, sizes: Sequence[Argument], where: str) -> Value:
@@ -50,9 +50,9 @@ def reshaped(emitter: InstructionEmitter, node: fx.Node, sizes: Sequence[Argumen
     current = node
     while True:
         if emitter.traced.shapes.get(current.name) == shape and is_unchanged(emitter.traced, current, node):
-            found = emitter.value(current)
-            if isinstance(found, Value):
-                return found
+            current_value = emitter.value(current)
+            if isinstance(current_value, Value):
+                return current_value
         before = current.args[0] if current.args else None
         if operator_name(current) not in REARRANGING or not isinstance(before, fx.Node):
             break

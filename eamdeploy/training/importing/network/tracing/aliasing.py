@@ -32,9 +32,9 @@ def _same_memory(node: fx.Node) -> set[fx.Node]:
     root = node
     while operator_name(root) in REARRANGING and root.args and isinstance(root.args[0], fx.Node):
         root = root.args[0]
-    found, stack = set(), [root]
+    nodes, stack = set(), [root]
     while stack:
         current = stack.pop()
-        found.add(current)
+        nodes.add(current)
         stack.extend(user for user in current.users if operator_name(user) in REARRANGING)
-    return found
+    return nodes

@@ -36,8 +36,8 @@ def changes_in_place(node: fx.Node) -> bool:
     return operation.endswith("_") and not operation.startswith("__")
 
 
-def evaluate(traced: Traced, node: fx.Node, given: Mapping[str, Tensor], memory: dict[str, Any]) -> Any:
-    """The value of ``node`` where the nodes in ``given`` have those values; ``memory`` keeps what was computed.
+def evaluate(traced: Traced, node: fx.Node, values: Mapping[str, Tensor], memory: dict[str, Any]) -> Any:
+    """The value of ``node`` where the nodes in ``values`` have those values; ``memory`` keeps what was computed.
 
     Raises:
         LookupError: when it depends on the images otherwise.
@@ -45,7 +45,7 @@ def evaluate(traced: Traced, node: fx.Node, given: Mapping[str, Tensor], memory:
     stack = [node]
     while stack:
         current = stack[-1]
-        if current.name in given or current.name in memory:
+        if current.name in values or current.name in memory:
             stack.pop()
             continue
         if current.name in traced.tensors:
@@ -55,18 +55,18 @@ def evaluate(traced: Traced, node: fx.Node, given: Mapping[str, Tensor], memory:
             continue
         if current.op != "call_function":
             raise LookupError(current.name)
-        missing = [one for one in current.all_input_nodes if one.name not in given and one.name not in memory]
+        missing = [one for one in current.all_input_nodes if one.name not in values and one.name not in memory]
         if missing:
             stack.extend(missing)
             continue
-        memory[current.name] = _apply(current, given, memory)
+        memory[current.name] = _apply(current, values, memory)
         stack.pop()
-    return given[node.name] if node.name in given else memory[node.name]
+    return values[node.name] if node.name in values else memory[node.name]
 
 
-def _apply(node: fx.Node, given: Mapping[str, Tensor], memory: Mapping[str, Any]) -> Any:
+def _apply(node: fx.Node, values: Mapping[str, Tensor], memory: Mapping[str, Any]) -> Any:
     def fetch(inner: fx.Node) -> Any:
-        return given[inner.name] if inner.name in given else memory[inner.name]
+        return values[inner.name] if inner.name in values else memory[inner.name]
 
     args = fx.node.map_arg(node.args, fetch)
     kwargs = fx.node.map_arg(node.kwargs, fetch)

@@ -44,16 +44,16 @@ def call_factory(source: str) -> nn.Module:
             hint="write a function without arguments that calls it, and name that one",
         )
     try:
-        made = factory()
+        module = factory()
     except Exception as error:
         raise DataError("the factory failed", where=_line_of(error) or source, why=_reason(error)) from error
-    if not isinstance(made, nn.Module):
+    if not isinstance(module, nn.Module):
         raise UsageError(
-            f"the factory gave a {type(made).__name__}, not a torch.nn.Module",
+            f"the factory gave a {type(module).__name__}, not a torch.nn.Module",
             where=source,
             hint="let it return the network alone",
         )
-    return made
+    return module
 
 
 def _imported(name: str, source: str) -> Any:
@@ -98,13 +98,13 @@ def _needed_arguments(factory: Callable[..., Any]) -> list[str]:
 
 
 def _line_of(error: BaseException) -> str | None:
-    walk, found = error.__traceback__, None
+    walk, location = error.__traceback__, None
     while walk is not None:
         path = walk.tb_frame.f_code.co_filename
         if not path.startswith("<") and "/torch/" not in path and "eamdeploy" not in Path(path).parts:
-            found = f"{Path(path).name}:{walk.tb_lineno}, in {walk.tb_frame.f_code.co_name}"
+            location = f"{Path(path).name}:{walk.tb_lineno}, in {walk.tb_frame.f_code.co_name}"
         walk = walk.tb_next
-    return found
+    return location
 
 
 def _reason(error: BaseException) -> str:
@@ -119,31 +119,42 @@ def load_weights(module: nn.Module, path: Path) -> int:
         DataError: when the file cannot be read, or does not fit.
     """
     tensors = read_weights(path).tensors
-    own = {name: tensor for name, tensor in module.state_dict().items() if isinstance(tensor, Tensor)}
+    own_tensors = {name: tensor for name, tensor in module.state_dict().items() if isinstance(tensor, Tensor)}
     for prefix in ("", *_PREFIXES):
-        given = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-        if set(own) <= set(given):
+        file_tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+        if set(own_tensors) <= set(file_tensors):
             break
     else:
-        given = tensors
-    missing, unexpected = sorted(set(own) - set(given)), sorted(set(given) - set(own))
+        file_tensors = tensors
+    missing, unexpected = (
+        sorted(set(own_tensors) - set(file_tensors)),
+        sorted(set(file_tensors) - set(own_tensors)),
+    )
     # a counter of batches is no weight
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    misfits = [name for name in own if name in given and own[name].shape != given[name].shape]
+    misfits = [
+        name for name in own_tensors if name in file_tensors and own_tensors[name].shape != file_tensors[name].shape
+    ]
     if missing or unexpected or misfits:
         raise DataError(
-            "the weights do not fit the network", where=path, why=_misfit(missing, unexpected, misfits, own, given)
+            "the weights do not fit the network",
+            where=path,
+            why=_misfit(missing, unexpected, misfits, own_tensors, file_tensors),
         )
-    module.load_state_dict(given, strict=False)
-    return len(own)
+    module.load_state_dict(file_tensors, strict=False)
+    return len(own_tensors)
 
 
 def _misfit(
-    missing: list[str], unexpected: list[str], misfits: list[str], own: dict[str, Tensor], given: dict[str, Tensor]
+    missing: list[str],
+    unexpected: list[str],
+    misfits: list[str],
+    own_tensors: dict[str, Tensor],
+    file_tensors: dict[str, Tensor],
 ) -> str:
     if misfits:
         name = misfits[0]
-        return f"{name} is {tuple(given[name].shape)} in the file and {tuple(own[name].shape)} in the network"
+        return f"{name} is {tuple(file_tensors[name].shape)} in the file and {tuple(own_tensors[name].shape)} in the network"
     parts = [
         f"{len(names)} tensors {what}, the first '{names[0]}'"
         for names, what in ((missing, "are missing"), (unexpected, "have no place"))

@@ -53,10 +53,10 @@ def rewrite_module(
         first = error
     progress.stage("tracing the network at one image")
     try:
-        found = _rewrite(module, original or module, images, name, progress, single=True)
+        rewritten = _rewrite(module, original or module, images, name, progress, single=True)
     except ParityError:
         raise first from None
-    return RewrittenNetwork(found.network, found.layers, found.proof, str(first))
+    return RewrittenNetwork(rewritten.network, rewritten.layers, rewritten.proof, str(first))
 
 
 def _rewrite(
@@ -76,7 +76,7 @@ def _rewrite(
     progress.stage("proving it equal in float64")
     proof = compare(original, network, images)
     raise_unless_proven(proof)
-    return RewrittenNetwork(network.float(), tuple(result.found), proof)
+    return RewrittenNetwork(network.float(), tuple(result.layers), proof)
 
 
 def _traces(module: nn.Module, images: Tensor, *, single: bool) -> tuple[Traced, Traced | None]:
@@ -96,9 +96,9 @@ def _traces(module: nn.Module, images: Tensor, *, single: bool) -> tuple[Traced,
 def _network(result: Recognised, images: Tensor, classes: int, name: str, *, single: bool) -> ProgramNetwork:
     emitter = result.emitter
     instructions = emitter.finish()
-    result.found[:] = [layer for layer in result.found if layer.path in emitter.layers]
+    result.layers[:] = [layer for layer in result.layers if layer.path in emitter.layers]
     channels, height, width = (int(size) for size in images.shape[1:])
-    dynamic = sum(layer.form == "mixed" for layer in result.found)
+    dynamic = sum(layer.form == "mixed" for layer in result.layers)
     spec = ImportedSpec(name, (channels, height, width), classes, dynamic)
     with torch.no_grad():
         return ProgramNetwork(

@@ -31,8 +31,8 @@ def in_known_operators(program: ExportedProgram) -> ExportedProgram:
         if not strange:
             break
         table = default_decompositions()
-        wanted = {operator: table[operator] for operator in strange if operator in table}
-        if not wanted:
+        decompositions = {operator: table[operator] for operator in strange if operator in table}
+        if not decompositions:
             break
-        program = program.run_decompositions(wanted)
+        program = program.run_decompositions(decompositions)
     return program

@@ -9,25 +9,25 @@ class Paths:
     """Hands out paths, each once."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
+        self._used_names: set[str] = set()
 
-    def claim(self, wanted: str, fallback: str = "layer") -> str:
-        """``wanted`` if it is free, else with a number or ``.fallback`` behind it."""
-        base = wanted or fallback
+    def claim(self, path: str, fallback: str = "layer") -> str:
+        """``path`` if it is free, else with a number or ``.fallback`` behind it."""
+        base = path or fallback
         if base.split(".")[0] in RESERVED or hasattr(_PLAIN, base.split(".")[0]):
             base = f"network.{base}"
         candidate, count = base, 1
         while self._collides(candidate):
             count += 1
-            inside = any(other.startswith(f"{base}.") for other in self._taken)
+            inside = any(other.startswith(f"{base}.") for other in self._used_names)
             candidate = f"{base}.{fallback}{'' if count == 2 else count - 1}" if inside else f"{base}_{count}"
-        self._taken.add(candidate)
+        self._used_names.add(candidate)
         return candidate
 
     def _collides(self, path: str) -> bool:
         parts = path.split(".")
         above = {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
-        return bool(above & self._taken) or any(other.startswith(f"{path}.") for other in self._taken)
+        return bool(above & self._used_names) or any(other.startswith(f"{path}.") for other in self._used_names)
 
 
 def _plain() -> object:

@@ -20,8 +20,8 @@ class _Unpacked(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The scores."""
         (scores,) = _tensors(self.network(x))
-        found: Tensor = scores
-        return found
+        scores_tensor: Tensor = scores
+        return scores_tensor
 
 
 def _tensors(answer: object) -> list[Tensor]:

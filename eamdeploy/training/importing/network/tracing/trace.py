@@ -120,11 +120,11 @@ def module_path(node: fx.Node) -> str:
 def source_line(node: fx.Node) -> str:
     """Where in the user's code the node comes from: ``file.py:12, in forward``; empty where it is not known."""
     trace_text = str(node.meta.get("stack_trace") or "")
-    found = _FILE_LINE.findall(trace_text)
-    own = [entry for entry in found if "/torch/" not in entry[0]] or found
-    if not own:
+    file_lines = _FILE_LINE.findall(trace_text)
+    user_lines = [entry for entry in file_lines if "/torch/" not in entry[0]] or file_lines
+    if not user_lines:
         return ""
-    path, line, function = own[-1]
+    path, line, function = user_lines[-1]
     return f"{path.rpartition('/')[2]}:{line}, in {function}"
 
 
@@ -132,14 +132,14 @@ def explain_failure(error: Exception) -> DataError:
     """A failed export in one sentence, with the line of the user's code where there is one."""
     text = str(error)
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    found = [entry for entry in _FILE_LINE.findall(text) if "/torch/" not in entry[0]]
+    user_lines = [entry for entry in _FILE_LINE.findall(text) if "/torch/" not in entry[0]]
     frame, walk = None, error.__traceback__
     while walk is not None:
         path = walk.tb_frame.f_code.co_filename
         if "/torch/" not in path and "eamdeploy" not in path and not path.startswith("<"):
             frame = (path, walk.tb_lineno, walk.tb_frame.f_code.co_name)
         walk = walk.tb_next
-    place = found[-1] if found else frame
+    place = user_lines[-1] if user_lines else frame
     where = f"{str(place[0]).rpartition('/')[2]}:{place[1]}, in {place[2]}" if place else None
     kind = type(error).__name__
     if "DataDependent" in kind or "data-dependent" in text:

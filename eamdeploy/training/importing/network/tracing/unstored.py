@@ -59,12 +59,12 @@ def unstored_numbers(module: nn.Module, images: Tensor) -> list[UnstoredNumber]:
     plain = module(images)
     if not isinstance(plain, Tensor):
         return []
-    found = []
+    numbers = []
     for (kind, attribute, value), layers in list(groups.items())[:MOST]:
         moves = _moves(module, images, plain, attribute, layers)
         if _TEMPERATURE.search(attribute) or (moves is not None and moves > 0):
-            found.append(UnstoredNumber(f"{kind}.{attribute}", value, len(layers), moves))
-    return found
+            numbers.append(UnstoredNumber(f"{kind}.{attribute}", value, len(layers), moves))
+    return numbers
 
 
 def _numbers(module: nn.Module) -> Iterator[tuple[nn.Module, str, float]]:
