@@ -29,8 +29,8 @@ def main() -> None:
         installs = json.loads(report.read_text())["install"]
     lines = []
     for each in installs:
-        told, digest = each["metadata"], each["download_info"]["archive_info"]["hashes"]["sha256"]
-        lines.append(f"{told['name']}=={told['version']} --hash=sha256:{digest}")
+        wheel_metadata, digest = each["metadata"], each["download_info"]["archive_info"]["hashes"]["sha256"]
+        lines.append(f"{wheel_metadata['name']}=={wheel_metadata['version']} --hash=sha256:{digest}")
     HASHED.write_text(HEAD + "\n".join(sorted(lines, key=str.lower)) + "\n", encoding="utf-8")
 
 

@@ -32,12 +32,12 @@ class Reading:
     @property
     def problems(self) -> list[str]:
         """What is beyond a limit, in words."""
-        found = []
+        problems = []
         if self.words >= _FEWEST_WORDS and self.grade > MOST_GRADE:
-            found.append(f"{self.name}: grade {self.grade:.1f}, at most {MOST_GRADE:g}: shorten sentences and words")
+            problems.append(f"{self.name}: grade {self.grade:.1f}, at most {MOST_GRADE:g}: shorten sentences and words")
         if (count := len(self.longest.split())) > MOST_WORDS:
-            found.append(f"{self.name}: a sentence of {count} words, at most {MOST_WORDS}: {self.longest}")
-        return found
+            problems.append(f"{self.name}: a sentence of {count} words, at most {MOST_WORDS}: {self.longest}")
+        return problems
 
 
 def prose_of(markdown: str) -> str:
@@ -61,13 +61,13 @@ def read(name: str, text: str) -> Reading:
     """Grade and longest sentence of a text."""
     import readability
 
-    found = list(sentences_of(text))
-    if not found:
+    sentences = list(sentences_of(text))
+    if not sentences:
         return Reading(name, 0.0, 0, "")
-    tokens = "\n".join(" ".join(re.findall(r"[A-Za-z][A-Za-z'-]*|[.!?]", sentence)) for sentence in found)
+    tokens = "\n".join(" ".join(re.findall(r"[A-Za-z][A-Za-z'-]*|[.!?]", sentence)) for sentence in sentences)
     grades = readability.getmeasures(tokens, lang="en")["readability grades"]
-    words = sum(len(sentence.split()) for sentence in found)
-    return Reading(name, float(grades["Kincaid"]), words, max(found, key=lambda sentence: len(sentence.split())))
+    words = sum(len(sentence.split()) for sentence in sentences)
+    return Reading(name, float(grades["Kincaid"]), words, max(sentences, key=lambda sentence: len(sentence.split())))
 
 
 def readings() -> Iterator[Reading]:
@@ -89,11 +89,11 @@ def readings() -> Iterator[Reading]:
 
 def main() -> None:
     """Print what is beyond the limits; with ``--all`` every page's grade too."""
-    found = list(readings())
+    page_readings = list(readings())
     if "--all" in sys.argv:
-        for reading in sorted(found, key=lambda each: -each.grade):
+        for reading in sorted(page_readings, key=lambda each: -each.grade):
             print(f"{reading.grade:5.1f}  {reading.words:5}  {len(reading.longest.split()):3}  {reading.name}")
-    problems = [problem for reading in found for problem in reading.problems]
+    problems = [problem for reading in page_readings for problem in reading.problems]
     for problem in problems:
         print(problem)
     sys.exit(1 if problems else 0)

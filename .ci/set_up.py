@@ -58,12 +58,12 @@ def main() -> int:
 def pip_settings(python: str) -> dict[str, list[str]]:
     """What pip would use, from its files and the environment: name to values."""
     done = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
-    found: dict[str, list[str]] = {}
+    settings: dict[str, list[str]] = {}
     # later lines win, as pip's environment variables win over its files
     for scope, name, value in re.findall(r"^(global|install|:env:)\.([\w-]+)='(.*)'$", done.stdout, re.MULTILINE):
         del scope
-        found[name.replace("_", "-")] = [part for part in re.split(r"(?:\\n|\s)+", value) if part]
-    return found
+        settings[name.replace("_", "-")] = [part for part in re.split(r"(?:\\n|\s)+", value) if part]
+    return settings
 
 
 def uv_settings(pip: dict[str, list[str]]) -> tuple[list[str], dict[str, str]]:

@@ -18,12 +18,12 @@ def tables(rows: Sequence[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name in names:
-        own = [row for row in rows if row["variant"] == name]
-        scores = [row["top1"] for row in own]
-        movements = [layer["movement"] for row in own for layer in row["layers"]]
+        variant_rows = [row for row in rows if row["variant"] == name]
+        scores = [row["top1"] for row in variant_rows]
+        movements = [layer["movement"] for row in variant_rows for layer in row["layers"]]
         cells = [
             name,
-            f"{own[0]['parameters'] / 1e6:.3f}",
+            f"{variant_rows[0]['parameters'] / 1e6:.3f}",
             f"{mean(scores):.2f}",
             ", ".join(f"{score:.2f}" for score in scores),
             f"{max(scores) - min(scores):.2f}" if len(scores) > 1 else "–",
@@ -44,7 +44,7 @@ def _movement(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]
         for layer in row["layers"]:
             table.setdefault(layer["layer"], {}).setdefault(row["variant"], []).append(layer["movement"])
     lines = ["| layer | " + " | ".join(dynamic) + " |", "|---" * (len(dynamic) + 1) + "|"]
-    for layer, found in table.items():
-        cells = [f"{mean(found[name]):.4f}" if name in found else "–" for name in dynamic]
+    for layer, movement in table.items():
+        cells = [f"{mean(movement[name]):.4f}" if name in movement else "–" for name in dynamic]
         lines.append(f"| {layer} | " + " | ".join(cells) + " |")
     return lines

@@ -39,10 +39,10 @@ VARIANTS = (
 def run(variant: AccuracyVariant, seed: int, *, root: Path, epochs: int, threads: int, out: Path) -> dict[str, Any]:
     """Train it and look at its attention over 1,000 test images; a finished run is read, a stopped one continued."""
     folder = out / f"{variant.name.replace(' ', '-').replace(',', '')}-seed{seed}-epochs{epochs}"
-    kept = folder / "result.json"
-    if kept.is_file():
-        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        return found
+    result_file = folder / "result.json"
+    if result_file.is_file():
+        earlier_result: dict[str, Any] = json.loads(result_file.read_text(encoding="utf-8"))
+        return earlier_result
     result = run_training(
         TrainingRequest(
             data="cifar10", root=root, out=folder, recipe="cpu-small", spec=replace(variant.spec, seed=seed),
@@ -64,5 +64,5 @@ def run(variant: AccuracyVariant, seed: int, *, root: Path, epochs: int, threads
         row["layers"] = [
             {"layer": layer.layer, "movement": layer.movement, "distance": layer.distance} for layer in report.layers
         ]
-    atomic_write_text(kept, json.dumps(row, indent=2) + "\n")
+    atomic_write_text(result_file, json.dumps(row, indent=2) + "\n")
     return row

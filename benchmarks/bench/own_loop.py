@@ -83,8 +83,8 @@ def main() -> None:
         ours, theirs, agreed = [], [], 0
         for index in range(options.rounds):
             steps = [(theirs, own_loop), (ours, command)]
-            for kept, measure in steps if index % 2 == 0 else reversed(steps):
-                kept.append(measure(model, options.runs))
+            for loop_measure, measure in steps if index % 2 == 0 else reversed(steps):
+                loop_measure.append(measure(model, options.runs))
             agreed += agrees(model, options.runs)
     ratios = np.array(ours) / np.array(theirs)
     document = {

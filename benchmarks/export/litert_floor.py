@@ -98,18 +98,18 @@ def no_activation(file: TfliteModel) -> None:
 
 def bank_only(file: TfliteModel) -> None:
     """Every bank is mixed, one after the other, and nothing else is done."""
-    given: dict[int, int] = {}
+    buffer_numbers: dict[int, int] = {}
     operators: list[Any] = []
     for mix in of(file, "FULLY_CONNECTED"):
         if ".bank/" not in file.name(int(mix.outputs[0])):
             continue
         weights = file.shape(int(mix.inputs[0]))[1]
-        if weights not in given:
-            given[weights] = file.add_tensor(f"alpha{weights}", (1, weights), FLOAT32)
-        mix.inputs = [given[weights], *(int(index) for index in mix.inputs[1:])]
+        if weights not in buffer_numbers:
+            buffer_numbers[weights] = file.add_tensor(f"alpha{weights}", (1, weights), FLOAT32)
+        mix.inputs = [buffer_numbers[weights], *(int(index) for index in mix.inputs[1:])]
         # so little is kept of each kernel that the next one can take its place in memory
         operators += [mix, first_elements(file, int(mix.outputs[0]), (1, 4))]
-    file.graph.operators, file.graph.inputs = operators, list(given.values())
+    file.graph.operators, file.graph.inputs = operators, list(buffer_numbers.values())
     file.graph.outputs = [operator.outputs[0] for operator in operators[1::2]]
     file.model.signatureDefs = []
 
@@ -127,12 +127,12 @@ def write(source: Path, cuts: tuple[Callable[[TfliteModel], None], ...], target:
     file = TfliteModel.read(source)
     for cut in cuts:
         cut(file)
-    needed, kept = {int(index) for index in file.graph.outputs}, []
+    needed, operators = {int(index) for index in file.graph.outputs}, []
     for operator in reversed(file.graph.operators):
         if needed & {int(index) for index in operator.outputs}:
-            kept.append(operator)
+            operators.append(operator)
             needed |= {int(index) for index in operator.inputs}
-    file.graph.operators = kept[::-1]
+    file.graph.operators = operators[::-1]
     target.write_bytes(file.to_bytes())
 
 
@@ -142,7 +142,7 @@ def after_pauses(file: Path, rounds: int) -> dict[str, float]:
     call = session.timed_call(
         {tensor.name: np.full((1, tensor.shape[1]), 0.25, np.float32) for tensor in session.inputs}
     )
-    found = {}
+    measured = {}
     for pause in PAUSES_MS:
         samples = []
         for _ in range(rounds + WARM_UP):
@@ -152,8 +152,8 @@ def after_pauses(file: Path, rounds: int) -> dict[str, float]:
             started = time.perf_counter_ns()
             call()
             samples.append((time.perf_counter_ns() - started) / 1e6)
-        found[str(pause)] = round(statistics.median(samples[WARM_UP:]), 2)
-    return found
+        measured[str(pause)] = round(statistics.median(samples[WARM_UP:]), 2)
+    return measured
 
 
 def main() -> None:

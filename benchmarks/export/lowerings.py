@@ -29,13 +29,13 @@ NETWORKS = (("mobilenet_v1", ""), ("mobilenet_v3_large", "depthwise"))
 
 def distinct_sites() -> list[LayerSite]:
     """One layer of each shape."""
-    found: dict[tuple[Any, ...], LayerSite] = {}
+    sites: dict[tuple[Any, ...], LayerSite] = {}
     for arch, kind in NETWORKS:
         network = fold_batchnorm(random_network(ArchSpec(arch=arch, classes=100)))
         for site in find_sites(network, (3, 224, 224)):
             if kind in {"", site.kind} and (not kind or max(site.layer.kernel_size) == 5):
-                found.setdefault((tuple(site.layer.bank.shape), site.input_hw, site.layer.stride), site)
-    return list(found.values())
+                sites.setdefault((tuple(site.layer.bank.shape), site.input_hw, site.layer.stride), site)
+    return list(sites.values())
 
 
 def main() -> None:
@@ -69,8 +69,8 @@ def main() -> None:
                 }
             )
             print(runtime, site.kind, rows[-1]["shape"], site.input_hw, site.layer.stride, times, flush=True)
-        kept = [row for row in document["rows"] if (row["runtime"], row["machine"]) != (runtime, target.machine)]
-        document["rows"] = kept + rows
+        other_rows = [row for row in document["rows"] if (row["runtime"], row["machine"]) != (runtime, target.machine)]
+        document["rows"] = other_rows + rows
         text = ",\n".join("  " + json.dumps(row) for row in document["rows"])
         arguments.out.write_text(f'{{"schema_version": 1, "rows": [\n{text}\n]}}\n')
 

@@ -67,10 +67,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    found = measure(prepare(arguments.out), arguments.rounds)
+    times = measure(prepare(arguments.out), arguments.rounds)
     rows = []
     for name, _, _ in FORMS:
-        static, exact = found[name, "static"], found[name, "eam"]
+        static, exact = times[name, "static"], times[name, "eam"]
         rows.append({"runtime": name, "static_ms": static, "exact_ms": exact, "ratio": round(exact / static, 2)})
         print(f"{name:30} {static:7.2f} {exact:7.2f} {exact / static:5.2f}x", flush=True)
     (arguments.out / "runtimes.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

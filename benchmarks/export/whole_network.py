@@ -41,14 +41,14 @@ def prepare(folder: Path) -> dict[str, float]:
         if not path.exists():
             write_random(ArchSpec(conv=conv, classes=100, input_px=SIDE), path)
         nets[conv] = load_checkpoint(path)
-    wanted = [
+    cases = [
         ("static", "onnx", "auto"),
         ("static", "tflite", "auto"),
         ("eam", "onnx", "auto"),
         ("eam", "tflite", "auto"),
     ]
-    wanted.append(("eam", "onnx", "blocked"))
-    for conv, form, lowering in wanted:
+    cases.append(("eam", "onnx", "blocked"))
+    for conv, form, lowering in cases:
         name = conv if lowering == "auto" else f"{conv}-{lowering}"
         if not (folder / f"{name}.{form}").exists():
             started = time.perf_counter()

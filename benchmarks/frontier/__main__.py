@@ -54,7 +54,7 @@ def _cases(arguments: argparse.Namespace) -> list[tuple[str, str, Path]]:
 def _variants(checkpoint: str, data: Path, out: Path, arguments: argparse.Namespace) -> list[FrontierVariant]:
     twin = static_twin(checkpoint, out / "static" / "twin.safetensors")
     options = VariantOptions(arguments.precisions, arguments.minimize, arguments.class_map)
-    made = [
+    new_variants = [
         make_variant(STATIC, str(twin), data, out / "static", options),
         make_variant(EXACT, checkpoint, data, out / "exact", options),
     ]
@@ -63,8 +63,8 @@ def _variants(checkpoint: str, data: Path, out: Path, arguments: argparse.Namesp
             name = f"budget {budget}" + (f", {epochs} epochs" if epochs else "")
             folder = out / name.replace(", ", "-").replace(" ", "-")
             variant = make_variant(name, checkpoint, data, folder, options, budget=float(budget), finetune=epochs)
-            made.append(variant)
-    return made
+            new_variants.append(variant)
+    return new_variants
 
 
 def _measure(name: str, checkpoint: str, data: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -75,12 +75,12 @@ def _measure(name: str, checkpoint: str, data: Path, arguments: argparse.Namespa
     for kind in FORMATS:
         for precision in arguments.precisions.split(","):
             key = (kind, precision)
-            own = [variant for variant in variants if key in variant.artifacts]
-            paths = [variant.artifacts[key] for variant in own]
+            format_variants = [variant for variant in variants if key in variant.artifacts]
+            paths = [variant.artifacts[key] for variant in format_variants]
             timed = latencies(paths, arguments.rounds)
-            exact = next(variant.artifacts[key] for variant in own if variant.name == EXACT)
+            exact = next(variant.artifacts[key] for variant in format_variants if variant.name == EXACT)
             reference = 0.0
-            for variant, path, latency in zip(own, paths, timed, strict=True):
+            for variant, path, latency in zip(format_variants, paths, timed, strict=True):
                 top1 = None
                 if variant.name != STATIC:  # the twin's weights are random
                     answer, label = answers(path, test)

@@ -39,22 +39,22 @@ def latencies(paths: Sequence[Path], rounds: int) -> list[dict[str, float]]:
             call()
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
-        for own, call in zip(times, calls, strict=True):
+        for call_times, call in zip(times, calls, strict=True):
             best = float("inf")
             for _ in range(INNER):
                 started = time.perf_counter_ns()
                 call()
                 best = min(best, (time.perf_counter_ns() - started) / 1e6)
-            own.append(best)
+            call_times.append(best)
     for session in sessions:
         session.close()
     return [
         {
-            "p10_ms": float(np.percentile(own, 10)),
-            "p50_ms": median(own),
-            "ratio": median(one / first for one, first in zip(own, times[0], strict=True)),
+            "p10_ms": float(np.percentile(call_times, 10)),
+            "p50_ms": median(call_times),
+            "ratio": median(one / first for one, first in zip(call_times, times[0], strict=True)),
         }
-        for own in times
+        for call_times in times
     ]
 
 
@@ -63,16 +63,16 @@ def answers(path: Path, data: ImageDataset) -> tuple[np.ndarray[Any, Any], np.nd
     metadata = read_metadata(path)
     preprocessing = Preprocessing.from_dict(dict(metadata.preprocessing or {}))
     session = runtime_for(path).load(path, RuntimeOptions(threads=1))
-    found = []
+    outputs = []
     for start in range(0, len(data), BATCH):
         images = [data.image(index) for index in range(start, min(start + BATCH, len(data)))]
-        found.append(session.run(preprocessing.apply_batch(images))[0].argmax(1))
+        outputs.append(session.run(preprocessing.apply_batch(images))[0].argmax(1))
     session.close()
-    return np.concatenate(found), np.array([data.label(index) for index in range(len(data))])
+    return np.concatenate(outputs), np.array([data.label(index) for index in range(len(data))])
 
 
 def instructions(path: Path, device: str) -> float | None:
     """Of one inference on the emulated ``device``."""
     run = cli("bench", str(path), "--device", device, "--instructions")["runs"][0]
-    found = run.get("instructions") or (run.get("extra") or {}).get("instructions")
-    return None if found is None else float(found)
+    count = run.get("instructions") or (run.get("extra") or {}).get("instructions")
+    return None if count is None else float(count)

@@ -54,9 +54,9 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure, axes = plt.subplots(1, len(networks), figsize=(5.0 * len(networks), 4.6), squeeze=False)
     for axis, network in zip(axes[0], networks, strict=True):
         for key, colour in COLOURS.items():
-            own = [row for row in known if (row["network"], row["format"], row["precision"]) == (network, *key)]
-            axis.plot([row["of_static"] for row in own], [row["top1"] for row in own], color=colour, linewidth=1)
-            for row in own:
+            series = [row for row in known if (row["network"], row["format"], row["precision"]) == (network, *key)]
+            axis.plot([row["of_static"] for row in series], [row["top1"] for row in series], color=colour, linewidth=1)
+            for row in series:
                 axis.plot(
                     row["of_static"], row["top1"], markers[row["variant"]], color=colour, markersize=6, alpha=0.85
                 )

@@ -42,13 +42,13 @@ def main() -> None:
     data = take(open_dataset(arguments.images), 48)
     images = torch.stack([torch.from_numpy(preprocessing.apply(data.image(index))) for index in range(len(data))])
     layers = network.dynamic_layers()
-    wanted = dict(zip(layers, (*FIRST, *[OTHERS] * len(layers)), strict=False))
+    degrees = dict(zip(layers, (*FIRST, *[OTHERS] * len(layers)), strict=False))
     for _ in range(2):  # twice: an early layer's attention moves the later ones' inputs
-        for path, found in attention_statistics(network, torch.split(images, 8)).items():
+        for path, statistics in attention_statistics(network, torch.split(images, 8)).items():
             # the softmax is nearly linear where it moves so little
-            layers[path].attention.fc2.weight.data *= wanted[path] / max(found.movement, 1e-12)
-    for path, found in attention_statistics(network, torch.split(images, 8)).items():
-        print(f"{path:28} {found.movement:.4f}")
+            layers[path].attention.fc2.weight.data *= degrees[path] / max(statistics.movement, 1e-12)
+    for path, statistics in attention_statistics(network, torch.split(images, 8)).items():
+        print(f"{path:28} {statistics.movement:.4f}")
     save_checkpoint(
         arguments.out,
         network,

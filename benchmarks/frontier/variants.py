@@ -80,7 +80,7 @@ def make_variant(
         arguments += ["--finetune", str(finetune)]
     if options.class_map is not None:
         arguments += ["--class-map", str(options.class_map)]
-    made = cli(*arguments)["artifacts"]
-    artifacts = {(entry["format"], entry["precision"]): Path(entry["path"]) for entry in made}
-    spent = next((entry["budget"] for entry in made if entry.get("budget")), None)
+    entries = cli(*arguments)["artifacts"]
+    artifacts = {(entry["format"], entry["precision"]): Path(entry["path"]) for entry in entries}
+    spent = next((entry["budget"] for entry in entries if entry.get("budget")), None)
     return FrontierVariant(name, artifacts, spent)

@@ -85,26 +85,26 @@ def main() -> int:
 
 
 def _one_kind(kind: InputKind, count: int, *, seed: int, folder: Path, reader: Reader, keep: Path) -> Counter[str]:
-    own = folder / kind.name.replace(" ", "-").replace(":", "").replace("/", "-")
-    own.mkdir()
-    good = kind.good(own)
-    (own / f"good{kind.suffix}").write_bytes(good)
-    if (words := reader.read(kind, own / f"good{kind.suffix}")) != "accepted":
+    kind_folder = folder / kind.name.replace(" ", "-").replace(":", "").replace("/", "-")
+    kind_folder.mkdir()
+    good = kind.good(kind_folder)
+    (kind_folder / f"good{kind.suffix}").write_bytes(good)
+    if (words := reader.read(kind, kind_folder / f"good{kind.suffix}")) != "accepted":
         raise SystemExit(f"the good input of the kind '{kind.name}' is not accepted: {words}")
     counts: Counter[str] = Counter()
-    seen: set[str] = set()
+    messages: set[str] = set()
     for number in range(count):
         content = kind.damage(good, random.Random(f"{seed} {kind.name} {number}"))
-        path = own / f"input{kind.suffix}"
+        path = kind_folder / f"input{kind.suffix}"
         path.unlink(missing_ok=True)
         path.write_bytes(content)
         words = reader.read(kind, path)
         name = words.split(" ")[0]
         counts[name] += 1
-        if name not in ("accepted", "refused") and words not in seen:
-            seen.add(words)
+        if name not in ("accepted", "refused") and words not in messages:
+            messages.add(words)
             keep.mkdir(parents=True, exist_ok=True)
-            (keep / f"{own.name}-{number}{kind.suffix}").write_bytes(content)
+            (keep / f"{kind_folder.name}-{number}{kind.suffix}").write_bytes(content)
             print(f"  {kind.name} {number}: {words}", flush=True)
     return counts
 

@@ -56,7 +56,7 @@ def main() -> int:
     arguments = parser.parse_args()
     # a shell's background job ignores Ctrl-C, and so would every command that is started here
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    rng, found, slow = random.Random(arguments.seed), Counter(), 0
+    rng, outcomes, slow = random.Random(arguments.seed), Counter(), 0
     with tempfile.TemporaryDirectory(prefix="eamdeploy-kills-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         board = stack.enter_context(installable_board(folder / "board", {_MARKER: _ON_BOARD}))
@@ -68,14 +68,14 @@ def main() -> int:
             problems += _left_on(board)
             late = chosen is not signal.SIGKILL and ended_s > _ENDS_WITHIN_S
             slow += late
-            found.update(problems)
+            outcomes.update(problems)
             words = "; ".join(problems) or "nothing"
             print(
                 f"{number:3} {command:16} {chosen.name:8} after {after_s:4.1f} s, ended in {ended_s:.1f} s: {words}",
                 flush=True,
             )
-    print(f"\n{arguments.kills} kills: {sum(found.values())} findings, {slow} ended later than {_ENDS_WITHIN_S:g} s")
-    return 1 if found else 0
+    print(f"\n{arguments.kills} kills: {sum(outcomes.values())} findings, {slow} ended later than {_ENDS_WITHIN_S:g} s")
+    return 1 if outcomes else 0
 
 
 def _prepare(folder: Path, board: SshdBoard) -> None:
@@ -120,18 +120,20 @@ def _left_on(board: SshdBoard) -> list[str]:
     return left if works.returncode == 0 else [*left, "the board's environment is broken"]
 
 
-def _one(own: Path, shared: Path, command: str, number: signal.Signals, after_s: float) -> tuple[list[str], float]:
-    own.mkdir()
-    (own / "tmp").mkdir()
+def _one(
+    case_folder: Path, shared: Path, command: str, number: signal.Signals, after_s: float
+) -> tuple[list[str], float]:
+    case_folder.mkdir()
+    (case_folder / "tmp").mkdir()
     for name in ("source", "images"):
-        (own / name).symlink_to(shared / name)
+        (case_folder / name).symlink_to(shared / name)
     marker = uuid.uuid4().hex
     environment = {
-        **os.environ, _MARKER: marker, "TMPDIR": str(own / "tmp"), "EAMDEPLOY_STORE": str(own / "runs.db"),
+        **os.environ, _MARKER: marker, "TMPDIR": str(case_folder / "tmp"), "EAMDEPLOY_STORE": str(case_folder / "runs.db"),
         "EAMDEPLOY_BOARDS": str(_boards(shared)),
     }  # fmt: skip
     process = subprocess.Popen(
-        eamdeploy_command(*COMMANDS[command]), cwd=own, env=environment,
+        eamdeploy_command(*COMMANDS[command]), cwd=case_folder, env=environment,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
@@ -145,18 +147,20 @@ def _one(own: Path, shared: Path, command: str, number: signal.Signals, after_s:
         process.kill()
         process.wait()
     ended_s = time.monotonic() - began
-    problems = [*_broken(own), *_orphans(marker)]
+    problems = [*_broken(case_folder), *_orphans(marker)]
     if number is not signal.SIGKILL:
         # PyTorch's empty folder for compiled code is left by whole exports too
-        ours = (path for path in own.rglob("*") if not path.name.startswith("torchinductor_") or any(path.iterdir()))
-        left = [path.name for path in ours if path.name.startswith(".") or path.parent == own / "tmp"]
+        ours = (
+            path for path in case_folder.rglob("*") if not path.name.startswith("torchinductor_") or any(path.iterdir())
+        )
+        left = [path.name for path in ours if path.name.startswith(".") or path.parent == case_folder / "tmp"]
         problems += [f"left {name}" for name in left[:3]]
     return problems, ended_s
 
 
 def _broken(folder: Path) -> list[str]:
     readers = {".onnx": read_metadata, ".tflite": read_metadata, ".safetensors": read_document}
-    found = []
+    problems = []
     for path in (folder / "made").rglob("*"):
         if path.name.startswith(".") or not path.is_file():
             continue
@@ -168,18 +172,18 @@ def _broken(folder: Path) -> list[str]:
             elif path.suffix in readers and path.name != "state.safetensors":
                 readers[path.suffix](path)
         except (EamdeployError, ValueError) as error:
-            found.append(f"half-written {path.name}: {error}")
+            problems.append(f"half-written {path.name}: {error}")
     if (folder / "runs.db").exists():
         try:
             open_store(folder / "runs.db").runs(samples=True)
         except EamdeployError as error:
-            found.append(f"store: {error}")
-    return found
+            problems.append(f"store: {error}")
+    return problems
 
 
 def _marked(marker: str) -> list[str]:
-    wanted = f"{_MARKER}={marker}".encode()
-    return [path.parent.name for path in Path("/proc").glob("[0-9]*/environ") if wanted in _read(path)]
+    marker_entry = f"{_MARKER}={marker}".encode()
+    return [path.parent.name for path in Path("/proc").glob("[0-9]*/environ") if marker_entry in _read(path)]
 
 
 def _orphans(marker: str) -> list[str]:

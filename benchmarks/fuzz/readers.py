@@ -93,17 +93,17 @@ def settings(path: Path) -> None:
 _ROOT: list[Any] = []
 
 
-def board_answer(operation: str, asked: dict[str, Any]) -> Callable[[Path], None]:
+def board_answer(operation: str, request: dict[str, Any]) -> Callable[[Path], None]:
     def read(path: Path) -> None:
         from devices.session.messages import BadMessage, read_answer, read_line
 
         for line in path.read_bytes().decode("utf-8", "replace").split("\n"):
             try:
-                found = read_line("@eamdeploy " + line, "board")
+                frame = read_line("@eamdeploy " + line, "board")
             except BadMessage as bad:
                 raise bad.error from bad
-            if found is not None:
-                read_answer(operation, asked, found[1], "board")
+            if frame is not None:
+                read_answer(operation, request, frame[1], "board")
 
     return read
 

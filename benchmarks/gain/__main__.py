@@ -98,13 +98,13 @@ def measure(
 
 
 def _scores(session: Any, image: Any) -> Any:
-    found = session.run(image[None])
+    scores = session.run(image[None])
     first = (
-        found[0]
-        if isinstance(found, list | tuple)
-        else next(iter(found.values()))
-        if isinstance(found, dict)
-        else found
+        scores[0]
+        if isinstance(scores, list | tuple)
+        else next(iter(scores.values()))
+        if isinstance(scores, dict)
+        else scores
     )
     return np.asarray(first).ravel()
 
@@ -150,19 +150,19 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="test images; default: all")
     parser.add_argument("--time", action="store_true", help="measure the time again, and keep the accuracies")
     parser.add_argument("--draw", action="store_true", help="draw results.json again, and measure nothing")
-    given = parser.parse_args()
-    if not given.draw:
-        if given.data is None:
+    options = parser.parse_args()
+    if not options.draw:
+        if options.data is None:
             parser.error("--data is needed to measure")
-        given.out.mkdir(parents=True, exist_ok=True)
-        files = {name: given.out / f"{name}.onnx" for name in LABELS}
+        options.out.mkdir(parents=True, exist_ok=True)
+        files = {name: options.out / f"{name}.onnx" for name in LABELS}
         if not all(file.exists() for file in files.values()):
-            files = export_all(given.out, given.calibration or given.data / "train")
-        before = json.loads(RESULTS.read_text("utf-8")) if given.time else None
-        pixels, labels = prepared(given.data, 200 if given.time else given.limit)
-        rows = measure(files, pixels, labels, given.rounds, before and before["rows"])
+            files = export_all(options.out, options.calibration or options.data / "train")
+        before = json.loads(RESULTS.read_text("utf-8")) if options.time else None
+        pixels, labels = prepared(options.data, 200 if options.time else options.limit)
+        rows = measure(files, pixels, labels, options.rounds, before and before["rows"])
         document = {"checkpoint": CHECKPOINT, "machine": "x86-64 with AVX-512, 2 cores shared with other processes",
-                    "rounds": given.rounds, "images": before["images"] if before else len(labels), "rows": rows}  # fmt: skip
+                    "rounds": options.rounds, "images": before["images"] if before else len(labels), "rows": rows}  # fmt: skip
         RESULTS.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     draw(json.loads(RESULTS.read_text("utf-8")), FIGURE)
 

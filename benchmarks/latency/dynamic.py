@@ -36,9 +36,9 @@ def main() -> None:
     options = parser.parse_args()
     errors: list[float] = []
     for suffix, runtime in FORMAT_RUNTIMES.items():
-        found = distinct(p for folder in options.folders for p in sorted(folder.rglob(f"*.{suffix}")))
-        times = least_times(found, runtime, options.seconds)
-        errors += compare([(f, t) for (_, f), t in zip(found, times, strict=True) if t <= LONGEST_MS], runtime)
+        files = distinct(p for folder in options.folders for p in sorted(folder.rglob(f"*.{suffix}")))
+        times = least_times(files, runtime, options.seconds)
+        errors += compare([(f, t) for (_, f), t in zip(files, times, strict=True) if t <= LONGEST_MS], runtime)
     if errors:
         factor = np.exp(quantile(abs(e) for e in errors))
         print(f"{len(errors)} predictions, bias {100 * np.expm1(-np.mean(errors)):+.0f} %, 90 % within x{factor:.2f}")
@@ -46,23 +46,23 @@ def main() -> None:
 
 def distinct(paths: Iterable[Path]) -> list[tuple[Path, ArtifactFeatures]]:
     """Float artifacts with different operators."""
-    seen: dict[tuple[float, ...], tuple[Path, ArtifactFeatures]] = {}
+    by_features: dict[tuple[float, ...], tuple[Path, ArtifactFeatures]] = {}
     for path in paths:
         features = extract_features(path)
         if features.precision == "fp32":
-            seen.setdefault(tuple(term_matrix(features.records).sum(0).round(6)), (path, features))
-    return list(seen.values())
+            by_features.setdefault(tuple(term_matrix(features.records).sum(0).round(6)), (path, features))
+    return list(by_features.values())
 
 
-def least_times(found: Sequence[tuple[Path, ArtifactFeatures]], runtime: str, seconds: float) -> list[float]:
+def least_times(files: Sequence[tuple[Path, ArtifactFeatures]], runtime: str, seconds: float) -> list[float]:
     """Milliseconds of each, run in turns."""
-    sessions = [get_runtime(runtime).load(path, RuntimeOptions(threads=1)) for path, _ in found]
+    sessions = [get_runtime(runtime).load(path, RuntimeOptions(threads=1)) for path, _ in files]
     noise = np.random.default_rng(0)
     calls = [
         s.timed_call({i.name: noise.random([n or 1 for n in i.shape], dtype=np.float32) for i in s.inputs})
         for s in sessions
     ]
-    least = [float("inf")] * len(found)
+    least = [float("inf")] * len(files)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for i, call in enumerate(calls):

@@ -26,8 +26,8 @@ def main() -> None:
     for width in (*WIDTHS, None):
         parts = []
         for command in COMMANDS:
-            found = run(command.split(), work, width, environment)
-            parts.append("\n".join([f"$ eamdeploy {command}", *found.lines, f"[exit {found.code}]", ""]))
+            recording = run(command.split(), work, width, environment)
+            parts.append("\n".join([f"$ eamdeploy {command}", *recording.lines, f"[exit {recording.code}]", ""]))
         (out / f"{width or 'piped'}.txt").write_text("\n".join(parts), "utf-8")
 
 

@@ -24,10 +24,10 @@ _TYPING, _BREATH, _END = 1.0, 0.6, 5.0
 
 def record(commands: Sequence[str], folder: Path, environment: Mapping[str, str]) -> list[Recording]:
     """Run the commands one after the other in a terminal."""
-    found = [run(command.split(), folder, _WIDTH, environment) for command in commands]
-    if bad := [each.command for each in found if each.code not in (0, 5)]:
+    recordings = [run(command.split(), folder, _WIDTH, environment) for command in commands]
+    if bad := [each.command for each in recordings if each.code not in (0, 5)]:
         raise RuntimeError(f"failed: {bad[0]}")
-    return found
+    return recordings
 
 
 def timed_lines(recording: Recording) -> list[tuple[float, str]]:

@@ -117,8 +117,8 @@ def run(words: Sequence[str], folder: Path, width: int | None, environment: Mapp
     parts = tuple((time.monotonic() - begun, part) for part in _read(main))
     os.close(main)
     text = b"".join(part for _, part in parts).decode("utf-8", "replace")
-    told = tuple((when, part.decode("utf-8", "replace")) for when, part in parts)
-    return Recording(shown, width, process.wait(timeout=60), text, told)
+    lines = tuple((when, part.decode("utf-8", "replace")) for when, part in parts)
+    return Recording(shown, width, process.wait(timeout=60), text, lines)
 
 
 def _read(descriptor: int) -> Iterator[bytes]:
@@ -134,11 +134,11 @@ def _read(descriptor: int) -> Iterator[bytes]:
 
 def environment_of(folder: Path) -> dict[str, str]:
     """The environment of a user who has nothing but this folder."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith(("EAMDEPLOY_", "GITHUB_"))}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("EAMDEPLOY_", "GITHUB_"))}
     for name in ("COLUMNS", "NO_COLOR", "CI"):
-        own.pop(name, None)
+        environment.pop(name, None)
     root = str(Path(__file__).parents[2])
-    return own | {
+    return environment | {
         "EAMDEPLOY_STORE": str(folder / "runs.db"),
         "XDG_CONFIG_HOME": str(folder / "config"),
         "PYTHONPATH": root,

@@ -51,7 +51,7 @@ def main() -> None:
         for worker in (other, ours):
             worker.kill()
             worker.communicate()
-        ratios = sorted(theirs / own for theirs, own in times)
+        ratios = sorted(theirs / our_time for theirs, our_time in times)
         rates = [arguments.steps / statistics.median(column) for column in zip(*times, strict=True)]
         print(
             f"{conv}: {rates[0]:.2f} steps a second there, {rates[1]:.2f} here; "

@@ -76,8 +76,8 @@ def main() -> None:
             times.append(step(network, images, labels))
         times.append(step(twin, images, labels))
         if index >= 2:  # the first two warm up
-            for kept, milliseconds in zip((ours, grouped, static), times, strict=True):
-                kept.append(milliseconds)
+            for variant, milliseconds in zip((ours, grouped, static), times, strict=True):
+                variant.append(milliseconds)
     # in float64: in float32 the two forms round apart, and one activation of millions that falls on the other side of
     # zero moves a gradient by a part in a hundred
     network, images = network.double(), images.double()

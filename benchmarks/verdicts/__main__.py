@@ -18,12 +18,12 @@ def all_cases(folder: Path, *, quick: bool) -> list[VerdictCase]:
     """Every case; ``quick`` leaves out those of the shipped network."""
     from benchmarks.verdicts import file_cases
 
-    found = [*gate_cases.cases(folder), *file_cases.cases(folder)]
+    cases = [*gate_cases.cases(folder), *file_cases.cases(folder)]
     if not quick:
         from benchmarks.verdicts import network_cases
 
-        found += network_cases.cases(folder)
-    return found
+        cases += network_cases.cases(folder)
+    return cases
 
 
 def main() -> None:
@@ -43,15 +43,15 @@ def main() -> None:
         wrong = counted[command, True, False], counted[command, False, False]
         right = counted[command, True, True], counted[command, False, True]
         print(f"{command:10} {sum((wrong[0], right[0])):7} {wrong[0]:7} {sum((wrong[1], right[1])):7} {wrong[1]:8}")
-    wrong_ones = [(case, result, said) for case, result, said in results if not case.right(result)]
+    wrong_ones = [(case, result, sentence) for case, result, sentence in results if not case.right(result)]
     faults = sum(case.fault for case, _, _ in results)
     print(f"{faults} faults and {len(results) - faults} sound variations, {len(wrong_ones)} wrong verdicts")
-    for case, result, said in wrong_ones:
-        print(f"  {case.command}: {case.name}: {result} {said}")
+    for case, result, sentence in wrong_ones:
+        print(f"  {case.command}: {case.name}: {result} {sentence}")
     if out is not None:
         rows = [
-            {"command": case.command, "name": case.name, "fault": case.fault, "result": result, "said": said}
-            for case, result, said in results
+            {"command": case.command, "name": case.name, "fault": case.fault, "result": result, "said": sentence}
+            for case, result, sentence in results
         ]
         out.write_text(json.dumps({"cases": rows, "wrong": len(wrong_ones)}, indent=1) + "\n")
     sys.exit(bool(wrong_ones))

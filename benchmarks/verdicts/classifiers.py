@@ -23,8 +23,8 @@ def weights() -> np.ndarray:
     """(784, 10): a ridge regression of the classes on the embedded images."""
     sample = embedded_sample()
     pictures = np.stack([PREPROCESSING.apply(sample.image(index)).reshape(-1) for index in range(len(sample))])
-    wanted = 4.0 * np.eye(10)[[sample.label(index) for index in range(len(sample))]] - 1.0
-    solved = np.linalg.solve(pictures.T @ pictures + 20.0 * np.eye(784), pictures.T @ wanted)
+    target_weights = 4.0 * np.eye(10)[[sample.label(index) for index in range(len(sample))]] - 1.0
+    solved = np.linalg.solve(pictures.T @ pictures + 20.0 * np.eye(784), pictures.T @ target_weights)
     return solved.astype(np.float32)
 
 

@@ -78,10 +78,10 @@ def sound_edits() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _columns(moved: dict[int, int | None], value: np.ndarray) -> np.ndarray:
-    made = value.copy()
+    columns = value.copy()
     for target, source in moved.items():
-        made[:, target] = 0.0 if source is None else value[:, source]
-    return made
+        columns[:, target] = 0.0 if source is None else value[:, source]
+    return columns
 
 
 def _shuffled(seed: int, value: np.ndarray) -> np.ndarray:
@@ -120,11 +120,11 @@ def cases(folder: Path) -> Iterator[VerdictCase]:
     def evaluated(how: dict[str, Any], data: ImageDataset | None = None, **other: Any) -> bool:
         """An accuracy that is no worse than the good file's on the same images, and that proves something."""
         path = file(**how)
-        found = evaluate(path, data, card=replace(card, path=path, **other))
-        if found.warning or found.skipped or found.result.n != len(embedded_sample()):
+        evaluation = evaluate(path, data, card=replace(card, path=path, **other))
+        if evaluation.warning or evaluation.skipped or evaluation.result.n != len(embedded_sample()):
             return False
-        lost = round((good() - found.result.top1) / 100 * found.result.n)
-        return paired_interval(0, max(0, lost), found.result.n)[1] >= 0 and lost <= 0.01 * found.result.n
+        lost = round((good() - evaluation.result.top1) / 100 * evaluation.result.n)
+        return paired_interval(0, max(0, lost), evaluation.result.n)[1] >= 0 and lost <= 0.01 * evaluation.result.n
 
     @cache
     def good() -> float:

@@ -96,8 +96,8 @@ def sound_changes() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
 
 def _two(old: dict[str, Any], new: dict[str, Any]) -> tuple[Run, Run]:
     whens = old.pop("when", None), new.pop("when", None)
-    found = run(**old), run(**new)
-    return tuple(each if when is None else dated(each, when) for each, when in zip(found, whens, strict=True))  # type: ignore[return-value]
+    runs = run(**old), run(**new)
+    return tuple(each if when is None else dated(each, when) for each, when in zip(runs, whens, strict=True))  # type: ignore[return-value]
 
 
 def cases(folder: Path) -> Iterator[VerdictCase]:
@@ -116,8 +116,8 @@ def _gated(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 def _identities(folder: Path) -> Iterator[VerdictCase]:
     def held(*, same_id: bool) -> bool:
-        found = run()
-        return gate(folder, found, found if same_id else replace(found, id="copy")).exit_code == 0
+        one_run = run()
+        return gate(folder, one_run, one_run if same_id else replace(one_run, id="copy")).exit_code == 0
 
     yield VerdictCase("gate", "a run against itself", True, lambda: held(same_id=True))
     yield VerdictCase("gate", "a run against a copy with another id", True, lambda: held(same_id=False))
@@ -128,10 +128,10 @@ def _identities(folder: Path) -> Iterator[VerdictCase]:
         return run(artifact=str(path), artifact_sha256=content_of(path), **figures)
 
     def two_names(slower: str) -> bool:
-        here = folder / f"names-{slower}"
-        old = bench(here / "old/model.onnx", "one", latency_ms=latency(10 if slower == "new" else 20))
-        new = bench(here / "new/model.onnx", "two", latency_ms=latency(20 if slower == "new" else 10))
-        store = store_in(here, old, new)
+        case_folder = folder / f"names-{slower}"
+        old = bench(case_folder / "old/model.onnx", "one", latency_ms=latency(10 if slower == "new" else 20))
+        new = bench(case_folder / "new/model.onnx", "two", latency_ms=latency(20 if slower == "new" else 10))
+        store = store_in(case_folder, old, new)
         references = (old, new) if slower == "new" else (new, old)
         return run_gate(store, references[0].artifact, [references[1].artifact]).exit_code == 0
 
@@ -139,9 +139,9 @@ def _identities(folder: Path) -> Iterator[VerdictCase]:
     yield VerdictCase("gate", "the new file against the old one", True, lambda: two_names("old"))
 
     def changed(how: str) -> bool:
-        here = folder / f"changed-{how}"
-        old, new = bench(here / "net.onnx", "one"), bench(here / "net.onnx", "two")
-        store = store_in(here, old, new)
+        case_folder = folder / f"changed-{how}"
+        old, new = bench(case_folder / "net.onnx", "one"), bench(case_folder / "net.onnx", "two")
+        store = store_in(case_folder, old, new)
         Path(new.artifact).write_text("three" if how != "sound" else "two")
         return run_gate(store, old.id, [new.artifact] if how == "named" else []).exit_code == 0
 
@@ -150,11 +150,11 @@ def _identities(folder: Path) -> Iterator[VerdictCase]:
     yield VerdictCase("gate", "the file was rebuilt and measured", False, lambda: changed("sound"))
 
     def renamed(content: str) -> bool:
-        here = folder / f"renamed-{content}"
-        a, b = bench(here / "a.onnx", "one"), bench(here / "b.onnx", "two")
-        again = bench(here / "elsewhere/c.onnx", content), bench(here / "b.onnx", "two")
-        store = store_in(here, a, b, *again)
-        base = here / "base.json"
+        case_folder = folder / f"renamed-{content}"
+        a, b = bench(case_folder / "a.onnx", "one"), bench(case_folder / "b.onnx", "two")
+        again = bench(case_folder / "elsewhere/c.onnx", content), bench(case_folder / "b.onnx", "two")
+        store = store_in(case_folder, a, b, *again)
+        base = case_folder / "base.json"
         base.write_text(json.dumps({"runs": [to_dict(a), to_dict(b)]}))
         return run_gate(store, str(base), [each.id for each in again]).exit_code == 0
 
@@ -162,10 +162,10 @@ def _identities(folder: Path) -> Iterator[VerdictCase]:
     yield VerdictCase("gate", "a renamed file of the same content", False, lambda: renamed("one"))
 
     def missing(name: str) -> bool:
-        kept = [run(artifact=f"{name}.onnx") for name in "abc"]
+        runs = [run(artifact=f"{name}.onnx") for name in "abc"]
         now = [run(artifact=f"{other}.onnx") for other in "abc" if other != name]
         base = folder / f"missing-{name}.json"
-        base.write_text(json.dumps({"runs": [to_dict(each) for each in kept]}))
+        base.write_text(json.dumps({"runs": [to_dict(each) for each in runs]}))
         return run_gate(store_in(folder, *now), str(base), [each.id for each in now]).exit_code == 0
 
     for name in "abc":
@@ -173,13 +173,13 @@ def _identities(folder: Path) -> Iterator[VerdictCase]:
 
     def exchanged(names: str) -> bool:
         speeds = {"a": 10.0, "b": 20.0, "c": 40.0}
-        kept = [run(artifact=f"{name}.onnx", latency_ms=latency(speeds[name])) for name in "abc"]
+        runs = [run(artifact=f"{name}.onnx", latency_ms=latency(speeds[name])) for name in "abc"]
         now = [
             run(artifact=f"{name}.onnx", latency_ms=latency(speeds[other]))
             for name, other in zip("abc", names, strict=True)
         ]
         base = folder / f"exchanged-{names}.json"
-        base.write_text(json.dumps({"runs": [to_dict(each) for each in kept]}))
+        base.write_text(json.dumps({"runs": [to_dict(each) for each in runs]}))
         return run_gate(store_in(folder, *now), str(base), [each.id for each in now]).exit_code == 0
 
     for names in map("".join, itertools.permutations("abc")):
@@ -211,9 +211,9 @@ def _compared(folder: Path) -> Iterator[VerdictCase]:
 
     def good(old: dict[str, Any], new: dict[str, Any]) -> bool:
         a, b = _two(dict(old), dict(new))
-        found = compare_references(store_in(folder, a, b), a.id, b.id)
-        worse = any(change.direction == "worse" for change in found.changes)
-        return not found.unjudged() and not worse and not found.absent
+        comparison = compare_references(store_in(folder, a, b), a.id, b.id)
+        worse = any(change.direction == "worse" for change in comparison.changes)
+        return not comparison.unjudged() and not worse and not comparison.absent
 
     def itself() -> bool:
         one = run()

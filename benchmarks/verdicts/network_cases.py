@@ -29,8 +29,8 @@ def _constants(model: Any, prefix: str, *, without: str = "\0") -> list[Any]:
     """The float constants that a layer's nodes read, the largest first."""
     nodes = [node for node in model.graph.node if node.name.startswith(prefix) and without not in node.name]
     names = {name for node in nodes for name in node.input}
-    found = [tensor for tensor in model.graph.initializer if tensor.name in names and tensor.data_type == 1]
-    return sorted(found, key=lambda tensor: -int(np.prod(tensor.dims)))
+    constants = [tensor for tensor in model.graph.initializer if tensor.name in names and tensor.data_type == 1]
+    return sorted(constants, key=lambda tensor: -int(np.prod(tensor.dims)))
 
 
 def _put(tensor: Any, value: np.ndarray) -> None:
@@ -113,11 +113,11 @@ def cases(folder: Path) -> Iterator[VerdictCase]:
     import eamdeploy
 
     checkpoint = load_checkpoint(NAME)
-    (made,) = eamdeploy.export(checkpoint, str(folder / "build"), formats=["onnx"], precisions=["fp32"])
+    (artifact,) = eamdeploy.export(checkpoint, str(folder / "build"), formats=["onnx"], precisions=["fp32"])
     place = itertools.count()
 
     def broken(edit: Any) -> Path:
-        model = onnx.load(str(made.path))
+        model = onnx.load(str(artifact.path))
         edit(model)
         path = folder / f"network-{next(place)}.onnx"
         onnx.save(model, str(path))
@@ -128,7 +128,7 @@ def cases(folder: Path) -> Iterator[VerdictCase]:
 
     for name, edit in faults(checkpoint):
         yield VerdictCase("verify", name, True, partial(verified, edit))
-    for name, edit in sound(onnx.load(str(made.path))):
+    for name, edit in sound(onnx.load(str(artifact.path))):
         yield VerdictCase("verify", name, False, partial(verified, edit))
 
     def exported(edit: Any) -> bool:

@@ -30,8 +30,8 @@ def accuracy(right: int = 185, n: int = 200, *, images: str | None = "1" * 64, o
     """``right`` of ``n`` images of ten classes, which ones turned by ``offset``."""
     correct = np.roll(np.arange(n) < right, offset)
     truth = np.arange(n) % 10
-    given = np.where(correct, truth, (truth + 1) % 10)
-    pairs = Counter(zip(truth.tolist(), given.tolist(), strict=True))
+    predicted = np.where(correct, truth, (truth + 1) % 10)
+    pairs = Counter(zip(truth.tolist(), predicted.tolist(), strict=True))
     confused = tuple((true, other, count) for (true, other), count in sorted(pairs.items()))
     return AccuracyResult(
         100 * right / n, n, data="d", correct=pack_correct(correct.tolist()), images=images, confused=confused
@@ -65,9 +65,9 @@ def run(**changes: Any) -> Run:
     return Run(**{**values, **changes})
 
 
-def dated(found: Run, when: str) -> Run:
+def dated(undated: Run, when: str) -> Run:
     """The same run, measured at another time."""
-    return replace(found, provenance=replace(found.provenance, when=when))
+    return replace(undated, provenance=replace(undated.provenance, when=when))
 
 
 def store_in(folder: Path, *runs: Run) -> Store:

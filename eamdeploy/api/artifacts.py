@@ -70,11 +70,11 @@ def export(
     from eamdeploy.pipeline.quantize.request import quantize_request
 
     checkpoint = load(network)
-    wanted = names(precisions)
+    precision_names = names(precisions)
     request = None
-    if any(name != "fp32" for name in wanted):
+    if any(name != "fp32" for name in precision_names):
         request = quantize_request(
-            wanted,
+            precision_names,
             checkpoint.classes,
             calibration=folder_of(calibration),
             data=folder_of(data),
@@ -95,7 +95,7 @@ def export(
     chosen = replace(
         base,
         formats=names(formats),
-        precisions=wanted,
+        precisions=precision_names,
         device=device or base.device,
         budget=spending,
         quantization=request or base.quantization,
@@ -149,7 +149,7 @@ def quantize(
     from eamdeploy.networks.checkpoint import Checkpoint
     from eamdeploy.pipeline.quantize.files import check_format, quantize_file
 
-    wanted = names(precisions)
+    precision_names = names(precisions)
     if not isinstance(model, Checkpoint):
         path = artifact_path(model)
         if is_artifact(path):
@@ -157,7 +157,7 @@ def quantize(
             return quantize_file(
                 path,
                 None if out is None else Path(out),
-                wanted,
+                precision_names,
                 calibration=folder_of(calibration),
                 data=folder_of(data),
                 options=options,
@@ -173,7 +173,7 @@ def quantize(
         model,
         out or ".",
         formats=formats or "onnx",
-        precisions=wanted,
+        precisions=precision_names,
         calibration=calibration,
         data=data,
         quantization=options,

@@ -95,8 +95,8 @@ def bench(
     targets = choose_targets(
         device, boards=names(boards), every=every_board, instructions=instructions, estimate=estimate
     )
-    kept = store_of(store) if keep else None
-    return run(request, targets, store=kept, check_itself=self_check, wait_s=wait_s, progress=progress)
+    run_store = store_of(store) if keep else None
+    return run(request, targets, store=run_store, check_itself=self_check, wait_s=wait_s, progress=progress)
 
 
 def estimate(
@@ -128,8 +128,8 @@ def estimate(
     """
     from devices.latency.estimate.estimate import estimate_all, known_device
 
-    wanted = None if devices is None else [known_device(name) for name in names(devices)]
-    return estimate_all(artifact_path(artifact), runtime, precision, threads, devices=wanted)
+    device_list = None if devices is None else [known_device(name) for name in names(devices)]
+    return estimate_all(artifact_path(artifact), runtime, precision, threads, devices=device_list)
 
 
 def estimate_ratio(
@@ -158,6 +158,9 @@ def estimate_ratio(
     from devices.latency.estimate.comparison import compare_estimates
     from devices.latency.estimate.estimate import device_names, known_device
 
-    wanted = device_names() if devices is None else [known_device(name) for name in names(devices)]
-    both = artifact_path(artifact), artifact_path(compared_with)
-    return [compare_estimates(*both, name, runtime=runtime, precision=precision, threads=threads) for name in wanted]
+    device_list = device_names() if devices is None else [known_device(name) for name in names(devices)]
+    artifact_paths = artifact_path(artifact), artifact_path(compared_with)
+    return [
+        compare_estimates(*artifact_paths, name, runtime=runtime, precision=precision, threads=threads)
+        for name in device_list
+    ]

@@ -105,16 +105,16 @@ def _runtimes() -> dict[str, str | None]:
     from eamdeploy.base.errors import MissingDependency
     from runtimes.registry import get_runtime, runtime_names
 
-    found: dict[str, str | None] = {}
+    versions: dict[str, str | None] = {}
     for name in runtime_names():
         if name.startswith("torch"):
-            found[name] = _installed("torch")
+            versions[name] = _installed("torch")
             continue
         try:
-            found[name] = get_runtime(name).version()
+            versions[name] = get_runtime(name).version()
         except MissingDependency:
-            found[name] = None
-    return found
+            versions[name] = None
+    return versions
 
 
 def _cpu() -> tuple[str | None, tuple[str, ...]]:

@@ -95,8 +95,8 @@ def import_network(
 
     from eamdeploy.training.importing.network.session import import_network as bring_in
 
-    made = bring_in(module, example, classes=classes, preprocessing=preprocessing, progress=progress)
-    return (made if path is None else made.save(Path(path))).checkpoint
+    imported = bring_in(module, example, classes=classes, preprocessing=preprocessing, progress=progress)
+    return (imported if path is None else imported.save(Path(path))).checkpoint
 
 
 def train(

@@ -78,10 +78,10 @@ def verify(
                 raise UsageError(f"{name} needs a checkpoint to compare with", where="against")
             card = artifact_card(reference, preprocessing, folder_of(labels), head, made_from_it=paths)
             dataset = None if data is None else open_images(Path(data), card.classes)
-            found = verify_against_artifact(
+            comparisons = verify_against_artifact(
                 paths, card, dataset, limit=limit, threads=threads, limits=limits, progress=progress
             )
-            return ParityVerdict(tuple(found))
+            return ParityVerdict(tuple(comparisons))
         against = str(reference)
     if preprocessing is not None or labels is not None:
         raise UsageError(_ALONE, hint="leave preprocessing and labels out")

@@ -18,12 +18,12 @@ def chance_share(confused: Iterable[tuple[int, int, int]]) -> float:
     Args:
         confused: (true class, class given, images).
     """
-    true, given = Counter[int](), Counter[int]()
+    true, predicted = Counter[int](), Counter[int]()
     for right, answer, images in confused:
         true[right] += images
-        given[answer] += images
+        predicted[answer] += images
     total = true.total()
-    return sum(count * given[right] for right, count in true.items()) / total**2 if total else 1.0
+    return sum(count * predicted[right] for right, count in true.items()) / total**2 if total else 1.0
 
 
 def at_chance(share: float, count: int, classes: int | None = None, *, chance: float | None = None) -> bool:
@@ -42,8 +42,8 @@ def reference_warning(top1: float | None, images: int, classes: int) -> str | No
     """As :func:`chance_warning`, of a reference that something is compared with, where its accuracy is known."""
     if top1 is None or images < 1:
         return None
-    found = chance_warning(AccuracyResult(top1, images), classes)
-    return f"the reference is at chance level: {found}" if found else None
+    warning = chance_warning(AccuracyResult(top1, images), classes)
+    return f"the reference is at chance level: {warning}" if warning else None
 
 
 def chance_warning(result: AccuracyResult, classes: int | None = None) -> str | None:

@@ -60,8 +60,8 @@ def eamdeploy_command(*words: str) -> list[str]:
 def tool(name: str, *arguments: str) -> list[str] | None:
     """The command of another program, by its absolute path; None where no absolute folder of PATH has it."""
     folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(folder)]  # noqa: PTH117
-    found = shutil.which(name, path=os.pathsep.join(folders))
-    return None if found is None else [found, *arguments]
+    location = shutil.which(name, path=os.pathsep.join(folders))
+    return None if location is None else [location, *arguments]
 
 
 def run(
@@ -114,10 +114,10 @@ def run_in_front(command: Sequence[str], *, ends_within_s: float) -> int:
     Ctrl-C and SIGTERM are handed on, once each; what does not end by that within ``ends_within_s`` is killed.
     """
     started: list[Child] = []
-    told: list[int] = []
+    signals: list[int] = []
 
     def hand_on(number: int, _: FrameType | None) -> None:
-        told.append(number)
+        signals.append(number)
         if not started:
             return
         started[0].send_signal(number)
@@ -130,11 +130,11 @@ def run_in_front(command: Sequence[str], *, ends_within_s: float) -> int:
     process = subprocess.Popen(list(command), start_new_session=True)  # noqa: TID251 - the one place
     _ALIVE.add(process)
     started.append(process)
-    for missed in tuple(told):
+    for missed in tuple(signals):
         hand_on(missed, None)
     status = process.wait()
     # a Python that is interrupted while it starts ends with 1; 0: it was done before it heard
-    return -told[0] if told and status else status
+    return -signals[0] if signals and status else status
 
 
 def end_all() -> None:

@@ -60,8 +60,8 @@ quantized, measured model on a board.
 'eamdeploy COMMAND --help' explains one."""
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"eamdeploy {eamdeploy.__version__}")
         raise typer.Exit
 

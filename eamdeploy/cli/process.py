@@ -62,19 +62,19 @@ def _guard(words: list[str]) -> NoReturn:
 def _listen() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: Ctrl-C is for others
         return
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    signal_reader, signal_writer = os.pipe()
+    os.set_blocking(signal_writer, False)
+    signal.set_wakeup_fd(signal_writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, _terminated)
-    threading.Thread(target=_end_soon, args=(heard,), name="signals", daemon=True).start()
+    threading.Thread(target=_end_soon, args=(signal_reader,), name="signals", daemon=True).start()
 
 
 def _terminated(number: int, _: FrameType | None) -> None:
     raise SystemExit(_status(number))
 
 
-def _end_soon(heard: int) -> None:
-    while (number := os.read(heard, 1)[0]) not in _SIGNALS:
+def _end_soon(signal_reader: int) -> None:
+    while (number := os.read(signal_reader, 1)[0]) not in _SIGNALS:
         pass
     end_all()  # what waits for another process comes back
     threading.Event().wait(WITHIN_S)

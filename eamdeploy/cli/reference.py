@@ -64,18 +64,20 @@ def flags(command: Any) -> set[str]:
 def render_reference() -> str:
     """The page."""
     root = typer.main.get_command(build_app())
-    found = list(commands(root))
+    all_commands = list(commands(root))
     parts = [_HEAD]
-    parts += [f"* [`{name}`](#{_anchor(name)}): {_text(command.help).splitlines()[0]}" for name, command in found]
+    parts += [
+        f"* [`{name}`](#{_anchor(name)}): {_text(command.help).splitlines()[0]}" for name, command in all_commands
+    ]
     parts += [_section("eamdeploy", root)]
-    parts += [_section(name, command) for name, command in found]
+    parts += [_section(name, command) for name, command in all_commands]
     return "\n".join(parts)
 
 
 def _section(name: str, command: Any) -> str:
-    own = [option for option in command.params if not getattr(option, "hidden", False)]
-    arguments = [option for option in own if not option.opts[0].startswith("-")]
-    options = [option for option in own if option.opts[0].startswith("-")]
+    visible_options = [option for option in command.params if not getattr(option, "hidden", False)]
+    arguments = [option for option in visible_options if not option.opts[0].startswith("-")]
+    options = [option for option in visible_options if option.opts[0].startswith("-")]
     usage = [name, *(_usage(argument) for argument in arguments)]
     usage += [f"{option.opts[0]} {value_name(option)}" for option in options if option.required]
     optional = "[COMMAND]" if name == "eamdeploy" else "[OPTIONS]"
@@ -88,7 +90,7 @@ def _section(name: str, command: Any) -> str:
         parts += [f"\n**{panel}**\n", "| option | default | |", "|---|---|---|"]
         parts += [f"| {_spelling(option)} | {_default(option)} | {_cell(option)} |" for option in shown]
     if examples := EXAMPLES.get(path):
-        parts += ["\n```console", *(f"# {told}\neamdeploy {line}" for told, line in examples), "```"]
+        parts += ["\n```console", *(f"# {sentence}\neamdeploy {line}" for sentence, line in examples), "```"]
     return "\n".join(parts) + "\n"
 
 
@@ -114,20 +116,20 @@ def _default(option: Any) -> str:
 
 
 def _cell(option: Any) -> str:
-    told = [_text(option.help or "").replace("\n", " ")]
+    sentences = [_text(option.help or "").replace("\n", " ")]
     if choices := choices_of(option):
-        told.append("One of " + ", ".join(f"`{choice}`" for choice in choices) + ".")
+        sentences.append("One of " + ", ".join(f"`{choice}`" for choice in choices) + ".")
     low, high = option.min, option.max
     if low is not None or high is not None:
-        told.append(
+        sentences.append(
             f"From {low} to {high}." if None not in (low, high) else f"From {low}." if high is None else f"To {high}."
         )
     if getattr(option, "multiple", False):
-        told.append("May be given several times.")
+        sentences.append("May be given several times.")
     if option.envvar:
         names = [option.envvar] if isinstance(option.envvar, str) else option.envvar
-        told.append("Also " + ", ".join(f"`{name}`" for name in names) + ".")
-    return " ".join(filter(None, told)).replace("|", "\\|")
+        sentences.append("Also " + ", ".join(f"`{name}`" for name in names) + ".")
+    return " ".join(filter(None, sentences)).replace("|", "\\|")
 
 
 def _text(help_text: str | None) -> str:

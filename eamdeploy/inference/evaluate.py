@@ -135,7 +135,7 @@ class _Count:
     def result(self, data: str, *, with_top5: bool) -> AccuracyResult:
         """The counts in percent."""
         top5 = 100 * self.top5 / self.n if with_top5 and self.classes > TOP else None
-        confused = tuple((true, given, images) for (true, given), images in sorted(self.confused.items()))
+        confused = tuple((true, predicted, images) for (true, predicted), images in sorted(self.confused.items()))
         return AccuracyResult(100 * self.top1 / self.n, self.n, top5, confused=confused, data=data)
 
 

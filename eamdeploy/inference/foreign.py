@@ -71,18 +71,18 @@ def foreign_card(
     Raises:
         UsageError: when the artifact does not run, has another number of classes, or its head is neither found nor said.
     """
-    found, count = find_head(path, preprocessing, classes=None if labels is None else len(labels), said=head)
+    card_head, count = find_head(path, preprocessing, classes=None if labels is None else len(labels), head_text=head)
     if count is None and labels is None:
         why = "its answer is the number of a class, which does not say how many there are"
         raise UsageError("the class names are needed", where=path, why=why, hint="give them as labels, one a line")
     if labels is not None and count not in (None, len(labels)):
         raise UsageError(f"{len(labels)} labels were given for {count} classes", where=path)
-    return ModelCard(path, labels or _numbered(count or 0), preprocessing, found)
+    return ModelCard(path, labels or _numbered(count or 0), preprocessing, card_head)
 
 
-def _said_over(head: Head, said: str) -> Head:
+def _said_over(head: Head, head_text: str) -> Head:
     """What the user says in place of what the file says, part by part."""
-    kind, fields = parse_head(said)
+    kind, fields = parse_head(head_text)
     return Head.from_dict({**head.to_dict(), **({} if kind is None else {"kind": kind}), **fields})
 
 

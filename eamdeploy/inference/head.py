@@ -132,9 +132,9 @@ class Head:
             return np.asarray(np.rint(scores[:, :1]), dtype=np.int64)
         return np.asarray(self.ranking(scores).argmax(axis=1)[:, None], dtype=np.int64)
 
-    def changed(self, scores: Scores, others: Scores) -> npt.NDArray[np.bool_]:
+    def changed(self, scores: Scores, other_scores: Scores) -> npt.NDArray[np.bool_]:
         """The images on which two runs answer differently, (n,)."""
-        return np.asarray((self.answers(scores) != self.answers(others)).any(axis=1))
+        return np.asarray((self.answers(scores) != self.answers(other_scores)).any(axis=1))
 
     def describe(self) -> str:
         """For a message: the kind and what it means."""

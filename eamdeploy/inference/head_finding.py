@@ -30,19 +30,19 @@ Answers = dict[str, npt.NDArray[Any]]
 
 
 def find_head(
-    path: Path, preprocessing: Preprocessing, *, classes: int | None = None, said: str | None = None
+    path: Path, preprocessing: Preprocessing, *, classes: int | None = None, head_text: str | None = None
 ) -> tuple[Head, int | None]:
     """The head of a foreign artifact and its number of classes, where the output tells.
 
     Args:
         preprocessing: how images become its input.
         classes: how many there are, where that is known.
-        said: what the user says of it: ``KIND[,output=NAME][,threshold=P]``, each part optional.
+        head_text: what the user says of it: ``KIND[,output=NAME][,threshold=P]``, each part optional.
 
     Raises:
         UsageError: when the artifact does not run, what is said does not fit, or the answers leave a doubt.
     """
-    kind, fields = (None, {}) if said is None else parse_head(said)
+    kind, fields = (None, {}) if head_text is None else parse_head(head_text)
     answers = sample_answers(path, preprocessing)
     name = choose_output(answers, fields.get("output"), classes=classes, where=path)
     values = answers[name]
@@ -81,9 +81,9 @@ def _check_alone(alone: Sequence[npt.NDArray[Any]], together: Sequence[npt.NDArr
         # a class's number may change for rounding where two classes tie
         if one.shape[:1] != (1,) or many.shape[1:] != one.shape[1:] or one.dtype.kind != "f":
             continue
-        expected, found = (np.asarray(values[0], dtype=np.float64).ravel() for values in (one, many))
-        scale = max(float(np.abs(expected).max(initial=0.0)), float(np.abs(found).max(initial=0.0)))
-        if float(np.abs(expected - found).max(initial=0.0)) > _OF_NEIGHBOURS * scale:
+        expected, single_rows = (np.asarray(values[0], dtype=np.float64).ravel() for values in (one, many))
+        scale = max(float(np.abs(expected).max(initial=0.0)), float(np.abs(single_rows).max(initial=0.0)))
+        if float(np.abs(expected - single_rows).max(initial=0.0)) > _OF_NEIGHBOURS * scale:
             why = "its answer to a picture is another when others are in the batch"
             hint = "export it with a batch of 1, or look for a softmax or a mean along the first axis"
             raise UsageError("the artifact does not answer image by image", where=path, why=why, hint=hint)
@@ -133,18 +133,18 @@ def _kind(operator: str | None, dtype: np.dtype[Any], rows: npt.NDArray[np.float
         raise _doubt(where, f"its answer is {rows.shape[1]} whole numbers an image", ("logits", "probabilities"))
     if operator == "Softmax" and rows.shape[1] > 1:
         return "probabilities"
-    found = look_of(rows)
-    if operator in _LINEAR and found == "multi-label":
+    look = look_of(rows)
+    if operator in _LINEAR and look == "multi-label":
         return "logits"
-    if operator in _LINEAR and found == "sigmoid":
+    if operator in _LINEAR and look == "sigmoid":
         why = "its answer is one number an image, between 0 and 1 on the sample images and not bound to that"
         raise _doubt(where, why, ("single-logit", "sigmoid"))
-    if found == "single-logit":
+    if look == "single-logit":
         raise _doubt(where, "its answer is one number an image, not always between 0 and 1", ("single-logit",))
-    if found == "multi-label":
+    if look == "multi-label":
         why = f"its {rows.shape[1]} numbers an image are between 0 and 1 and do not sum to 1"
         raise _doubt(where, why, ("multi-label", "logits"))
-    return found
+    return look
 
 
 def look_of(rows: npt.NDArray[np.float64]) -> str:

@@ -103,9 +103,11 @@ def _prediction(name: str, scores: Scores, card: ModelCard, top: int) -> Predict
     order = np.lexsort((-probability, best))[:top]
     if head.kind == "ids":
         order = np.asarray(chosen)
-    own = scores[0] if scores.shape[1] == len(card.classes) else np.full(len(card.classes), scores[0, 0])
+    probabilities = scores[0] if scores.shape[1] == len(card.classes) else np.full(len(card.classes), scores[0, 0])
     rows = (
-        ClassScore(card.classes[i], int(i), None if head.kind == "ids" else float(probability[i]), float(own[i]))
+        ClassScore(
+            card.classes[i], int(i), None if head.kind == "ids" else float(probability[i]), float(probabilities[i])
+        )
         for i in order
     )
     return Prediction(name, tuple(rows), tuple(card.classes[i] for i in chosen))

@@ -97,10 +97,10 @@ def assemble(result: CaseResult, target: BenchTarget, facts: Mapping[str, str], 
 def _verdict(timed: MeasuredCase | None) -> RunVerdict:
     if timed is None or timed.summary is None:
         return RunVerdict("clean")
-    found = evidence.verdict(timed, timed.summary)
+    run_verdict = evidence.verdict(timed, timed.summary)
     if timed.failure is None:
-        return found
-    return RunVerdict("invalid", (f"a later block failed: {timed.failure.what}", *found.reasons))
+        return run_verdict
+    return RunVerdict("invalid", (f"a later block failed: {timed.failure.what}", *run_verdict.reasons))
 
 
 def _note(result: CaseResult) -> str | None:

@@ -26,13 +26,13 @@ def add_estimate(outcome: BenchOutcome, case: BenchCase, on_run: Callable[[Run],
     """
     device = outcome.target.device
     try:
-        found = estimate(case.artifact, device, case.runtime, threads=case.options.threads)
+        estimates = estimate(case.artifact, device, case.runtime, threads=case.options.threads)
     except EamdeployError as error:
         _none(outcome, case, error, str(error))
         return
-    if found.p50_ms is None:
+    if estimates.p50_ms is None:
         hint = "measure two networks on such a board, then: eamdeploy devices calibrate"
-        why = "; ".join(found.notes)
+        why = "; ".join(estimates.notes)
         _none(outcome, case, MissingDependency("there is no latency estimate", where=device, why=why, hint=hint), why)
         return
     run = Run(
@@ -43,12 +43,12 @@ def add_estimate(outcome: BenchOutcome, case: BenchCase, on_run: Callable[[Run],
         artifact_sha256=case.sha256,
         bytes=artifact_bytes(case.artifact),
         format=case.metadata.format,
-        precision=case.metadata.precision or found.precision,
+        precision=case.metadata.precision or estimates.precision,
         runtime=case.runtime,
         threads=case.options.threads,
-        provenance=replace(found.provenance, when=datetime.now(UTC).isoformat(timespec="seconds")),
+        provenance=replace(estimates.provenance, when=datetime.now(UTC).isoformat(timespec="seconds")),
         verdict=RunVerdict("clean"),
-        latency_ms=Latency(p50=found.p50_ms, interval90=found.interval90_ms),
+        latency_ms=Latency(p50=estimates.p50_ms, interval90=estimates.interval90_ms),
     )
     outcome.runs.append(run)
     on_run(run)

@@ -151,8 +151,8 @@ class BoardTimer:
                 self.machine = _MACHINES.get(self._facts["machine"], self._facts["machine"])
                 self._versions = await self._installed()
                 self._ready.set_result(None)
-                while (asked := await self._jobs.get()) is not None:
-                    job, answer = asked
+                while (next_job := await self._jobs.get()) is not None:
+                    job, answer = next_job
                     self._running = asyncio.ensure_future(job(session))
                     try:
                         answer.set_result(await self._running)

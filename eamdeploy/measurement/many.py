@@ -49,19 +49,21 @@ def bench(
         StoreError: a run could not be stored.
         KeyboardInterrupt: finished runs are stored, and nothing is left on the boards.
     """
-    wanted = doubled(request) if check_itself else request
+    measured_request = doubled(request) if check_itself else request
     stored: list[Run] = []
     try:
-        outcomes = asyncio.run(_all(wanted, targets, store=store, stored=stored, wait_s=wait_s, progress=progress))
+        outcomes = asyncio.run(
+            _all(measured_request, targets, store=store, stored=stored, wait_s=wait_s, progress=progress)
+        )
     except KeyboardInterrupt:
-        progress.stage(_interrupted(stored, kept=store is not None), of="bench")
+        progress.stage(_interrupted(stored, stored=store is not None), of="bench")
         raise
     checks, unmade = [], []
     if check_itself:
         for outcome in outcomes:
-            found = self_check(outcome.target.name, outcome.runs)
-            if found is not None:
-                checks.append(found)
+            check = self_check(outcome.target.name, outcome.runs)
+            if check is not None:
+                checks.append(check)
             elif not outcome.failures:
                 unmade.append(not_made(outcome.target.name))
     finished = tuple(run for outcome in outcomes for run in outcome.runs)
@@ -76,13 +78,13 @@ def bench(
     )
 
 
-def _interrupted(runs: Sequence[Run], *, kept: bool) -> str:
+def _interrupted(runs: Sequence[Run], *, stored: bool) -> str:
     """What became of the runs, and how to go on."""
     again = "run the command again to measure the rest"
     if not runs:
         return f"nothing was finished yet; {again}"
     names = ", ".join(run.id for run in runs)
-    if not kept:
+    if not stored:
         return f"finished but not stored: {names}; {again}"
     return f"kept in the store, see 'eamdeploy history': {names}; {again}"
 
@@ -124,7 +126,7 @@ async def _one(
     pictures = Pictures(replace(request, progress=progress))
     emulated = target.kind == "emulated" and not target.instructions
     # whatever becomes of an emulated board: its time would mean nothing
-    estimates = asyncio.create_task(_estimates(outcome, request, keep, wanted=emulated or target.kind == "estimated"))
+    estimates = asyncio.create_task(_estimates(outcome, request, keep, needed=emulated or target.kind == "estimated"))
     # while it boots, which takes one core, this machine does its own part on another
     ahead = [asyncio.create_task(pictures.ahead())] if emulated else []
 
@@ -150,6 +152,6 @@ async def _one(
     return outcome
 
 
-async def _estimates(outcome: BenchOutcome, request: Request, keep: Callable[[Run], None], *, wanted: bool) -> None:
-    for case in request.cases if wanted else ():
+async def _estimates(outcome: BenchOutcome, request: Request, keep: Callable[[Run], None], *, needed: bool) -> None:
+    for case in request.cases if needed else ():
         await asyncio.to_thread(add_estimate, outcome, case, keep)

@@ -129,10 +129,10 @@ def expand(
     for artifact in artifacts:
         if not artifact.is_file():
             raise UsageError("no such artifact", where=artifact, hint=f"give the path of {ARTIFACT_KINDS}")
-        wanted = [get_runtime(name) for name in runtimes] or [runtime_for(artifact)]
-        fitting = [runtime for runtime in wanted if artifact.suffix.lower() in runtime.suffixes]
+        runtime_list = [get_runtime(name) for name in runtimes] or [runtime_for(artifact)]
+        fitting = [runtime for runtime in runtime_list if artifact.suffix.lower() in runtime.suffixes]
         if not fitting:
-            names = ", ".join(runtime.name for runtime in wanted)
+            names = ", ".join(runtime.name for runtime in runtime_list)
             hint = f"leave `runtime` out, or add {runtime_for(artifact).name}"
             raise UsageError(f"none of the runtimes takes this file: {names}", where=artifact, hint=hint)
         for runtime in fitting:

@@ -105,10 +105,10 @@ def _file_row(entry: Mapping[str, Any]) -> str:
         proof = "compared with its float form; see the manifest"
     else:
         proof = "not verified"
-    made = entry.get("versions", {})
+    versions = entry.get("versions", {})
     return (
         f"| `{entry['file']}` | {entry['precision']} | {entry['bytes'] / 1e6:.2f} | {proof} | "
-        f"eamdeploy {made.get('eamdeploy', '')} |"
+        f"eamdeploy {versions.get('eamdeploy', '')} |"
     )
 
 

@@ -43,7 +43,7 @@ def answers(count: int, right: int) -> list[bool]:
 
 def test_epochs_fill_the_time_within_their_bounds() -> None:
     scope = SCOPES["cuda"]
-    seconds = dict.fromkeys({kind for kind, _ in scope.wanted}, 6.0)
+    seconds = dict.fromkeys({kind for kind, _ in scope.jobs}, 6.0)
     fit = epochs_that_fit(scope, 1200, seconds, 12)
     one_epoch = scope.needed * 6.0 / 12
     assert fit * one_epoch <= 0.9 * 1200 < (fit + 1) * one_epoch
@@ -56,33 +56,33 @@ def test_epochs_fill_the_time_within_their_bounds() -> None:
 
 def test_the_plan_asks_for_what_the_comparison_needs_first() -> None:
     gpu = SCOPES["cuda"]
-    needed = gpu.wanted[: gpu.needed]
+    needed = gpu.jobs[: gpu.needed]
     for width in (0.25, 0.5):
         for variant in ("static", "eam rcr"):
             assert {seed for kind, seed in needed if kind == Kind(variant, width)} == {0, 1, 2}
         for variant in ("dynet", "eam cgr-max", "eam rcr, tau 30 to 1"):
             assert Kind(variant, width) in {kind for kind, _ in needed}
-    assert len(set(gpu.wanted)) == len(gpu.wanted)
+    assert len(set(gpu.jobs)) == len(gpu.jobs)
     cpu = jobs_of(SCOPES["cpu"], 12)
     assert [(job.kind.variant, job.seed) for job in cpu[:4]] == [
         ("static", 0), ("eam rcr", 0), ("static", 1), ("eam rcr", 1),
     ]  # fmt: skip
-    assert len({job.folder for job in jobs_of(gpu, 60)}) == len(gpu.wanted)
+    assert len({job.folder for job in jobs_of(gpu, 60)}) == len(gpu.jobs)
     assert jobs_of(gpu, 60, seeds=1) == [job for job in jobs_of(gpu, 60) if job.seed == 0]
 
 
 def test_a_difference_is_paired_by_seed_and_by_image() -> None:
     static = [row("static", seed, answers(1000, right)) for seed, right in ((0, 700), (1, 710), (2, 690))]
     eam = [row("eam rcr", seed, answers(1000, right)) for seed, right in ((2, 700), (0, 712), (1, 724), (7, 999))]
-    found = paired(static, eam)
-    assert found is not None
-    assert sorted(found.by_seed) == pytest.approx([1.0, 1.2, 1.4])
-    assert found.mean == pytest.approx(1.2)
-    assert found.seeds95 is not None
+    comparison = paired(static, eam)
+    assert comparison is not None
+    assert sorted(comparison.by_seed) == pytest.approx([1.0, 1.2, 1.4])
+    assert comparison.mean == pytest.approx(1.2)
+    assert comparison.seeds95 is not None
     # Student's t with two degrees of freedom: 4.303 * 0.2 / sqrt(3)
-    assert found.seeds95 == pytest.approx((1.2 - 4.303 * 0.2 / math.sqrt(3), 1.2 + 4.303 * 0.2 / math.sqrt(3)))
-    assert found.shown
-    assert found.images95[0] < 1.2 < found.images95[1]
+    assert comparison.seeds95 == pytest.approx((1.2 - 4.303 * 0.2 / math.sqrt(3), 1.2 + 4.303 * 0.2 / math.sqrt(3)))
+    assert comparison.shown
+    assert comparison.images95[0] < 1.2 < comparison.images95[1]
 
 
 def test_one_seed_is_not_judged_and_none_in_common_is_no_difference() -> None:
@@ -97,9 +97,9 @@ def test_more_seeds_than_the_table_of_students_t_are_judged() -> None:
     pairs = [
         (row("static", seed, answers(1000, 500)), row("eam rcr", seed, answers(1000, 510 + seed))) for seed in range(15)
     ]
-    found = paired([a for a, _ in pairs], [b for _, b in pairs])
-    assert found is not None
-    assert found.shown
+    comparison = paired([a for a, _ in pairs], [b for _, b in pairs])
+    assert comparison is not None
+    assert comparison.shown
 
 
 @pytest.fixture

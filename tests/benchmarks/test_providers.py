@@ -14,12 +14,12 @@ from benchmarks.export.providers import LEAST_SNR_DB, artifacts, images_for, mea
 def test_the_cpu_passes_and_a_missing_provider_says_why(tmp_path: Path) -> None:
     files = artifacts(tmp_path, px=32)
     rows = measure(files, ["cuda"], images_for(None, px=32, count=8), rounds=2)
-    here, missing = rows[:2], rows[2:]
-    assert all(row.passed and row.p50_ms and row.least_snr_db is None for row in here)
+    present, missing = rows[:2], rows[2:]
+    assert all(row.passed and row.p50_ms and row.least_snr_db is None for row in present)
     assert [row.convolution for row in missing] == ["static", "eam"]
     assert all("CUDAExecutionProvider" in (row.problem or "") and not row.passed for row in missing)
     shown = table(rows)
     assert "the same bits" in shown
     assert "not run: " in shown
-    assert not replace(here[0], agreement=0.99).passed
-    assert not replace(here[0], least_snr_db=LEAST_SNR_DB - 1).passed
+    assert not replace(present[0], agreement=0.99).passed
+    assert not replace(present[0], least_snr_db=LEAST_SNR_DB - 1).passed

@@ -16,13 +16,15 @@ def test_the_verdicts_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     from benchmarks.verdicts.__main__ import all_cases
 
     monkeypatch.chdir(tmp_path)
-    found = all_cases(tmp_path, quick=True)
-    counted = Counter(case.fault for case in found)
+    cases = all_cases(tmp_path, quick=True)
+    counted = Counter(case.fault for case in cases)
     assert counted[True] >= 200
     assert counted[False] >= 200
-    assert {case.command for case in found} == {"compare", "evaluate", "gate", "quantize", "verify"}
-    results = [(case, *case.run()) for case in found]
-    wrong = [(case.command, case.name, result, said) for case, result, said in results if not case.right(result)]
+    assert {case.command for case in cases} == {"compare", "evaluate", "gate", "quantize", "verify"}
+    results = [(case, *case.run()) for case in cases]
+    wrong = [
+        (case.command, case.name, result, sentence) for case, result, sentence in results if not case.right(result)
+    ]
     assert wrong == []
 
 

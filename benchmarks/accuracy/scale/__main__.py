@@ -40,23 +40,23 @@ def main() -> None:
     parser.add_argument("--arithmetic", default="bf16-mixed" if on_gpu else "32-true")
     parser.add_argument("--acceleration", choices=NAMES, default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each network")
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     setting = Setting(
-        given.out, started + 60 * given.minutes, given.arithmetic, given.acceleration, threads=given.threads
+        options.out, started + 60 * options.minutes, options.arithmetic, options.acceleration, threads=options.threads
     )
-    decode(given.root, setting.images)
+    decode(options.root, setting.images)
     scope = SCOPES["cuda" if on_gpu else "cpu"]
-    epochs = given.epochs or _epochs(scope, setting, given.replicas)
-    jobs = jobs_of(scope, epochs, given.seeds)
-    print(f"{len(jobs)} jobs of {epochs} epochs, {given.replicas} at a time", flush=True)
+    epochs = options.epochs or _epochs(scope, setting, options.replicas)
+    jobs = jobs_of(scope, epochs, options.seeds)
+    print(f"{len(jobs)} jobs of {epochs} epochs, {options.replicas} at a time", flush=True)
     rows: list[Row] = []
-    for job, row in results(functools.partial(run, setting=setting), jobs, given.replicas):
+    for job, row in results(functools.partial(run, setting=setting), jobs, options.replicas):
         if row is None:
             continue
         print(f"{job.folder}: {row.top1:.2f} %", flush=True)
         rows.append(row)
-        _write(given.out, rows)
+        _write(options.out, rows)
     print(f"{len(rows)} of {len(jobs)} jobs done")
     if rows:
         print(tables(rows))
@@ -64,17 +64,17 @@ def main() -> None:
 
 def _epochs(scope: Scope, setting: Setting, replicas: int) -> int:
     """As many as fit; a call that goes on keeps those of the one before."""
-    kept = setting.out / "epochs.json"
-    if kept.is_file():
-        return int(json.loads(kept.read_text(encoding="utf-8")))
+    epochs_file = setting.out / "epochs.json"
+    if epochs_file.is_file():
+        return int(json.loads(epochs_file.read_text(encoding="utf-8")))
     epochs = scope.shortest
     if scope.shortest < scope.longest:
-        kinds = list(dict.fromkeys(kind for kind, _ in scope.wanted[: scope.needed]))
+        kinds = list(dict.fromkeys(kind for kind, _ in scope.jobs[: scope.needed]))
         probes = [Job(kind, 0, scope.shortest) for kind in kinds]
         timed = results(functools.partial(seconds_per_epoch, setting=setting), probes, replicas)
         epoch_s = {job.kind: seconds for job, seconds in timed}
         epochs = epochs_that_fit(scope, setting.deadline - time.monotonic(), epoch_s, replicas)
-    atomic_write_text(kept, json.dumps(epochs) + "\n")
+    atomic_write_text(epochs_file, json.dumps(epochs) + "\n")
     return epochs
 
 

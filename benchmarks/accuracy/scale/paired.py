@@ -41,8 +41,8 @@ class PairedDifference:
 
 def paired(a: Sequence[Row], b: Sequence[Row]) -> PairedDifference | None:
     """Compare by seed; ``None`` where the two share no seed."""
-    found = {row.seed: row for row in a}
-    pairs = [(found[row.seed], row) for row in b if row.seed in found]
+    row_by_seed = {row.seed: row for row in a}
+    pairs = [(row_by_seed[row.seed], row) for row in b if row.seed in row_by_seed]
     if not pairs:
         return None
     differences = tuple(right.top1 - left.top1 for left, right in pairs)

@@ -54,13 +54,13 @@ class Scope:
 
     Attributes:
         shortest, longest: epochs.
-        wanted: jobs ``(variant, width, seed)`` in order of worth; the first ``needed`` of them decide the epochs.
+        jobs: jobs ``(variant, width, seed)`` in order of worth; the first ``needed`` of them decide the epochs.
     """
 
     shortest: int
     longest: int
     needed: int
-    wanted: tuple[tuple[Kind, int], ...]
+    jobs: tuple[tuple[Kind, int], ...]
 
 
 def _jobs(variants: Sequence[str], width: float, seeds: Sequence[int]) -> list[tuple[Kind, int]]:
@@ -93,11 +93,11 @@ def epochs_that_fit(scope: Scope, seconds: float, epoch_s: Mapping[Kind, float],
     Args:
         epoch_s: seconds of one epoch of each kind, measured with ``replicas`` networks training side by side.
     """
-    needed = [epoch_s[kind] for kind, _ in scope.wanted[: scope.needed]]
+    needed = [epoch_s[kind] for kind, _ in scope.jobs[: scope.needed]]
     one_epoch = max(sum(needed) / replicas, *needed)
     return min(max(scope.shortest, int(USABLE * seconds / one_epoch)), scope.longest)
 
 
 def jobs_of(scope: Scope, epochs: int, seeds: int | None = None) -> list[Job]:
     """Every job in order; of ``seeds`` seeds at most."""
-    return [Job(kind, seed, epochs) for kind, seed in scope.wanted if seeds is None or seed < seeds]
+    return [Job(kind, seed, epochs) for kind, seed in scope.jobs if seeds is None or seed < seeds]

@@ -45,13 +45,13 @@ def _accuracies(groups: dict[tuple[float, str], list[Row]]) -> list[str]:
         "| network | parameters (M) | seeds | top-1 %, mean | standard deviation | by seed | movement, median layer |"
     ]
     lines.append("|---" * 7 + "|")
-    for (width, variant), own in groups.items():
-        scores = [row.top1 for row in own]
-        movements = [value for row in own for value in row.movement.values()]
+    for (width, variant), group_rows in groups.items():
+        scores = [row.top1 for row in group_rows]
+        movements = [value for row in group_rows for value in row.movement.values()]
         cells = [
             f"x{width:g} {variant}",
-            f"{own[0].parameters / 1e6:.3f}",
-            str(len(own)),
+            f"{group_rows[0].parameters / 1e6:.3f}",
+            str(len(group_rows)),
             f"{mean(scores):.2f}",
             f"{stdev(scores):.2f}" if len(scores) > 1 else "–",
             ", ".join(f"{score:.2f}" for score in scores),
@@ -65,20 +65,20 @@ def _differences(groups: dict[tuple[float, str], list[Row]]) -> list[str]:
     lines = []
     for width in sorted({width for width, _ in groups}):
         for ours, other in CLAIMS:
-            found = paired(groups.get((width, other), ()), groups.get((width, ours), ()))
-            if found is None:
+            pairs = paired(groups.get((width, other), ()), groups.get((width, ours), ()))
+            if pairs is None:
                 continue
-            if found.seeds95 is None:
+            if pairs.seeds95 is None:
                 seeds, verdict = "–", "one seed: not judged"
             else:
-                seeds = f"{found.seeds95[0]:+.2f} to {found.seeds95[1]:+.2f}"
-                verdict = "a difference" if found.shown else "no difference shown"
+                seeds = f"{pairs.seeds95[0]:+.2f} to {pairs.seeds95[1]:+.2f}"
+                verdict = "a difference" if pairs.shown else "no difference shown"
             cells = [
                 f"x{width:g} {ours} – {other}",
-                f"{found.mean:+.2f}",
-                ", ".join(f"{value:+.2f}" for value in found.by_seed),
+                f"{pairs.mean:+.2f}",
+                ", ".join(f"{value:+.2f}" for value in pairs.by_seed),
                 seeds,
-                f"{found.images95[0]:+.2f} to {found.images95[1]:+.2f}" if found.images95 else "–",
+                f"{pairs.images95[0]:+.2f} to {pairs.images95[1]:+.2f}" if pairs.images95 else "–",
                 verdict,
             ]
             lines.append("| " + " | ".join(cells) + " |")

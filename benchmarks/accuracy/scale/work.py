@@ -61,9 +61,9 @@ class Setting:
 def run(job: Job, setting: Setting) -> Row | None:
     """Train, or go on training; ``None`` where the time did not suffice. A finished run is read."""
     folder = setting.out / job.folder
-    kept = folder / "row.json"
-    if kept.is_file():
-        return Row.load(kept)
+    row_file = folder / "row.json"
+    if row_file.is_file():
+        return Row.load(row_file)
     if time.monotonic() > setting.deadline:
         return None
 
@@ -77,7 +77,7 @@ def run(job: Job, setting: Setting) -> Row | None:
     except OutOfTime:
         return None
     row = _row(job, setting, folder)
-    row.save(kept)
+    row.save(row_file)
     return row
 
 

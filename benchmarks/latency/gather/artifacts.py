@@ -71,8 +71,8 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with options.csv.open(newline="", encoding="utf-8") as file:
-        wanted = sorted({(row["model"], row["width"], row["input_px"]) for row in csv.DictReader(file)})
-    for model, width, input_px in wanted:
+        networks = sorted({(row["model"], row["width"], row["input_px"]) for row in csv.DictReader(file)})
+    for model, width, input_px in networks:
         fields = spec_for(model, width, input_px)
         if fields is not None:
             for path in write(fields, options.out):

@@ -56,8 +56,8 @@ def fbnet_blocks(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _small(model: str, width: str, px: str, milliseconds: str, where: str) -> dict[str, str]:
-    own = {"model": model, "width": width, "input_px": px, "latency_ms": f"{float(milliseconds):.5g}"}
-    return SMALL | own | {"runtime_version": "", "notes": "", "source": f"{HW_NAS_BENCH} {where}"}
+    row = {"model": model, "width": width, "input_px": px, "latency_ms": f"{float(milliseconds):.5g}"}
+    return SMALL | row | {"runtime_version": "", "notes": "", "source": f"{HW_NAS_BENCH} {where}"}
 
 
 def main() -> None:

@@ -77,12 +77,12 @@ def write(
     name: str, checkpoint: Callable[[Path], object], out: Path, formats: Sequence[str], device: str
 ) -> Iterator[Path]:
     """Export one network, and quantize it where the format can; yields the files."""
-    wanted = [form for form in formats if not (out / FORMATS[form].file_name(name)).exists()]
-    if wanted:
+    missing_formats = [form for form in formats if not (out / FORMATS[form].file_name(name)).exists()]
+    if missing_formats:
         stored = out / f"{name}.safetensors"
         checkpoint(stored)
         options = ExportOptions(name=name, images=IMAGES)
-        eamdeploy.export(stored, out, formats=wanted, device=device, options=options)
+        eamdeploy.export(stored, out, formats=missing_formats, device=device, options=options)
     for form in formats:
         path = out / FORMATS[form].file_name(name)
         yield path

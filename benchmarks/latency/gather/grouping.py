@@ -54,10 +54,10 @@ def fit_priors(
 ) -> Priors:
     """Estimate the population's costs, structure by structure, from what `keep` lets through."""
     priors: Priors = {}
-    kept = [g.keep(keep(g)) if keep else g for g in groups if len(g.networks) >= POOLED_FROM]
+    pooled = [g.keep(keep(g)) if keep else g for g in groups if len(g.networks) >= POOLED_FROM]
     for structure in STRUCTURES:
         terms = structure_terms(structure, winograd=population.winograd, legacy=population.legacy)
         start = np.array([PRIOR[t] for t in terms]) + PRIOR_SCALE
-        samples = [Sample(select(g.totals, terms), g.log_ms, g.weight) for g in kept if len(g.networks)]
+        samples = [Sample(select(g.totals, terms), g.log_ms, g.weight) for g in pooled if len(g.networks)]
         priors[structure] = (terms, fit_population(samples, start))
     return priors

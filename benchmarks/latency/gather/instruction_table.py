@@ -107,9 +107,11 @@ def _fit(
     static, dynamic = [], []
     for of, c in zip(whole, some, strict=True):
         # a dynamic network is left out alone, its static twin too; a static design as a whole
-        kept = [k for k in some if (k.name != c.name and _twin(k) != _twin(c) if c.dynamic else k.design != c.design)]
-        if kept:
-            foreseen = _costs(kept).millions(np.array(c.terms)) + of.millions - c.millions
+        other_counts = [
+            k for k in some if (k.name != c.name and _twin(k) != _twin(c) if c.dynamic else k.design != c.design)
+        ]
+        if other_counts:
+            foreseen = _costs(other_counts).millions(np.array(c.terms)) + of.millions - c.millions
             error = float(np.log(foreseen / of.millions))
             (dynamic if c.dynamic else static).append(error)
     fitted = _costs(some)
@@ -152,21 +154,21 @@ def write_tables(counted: Sequence[TestedTable], path: Path) -> None:
 def counted_run(run: dict[str, Any], files: Path) -> InstructionCount | None:
     """A benched artifact as a count; None where the run counted nothing."""
     if not run.get("latency_ms") and run.get("instructions"):
-        found = sorted(files.rglob(Path(run["artifact"]).name))
-        if found:
-            features = extract_features(found[0])
+        candidates = sorted(files.rglob(Path(run["artifact"]).name))
+        if candidates:
+            features = extract_features(candidates[0])
             is_float = [r.element_bytes > 1 and features.precision == "int8" for r in features.records]
-            own = [r for r, f in zip(features.records, is_float, strict=True) if not f]
+            integer_records = [r for r, f in zip(features.records, is_float, strict=True) if not f]
             floats = [r for r, f in zip(features.records, is_float, strict=True) if f]
             return InstructionCount(
-                found[0].stem,
+                candidates[0].stem,
                 run["runtime"],
                 version=run["provenance"]["runtime_version"],
                 precision=features.precision,
                 design=features.family,
                 dynamic=features.is_dynamic,
                 millions=run["instructions"] / 1e6,
-                terms=tuple(round(float(v), 6) for v in counted_terms(own)),
+                terms=tuple(round(float(v), 6) for v in counted_terms(integer_records)),
                 float_terms=tuple(round(float(v), 6) for v in counted_terms(floats)) if floats else (),
                 instruction_set=instruction_set(board_of(run["device"])),
             )

@@ -34,16 +34,16 @@ def entry(key: tuple[str, str, str], files: Path | None, before: dict[str, Any] 
     fields = spec_for(model, width, input_px)
     if fields and files:
         name = file_name(fields)
-        found = {
+        document = {
             form: p
             for form, end in SUFFIXES.items()
             for p in (files / f"{name}{end}", files / name / f"{name}{end}")
             if p.is_file()
         }
-        if found:
-            operators = {form: pack(extract_features(p).records) for form, p in found.items()}
-            kept = before["operators"] if before and before["source"] == "exported files" else {}
-            return head | {"source": "exported files", "operators": kept | operators}
+        if document:
+            operators = {form: pack(extract_features(p).records) for form, p in document.items()}
+            operators_before = before["operators"] if before and before["source"] == "exported files" else {}
+            return head | {"source": "exported files", "operators": operators_before | operators}
     if before and before["source"] == "exported files":
         return before
     try:
@@ -66,8 +66,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=TARGET)
     options = parser.parse_args()
     before = read_entries(options.out)
-    wanted = sorted({row.network for row in read_rows()})
-    entries = [e for key in wanted if (e := entry(key, options.files, before.get(key))) is not None]
+    networks = sorted({row.network for row in read_rows()})
+    entries = [e for key in networks if (e := entry(key, options.files, before.get(key))) is not None]
     text = json.dumps(
         {"schema_version": 1, "fields": "see benchmarks.latency.gather.measured_networks", "networks": entries},
         separators=(",", ":"),
@@ -75,7 +75,7 @@ def main() -> None:
     # mtime 0: the same input gives the same bytes
     atomic_write_bytes(options.out, gzip.compress(text.encode(), mtime=0))
     print(options.out, dict(Counter(e["source"] for e in entries)))
-    unknown = sorted({k[0] for k in wanted} - {e["model"] for e in entries})
+    unknown = sorted({k[0] for k in networks} - {e["model"] for e in entries})
     print("not written down:", ", ".join(unknown))
 
 

@@ -82,7 +82,7 @@ def _row(r: dict[str, str], number: int, path: Path) -> LatencyRow:
         raise UsageError("a latency is no positive number", where=f"{path} line {number}", why=f"'{text}'") from error
     # a float16 file of TFLite computes in float32: its weights are widened when it is loaded
     precision = "fp32" if r["runtime"].startswith("TFLite") and r["precision"] == "fp16" else r["precision"]
-    threads = int(found[0]) if (found := re.match(r"\d+", r["threads"])) else 0
+    threads = int(match[0]) if (match := re.match(r"\d+", r["threads"])) else 0
     stated = STATED if threads and r["cpu_or_gpu"] == "cpu" else ""
     conditions = MeasurementConditions(
         r["board"],

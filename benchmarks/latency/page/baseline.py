@@ -22,15 +22,15 @@ def leave_out_error(group: CalibrationGroup, by: str) -> float | None:
     """Mean absolute error in percent over left-out measurements; None where fewer than five networks would be left."""
     labels = group.networks if by == "network" else group.families
     x, errors = four_terms(group), []
-    for held in sorted(set(labels)):
-        kept = np.array([label != held for label in labels])
-        if kept.sum() < 5:
+    for label_out in sorted(set(labels)):
+        mask = np.array([label != label_out for label in labels])
+        if mask.sum() < 5:
             return None
         rows, times = [], []
-        for i in np.flatnonzero(kept):
+        for i in np.flatnonzero(mask):
             rows += [x[i]] * len(group.runs[i])
             times += [np.exp(run) for run in group.runs[i]]
         costs, _ = nnls(np.array(rows) / np.array(times)[:, None], np.ones(len(times)))
-        for i in np.flatnonzero(~kept):
+        for i in np.flatnonzero(~mask):
             errors += [abs(float(x[i] @ costs) / np.exp(run) - 1) for run in group.runs[i]]
     return 100 * float(np.mean(errors))

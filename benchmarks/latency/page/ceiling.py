@@ -40,10 +40,10 @@ def in_band_with_known_spread(results: Sequence[LeftOut], inside: Callable[[floa
     errors = [np.array([math.log(r.predicted_ms / r.measured_ms) for r in results if r.family == f]) for f in families]
     sizes = np.array([len(e) for e in errors])
     rows = int(sizes.sum())
-    own = sum(float(((e - e.mean()) ** 2).sum()) for e in errors) / max(rows - len(errors), 1)
+    variance = sum(float(((e - e.mean()) ** 2).sum()) for e in errors) / max(rows - len(errors), 1)
     between = sum(len(e) * float(e.mean()) ** 2 for e in errors)
-    common = max((between - len(errors) * own) / rows, 0.0)
-    share = common / (common + own)
+    common = max((between - len(errors) * variance) / rows, 0.0)
+    share = common / (common + variance)
     draw = np.random.default_rng(0)
     effect = np.repeat(draw.standard_normal((DRAWS, len(sizes))), sizes, axis=1) * math.sqrt(share)
     total = effect + draw.standard_normal((DRAWS, rows)) * math.sqrt(1 - share)
@@ -68,7 +68,7 @@ class HeldOut:
 
 def held_out(tested: Sequence[Evaluated]) -> dict[MeasurementConditions, HeldOut]:
     """Every calibration that was predicted from two anchors."""
-    found = {}
+    shares = {}
     for t in tested:
         priors: dict[str, Priors] = {}
         for g in t.groups:
@@ -80,26 +80,28 @@ def held_out(tested: Sequence[Evaluated]) -> dict[MeasurementConditions, HeldOut
             anchors = np.array([network in t.by_board[g.conditions].anchors for network in g.networks])
             left_out = [r.log_error for r in t.by_network if r.conditions == g.conditions]
             scatter = NORMAL_MAD * float(np.median(left_out))
-            found[g.conditions] = HeldOut(g, priors[board], anchors, scatter)
-    return found
+            shares[g.conditions] = HeldOut(g, priors[board], anchors, scatter)
+    return shares
 
 
-def anchors_apart(held: HeldOut) -> tuple[float, float]:
+def anchors_apart(hold_out: HeldOut) -> tuple[float, float]:
     """How far its two anchors contradict each other: logarithm, standard deviations."""
-    return contradiction(held.group.totals[held.anchors], held.group.log_ms[held.anchors], held.priors)
+    return contradiction(
+        hold_out.group.totals[hold_out.anchors], hold_out.group.log_ms[hold_out.anchors], hold_out.priors
+    )
 
 
-def chance_of_aim(held: HeldOut, aim: float) -> float:
+def chance_of_aim(hold_out: HeldOut, aim: float) -> float:
     """How probable it is that the best linear estimate from its two anchors errs by `aim` percent or less.
 
     Boards are drawn as the others differ from each other, networks of similar size depart together, and each measurement
     scatters as it does where all networks of the calibration are fitted: the estimate knows all three, but not the draw.
     """
-    known, rest = np.flatnonzero(held.anchors), np.flatnonzero(~held.anchors)
-    totals, scatter = held.group.totals, held.scatter
+    known, rest = np.flatnonzero(hold_out.anchors), np.flatnonzero(~hold_out.anchors)
+    totals, scatter = hold_out.group.totals, hold_out.scatter
     together = alike(coordinates(totals))
     draw, n, within = np.random.default_rng(0), len(totals), []
-    for terms, prior in held.priors.values():
+    for terms, prior in hold_out.priors.values():
         covariance = believed(totals, terms, prior)[1] + together
         root = np.linalg.cholesky(covariance + 1e-9 * np.eye(n))
         boards = root @ draw.standard_normal((n, DRAWS)) + scatter * draw.standard_normal((n, DRAWS))
@@ -110,13 +112,15 @@ def chance_of_aim(held: HeldOut, aim: float) -> float:
     return float(np.mean(within))
 
 
-def error_by_anchors(held: HeldOut) -> list[float]:
+def error_by_anchors(hold_out: HeldOut) -> list[float]:
     """Mean error in percent of its other networks, for pairs of its networks as anchors; the smallest first.
 
     Every pair, or that many of them evenly spread where there are more.
     """
-    errors, pairs = [], list(itertools.combinations(range(len(held.group.networks)), 2))
+    errors, pairs = [], list(itertools.combinations(range(len(hold_out.group.networks)), 2))
     for pair in pairs[:: max(1, len(pairs) // PAIRS)]:
-        mask = np.isin(np.arange(len(held.group.networks)), pair)
-        errors.append(100 * float(np.mean([abs(r.error) for r in predict_left_out(held.group, mask, held.priors)])))
+        mask = np.isin(np.arange(len(hold_out.group.networks)), pair)
+        errors.append(
+            100 * float(np.mean([abs(r.error) for r in predict_left_out(hold_out.group, mask, hold_out.priors)]))
+        )
     return sorted(errors)

@@ -49,7 +49,7 @@ def write_page(
     """Fill in the template; returns the page's path."""
     entries = [(c, g) for t in tested for c, g in zip(calibrations(t), t.groups, strict=True)]
     known = held_out(tested)
-    held = [(c, known[g.conditions]) for c, g in entries if g.conditions in known]
+    hold_outs = [(c, known[g.conditions]) for c, g in entries if g.conditions in known]
     figures = plot_boards(tested, docs / "latency-model")
     page = TEMPLATE.read_text(encoding="utf-8")
     for key, text in {
@@ -61,10 +61,10 @@ def write_page(
         "board_means": _board_means(entries),
         "chance": _by_chance(entries),
         "known_spread": _with_known_spread(tested),
-        "anchor_choice": _anchor_choice(held),
+        "anchor_choice": _anchor_choice(hold_outs),
         "draws": f"{DRAWS:,}",
-        "contradicting": _contradicting(held),
-        "aim_by_chance": _aim_by_chance(held),
+        "contradicting": _contradicting(hold_outs),
+        "aim_by_chance": _aim_by_chance(hold_outs),
         "coverage": _coverage(entries),
         "baseline": _baseline(entries),
         "transfers": transfers_table(transfers),
@@ -81,10 +81,10 @@ def write_page(
     return target
 
 
-def _calibrations(entries: Sequence[tuple[Calibration, CalibrationGroup]], wanted: Any) -> str:
+def _calibrations(entries: Sequence[tuple[Calibration, CalibrationGroup]], condition: Any) -> str:
     body = []
     for c, _ in sorted(entries, key=lambda e: e[0].name):
-        if not wanted(c):
+        if not condition(c):
             continue
         one, fam = c.tests["leave_network_out"], c.tests["leave_family_out"]
         body.append(
@@ -123,16 +123,16 @@ def _families(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
 def _boards(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     body = []
     for c, _ in sorted(entries, key=lambda e: e[0].name):
-        held = c.tests.get("board_held_out")
-        if held:
+        hold_out = c.tests.get("board_held_out")
+        if hold_out:
             body.append(
                 [
                     c.title,
-                    " and ".join(held["anchors"]),
-                    str(held["n"]),
-                    number(held["mean_abs_percent"]),
+                    " and ".join(hold_out["anchors"]),
+                    str(hold_out["n"]),
+                    number(hold_out["mean_abs_percent"]),
                     number(c.tests["leave_network_out"]["mean_abs_percent"]),
-                    number(held["coverage90_percent"], 0),
+                    number(hold_out["coverage90_percent"], 0),
                 ]
             )
     head = ("calibration", "anchors", "rows tested", "mean abs. error", "fitted to all, network out", "covered")
@@ -142,8 +142,8 @@ def _boards(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
 def _board_means(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     cells: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for c, _ in entries:
-        if held := c.tests.get("board_held_out"):
-            cells.setdefault((c.prior, c.conditions.precision, c.conditions.board), []).append(held)
+        if hold_out := c.tests.get("board_held_out"):
+            cells.setdefault((c.prior, c.conditions.precision, c.conditions.board), []).append(hold_out)
     body = []
     for (population, precision, board), tests in sorted(cells.items()):
         errors = [t["mean_abs_percent"] for t in tests]
@@ -226,10 +226,10 @@ def _with_known_spread(tested: Sequence[Evaluated]) -> str:
     return f"{expected:.0f}"
 
 
-def _anchor_choice(held: Sequence[tuple[Calibration, HeldOut]]) -> str:
+def _anchor_choice(hold_outs: Sequence[tuple[Calibration, HeldOut]]) -> str:
     """Calibrations that miss the aim: what other anchors would have given."""
     body = []
-    for c, h in sorted(held, key=lambda e: e[0].name):
+    for c, h in sorted(hold_outs, key=lambda e: e[0].name):
         error, aim = c.tests["board_held_out"]["mean_abs_percent"], _aim(c)
         if error <= aim:
             continue
@@ -248,21 +248,21 @@ def _anchor_choice(held: Sequence[tuple[Calibration, HeldOut]]) -> str:
     return table(head, body)
 
 
-def _contradicting(held: Sequence[tuple[Calibration, HeldOut]]) -> str:
+def _contradicting(hold_outs: Sequence[tuple[Calibration, HeldOut]]) -> str:
     """Which of the held-out boards' anchors contradict each other."""
-    apart = [(c.title, *anchors_apart(h)) for c, h in held]
+    apart = [(c.title, *anchors_apart(h)) for c, h in hold_outs]
     doubted = [f"{title} ({math.exp(abs(log)):.1f} times)" for title, log, z in apart if abs(z) >= DOUBTED_FROM]
     return f"{len(doubted)} of {len(apart)}: {', '.join(doubted)}"
 
 
-def _aim_by_chance(held: Sequence[tuple[Calibration, HeldOut]]) -> str:
+def _aim_by_chance(hold_outs: Sequence[tuple[Calibration, HeldOut]]) -> str:
     """How many held-out calibrations the best linear estimate is expected to keep within the aim, and how many are."""
     words = []
     for name, aim in zip(("float", "int8"), AIM, strict=True):
-        some = [(c, h) for c, h in held if _aim(c) == aim]
+        some = [(c, h) for c, h in hold_outs if _aim(c) == aim]
         expected = sum(chance_of_aim(h, aim) for _, h in some)
-        kept = sum(c.tests["board_held_out"]["mean_abs_percent"] <= aim for c, _ in some)
-        words.append(f"{expected:.0f} of {len(some)} in {name} ({kept} are)")
+        within_aim = sum(c.tests["board_held_out"]["mean_abs_percent"] <= aim for c, _ in some)
+        words.append(f"{expected:.0f} of {len(some)} in {name} ({within_aim} are)")
     return " and ".join(words)
 
 

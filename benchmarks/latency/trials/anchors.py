@@ -73,22 +73,22 @@ def hold_out_boards(
         population: that they belong to.
         least: networks a calibration needs to be tested.
     """
-    held: dict[MeasurementConditions, Anchored] = {}
+    hold_outs: dict[MeasurementConditions, Anchored] = {}
     for board in sorted({g.conditions.board for g in groups}):
-        others = [g for g in groups if g.conditions.board != board]
-        if not any(len(g.networks) >= 8 for g in others):
+        other_groups = [g for g in groups if g.conditions.board != board]
+        if not any(len(g.networks) >= 8 for g in other_groups):
             continue
-        priors = fit_priors(others, population)
+        priors = fit_priors(other_groups, population)
         for g in groups:
             if g.conditions.board != board or len(g.networks) < least:
                 continue
             first, second = choose_anchors(g.totals, priors)
             mask = np.zeros(len(g.networks), dtype=bool)
             mask[[first, second]] = True
-            held[g.conditions] = Anchored(
+            hold_outs[g.conditions] = Anchored(
                 (g.networks[first], g.networks[second]), tuple(predict_left_out(g, mask, priors))
             )
-    return held
+    return hold_outs
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,15 @@ class AnchorWidth:
 
 
 def anchor_width(
-    held: Mapping[MeasurementConditions, Anchored], without_board: str | None = None
+    hold_outs: Mapping[MeasurementConditions, Anchored], without_board: str | None = None
 ) -> AnchorWidth | None:
     """How wide intervals must be on a board known by two anchors; every board counts alike, however often measured.
 
     Args:
-        held: all boards that were held out.
+        hold_outs: all boards that were held out.
         without_board: the board whose own errors must not be used.
     """
-    used = {c: a.results for c, a in held.items() if c.board != without_board}
+    used = {c: a.results for c, a in hold_outs.items() if c.board != without_board}
     if not used:
         return None
     calibrations: dict[str, int] = {}
@@ -124,9 +124,13 @@ def anchor_width(
     )
 
 
-def anchor_coverage(conditions: MeasurementConditions, held: Mapping[MeasurementConditions, Anchored]) -> float | None:
+def anchor_coverage(
+    conditions: MeasurementConditions, hold_outs: Mapping[MeasurementConditions, Anchored]
+) -> float | None:
     """Percent of a held-out board's measurements inside intervals made from the other boards."""
-    width = anchor_width(held, conditions.board)
+    width = anchor_width(hold_outs, conditions.board)
     if width is None:
         return None
-    return round(100 * float(np.mean([r.log_error <= width.half_width(r.spread) for r in held[conditions].results])), 1)
+    return round(
+        100 * float(np.mean([r.log_error <= width.half_width(r.spread) for r in hold_outs[conditions].results])), 1
+    )

@@ -60,5 +60,5 @@ def covered(results: Sequence[LeftOut], behind: Behind) -> list[bool]:
 
 
 def _errors(behind: Sequence[LeftOut], conditions: MeasurementConditions) -> Sequence[LeftOut]:
-    own = [e for e in behind if e.conditions == conditions]
-    return own if enough_of_its_own(own) else behind
+    own_errors = [e for e in behind if e.conditions == conditions]
+    return own_errors if enough_of_its_own(own_errors) else behind

@@ -53,36 +53,36 @@ def estimate_own_files(t: Evaluated, group: CalibrationGroup, form: str) -> list
         group: one calibration's measurements.
         form: which exported file of each network is read.
     """
-    files, found = exported_operators(form), []
-    held = {n: h for h in held_together(t.groups, "network") for n in h.tested}
+    files, file_errors = exported_operators(form), []
+    hold_outs = {n: h for h in held_together(t.groups, "network") for n in h.tested}
     errors = [r for r in t.by_network if r.conditions == group.conditions]
     for i, network in enumerate(group.networks):
         records = files.get(network)
         if records is None:
             continue
-        without = held[network].without
+        without = hold_outs[network].without
         masks = {id(g): np.array([n not in without for n in g.networks]) for g in t.groups}
         priors = fit_priors(t.groups, t.population, lambda g, masks=masks: masks[id(g)])  # type: ignore[misc]
-        kept = group.keep(masks[id(group)])
-        others = [r for r in errors if r.network != network]
+        fitted_group = group.keep(masks[id(group)])
+        other_errors = [r for r in errors if r.network != network]
         calibration = from_group(
-            kept,
-            kept.model(priors),
-            width_in_spreads(others),
-            quantile(r.score for r in others),
-            network_error=quantile(r.log_error for r in others),
-            family_error=quantile(r.log_error for r in others),
+            fitted_group,
+            fitted_group.model(priors),
+            width_in_spreads(other_errors),
+            quantile(r.score for r in other_errors),
+            network_error=quantile(r.log_error for r in other_errors),
+            family_error=quantile(r.log_error for r in other_errors),
             beyond=beyond_factor([r for r in t.by_network if r.network != network]),
         )
         name = "-".join(part for part in network if part)
         features = ArtifactFeatures(name, "tflite", group.conditions.precision, records, 0, family=family(network[0]))
         prediction = by_operators(features, calibration, ())
         if prediction is not None:
-            found += [
+            file_errors += [
                 FromFile(network, prediction.milliseconds, math.exp(run), prediction.half_width)
                 for run in group.runs[i]
             ]
-    return found
+    return file_errors
 
 
 def summary(results: Sequence[FromFile]) -> dict[str, float | int]:

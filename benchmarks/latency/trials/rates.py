@@ -137,10 +137,10 @@ def _left_out(group: CalibrationGroup, table: InstructionTable) -> tuple[list[fl
 
 def _errors(group: CalibrationGroup, table: InstructionTable, logs: Array, masks: Sequence[Array]) -> list[float]:
     errors = []
-    for held in masks:
-        if not held.all() and held.any():
-            rate = log_rate(group, table, ~held)
-            errors += [float(run - rate - logs[i]) for i in np.flatnonzero(held) for run in group.runs[i]]
+    for mask in masks:
+        if not mask.all() and mask.any():
+            rate = log_rate(group, table, ~mask)
+            errors += [float(run - rate - logs[i]) for i in np.flatnonzero(mask) for run in group.runs[i]]
     return errors
 
 

@@ -122,9 +122,9 @@ def rate_factor(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str,
             g = g.keep(known)
             rates.append((g, table.runtime, g.log_ms - np.log(table.millions(static_counted(g.totals)))))
     errors = [
-        np.abs(logs - np.median(others))
+        np.abs(logs - np.median(other_rates))
         for g, table, logs in rates
-        for other, another, others in rates
+        for other, another, other_rates in rates
         if table != another and g.conditions.board == other.conditions.board
         # without stated threads nobody knows how many a publisher's runtime took
         if g.conditions.threads == other.conditions.threads == STATED
@@ -149,21 +149,21 @@ def pair_factors(groups: Sequence[CalibrationGroup]) -> dict[str, dict[str, Any]
         if a.conditions.board == b.conditions.board or not _comparable(a, b):
             continue
         of_b = dict(zip(b.networks, b.log_ms, strict=True))
-        seen = ratios.setdefault((a.conditions.board, b.conditions.board), {})
+        pair_ratios = ratios.setdefault((a.conditions.board, b.conditions.board), {})
         for n, t in zip(a.networks, a.log_ms, strict=True):
             if n in of_b:
-                seen[a.conditions.runtime, n] = float(of_b[n] - t)
-    found = {}
+                pair_ratios[a.conditions.runtime, n] = float(of_b[n] - t)
+    factors = {}
     for (first, second), by_network in sorted(ratios.items()):
         values = list(by_network.values())
         if len(values) >= PAIR_NETWORKS:
             shift = float(np.median(values))
-            found[f"{first} -> {second}"] = {
+            factors[f"{first} -> {second}"] = {
                 "shift": round(shift, 4),
                 "half_width": round(quantile(abs(v - shift) for v in values), 4),
                 "networks": len(values),
             }
-    return found
+    return factors
 
 
 def speedup_law(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:

@@ -65,11 +65,11 @@ class LeftOut:
 def leave_out(groups: Sequence[CalibrationGroup], population: Population, by: str) -> list[LeftOut]:
     """Predict every measurement without its network (`by="network"`) or its family (`by="family"`)."""
     results: list[LeftOut] = []
-    for held in held_together(groups, by):
-        masks = {id(g): np.array([n not in held.without for n in g.networks]) for g in groups}
+    for hold_out in held_together(groups, by):
+        masks = {id(g): np.array([n not in hold_out.without for n in g.networks]) for g in groups}
         priors = fit_priors(groups, population, lambda g, masks=masks: masks[id(g)])  # type: ignore[misc]
         for g in groups:
-            tested = np.array([n in held.tested for n in g.networks])
+            tested = np.array([n in hold_out.tested for n in g.networks])
             if tested.any() and masks[id(g)].sum() >= 2:
                 results += predict_left_out(g, masks[id(g)], priors, tested)
     return results
@@ -99,35 +99,35 @@ def held_together(groups: Sequence[CalibrationGroup], by: str) -> list[Held]:
         else:
             key = n if sizes[f] <= MANY else (f, str(zlib.crc32("-".join(n).encode()) % PARTS))
         parts.setdefault(key, set()).add(n)
-    held = []
+    hold_outs = []
     for _, tested in sorted(parts.items()):
         first = min(tested)
         alike = {
             n for n in networks if len(tested) == 1 and n[0] == first[0] and (n[1] == first[1] or n[2] == first[2])
         }
-        held.append(Held(frozenset(tested), frozenset(tested | alike)))
-    return held
+        hold_outs.append(Held(frozenset(tested), frozenset(tested | alike)))
+    return hold_outs
 
 
 def predict_left_out(
     g: CalibrationGroup, mask: npt.NDArray[np.bool_], priors: Priors, tested: npt.NDArray[np.bool_] | None = None
 ) -> list[LeftOut]:
     """Fit where `mask` is true, predict every measurement where `tested` is, by default where `mask` is not."""
-    kept, wanted = g.keep(mask), ~mask if tested is None else tested
-    prediction = kept.model(priors).predict(g.totals[wanted])
-    seen, where = coordinates(kept.totals), coordinates(g.totals[wanted])
-    inside = as_large(where, seen.min(0), seen.max(0))
+    fitted_group, tested_mask = g.keep(mask), ~mask if tested is None else tested
+    prediction = fitted_group.model(priors).predict(g.totals[tested_mask])
+    fitted_at, where = coordinates(fitted_group.totals), coordinates(g.totals[tested_mask])
+    inside = as_large(where, fitted_at.min(0), fitted_at.max(0))
     return [
         LeftOut(
             g.conditions,
             g.networks[i],
-            predicted_ms=float(np.exp(log + kept.speedup.log_change(threads))),
+            predicted_ms=float(np.exp(log + fitted_group.speedup.log_change(threads))),
             measured_ms=float(np.exp(run)),
             spread=float(spread),
             inside=bool(seen_before),
         )
         for i, log, spread, seen_before in zip(
-            np.flatnonzero(wanted), prediction.log_ms, prediction.spread, inside, strict=True
+            np.flatnonzero(tested_mask), prediction.log_ms, prediction.spread, inside, strict=True
         )
         for threads, run in g.timed[i]
     ]
@@ -147,10 +147,10 @@ def beyond_factor(results: Sequence[LeftOut]) -> float:
     for r in results:
         by_calibration.setdefault(r.conditions, []).append(r)
     ratios = []
-    for own in by_calibration.values():
-        outside = [r for r in own if not r.inside]
-        if outside and len(own) - len(outside) >= OWN_SCORES_FROM:
-            width = width_in_spreads(own)
+    for calibration_errors in by_calibration.values():
+        outside = [r for r in calibration_errors if not r.inside]
+        if outside and len(calibration_errors) - len(outside) >= OWN_SCORES_FROM:
+            width = width_in_spreads(calibration_errors)
             ratios += [(r.score / width, 1 / len(outside)) for r in outside]
     return max(1.0, weighted_quantile(ratios)) if len(ratios) >= OWN_SCORES_FROM else BEYOND
 
@@ -167,13 +167,13 @@ def coverage(results: Sequence[LeftOut], by: str, beyond: float = BEYOND) -> flo
     for r in results:
         together.setdefault(r.network if by == "network" else r.family, []).append(r)
     inside: list[bool] = []
-    for own in together.values():
-        others = [o for some in together.values() if some is not own for o in some]
-        if not others:
+    for board_errors in together.values():
+        other_errors = [o for some in together.values() if some is not board_errors for o in some]
+        if not other_errors:
             continue
-        by_spread, plain = quantile(o.score for o in others), quantile(o.log_error for o in others)
-        within = width_in_spreads(others)
-        for r in own:
+        by_spread, plain = quantile(o.score for o in other_errors), quantile(o.log_error for o in other_errors)
+        within = width_in_spreads(other_errors)
+        for r in board_errors:
             width = (by_spread if by == "family" else within * (1 if r.inside else beyond)) * r.spread
             inside.append(r.log_error <= (stranger_width(width, plain) if by == "family" else width))
     return float(np.mean(inside)) if inside else math.nan

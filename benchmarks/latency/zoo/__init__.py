@@ -31,8 +31,8 @@ def build(model: str, width: str, input_px: str) -> Tape:
     """
     w, px = float(width or 1) if re.fullmatch(r"[\d.]*", width) else 1.0, int(input_px)
     number = (
-        int(found[1])
-        if (found := re.search(r"(\d+)", model.split("v1.")[0].replace("_v1_", "").replace("_v2_", "")))
+        int(match[1])
+        if (match := re.search(r"(\d+)", model.split("v1.")[0].replace("_v1_", "").replace("_v2_", "")))
         else 0
     )
     if model in ("mobilenet_v1", "mobilenet_v2"):
@@ -61,7 +61,7 @@ def build(model: str, width: str, input_px: str) -> Tape:
         return detectors.efficientdet_lite(model.removeprefix("efficientdet_lite"), px)
     if model.startswith("yolo"):
         return _yolo(model, px)
-    others = {
+    options = {
         "nb201": lambda: small.nas_bench_201(width, px),
         "fbnet": lambda: small.fbnet_block(width, px),
         "vit_tiny": lambda: transformers.vit_tiny(px),
@@ -87,7 +87,7 @@ def build(model: str, width: str, input_px: str) -> Tape:
         "inception_resnet_v2": lambda: inception.inception_resnet_v2(px),
         "vit_base_384": lambda: classic.vit_base(px),
     }
-    return others[model]()
+    return options[model]()
 
 
 def _yolo(model: str, px: int) -> Tape:

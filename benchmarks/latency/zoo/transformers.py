@@ -58,15 +58,15 @@ def encoder(
         gelu: operators that the perceptron's activation is made of.
         groups: of positions, that see each other and no others.
     """
-    seen = keys or tokens
+    key_count = keys or tokens
     normalised(t, tokens, width)
     linear(t, tokens, width, width)
-    linear(t, seen, width, 2 * width)
-    own, others = tokens // groups, seen // groups
-    t.matmul(own, width // heads, others, heads * groups)
-    spread(t, heads * groups * own * others)
-    spread(t, heads * groups * own * others)
-    t.matmul(own, others, width // heads, heads * groups)
+    linear(t, key_count, width, 2 * width)
+    group_tokens, group_keys = tokens // groups, key_count // groups
+    t.matmul(group_tokens, width // heads, group_keys, heads * groups)
+    spread(t, heads * groups * group_tokens * group_keys)
+    spread(t, heads * groups * group_tokens * group_keys)
+    t.matmul(group_tokens, group_keys, width // heads, heads * groups)
     linear(t, tokens, width, width)
     spread(t, tokens * width, 2)
     normalised(t, tokens, width)

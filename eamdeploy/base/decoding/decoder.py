@@ -85,15 +85,15 @@ def refused(error: Exception, content: Any, *, where: object, what: str, hint: s
     reason, place = _parts(str(error))
     if not place:
         return UsageError(what, where=where, why=reason, hint=hint)
-    found, value = _value(content, place)
+    location, value = _value(content, place)
     if "matching regex" in reason:
         why = (
             f"it holds characters that cannot be in it: {_shown(value)}"
-            if found
+            if location
             else "it holds characters that cannot be in it"
         )
     else:
-        why = f"{reason}, not {_shown(value)}" if found and "got" not in reason else reason
+        why = f"{reason}, not {_shown(value)}" if location and "got" not in reason else reason
     return UsageError(what, where=f"{where}, field '{place.lstrip('.')}'", why=why, hint=hint)
 
 
@@ -118,8 +118,8 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 def _parts(message: str) -> tuple[str, str]:
-    found = _PLACE.match(message)
-    reason, place = (found[1], found[2] or "") if found else (message, "")
+    match = _PLACE.match(message)
+    reason, place = (match[1], match[2] or "") if match else (message, "")
     if reason[1:2].islower():
         reason = reason[:1].lower() + reason[1:]
     return reason.replace("`", ""), place

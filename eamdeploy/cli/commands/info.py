@@ -20,25 +20,28 @@ def info_command(as_json: JsonOption = False) -> None:
     """Show versions, runtimes, CPU features, paths and settings, for a bug report."""
     from eamdeploy.base.results import to_dict
 
-    found = eamdeploy.info(tuple(str(path) for path, _ in config.sources()))
+    environment = eamdeploy.info(tuple(str(path) for path, _ in config.sources()))
 
     def render(console: Console) -> None:
-        installed = ", ".join(f"{name} {version}" for name, version in found.packages.items() if version)
-        absent = ", ".join(name for name, version in found.packages.items() if not version)
+        installed = ", ".join(f"{name} {version}" for name, version in environment.packages.items() if version)
+        absent = ", ".join(name for name, version in environment.packages.items() if not version)
         print_facts(
             console,
             [
-                ("eamdeploy", found.version),
-                ("Python", found.python),
-                ("system", found.system),
-                ("CPU", f"{found.cpu or 'unknown'}: {', '.join(found.cpu_features) or 'no known features'}"),
-                *((f"runtime {name}", version or "not installed") for name, version in found.runtimes.items()),
+                ("eamdeploy", environment.version),
+                ("Python", environment.python),
+                ("system", environment.system),
+                (
+                    "CPU",
+                    f"{environment.cpu or 'unknown'}: {', '.join(environment.cpu_features) or 'no known features'}",
+                ),
+                *((f"runtime {name}", version or "not installed") for name, version in environment.runtimes.items()),
                 ("installed", installed),
                 ("not installed", absent),
-                *((f"path of {name}", path) for name, path in found.paths.items()),
-                *((name, value) for name, value in found.variables.items()),
-                ("settings from", ", ".join(found.settings_files) or "no settings file"),
+                *((f"path of {name}", path) for name, path in environment.paths.items()),
+                *((name, value) for name, value in environment.variables.items()),
+                ("settings from", ", ".join(environment.settings_files) or "no settings file"),
             ],
         )
 
-    emit("info", to_dict(found), as_json, render)
+    emit("info", to_dict(environment), as_json, render)

@@ -103,7 +103,7 @@ def in_panels(path: str, options: Sequence[Any]) -> Iterator[tuple[str, list[Any
     """
     left = {max(option.opts, key=len).lstrip("-"): option for option in options}
     for panel, names in PANELS.get(path, {}).items():
-        if found := [left.pop(name) for name in names.split() if name in left]:
-            yield panel, found
+        if panel_options := [left.pop(name) for name in names.split() if name in left]:
+            yield panel, panel_options
     if left:
         yield "Options", list(left.values())

@@ -142,8 +142,8 @@ def _print_parameters(console: Console, command: Any, context: Any, path: str) -
 def _print_examples(console: Console, path: str) -> None:
     if examples := EXAMPLES.get(path):
         _heading(console, "Examples")
-        for told, line in examples:
-            for part in Text(f"# {told}").wrap(console, console.width - 2):
+        for sentence, line in examples:
+            for part in Text(f"# {sentence}").wrap(console, console.width - 2):
                 console.print(Text("  " + part.plain, "dim"), soft_wrap=True)
             for shell_line in _shell_lines(f"eamdeploy {line}", console.width):
                 console.print(shell_line, soft_wrap=True)

@@ -21,7 +21,7 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
         named = {Path(run.artifact).name: "its latest run" for run in runs}
         ids = {run.id: f"{Path(run.artifact).name} on {run.board or run.device}, {run.runtime}" for run in runs}
         offered = {"latest": "the latest run", **ids, **named}
-        return [(name, told) for name, told in offered.items() if name.startswith(incomplete)]
+        return [(name, sentence) for name, sentence in offered.items() if name.startswith(incomplete)]
     return []
 
 
@@ -30,15 +30,15 @@ def complete_artifact(incomplete: str) -> list[str]:
     head, _, tail = incomplete.rpartition("/")
     folder = Path(head or ("/" if incomplete.startswith("/") else "."))
     prefix = f"{head}/" if "/" in incomplete else ""
-    found = []
+    artifacts = []
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir()):
             if path.name.startswith(tail) and not (path.name.startswith(".") and not tail):
                 if path.suffix in ARTIFACT_SUFFIXES:
-                    found.append(prefix + path.name)
+                    artifacts.append(prefix + path.name)
                 elif path.is_dir():
-                    found.append(f"{prefix}{path.name}/")
-    return found
+                    artifacts.append(f"{prefix}{path.name}/")
+    return artifacts
 
 
 def complete_stored(column: str) -> list[str]:

@@ -54,18 +54,18 @@ def sources(explicit: str | None = None) -> list[tuple[Path, dict[str, Any]]]:
 
 def settings_files(explicit: str | None = None) -> list[SettingsFile]:
     """As :func:`sources`, with what a project brought told apart from what is the user's."""
-    found = []
+    files = []
     if explicit is not None:
-        found.append(SettingsFile(Path(explicit), _read(Path(explicit))))
+        files.append(SettingsFile(Path(explicit), _read(Path(explicit))))
     else:
         local, project = Path("eamdeploy.toml"), Path("pyproject.toml")
         if local.is_file():
-            found.append(SettingsFile(local, _read(local), Path.cwd()))
+            files.append(SettingsFile(local, _read(local), Path.cwd()))
         elif project.is_file() and (table := _own_table(project)):
-            found.append(SettingsFile(project, table, Path.cwd()))
+            files.append(SettingsFile(project, table, Path.cwd()))
     if user_file().is_file():
-        found.append(SettingsFile(user_file(), _read(user_file())))
-    return found
+        files.append(SettingsFile(user_file(), _read(user_file())))
+    return files
 
 
 def default_map(command: Any, explicit: str | None = None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def checked(command: Any, content: Mapping[str, Any], *, where: Path, project: P
 def _group(
     command: Any, content: Mapping[str, Any], where: Path, project: Path | None, path: tuple[str, ...]
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     options = _options(command) if path else {}
     for key, value in content.items():
         place = f"{where}, [{'.'.join(path)}]" if path else str(where)
@@ -56,30 +56,30 @@ def _group(
             raise UsageError(f"a project's settings cannot decide '{'.'.join((*path, key))}'", where=place, hint=hint)
         inner = getattr(command, "commands", {}).get(key)
         if inner is not None and isinstance(value, dict):
-            found[key] = _group(inner, value, where, project, (*path, key))
+            values[key] = _group(inner, value, where, project, (*path, key))
         elif name in options:
             option = options[name]
             _check_type(key, value, option, place)
             if project is not None and name in _WRITTEN:
                 _check_inside(key, value, project, place)
-            found[option.name] = _as_given(value, option)
+            values[option.name] = _as_given(value, option)
         else:
             known = [*getattr(command, "commands", {}), *options]
             what = "setting" if path else "command"
             if inner is not None:
                 raise UsageError(f"'{key}' must be a table", where=place, hint=f"write [{'.'.join((*path, key))}]")
             raise UsageError(f"unknown {what} '{key}'", where=place, hint=did_you_mean(name, known))
-    return found
+    return values
 
 
 def _options(command: Any) -> dict[str, Any]:
     """The options of a command by their long names, with ``_`` for ``-``."""
-    found = {}
+    values = {}
     for parameter in command.params:
         for option in getattr(parameter, "opts", []):
             if option.startswith("--") and option != "--help":
-                found[option[2:].replace("-", "_")] = parameter
-    return found
+                values[option[2:].replace("-", "_")] = parameter
+    return values
 
 
 def _check_type(key: str, value: Any, option: Any, where: str) -> None:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 NEXT_STEP = "To know more, bench two networks on such a board and run: eamdeploy devices calibrate"
 
 
-def show_estimates(console: Console, found: Sequence[Estimate], *, single: bool, layers: bool) -> None:
+def show_estimates(console: Console, estimates: Sequence[Estimate], *, single: bool, layers: bool) -> None:
     """A line for each device, then the notes; for one device also the parts and layers."""
     table = make_table(
         "device", "runtime?", "precision?", ">threads??", ">p50 ms", ">90 % interval ms", "calibration??"
     )
-    for e in found:
+    for e in estimates:
         threads = str(e.threads) if e.threads else "not stated"
         if e.p50_ms is None or e.interval90_ms is None:
             table.add_row(e.device, e.runtime, e.precision, "-", "-", "-", "no estimate")
@@ -40,14 +40,14 @@ def show_estimates(console: Console, found: Sequence[Estimate], *, single: bool,
             )
     console.print(table)
     console.print("estimated by the latency model, not measured", style="dim")
-    answered = sum(e.p50_ms is not None for e in found)
-    for note, names in _by_note(found).items():
+    answered = sum(e.p50_ms is not None for e in estimates)
+    for note, names in _by_note(estimates).items():
         who = "all" if len(names) == answered > 1 else ", ".join(names)
         console.print(f"{who}: {note}", style="dim", markup=False)
-    if any(e.p50_ms is None for e in found):
+    if any(e.p50_ms is None for e in estimates):
         console.print(NEXT_STEP, style="dim")
-    if single and found[0].p50_ms is not None:
-        _show_parts(console, found[0], found[0].p50_ms, layers=layers)
+    if single and estimates[0].p50_ms is not None:
+        _show_parts(console, estimates[0], estimates[0].p50_ms, layers=layers)
 
 
 def _show_parts(console: Console, e: Estimate, p50_ms: float, *, layers: bool) -> None:
@@ -66,10 +66,10 @@ def _show_parts(console: Console, e: Estimate, p50_ms: float, *, layers: bool) -
         console.print(each)
 
 
-def show_ratios(console: Console, found: Sequence[RatioEstimate]) -> None:
+def show_ratios(console: Console, ratios: Sequence[RatioEstimate]) -> None:
     """A line for each device: how many times as long the first artifact takes as the second."""
     table = make_table("device", ">ratio", ">90 % interval", ">work shared?", "calibration??")
-    for r in found:
+    for r in ratios:
         if r.ratio is None or r.interval90 is None:
             table.add_row(r.device, "-", "-", "-", "no estimate")
         else:
@@ -78,15 +78,15 @@ def show_ratios(console: Console, found: Sequence[RatioEstimate]) -> None:
             table.add_row(r.device, f"~{r.ratio:.2f}", f"{low:.2f} to {high:.2f}", shared, r.calibration_title or "")
     console.print(table)
     console.print("time of the first artifact over time of the second; estimated, not measured", style="dim")
-    for r in found:
+    for r in ratios:
         for note in r.notes:
             console.print(f"{r.device}: {note}", style="dim", markup=False)
 
 
-def _by_note(found: Sequence[Estimate]) -> dict[str, list[str]]:
+def _by_note(estimates: Sequence[Estimate]) -> dict[str, list[str]]:
     """Each note once, with the devices it holds for; where there is no estimate, the reason."""
     notes: dict[str, list[str]] = {}
-    for e in found:
+    for e in estimates:
         for note in e.notes if e.p50_ms is not None else e.notes[:1]:
             notes.setdefault(note, []).append(e.device)
     return notes

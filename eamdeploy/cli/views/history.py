@@ -29,10 +29,10 @@ def show_runs(runs: Sequence[Run], store: Store, *, as_json: bool, samples: bool
 
     def render(console: Console) -> None:
         if not runs:
-            there = (
+            place_text = (
                 f"no run in {store.path} meets this" if store.path.exists() else f"nothing is stored in {store.path}"
             )
-            console.print(f"{there} yet" if not store.path.exists() else there, soft_wrap=True)
+            console.print(f"{place_text} yet" if not store.path.exists() else place_text, soft_wrap=True)
             return
         console.print(_table(runs))
 

@@ -93,11 +93,11 @@ def _console(file: TextIO) -> Console:
         file.reconfigure(errors="replace")
     # text is shown as it is: what a user, a file or a board called something is never markup, and nothing of ours needs it
     shown: Any = ActionsLog(file) if in_actions() else file
-    made = _WordWrapping(file=shown, highlight=False, soft_wrap=False, markup=False, emoji=False)
-    if _wide or not (is_watched(made) or "COLUMNS" in os.environ):
-        made.width = _WIDE  # nobody's window: a file, a pipe or a CI log, where lines may be long
-    made.push_render_hook(_EscapingHook())
-    return made
+    escaping = _WordWrapping(file=shown, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    if _wide or not (is_watched(escaping) or "COLUMNS" in os.environ):
+        escaping.width = _WIDE  # nobody's window: a file, a pipe or a CI log, where lines may be long
+    escaping.push_render_hook(_EscapingHook())
+    return escaping
 
 
 def is_watched(console: Console) -> bool:

@@ -55,13 +55,13 @@ def render(reports: Sequence[ParityReport], console: Console) -> None:
 def write_findings(reports: Sequence[ParityReport], junit: Path | None, sarif: Path | None, summary: bool) -> None:
     """JUnit, SARIF, GitHub's step summary and annotations, where they are asked for or expected."""
     checks = [check for report in reports for check in report.checks]
-    found = findings.findings_of(checks)
+    check_findings = findings.findings_of(checks)
     if junit is not None:
         findings.write_junit(junit, "verify", checks)
     if sarif is not None:
-        findings.write_sarif(sarif, RULES, found)
+        findings.write_sarif(sarif, RULES, check_findings)
     if summary:
         verdict = "passed" if all(report.passed for report in reports) else "failed"
         append_summary(findings.checks_table(f"eamdeploy verify {verdict}", checks))
     if in_actions():
-        write_commands(findings.annotation_lines(found))
+        write_commands(findings.annotation_lines(check_findings))

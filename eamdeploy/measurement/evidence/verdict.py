@@ -67,10 +67,10 @@ class Evidence:
 def judge(evidence: Evidence, limits: VerdictLimits | None = None) -> RunVerdict:
     """The verdict with all its reasons, the worst first."""
     thresholds = limits or VerdictLimits()
-    found = [finding for check in _CHECKS for finding in check(evidence, thresholds)]
+    findings = [finding for check in _CHECKS for finding in check(evidence, thresholds)]
     order: dict[State, int] = {"invalid": 0, "suspect": 1, "clean": 2}
-    found.sort(key=lambda finding: order[finding[0]])
-    return RunVerdict(found[0][0] if found else "clean", tuple(reason for _, reason in found))
+    findings.sort(key=lambda finding: order[finding[0]])
+    return RunVerdict(findings[0][0] if findings else "clean", tuple(reason for _, reason in findings))
 
 
 Finding = tuple[State, str]
@@ -78,15 +78,15 @@ Finding = tuple[State, str]
 
 def _throttling(evidence: Evidence, _: VerdictLimits) -> list[Finding]:
     bits = [reading.throttled for reading in evidence.readings if reading.throttled is not None]
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for bit, name in THROTTLE_BITS.items():
         now = any(value >> bit & 1 for value in bits)
         # between two readings: the bit that remembers has come up during the run
         remembered = [value >> (bit + _SINCE_BOOT) & 1 for value in bits]
         since = bool(bits) and not remembered[0] and any(remembered)
         if now or since:
-            found.append(("invalid", f"{name} during the run"))
-    return found
+            findings.append(("invalid", f"{name} during the run"))
+    return findings
 
 
 def _clock(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
@@ -155,8 +155,12 @@ def _steal(evidence: Evidence, limits: VerdictLimits) -> list[Finding]:
 
 
 def _governor(evidence: Evidence, _: VerdictLimits) -> list[Finding]:
-    seen = list(dict.fromkeys(reading.governor for reading in evidence.readings if reading.governor))
-    return [("suspect", f"the frequency governor changed during the run: {' to '.join(seen)}")] if len(seen) > 1 else []
+    governors = list(dict.fromkeys(reading.governor for reading in evidence.readings if reading.governor))
+    return (
+        [("suspect", f"the frequency governor changed during the run: {' to '.join(governors)}")]
+        if len(governors) > 1
+        else []
+    )
 
 
 def _heat(evidence: Evidence, _: VerdictLimits) -> list[Finding]:

@@ -105,7 +105,7 @@ def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | No
         yield _OtherSettings(metric, f"not comparable, the machine was set otherwise ({'; '.join(settings)})")
         return
     try:
-        found = compare_latency(
+        latency_change = compare_latency(
             a.latency_ms, b.latency_ms, interleaved=interleaved, session_noise=session_noise, level=level
         )
     except MeasurementError as error:
@@ -123,18 +123,18 @@ def _latency(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | No
         metric,
         a.latency_ms.p50,
         b=b.latency_ms.p50,
-        change=found.relative,
-        low=found.low,
-        high=found.high,
+        change=latency_change.relative,
+        low=latency_change.low,
+        high=latency_change.high,
         exact=False,
-        method=found.method,
-        direction=_direction(found.low, found.high, less_is_better=True),
-        words=percent_words(found.relative, found.low, found.high, "faster", "slower"),
+        method=latency_change.method,
+        direction=_direction(latency_change.low, latency_change.high, less_is_better=True),
+        words=percent_words(latency_change.relative, latency_change.low, latency_change.high, "faster", "slower"),
         details={
-            "difference_ms": found.difference_ms,
-            "level": found.level,
-            "rounds": found.rounds,
-            "session_noise": found.session_noise and found.session_noise.relative,
+            "difference_ms": latency_change.difference_ms,
+            "level": latency_change.level,
+            "rounds": latency_change.rounds,
+            "session_noise": latency_change.session_noise and latency_change.session_noise.relative,
         },
     )
 
@@ -155,19 +155,19 @@ def _accuracy(a: Run, b: Run, level: float) -> _Step:
     if different := _other_images(a.accuracy, b.accuracy):
         yield metric, different
         return
-    found = compare_accuracy(a.accuracy, b.accuracy, level=level)
+    accuracy = compare_accuracy(a.accuracy, b.accuracy, level=level)
     yield MetricChange(
         metric,
         a.accuracy.top1,
         b=b.accuracy.top1,
-        change=found.points,
-        low=found.low,
-        high=found.high,
+        change=accuracy.points,
+        low=accuracy.low,
+        high=accuracy.high,
         exact=False,
-        method=f"{found.method} images",
-        direction=_direction(found.low, found.high, less_is_better=False),
-        words=points_words(found.points, found.low, found.high),
-        details={"gained": found.gained, "lost": found.lost, "n": [a.accuracy.n, b.accuracy.n], "level": level},
+        method=f"{accuracy.method} images",
+        direction=_direction(accuracy.low, accuracy.high, less_is_better=False),
+        words=points_words(accuracy.points, accuracy.low, accuracy.high),
+        details={"gained": accuracy.gained, "lost": accuracy.lost, "n": [a.accuracy.n, b.accuracy.n], "level": level},
     )
 
 

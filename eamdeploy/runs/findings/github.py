@@ -66,5 +66,5 @@ def _cut(text: str, room: int) -> str:
     if len(text.encode("utf-8", "replace")) <= room:
         return text
     note = "\n\n(cut: GitHub shows at most 1 MiB per step)\n\n"
-    kept = text.encode("utf-8", "replace")[: max(0, room - len(note.encode()))].decode("utf-8", "ignore")
-    return kept.rsplit("\n", 1)[0] + note if kept else ""
+    start = text.encode("utf-8", "replace")[: max(0, room - len(note.encode()))].decode("utf-8", "ignore")
+    return start.rsplit("\n", 1)[0] + note if start else ""

@@ -116,10 +116,10 @@ class Check:
 
 def findings_of(checks: Iterable[Check]) -> list[Finding]:
     """One error per check that failed or was asked for in vain, one note per other skipped one; passed ones find nothing."""
-    found = []
+    findings = []
     for check in checks:
         if check.skipped or check.failed:
             rule = check.rule or (f"{check.group}/{check.name}" if check.group else check.name)
             level: Level = "note" if check.skipped and not check.required else "error"
-            found.append(Finding(rule, level, check.message, check.location))
-    return found
+            findings.append(Finding(rule, level, check.message, check.location))
+    return findings

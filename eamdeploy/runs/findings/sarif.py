@@ -22,8 +22,8 @@ SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas
 def sarif_log(rules: Iterable[Rule], findings: Iterable[Finding]) -> dict[str, Any]:
     """One SARIF log with one run. A finding under a rule that is not among ``rules`` gets a bare one of its own."""
     known = {rule.id: rule for rule in rules}
-    found = list(findings)
-    for finding in found:
+    all_findings = list(findings)
+    for finding in all_findings:
         known.setdefault(finding.rule, Rule(finding.rule, finding.rule.replace("/", ": ").replace("-", " ")))
     index = {rule: position for position, rule in enumerate(known)}
     driver = {
@@ -31,7 +31,7 @@ def sarif_log(rules: Iterable[Rule], findings: Iterable[Finding]) -> dict[str, A
         "version": _version(),
         "rules": [_rule(rule) for rule in known.values()],
     }
-    results = [_result(finding, index[finding.rule]) for finding in found]
+    results = [_result(finding, index[finding.rule]) for finding in all_findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
 

@@ -50,11 +50,11 @@ def judge(comparison: Comparison, thresholds: Thresholds, *, stale: str | None =
     refused = dict(comparison.refused)
     for question in QUESTIONS:
         allowed = getattr(thresholds, "accuracy_points" if question.points else question.name)
-        there = has(comparison.a, question), has(comparison.b, question)
-        if allowed is None or not any(there):
+        presence = has(comparison.a, question), has(comparison.b, question)
+        if allowed is None or not any(presence):
             continue
         change = comparison.change(question.metric)
-        why = strangers or refused.get(question.metric) or _one_sided(there) or question.why_not(comparison)
+        why = strangers or refused.get(question.metric) or _one_sided(presence) or question.why_not(comparison)
         if why is not None:
             otherwise = why == refused.get(question.metric) and question.metric in comparison.otherwise
             yield _skipped(comparison, question, why, rule=f"gate/{SETTINGS}" if otherwise else question.rule)
@@ -79,10 +79,10 @@ def title(run: Run) -> str:
     return f"{Path(run.artifact).name} on {place}, {run.runtime}, {run.threads} thread{'s' if run.threads != 1 else ''}"
 
 
-def _one_sided(there: tuple[bool, bool]) -> str | None:
-    if all(there):
+def _one_sided(presence: tuple[bool, bool]) -> str | None:
+    if all(presence):
         return None
-    return f"the {'current' if there[0] else 'baseline'} run has no such figure"
+    return f"the {'current' if presence[0] else 'baseline'} run has no such figure"
 
 
 def _made(comparison: Comparison, change: MetricChange, question: Question, allowed: float) -> Check:

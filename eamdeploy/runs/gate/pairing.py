@@ -45,9 +45,9 @@ def pair(baseline: Sequence[Run], current: Sequence[Run]) -> Pairing:
     inside_old, inside_new = _inside(old), _inside(new)
     pairs: list[tuple[Run, Run]] = []
     for left, right in ((key_of, key_of), (_content, _content), (inside_old, inside_new)):
-        found = _unique(new, right)
+        partner = _unique(new, right)
         for run in _unique(old, left).values():
-            if (other := found.get(left(run))) is not None:
+            if (other := partner.get(left(run))) is not None:
                 pairs.append((run, other))
                 old.remove(run)
                 new.remove(other)

@@ -52,24 +52,24 @@ def run_gate(
     new = [run for reference in current for run in find_runs(store, reference)]
     if not current:
         new = _latest_stored(store, old)
-    found = pair(old, new)
-    if not found.pairs:
+    pairs = pair(old, new)
+    if not pairs.pairs:
         names = ", ".join(sorted({title(run) for run in old}))
         hint = "measure it with 'eamdeploy bench', or name the run with `current`"
         raise UsageError("nothing was measured to hold against the baseline", where=names, hint=hint)
     repeats = _Repeats(store)
-    comparisons = tuple(_compare(repeats, a, b) for a, b in found.pairs)
+    comparisons = tuple(_compare(repeats, a, b) for a, b in pairs.pairs)
     checks = [
         check
         for comparison in comparisons
         for check in judge(comparison, limits, stale=None if current else changed_since(comparison.b))
     ]
     checks += _not_asked(comparisons, checks, limits.required)
-    checks += [_missing(run, MISSING in allowed) for run in found.unmatched]
+    checks += [_missing(run, MISSING in allowed) for run in pairs.unmatched]
     if not checks:
         raise UsageError(
             "the runs have no figure in common that a threshold asks for",
-            where=", ".join(title(b) for _, b in found.pairs),
+            where=", ".join(title(b) for _, b in pairs.pairs),
             hint="measure latency, accuracy or instructions on both sides",
         )
     checks = [replace(check, required=check.required and name_of(check) not in allowed) for check in checks]
@@ -119,11 +119,11 @@ def _known(names: Iterable[str]) -> frozenset[str]:
     return frozenset(known_name(name) for name in names)
 
 
-def _not_asked(comparisons: Sequence[Comparison], made: Sequence[Check], required: frozenset[str]) -> list[Check]:
+def _not_asked(comparisons: Sequence[Comparison], existing: Sequence[Check], required: frozenset[str]) -> list[Check]:
     """What was required and no run of an artifact has measured; its accuracy and its instructions may be runs apart."""
-    judged = {(place_of(check.location.path), check.name) for check in made if check.location is not None}
+    judged = {(place_of(check.location.path), check.name) for check in existing if check.location is not None}
     checks = []
-    for place, run in sorted({place_of(found.b.artifact): found.b for found in comparisons}.items()):
+    for place, run in sorted({place_of(comparison.b.artifact): comparison.b for comparison in comparisons}.items()):
         for question in QUESTIONS:
             if question.name in required and (place, question.metric) not in judged:
                 why = "not judged: neither run has measured it"
@@ -167,12 +167,12 @@ def _compare(repeats: _Repeats, a: Run, b: Run) -> Comparison:
 
 def _latest_stored(store: Store, baseline: Sequence[Run]) -> list[Run]:
     """The latest stored runs at the baseline's places; where there is none, those of the same content elsewhere."""
-    taken = {run.id for run in baseline}
+    baseline_ids = {run.id for run in baseline}
     places = {key_of(run) for run in baseline}
     contents = {(run.artifact_sha256, *settings_of(run)) for run in baseline}
     named = [*{Path(run.artifact).name for run in baseline}, *{run.artifact_sha256 for run in baseline}]
-    found = (run for name in named for run in store.runs(RunFilter(artifact=name), oldest_first=True))
-    stored = {run.id: run for run in found if run.id not in taken}
+    candidates = (run for name in named for run in store.runs(RunFilter(artifact=name), oldest_first=True))
+    stored = {run.id: run for run in candidates if run.id not in baseline_ids}
     last = latest(
         run for run in stored.values() if key_of(run) in places or (run.artifact_sha256, *settings_of(run)) in contents
     )

@@ -34,7 +34,7 @@ class Material:
 
     def newest(self) -> tuple[Run, ...]:
         """The latest run of each artifact, device and setting: what the figures show."""
-        found: dict[tuple[object, ...], Run] = {}
+        newest: dict[tuple[object, ...], Run] = {}
         for run in self.runs:
             key = (
                 run.artifact_sha256,
@@ -45,8 +45,8 @@ class Material:
                 run.threads,
                 run.batch,
             )
-            found.setdefault(key, run)
-        return tuple(found.values())
+            newest.setdefault(key, run)
+        return tuple(newest.values())
 
     def groups(self) -> Iterable[Sequence[Run]]:
         """Runs that were interleaved with each other, by group, at least two; each artifact and setting once."""
@@ -58,12 +58,12 @@ class Material:
 
     def entries(self) -> Iterable[tuple[str, Mapping[str, Any]]]:
         """Name and manifest entry of each artifact that has one: what is said of the file, over what is said of all."""
-        seen = set()
+        keys = set()
         for run in self.runs:
             manifest = self.manifests.get(run.artifact_sha256)
-            if manifest is None or run.artifact_sha256 in seen:
+            if manifest is None or run.artifact_sha256 in keys:
                 continue
-            seen.add(run.artifact_sha256)
+            keys.add(run.artifact_sha256)
             name = Path(run.artifact).name
             yield name, {**manifest, **_entry(manifest, name, run.artifact_sha256)}
 
@@ -83,26 +83,26 @@ def collect(
         StoreError: when there is no store or it cannot be read.
         DataError: when a file of ``attention`` or a folder of ``training`` is something else.
     """
-    found = tuple(read_attention(path) for path in attention)
+    attention_files = tuple(read_attention(path) for path in attention)
     trained = tuple(read_training(path) for path in training)
     # a store that nothing was put into yet is no error where there is something else to show
-    asked = store.path.exists() or not (found or trained)
-    selected = store.select(where or RunFilter(), limit=limit, samples=True) if asked else []
-    if not selected and not found and not trained:
+    needs_store = store.path.exists() or not (attention_files or trained)
+    selected = store.select(where or RunFilter(), limit=limit, samples=True) if needs_store else []
+    if not selected and not attention_files and not trained:
         raise UsageError(
             "there is nothing to report", where=store.path, hint="measure something with 'eamdeploy bench'"
         )
-    return Material(tuple(selected), store.manifests() if asked else {}, found, trained)
+    return Material(tuple(selected), store.manifests() if needs_store else {}, attention_files, trained)
 
 
 def _entry(manifest: Mapping[str, Any], name: str, sha256: str) -> Mapping[str, Any]:
     entries = manifest.get("artifacts")
     if isinstance(entries, list):
-        for wanted in (("sha256", sha256), ("file", name)):
+        for key_and_value in (("sha256", sha256), ("file", name)):
             for entry in entries:
                 # an entry of the same name and another content describes an older file
                 if not isinstance(entry, dict) or entry.get("sha256") not in (None, sha256):
                     continue
-                if entry.get(wanted[0]) == wanted[1]:
+                if entry.get(key_and_value[0]) == key_and_value[1]:
                     return entry
     return {}

@@ -129,14 +129,14 @@ def table(name: str, caption: str, columns: Sequence[str], rows: Sequence[Sequen
 class Names:
     """Gives out names that are unique in a report and safe in an HTML id."""
 
-    taken: set[str] = field(default_factory=set)
+    in_use: set[str] = field(default_factory=set)
 
     def unique(self, text: str) -> str:
         """A name made of ``text``'s letters and digits."""
         base = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text.lower())
         base = "-".join(part for part in base.split("-") if part) or "part"
         name, number = base, 2
-        while name in self.taken:
+        while name in self.in_use:
             name, number = f"{base}-{number}", number + 1
-        self.taken.add(name)
+        self.in_use.add(name)
         return name

@@ -23,18 +23,18 @@ def moment(text: str, now: datetime | None = None) -> datetime:
     """
     words = text.strip()
     base = (now or datetime.now(UTC)).astimezone(UTC)
-    found = _iso(words) if _ISO.match(words) else _written(words, base)
-    if found is None:
+    date = _iso(words) if _ISO.match(words) else _written(words, base)
+    if date is None:
         raise UsageError(f"'{text}' is no date", hint=_HINT)
-    return found
+    return date
 
 
 def _iso(words: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(words)
+        date = datetime.fromisoformat(words)
     except ValueError:
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 
 
 def _written(words: str, now: datetime) -> datetime | None:
@@ -57,5 +57,5 @@ def _written(words: str, now: datetime) -> datetime | None:
     if len(readings) > 1:
         days = " or ".join(sorted(f"{reading:%Y-%m-%d}" for reading in readings))
         raise UsageError(f"'{words}' could be two days", why=days, hint="write the year first")
-    found = readings.pop() if readings else None
-    return found.astimezone(UTC) if found else None
+    date = readings.pop() if readings else None
+    return date.astimezone(UTC) if date else None

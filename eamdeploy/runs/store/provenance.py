@@ -38,15 +38,15 @@ def git_commit(folder: Path | str = ".") -> str | None:
     filters = _run_git(folder, ["config", "--local", "--name-only", "--get-regexp", r"^filter\..*"])
     settings = [*_NO_PROGRAMS, *(f"{name}=" for name in (filters or "").split("\n") if _FILTER.fullmatch(name))]
     options = [word for setting in settings for word in ("-c", setting)]
-    told = _run_git(folder, [*options, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
-    return told if told and _COMMIT.fullmatch(told) else None
+    description = _run_git(folder, [*options, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
+    return description if description and _COMMIT.fullmatch(description) else None
 
 
 def commit_problem(folder: Path | str = ".") -> str | None:
     """Why the commit of ``folder`` cannot be recorded although it has one, with the way out; None where nothing is wrong."""
     done = _git(folder, ["rev-parse", "HEAD"])
-    said = done.stderr.decode(errors="replace") if done is not None else ""
-    if "dubious ownership" not in said:
+    error_text = done.stderr.decode(errors="replace") if done is not None else ""
+    if "dubious ownership" not in error_text:
         return None
     where = Path(folder).resolve()
     return f"the git commit is not recorded: {where} belongs to another user; git config --global --add safe.directory {where}"

@@ -69,8 +69,8 @@ class RunFilter:
     @property
     def words(self) -> str:
         """What is asked for, in words."""
-        asked = {item.name: getattr(self, item.name) for item in fields(self)}
-        return ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
+        criteria = {item.name: getattr(self, item.name) for item in fields(self)}
+        return ", ".join(f"{name} {value}" for name, value in criteria.items() if value is not None)
 
     def where(self) -> tuple[str, list[Any]]:
         """The SQL condition and its arguments."""

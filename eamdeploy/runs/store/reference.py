@@ -52,8 +52,8 @@ def _of_file(connection: sqlite3.Connection, path: str) -> str:
     """The latest run of this file's content: the one measured at this place, where there is one."""
     same = _stored(connection, "artifact_sha256 = ?", content_of(path))
     if same:
-        here = [run for run in same if place_of(run.artifact) == place_of(path)]
-        return (here or same)[0].id
+        place_runs = [run for run in same if place_of(run.artifact) == place_of(path)]
+        return (place_runs or same)[0].id
     before = [run for run in _stored(connection, "artifact_name = ?", Path(path).name) if _at(run, path)]
     hint = f"measure it with 'eamdeploy bench {path}'"
     if before:
@@ -64,27 +64,27 @@ def _of_file(connection: sqlite3.Connection, path: str) -> str:
 
 def _of_name(connection: sqlite3.Connection, name: str) -> str | None:
     """The latest run of an artifact that is not here by that name: by its place, or by a file name that says which."""
-    found = _stored(connection, "artifact_name = ?", Path(name).name)
+    runs = _stored(connection, "artifact_name = ?", Path(name).name)
     if Path(name).name != name:
-        found = [run for run in found if _at(run, name)]
-    if not found:
+        runs = [run for run in runs if _at(run, name)]
+    if not runs:
         return None
-    latest = {place_of(run.artifact): run for run in reversed(found)}
+    latest = {place_of(run.artifact): run for run in reversed(runs)}
     if len({run.sha256 for run in latest.values()}) > 1:
         places = ", ".join(sorted(latest))
         raise UsageError(f"'{name}' names several artifacts", where=places, hint="give the path, or the id of a run")
-    return found[0].id
+    return runs[0].id
 
 
 def _of_prefix(connection: sqlite3.Connection, reference: str) -> str:
-    found = [run.id for run in _stored(connection, "id LIKE ? || '%' ESCAPE '\\'", literal(reference))[:4]]
-    if not found and len(reference) >= SHORT_ID_LENGTH:
-        found = [run.id for run in _stored(connection, "id LIKE '%-' || ? ESCAPE '\\'", literal(reference))[:4]]
-    if reference and len(found) == 1:
-        return found[0]
-    if found and reference:
+    matches = [run.id for run in _stored(connection, "id LIKE ? || '%' ESCAPE '\\'", literal(reference))[:4]]
+    if not matches and len(reference) >= SHORT_ID_LENGTH:
+        matches = [run.id for run in _stored(connection, "id LIKE '%-' || ? ESCAPE '\\'", literal(reference))[:4]]
+    if reference and len(matches) == 1:
+        return matches[0]
+    if matches and reference:
         hint = "give more of the id; see 'eamdeploy history'"
-        raise UsageError(f"'{reference}' begins several runs", where=", ".join(found), hint=hint)
+        raise UsageError(f"'{reference}' begins several runs", where=", ".join(matches), hint=hint)
     hint = f"{_known(connection, reference)}; see 'eamdeploy history'"
     raise UsageError(f"no run is called '{reference}'", hint=hint)
 

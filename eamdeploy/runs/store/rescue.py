@@ -27,8 +27,8 @@ def rescue(error: EamdeployError, entries: Sequence[tuple[Run, str | None]]) -> 
             atomic_write_text(target, text, private=True)
         except UsageError:
             continue
-        kept = f"the run is kept in {target}, add it with: eamdeploy history import {target}"
-        error.hint = f"{error.hint}; {kept}" if error.hint else kept
+        rescue_text = f"the run is kept in {target}, add it with: eamdeploy history import {target}"
+        error.hint = f"{error.hint}; {rescue_text}" if error.hint else rescue_text
         return target
     error.hint = f"{error.hint}; the run could not be kept in a file either" if error.hint else None
     return None

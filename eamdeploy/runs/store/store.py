@@ -128,17 +128,17 @@ class Store:
         oldest_first: bool = False,
     ) -> Iterator[Run]:
         """As :meth:`runs`, one at a time: a history larger than the memory can be gone through."""
-        given = 0
+        count = 0
         with reading(self.path) as connection:
             for run_id, document in _selected(connection, where, oldest_first=oldest_first):
-                if limit is not None and given >= limit:
+                if limit is not None and count >= limit:
                     return
                 try:
                     run = rows.load(connection, run_id, document) if samples else rows.load_light(run_id, document)
                 except StoreError as error:
                     self._pass_over(run_id, error)
                     continue
-                given += 1
+                count += 1
                 yield run
 
     def timed_runs(self, where: RunFilter | None = None) -> Iterator[TimedRun]:
@@ -182,11 +182,11 @@ class Store:
             StoreError: when there is no store or it cannot be read.
             UsageError: when something is asked for and no run meets it.
         """
-        found = self.runs(where, limit=limit, samples=samples, oldest_first=oldest_first)
-        if not found and where.asks:
+        runs = self.runs(where, limit=limit, samples=samples, oldest_first=oldest_first)
+        if not runs and where.asks:
             hint = "see 'eamdeploy history' without it"
             raise UsageError("no stored run meets the selection", where=self.path, why=where.words, hint=hint)
-        return found
+        return runs
 
     def get(self, reference: str) -> Run:
         """The one run that ``reference`` names (:func:`eamdeploy.runs.store.reference.resolve`), with its samples.
@@ -210,13 +210,13 @@ class Store:
     def manifests(self) -> dict[str, dict[str, Any]]:
         """The manifests kept with the runs, by the artifact's SHA-256."""
         with reading(self.path) as connection:
-            found = connection.execute("SELECT sha256, manifest FROM artifacts WHERE manifest IS NOT NULL").fetchall()
-        kept = {}
-        for sha256, text in found:
+            rows = connection.execute("SELECT sha256, manifest FROM artifacts WHERE manifest IS NOT NULL").fetchall()
+        documents = {}
+        for sha256, text in rows:
             # a manifest that does not decode explains nothing; the run is still there
             with contextlib.suppress(UsageError):
-                kept[str(sha256)] = decode_manifest(str(text), where=sha256)
-        return kept
+                documents[str(sha256)] = decode_manifest(str(text), where=sha256)
+        return documents
 
     def known_ids(self) -> set[str]:
         """The ids of all runs."""

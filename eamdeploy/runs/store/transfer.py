@@ -71,17 +71,17 @@ def import_runs(store: Store, path: Path | str) -> Imported:
         UsageError: when the file cannot be read or is not an export.
         StoreError: when the store cannot be written.
     """
-    seen: set[str] = set()
+    ids: set[str] = set()
 
     def entries() -> Iterator[tuple[Run, dict[str, Any] | None]]:
         for run, manifest in read_export(path):
-            if run.id not in seen:
-                seen.add(run.id)
+            if run.id not in ids:
+                ids.add(run.id)
                 yield run, manifest
 
-    first = next(found := entries(), None)
-    added = 0 if first is None else store.append_imported(itertools.chain([first], found))
-    return Imported(added, len(seen) - added)
+    first = next(run_entries := entries(), None)
+    added = 0 if first is None else store.append_imported(itertools.chain([first], run_entries))
+    return Imported(added, len(ids) - added)
 
 
 def read_export(path: Path | str) -> Iterator[tuple[Run, dict[str, Any] | None]]:

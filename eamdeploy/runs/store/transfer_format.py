@@ -74,5 +74,5 @@ def entries_of(lines: Iterable[str], where: object) -> Iterator[tuple[Run, dict[
         parts = decode(_Line, line, where=place, what=_NOT_A_RUN, hint=_HINT)
         run = decode_run(bytes(parts.run), where=place, what=_NOT_A_RUN, hint=_HINT)
         text = bytes(parts.manifest)
-        told = None if text in (b"", b"null") else decode_manifest(text, where=place, what=_NOT_A_RUN, hint=_HINT)
-        yield run, told
+        manifest = None if text in (b"", b"null") else decode_manifest(text, where=place, what=_NOT_A_RUN, hint=_HINT)
+        yield run, manifest

@@ -69,8 +69,8 @@ def test_the_interval_of_a_left_out_family_knows_nothing_of_it() -> None:
 
 
 def test_no_neighbour_of_the_grid_speaks_for_a_left_out_network() -> None:
-    held = {n: h.without for h in held_together(groups("tflite-int8"), "network") for n in h.tested}
-    without = held["mobilenet_v1", "0.5", "160"]
+    hold_outs = {n: h.without for h in held_together(groups("tflite-int8"), "network") for n in h.tested}
+    without = hold_outs["mobilenet_v1", "0.5", "160"]
     assert {("mobilenet_v1", "0.5", "224"), ("mobilenet_v1", "1.0", "160")} <= without
     assert not {("mobilenet_v1", "1.0", "224"), ("mobilenet_v2", "0.5", "160")} & without
 
@@ -90,37 +90,37 @@ def left_out(conditions: MeasurementConditions, family: str, errors: list[float]
 def test_a_family_is_covered_by_what_the_others_erred() -> None:
     conditions = groups("tflite-int8")[0].conditions
     results = left_out(conditions, "a", [0.05, 0.5])
-    others = left_out(conditions, "b", [0.1] * 10) + left_out(conditions, "c", [0.1] * 10)
-    assert covered(results, {"a": others}) == [True, False]
+    other_errors = left_out(conditions, "b", [0.1] * 10) + left_out(conditions, "c", [0.1] * 10)
+    assert covered(results, {"a": other_errors}) == [True, False]
     # twenty errors of one family say nothing of how families differ: the population's stand in
     elsewhere = left_out(dataclasses.replace(conditions, version="0"), "c", [0.9] * 100)
-    assert covered(results, {"a": others[:10] + elsewhere}) == [True, True]
+    assert covered(results, {"a": other_errors[:10] + elsewhere}) == [True, True]
     assert covered(results, {}) == []
 
 
 def test_every_board_counts_alike_in_what_two_anchors_need() -> None:
     conditions = groups("tflite-int8")[0].conditions
-    held = {}
+    hold_outs = {}
     for board, versions, error in (("quiet", 9, 0.01), ("loud", 1, 1.0), ("mine", 1, 0.5)):
         for v in range(versions):
             c = dataclasses.replace(conditions, board=board, version=str(v))
-            held[c] = Anchored((("x", "", ""), ("y", "", "")), tuple(left_out(c, "a", [error] * 20)))
-    width = anchor_width(held, "mine")
+            hold_outs[c] = Anchored((("x", "", ""), ("y", "", "")), tuple(left_out(c, "a", [error] * 20)))
+    width = anchor_width(hold_outs, "mine")
     assert width is not None
     assert width.half_width(0.1) == pytest.approx(1.0)
-    assert anchor_coverage(next(c for c in held if c.board == "mine"), held) == 100.0
-    assert anchor_coverage(next(c for c in held if c.board == "loud"), held) == 0.0
+    assert anchor_coverage(next(c for c in hold_outs if c.board == "mine"), hold_outs) == 100.0
+    assert anchor_coverage(next(c for c in hold_outs if c.board == "loud"), hold_outs) == 0.0
 
 
 def test_a_left_out_network_was_not_seen_though_it_was_measured_twice() -> None:
     twice = [g for g in groups("tflite-int8") if g.rows > len(g.networks) and not g.conditions.threads]
     assert twice, "some calibration holds repeated runs"
     g = twice[0]
-    held = g.networks[0]
+    network_out = g.networks[0]
     rest = leave_out([g], population("tflite-int8"), "network")
     louder = dataclasses.replace(g, timed=(tuple((n, log + 3) for n, log in g.timed[0]), *g.timed[1:]))
     again = leave_out([louder], population("tflite-int8"), "network")
-    before, after = ({r.predicted_ms for r in results if r.network == held} for results in (rest, again))
+    before, after = ({r.predicted_ms for r in results if r.network == network_out} for results in (rest, again))
     assert len(before) == 1, "all its runs are predicted by one fit"
     assert before.pop() == pytest.approx(after.pop(), rel=1e-9)
 
@@ -199,10 +199,10 @@ def test_intervals_cover_nine_in_ten_over_all_calibrations(name: str) -> None:
 def test_own_int8_files_are_estimated_within_five_percent_and_their_intervals_hold() -> None:
     t = evaluated("tflite-int8")
     (pi4,) = [g for g in t.groups if g.conditions.board == "Raspberry Pi 4B" and g.conditions.version == "2.7.1"]
-    found = summary(estimate_own_files(t, pi4, "tflite-int8"))
-    assert found["n"] >= 50
-    assert found["mean_abs_percent"] <= 5
-    assert 86 <= found["coverage90_percent"] <= 95
+    figures = summary(estimate_own_files(t, pi4, "tflite-int8"))
+    assert figures["n"] >= 50
+    assert figures["mean_abs_percent"] <= 5
+    assert 86 <= figures["coverage90_percent"] <= 95
 
 
 @pytest.mark.slow

@@ -66,9 +66,9 @@ def evaluate_command(
     if split not in ("test", "train"):
         raise UsageError(f"--split is test or train, not '{split}'")
     mapping = None if class_map is None else read_class_map(class_map)
-    said = foreign.keywords()
+    foreign_options = foreign.keywords()
     with CountBar("evaluating") as progress:
-        found = eamdeploy.evaluate(
+        evaluation = eamdeploy.evaluate(
             model,
             data,
             split=split,
@@ -76,38 +76,40 @@ def evaluate_command(
             limit=limit,
             runtime=runtime,
             threads=threads,
-            **said,
+            **foreign_options,
             progress=progress,
         )
-    if found.skipped:
-        some = ", ".join(found.skipped[:3]) + (", …" if len(found.skipped) > 3 else "")
-        err_console().print(f"note: {len(found.skipped)} images do not decode and are left out: {some}", markup=False)
-    for note in found.notes:
+    if evaluation.skipped:
+        some = ", ".join(evaluation.skipped[:3]) + (", …" if len(evaluation.skipped) > 3 else "")
+        err_console().print(
+            f"note: {len(evaluation.skipped)} images do not decode and are left out: {some}", markup=False
+        )
+    for note in evaluation.notes:
         err_console().print(f"note: {note}", markup=False)
-    result = found.result
+    result = evaluation.result
     document = {
-        "model": found.model,
+        "model": evaluation.model,
         "top1": result.top1,
         "top5": result.top5,
         "n": result.n,
-        "skipped": list(found.skipped),
-        "notes": list(found.notes),
+        "skipped": list(evaluation.skipped),
+        "notes": list(evaluation.notes),
         "data": result.data,
-        "runtime": found.runtime,
-        "classes": found.classes,
-        "classes_in_data": found.covered,
+        "runtime": evaluation.runtime,
+        "classes": evaluation.classes,
+        "classes_in_data": evaluation.covered,
         "interval95": [round(100 * bound, 4) for bound in share_interval(result.top1 / 100, result.n)],
-        "warning": found.warning,
+        "warning": evaluation.warning,
     }
 
     def render(console: Console) -> None:
         five = "" if result.top5 is None else f", top-5 {result.top5:.2f} %"
         low, high = (100 * bound for bound in share_interval(result.top1 / 100, result.n))
         console.print(
-            f"top-1 {result.top1:.2f} % [{low:.1f}, {high:.1f}]{five} on {result.n} images of {result.data} ({found.runtime})"
+            f"top-1 {result.top1:.2f} % [{low:.1f}, {high:.1f}]{five} on {result.n} images of {result.data} ({evaluation.runtime})"
         )
 
-    if found.warning:
-        err_console().print(f"warning: chance level: {found.warning}", style="yellow", soft_wrap=True)
+    if evaluation.warning:
+        err_console().print(f"warning: chance level: {evaluation.warning}", style="yellow", soft_wrap=True)
 
     emit("evaluate", document, as_json, render)

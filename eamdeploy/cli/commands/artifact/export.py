@@ -141,7 +141,7 @@ def export_command(
     With --budget P export also simplifies layers, as far as top-1 accuracy drops by at most P points. It searches on the
     --calibration images, confirms the result on other images, and writes the simplified checkpoint beside the files.
     """
-    wanted = _lowering(lowering)
+    lowering_choice = _lowering(lowering)
     size: int | Literal["dynamic"] = "dynamic" if batch == "dynamic" else _number(batch)
     from eamdeploy.pipeline.export import ExportOptions
 
@@ -162,7 +162,7 @@ def export_command(
         why = "without a budget nothing is rewritten that could be trained"
         raise UsageError(why, where="--finetune", hint="give --budget")
     options = ExportOptions(
-        lowering=wanted,
+        lowering=lowering_choice,
         batch=size,
         opset=opset,
         threads=threads,

@@ -46,23 +46,23 @@ def predict_command(
     from eamdeploy.base.results import to_dict
     from eamdeploy.cli.views.output import emit, err_console, make_table
 
-    found = eamdeploy.predict(
+    predictions = eamdeploy.predict(
         artifact, images, top=top, runtime=runtime, threads=threads,
         **foreign.keywords(),
     )  # fmt: skip
 
-    turned = [prediction.image for prediction in found if prediction.turned]
+    turned = [prediction.image for prediction in predictions if prediction.turned]
     if turned:
         what = "carry an EXIF orientation, which is ignored"
-        err_console().print(f"note: {len(turned)} of {len(found)} pictures {what}: {turned[0]}", markup=False)
+        err_console().print(f"note: {len(turned)} of {len(predictions)} pictures {what}: {turned[0]}", markup=False)
 
     def render(console: Console) -> None:
         table = make_table("image", "class", ">probability %", ">score")
-        for prediction in found:
+        for prediction in predictions:
             for position, row in enumerate(prediction.top):
                 name = prediction.image if position == 0 else ""
                 percent = "–" if row.probability is None else f"{100 * row.probability:.2f}"
                 table.add_row(name, row.label, percent, f"{row.score:.3f}")
         console.print(table)
 
-    emit("predict", {"artifact": str(artifact), "predictions": [to_dict(row) for row in found]}, as_json, render)
+    emit("predict", {"artifact": str(artifact), "predictions": [to_dict(row) for row in predictions]}, as_json, render)

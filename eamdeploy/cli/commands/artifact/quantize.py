@@ -70,7 +70,7 @@ def quantize_command(
     Quantize writes NAME-PRECISION beside the input (or in --out) and an entry in the manifest. It exits with 3 and writes
     nothing if the result does not load, does not shrink, or loses more than --max-drop points of top-1 accuracy.
     """
-    made, failed = made_and_failed(
+    artifacts, failed = made_and_failed(
         lambda: eamdeploy.quantize(
             model,
             out,
@@ -84,20 +84,20 @@ def quantize_command(
             progress=StageLines(ending=" …"),
         )
     )
-    document = {"artifacts": [artifact.to_dict() for artifact in made], **failures_of(failed)}
-    emit("quantize", document, as_json, lambda c: _render(made, c))
+    document = {"artifacts": [artifact.to_dict() for artifact in artifacts], **failures_of(failed)}
+    emit("quantize", document, as_json, lambda c: _render(artifacts, c))
     if failed is not None:
         raise failed
 
 
-def _render(made: Sequence[QuantizedArtifact | ExportedArtifact], console: Console) -> None:
+def _render(artifacts: Sequence[QuantizedArtifact | ExportedArtifact], console: Console) -> None:
     from eamdeploy.pipeline.quantize.options import QuantizedArtifact
 
-    for artifact in made:
+    for artifact in artifacts:
         if isinstance(artifact, QuantizedArtifact):
             q.render_quantized(artifact, console)
         else:
             line = f" {artifact.path}  {artifact.bytes / 1e6:.2f} MB"
             console.print(Text.assemble(("verified", "green"), line), soft_wrap=True)
-    if made:
-        console.print(f"manifest {made[-1].manifest}", soft_wrap=True)
+    if artifacts:
+        console.print(f"manifest {artifacts[-1].manifest}", soft_wrap=True)

@@ -97,7 +97,7 @@ def verify_command(
     from eamdeploy.cli.views.written import after_verdict
     from eamdeploy.parity import ParityTolerance
 
-    said = foreign.keywords()
+    foreign_options = foreign.keywords()
     with CountBar("verifying") as progress:
         verdict = eamdeploy.verify(
             artifacts,
@@ -108,7 +108,7 @@ def verify_command(
             threads=threads,
             random_images=random,
             limits=ParityTolerance(factor, min_snr, min_agreement),
-            **said,
+            **foreign_options,
             progress=progress,
         )
     emit("verify", verdict.to_dict(), as_json, lambda console: render(verdict.reports, console))

@@ -190,8 +190,8 @@ def _numbers(text: str, flag: str) -> tuple[int, ...]:
     return tuple(int(name) for name in names)
 
 
-def _refuse_with_estimate(**asked: bool) -> None:
-    flags = [f"--{name.replace('_', '-')}" for name, given in asked.items() if given]
+def _refuse_with_estimate(**flags_given: bool) -> None:
+    flags = [f"--{name.replace('_', '-')}" for name, is_given in flags_given.items() if is_given]
     if flags:
         from eamdeploy.base.errors import UsageError
 

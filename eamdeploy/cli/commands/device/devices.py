@@ -104,8 +104,8 @@ def show(
             if value not in (None, [], ()) and not isinstance(value, dict | list):
                 lines.append((key.replace("_", " "), str(value)))
         if profile.emulation:
-            told = f" ({profile.emulation.note})" if profile.emulation.note else ""
-            lines.append(("emulated as", profile.emulation.cpu + told))
+            emulation_note = f" ({profile.emulation.note})" if profile.emulation.note else ""
+            lines.append(("emulated as", profile.emulation.cpu + emulation_note))
         lines += [("source", source) for source in profile.sources]
         print_facts(console, lines)
 

@@ -52,13 +52,13 @@ def check(
 
 
 def _document(outcome: BoardOutcome[Examination]) -> dict[str, Any]:
-    found = outcome.result
+    examination = outcome.result
     return {
         "name": outcome.board,
         "reachable": not isinstance(outcome.error, BoardUnreachable),
         "error": str(outcome.error) if outcome.error else None,
         "elapsed_s": round(outcome.elapsed_s, 3),
-        **(found.to_dict() if found else {"healthy": False, "checks": [], "facts": None}),
+        **(examination.to_dict() if examination else {"healthy": False, "checks": [], "facts": None}),
     }
 
 
@@ -71,8 +71,10 @@ def _render(console: Console, outcomes: list[BoardOutcome[Examination]]) -> None
         table = Table(box=None, show_header=False, pad_edge=False)
         for finding in outcome.result.findings:
             meaning = "; ".join(part for part in (finding.meaning, finding.hint) if part)
-            said = f"{finding.observation}: {meaning}" if meaning else finding.observation
-            table.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.check, no_wrap=True), Text(said))
+            sentence = f"{finding.observation}: {meaning}" if meaning else finding.observation
+            table.add_row(
+                Text(finding.level, _STYLES[finding.level]), Text(finding.check, no_wrap=True), Text(sentence)
+            )
         console.print(table)
 
 

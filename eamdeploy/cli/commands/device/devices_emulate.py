@@ -45,15 +45,15 @@ def emulate(
         err_console().print(f"Log in with: {command}", markup=False, soft_wrap=True)
         err_console().print("Ctrl-C switches it off.")
 
-    seen = run(profile, instructions=instructions, progress=StageLines(), stay=ready if stay else None)
+    board = run(profile, instructions=instructions, progress=StageLines(), stay=ready if stay else None)
 
     def render(console: Console) -> None:
-        packages = ", ".join(f"{name} {version}" for name, version in seen.packages.items())
-        console.print(f"{seen.cpu}, {seen.cores} cores, {seen.memory_mb} MB; {seen.system}, kernel {seen.kernel}")
+        packages = ", ".join(f"{name} {version}" for name, version in board.packages.items())
+        console.print(f"{board.cpu}, {board.cores} cores, {board.memory_mb} MB; {board.system}, kernel {board.kernel}")
         console.print(f"{packages}", markup=False)
-        built = f"built in {seen.build_s:.1f} s, " if seen.build_s is not None else "image from the cache, "
-        console.print(f"{built}SSH up after {seen.boot_s:.1f} s, checked over SSH in {seen.check_s:.1f} s")
-        if seen.note:
-            console.print(seen.note, markup=False)
+        built = f"built in {board.build_s:.1f} s, " if board.build_s is not None else "image from the cache, "
+        console.print(f"{built}SSH up after {board.boot_s:.1f} s, checked over SSH in {board.check_s:.1f} s")
+        if board.note:
+            console.print(board.note, markup=False)
 
-    emit("devices-emulate", seen.to_dict(), as_json, render)
+    emit("devices-emulate", board.to_dict(), as_json, render)

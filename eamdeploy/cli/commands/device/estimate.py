@@ -77,15 +77,15 @@ def register(app: typer.Typer) -> None:
             if all(r.ratio is None for r in ratios):
                 raise MissingDependency("no ratio can be estimated", where=device, why=ratios[0].notes[0], hint=HINT)
             return
-        found = eamdeploy.estimate(artifact, device, runtime=runtime, precision=precision, threads=threads)
-        document = {"artifact": str(artifact), "estimates": [e.to_dict() for e in found]}
+        estimates = eamdeploy.estimate(artifact, device, runtime=runtime, precision=precision, threads=threads)
+        document = {"artifact": str(artifact), "estimates": [e.to_dict() for e in estimates]}
         emit(
             "estimate",
             document,
             as_json,
-            lambda console: show_estimates(console, found, single=device is not None, layers=layers),
+            lambda console: show_estimates(console, estimates, single=device is not None, layers=layers),
         )
-        if all(e.p50_ms is None for e in found):
+        if all(e.p50_ms is None for e in estimates):
             raise MissingDependency(
-                "no calibration is close enough for an estimate", where=device, why=found[0].notes[0], hint=HINT
+                "no calibration is close enough for an estimate", where=device, why=estimates[0].notes[0], hint=HINT
             )

@@ -173,7 +173,7 @@ def register(app: typer.Typer) -> None:
         if not input_size.isdigit():
             raise UsageError(f"--input must be the side of the image in pixels, got '{input_size}'")
         spec = architecture.spec(classes=count or 1000, input_px=int(input_size))
-        said = Said(
+        statements = Said(
             source=library,
             state=state,
             activation=activation,
@@ -189,7 +189,7 @@ def register(app: typer.Typer) -> None:
             out,
             labels=names,
             noise=noise,
-            function_options=said,
+            function_options=statements,
             check=None if check is None else open_dataset(check, "test"),
             class_map=None if class_map is None else read_class_map(class_map),
         )

@@ -31,10 +31,10 @@ def import_by_factory(
     progress = StageLines(style=None)
     progress.stage(f"this runs the code of {source}")
     prepared = None if preprocessing is None else read_preprocessing(preprocessing)
-    made = import_factory(
+    imported = import_factory(
         source, image_shape(input_size), out, weights=weights, labels=labels, preprocessing=prepared, progress=progress
     )
-    emit("import", _document(made), as_json, lambda console: render_imported(console, made))
+    emit("import", _document(imported), as_json, lambda console: render_imported(console, imported))
 
 
 def image_shape(text: str) -> tuple[int, ...]:
@@ -50,13 +50,13 @@ def image_shape(text: str) -> tuple[int, ...]:
     return (3, sizes[0], sizes[0]) if len(sizes) == 1 else sizes
 
 
-def _document(made: ImportedNetwork) -> dict[str, Any]:
-    found = made.rewritten
+def _document(imported: ImportedNetwork) -> dict[str, Any]:
+    rewritten = imported.rewritten
     return {
-        "checkpoint": str(made.checkpoint.path),
-        "input_shape": list(found.network.spec.input_shape),
-        "classes": found.network.spec.classes,
-        "matched": sorted(found.network.state_dict()),
+        "checkpoint": str(imported.checkpoint.path),
+        "input_shape": list(rewritten.network.spec.input_shape),
+        "classes": rewritten.network.spec.classes,
+        "matched": sorted(rewritten.network.state_dict()),
         "missing": [],
-        **made.checkpoint.meta["imported"],
+        **imported.checkpoint.meta["imported"],
     }

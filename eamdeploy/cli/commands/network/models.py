@@ -17,12 +17,12 @@ def register(app: typer.Typer) -> None:
         """List the shipped checkpoints. Every command that takes a checkpoint also takes these names."""
         from eamdeploy.networks.zoo.catalogue import list_models
 
-        found = list_models()
+        models = list_models()
 
         def render(console: Console) -> None:
             table = make_table("name", "data", ">top-1 %", ">bytes")
-            for model in found:
+            for model in models:
                 table.add_row(model.name, model.data, f"{model.top1:.2f}", f"{model.bytes:,}")
             console.print(table)
 
-        emit("models", {"models": [vars(model) for model in found]}, as_json, render)
+        emit("models", {"models": [vars(model) for model in models]}, as_json, render)

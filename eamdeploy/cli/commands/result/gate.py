@@ -168,15 +168,15 @@ def _write_files(result: GateResult, junit: Path | None, sarif: Path | None, sum
     from eamdeploy.runs import findings
     from eamdeploy.runs.gate import RULES
 
-    found = findings.findings_of(result.checks)
+    gate_findings = findings.findings_of(result.checks)
     if junit is not None:
         findings.write_junit(junit, "gate", result.checks)
     if sarif is not None:
-        findings.write_sarif(sarif, RULES, found)
+        findings.write_sarif(sarif, RULES, gate_findings)
     if summary:
         append_summary(findings.checks_table(f"eamdeploy gate {result.verdict}", result.checks))
     if in_actions():
-        write_commands(findings.annotation_lines(found))
+        write_commands(findings.annotation_lines(gate_findings))
 
 
 def _render(result: GateResult, console: Console) -> None:
@@ -193,8 +193,8 @@ def _render(result: GateResult, console: Console) -> None:
 def _given(context: typer.Context, parameter: str) -> bool:
     """Whether a user set the option, on the command line, in the environment or in a file, and not to 'off'."""
     source = context.get_parameter_source(parameter)
-    given = source is not None and source.name != "DEFAULT"
-    return given and str(context.params[parameter]).strip().lower() != "off"
+    is_given = source is not None and source.name != "DEFAULT"
+    return is_given and str(context.params[parameter]).strip().lower() != "off"
 
 
 def _fraction(text: str, flag: str) -> float | None:

@@ -124,12 +124,12 @@ def quarantine_history(store: StoreOption = None, as_json: JsonOption = False) -
     from eamdeploy.cli.views.output import emit
     from eamdeploy.runs.store import open_store
 
-    found = open_store(store).quarantine()
+    quarantined = open_store(store).quarantine()
 
     def render(console: Console) -> None:
-        for run_id, why in found.items():
+        for run_id, why in quarantined.items():
             console.print(f"set aside {run_id}: {why}", markup=False, soft_wrap=True)
-        console.print("every stored run can be read" if not found else f"set aside {len(found)} runs")
+        console.print("every stored run can be read" if not quarantined else f"set aside {len(quarantined)} runs")
 
-    document = {"quarantined": [{"id": run_id, "why": why} for run_id, why in found.items()]}
+    document = {"quarantined": [{"id": run_id, "why": why} for run_id, why in quarantined.items()]}
     emit("history-quarantine", document, as_json, render)

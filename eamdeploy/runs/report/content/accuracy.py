@@ -15,8 +15,8 @@ _MOST_PAIRS = 12
 
 def class_names(manifest: Any) -> list[str]:
     """The names of the classes in a manifest; empty where it has none."""
-    found = manifest.get("classes") if isinstance(manifest, dict) else None
-    return [str(name) for name in found] if isinstance(found, list) else []
+    classes = manifest.get("classes") if isinstance(manifest, dict) else None
+    return [str(name) for name in classes] if isinstance(classes, list) else []
 
 
 def classes_table(names: Names, run: Run, classes: Sequence[str]) -> ReportTable | None:
@@ -33,8 +33,8 @@ def classes_table(names: Names, run: Run, classes: Sequence[str]) -> ReportTable
         wrong[true] = 0
         worst = int(wrong.argmax())
         share = 100 * int(counts[true]) / total
-        taken = f"{_name(classes, worst)} ({wrong[worst]})" if wrong[worst] else "–"
-        rows.append([_name(classes, true), Cell(f"{total:,}", total), Cell(f"{share:.1f} %", share), taken])
+        wrong_class = f"{_name(classes, worst)} ({wrong[worst]})" if wrong[worst] else "–"
+        rows.append([_name(classes, true), Cell(f"{total:,}", total), Cell(f"{share:.1f} %", share), wrong_class])
     caption = f"Accuracy of each class, {words.artifact(run)}"
     columns = ("class", ">images", ">accuracy", "most often taken for (images)")
     return table(names.unique("classes"), caption, columns, rows)

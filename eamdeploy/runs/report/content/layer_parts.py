@@ -60,23 +60,23 @@ def _parts(rows: Sequence[Mapping[str, Any]], layers: Sequence[str]) -> list[str
     # a dynamic layer without a convolution operator was lowered to products: its last one is the convolution
     last_product = {_path(row): index for index, row in enumerate(rows) if _is(row, _PRODUCTS)}
     convolving = {_path(row) for row in rows if _is(row, _CONVOLUTIONS)}
-    found = []
+    parts = []
     for index, row in enumerate(rows):
         path = _path(row)
         if "attention" in path.split("."):
-            found.append("attention")
+            parts.append("attention")
         elif path.endswith(".bank"):
-            found.append("aggregation")
+            parts.append("aggregation")
         elif _is(row, _CONVOLUTIONS):
-            found.append("convolution")
+            parts.append("convolution")
         elif path in layers:
             lowered = path not in convolving and last_product.get(path) == index
-            found.append("convolution" if lowered else "aggregation")
+            parts.append("convolution" if lowered else "aggregation")
         elif path.split(".")[0] == "classifier":
-            found.append("classifier")
+            parts.append("classifier")
         else:
-            found.append("other")
-    return found
+            parts.append("other")
+    return parts
 
 
 def _path(row: Mapping[str, Any]) -> str:

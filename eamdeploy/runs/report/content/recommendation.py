@@ -34,9 +34,9 @@ def shipped(runs: Sequence[Run]) -> list[Run]:
 
 def as_accurate(runs: Sequence[Run]) -> list[Run]:
     """The trusted runs that are as accurate as the best, as far as their images can tell."""
-    both = [run for run in trusted(runs) if run.accuracy is not None]
-    best = max((_lowest(run) for run in both), default=0.0)
-    return [run for run in both if _highest(run) >= best and _top1(run) >= best]
+    rated_runs = [run for run in trusted(runs) if run.accuracy is not None]
+    best = max((_lowest(run) for run in rated_runs), default=0.0)
+    return [run for run in rated_runs if _highest(run) >= best and _top1(run) >= best]
 
 
 def ranked(runs: Sequence[Run]) -> list[tuple[str, Run]]:
@@ -57,8 +57,8 @@ def ranked(runs: Sequence[Run]) -> list[tuple[str, Run]]:
 def recommendation(runs: Sequence[Run]) -> str:
     """One or two sentences on the runs of one machine, or why there is none."""
     usable = trusted(runs)
-    both = [run for run in usable if run.accuracy is not None]
-    if not both:
+    rated_runs = [run for run in usable if run.accuracy is not None]
+    if not rated_runs:
         why = "no run was measured" if not usable else "no measured run has an accuracy"
         invalid = sum(run.verdict.state == "invalid" for run in runs)
         return f"No recommendation: {why}" + (f" ({invalid} invalid)." if invalid else ".")
@@ -71,7 +71,7 @@ def recommendation(runs: Sequence[Run]) -> str:
         sentences.append(f"No difference in latency is shown to {', '.join(words.artifact(run) for run in tied[:3])}.")
     if (note := _int8(ship, usable)) is not None:
         sentences.append(note)
-    cheaper = [run for run in both if run not in good and _p50(run) * _MUCH_FASTER < _p50(ship)]
+    cheaper = [run for run in rated_runs if run not in good and _p50(run) * _MUCH_FASTER < _p50(ship)]
     if cheaper:
         other = min(cheaper, key=_p50)
         times = _p50(ship) / _p50(other)

@@ -76,8 +76,8 @@ def _choice(material: Material, names: Names) -> Section:
         )
         for place, runs in places
     ]
-    both = any(run.latency_ms and run.accuracy for run in material.runs)
-    absent = "" if both else "No run has both a latency and an accuracy: run 'eamdeploy bench FILE --data DIR'."
+    has_choice = any(run.latency_ms and run.accuracy for run in material.runs)
+    absent = "" if has_choice else "No run has both a latency and an accuracy: run 'eamdeploy bench FILE --data DIR'."
     lead = " ".join((f"On {place}: " if len(groups) > 1 else "") + recommendation(runs) for place, runs in places)
     # the first machine is shown, the others can be opened
     folds = tuple(Fold(f"On {group.title}", group.figures, group.tables) for group in groups[1:])
@@ -90,11 +90,11 @@ def _differences(material: Material, names: Names) -> Section:
         forest_figure(names.unique(f"forest {run.id}"), run, [other for other in group if other is not run])
         for run, group in groups[:_MOST_FORESTS]
     )
-    found = _present([differences_table(names, groups)])
-    folds = (Fold("Every difference in figures", (), found),) if found else ()
+    tables = _present([differences_table(names, groups)])
+    folds = (Fold("Every difference in figures", (), tables),) if tables else ()
     absent = "No runs were measured in turns: give 'eamdeploy bench' several artifacts at once, and they are."
     return Section(
-        "differences", "How sure is the difference", figures=figures, folds=folds, absent="" if found else absent
+        "differences", "How sure is the difference", figures=figures, folds=folds, absent="" if tables else absent
     )
 
 
@@ -148,8 +148,8 @@ def _layers(material: Material, names: Names) -> Section:
 
 def _best_first(runs: Sequence[Run]) -> list[Run]:
     """All runs, the machine with the run to ship first, each machine's in the order of its ranking."""
-    places = sorted(_rivals(runs).values(), key=lambda here: (not shipped(here), -len(here)))
-    return [run for here in places for _, run in ranked(here)]
+    places = sorted(_rivals(runs).values(), key=lambda group: (not shipped(group), -len(group)))
+    return [run for group in places for _, run in ranked(group)]
 
 
 def _training(material: Material, names: Names) -> Section:
@@ -225,9 +225,9 @@ def _by_place(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def _rivals(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Runs that can take each other's place: of one machine and one data set; those without accuracy apart from the others."""
     groups: dict[str, list[Run]] = {}
-    for place, here in _by_place(runs).items():
-        data = {run.accuracy.data if run.accuracy else "no accuracy" for run in here}
-        for run in here:
+    for place, group in _by_place(runs).items():
+        data = {run.accuracy.data if run.accuracy else "no accuracy" for run in group}
+        for run in group:
             about = f", {run.accuracy.data if run.accuracy else 'no accuracy'}" if len(data) > 1 else ""
             groups.setdefault(f"{place}{about}", []).append(run)
     return groups

@@ -105,9 +105,9 @@ def distinct_ends(names: Sequence[str]) -> list[str]:
     """The names from where they begin to differ, by whole parts between ``-``, ``_`` and ``.``: ``int8.onnx``, ``onnx``."""
     parts = [re.split(r"(?<=[-_.])", name) for name in names]
     same = 0
-    while all(len(own) > same + 1 for own in parts) and len({own[same].rstrip("-_.") for own in parts}) == 1:
+    while all(len(each) > same + 1 for each in parts) and len({each[same].rstrip("-_.") for each in parts}) == 1:
         same += 1
-    return ["".join(own[same:]) for own in parts] if len(set(names)) > 1 else list(names)
+    return ["".join(each[same:]) for each in parts] if len(set(names)) > 1 else list(names)
 
 
 def label(run: Run) -> str:

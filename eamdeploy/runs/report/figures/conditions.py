@@ -51,8 +51,8 @@ def conditions_figure(name: str, runs: Sequence[Run]) -> Figure | None:
 
 
 def _series(run: Run, sensor: str) -> tuple[list[float], list[float]]:
-    found = [(s.t_s, getattr(s, sensor)) for s in run.conditions.samples if getattr(s, sensor) is not None]
-    return [moment for moment, _ in found], [float(value) for _, value in found]
+    points = [(s.t_s, getattr(s, sensor)) for s in run.conditions.samples if getattr(s, sensor) is not None]
+    return [moment for moment, _ in points], [float(value) for _, value in points]
 
 
 def _range(run: Run, sensor: str, unit: str) -> str:

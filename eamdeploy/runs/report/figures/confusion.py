@@ -51,8 +51,8 @@ def confusion_figure(name: str, run: Run, classes: Sequence[str]) -> Figure | No
         _matrix(right, matrix, shares, names)
 
     lowest = int(np.argmin(np.where(totals > 0, accuracy, 101)))
-    said = f"{labels[lowest]} is recognised least often: {accuracy[lowest]:.0f} % of {totals[lowest]} images."
-    caption = f"{artifact(run)}: {said} Numbers in the matrix: images; shade: share of the true class."
+    summary = f"{labels[lowest]} is recognised least often: {accuracy[lowest]:.0f} % of {totals[lowest]} images."
+    caption = f"{artifact(run)}: {summary} Numbers in the matrix: images; shade: share of the true class."
     described = "Accuracy by class: " + ", ".join(
         f"{label} {value:.0f} %" for label, value in zip(labels, accuracy, strict=True)
     )

@@ -16,10 +16,10 @@ _MOST = 14
 _HALF_A_ROW = 0.5
 
 
-def forest_figure(name: str, reference: Run, others: Sequence[Run]) -> Figure | None:
-    """The latency of ``others`` as a multiple of ``reference``'s, with 95 % intervals; ``None`` where nothing is comparable."""
-    found = [(run, compare_runs(reference, run).change("latency_ms.p50")) for run in others]
-    rows = [(run, change) for run, change in found if change is not None]
+def forest_figure(name: str, reference: Run, other_runs: Sequence[Run]) -> Figure | None:
+    """The latency of ``other_runs`` as a multiple of ``reference``'s, with 95 % intervals; ``None`` where nothing is comparable."""
+    changes = [(run, compare_runs(reference, run).change("latency_ms.p50")) for run in other_runs]
+    rows = [(run, change) for run, change in changes if change is not None]
     rows = sorted(rows, key=lambda row: row[1].change)[:_MOST]
     if not rows:
         return None
@@ -59,5 +59,5 @@ def forest_figure(name: str, reference: Run, others: Sequence[Run]) -> Figure | 
 
 
 def _title(run: Run, reference: Run, narrow: bool) -> str:
-    told = "" if setting(run) == setting(reference) else f", {setting(run)}"
-    return shorten(artifact(run), 24 if narrow else 40) + (told if not narrow else "")
+    setting_text = "" if setting(run) == setting(reference) else f", {setting(run)}"
+    return shorten(artifact(run), 24 if narrow else 40) + (setting_text if not narrow else "")

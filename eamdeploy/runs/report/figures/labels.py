@@ -33,14 +33,14 @@ def place_labels(axes: Any, points: Sequence[tuple[float, float]], texts: Sequen
     width, height = (72 * share * side for share, side in zip(_AXES_SHARE, axes.figure.get_size_inches(), strict=True))
     where = axes.transLimits.transform(axes.transScale.transform(list(points)))
     spots = [(x * width, y * height) for x, y in where]
-    taken: list[Box] = [(x - _MARKER, y - _MARKER, x + _MARKER, y + _MARKER) for x, y in spots]
+    occupied: list[Box] = [(x - _MARKER, y - _MARKER, x + _MARKER, y + _MARKER) for x, y in spots]
     places = []
     for (x, y), text in zip(spots, texts, strict=True):
         options = [(place, _box(x, y, place, text)) for place in _candidates()]
         inside = [(place, box) for place, box in options if box[0] >= 0 and box[2] <= width and 0 <= box[1] <= height]
-        free = [(place, box) for place, box in inside if not any(_overlap(box, other) for other in taken)]
+        free = [(place, box) for place, box in inside if not any(_overlap(box, other) for other in occupied)]
         place, box = (free or inside or options)[0]
-        taken.append(box)
+        occupied.append(box)
         places.append(place)
     return places
 

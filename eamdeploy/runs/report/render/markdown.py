@@ -27,16 +27,16 @@ def render_markdown(material: Material, title: str) -> str:
         differences_table(names, [(min(group, key=lambda run: run.id), group) for group in material.groups()]),
         parity_table(names, list(material.entries())),
     )
-    parts += [_table(found) for found in tables if found is not None]
+    parts += [_table(table) for table in tables if table is not None]
     parts += [_attention(names, file) for file in material.attention]
     parts.append("_~ is an estimate of the latency model; intervals: 95 % of a measurement, 90 % of an estimate._\n")
     return "\n".join(parts)
 
 
 def _attention(names: Names, file: AttentionFile) -> str:
-    found = attention_table(names, [file])
+    table = attention_table(names, [file])
     # a long table, folded so that it does not bury what comes before it
-    folded = f"<details><summary>every layer</summary>\n{_table(found)}\n</details>\n" if found else ""
+    folded = f"<details><summary>every layer</summary>\n{_table(table)}\n</details>\n" if table else ""
     return f"\n**Attention of {escape_cell(file.title)}**: {escape_cell(file.sentence)}.\n\n{folded}"
 
 
@@ -75,10 +75,10 @@ def _runs(runs: Sequence[Run]) -> str:
 
 
 def _front(runs: Sequence[Run], place: str) -> list[Run]:
-    here = [run for run in runs if words.place(run) == place]
-    return pareto_front(here) if len(here) > 1 else []
+    place_runs = [run for run in runs if words.place(run) == place]
+    return pareto_front(place_runs) if len(place_runs) > 1 else []
 
 
-def _table(found: ReportTable) -> str:
-    rows = [[cell.text for cell in row] for row in found.rows]
-    return f"\n**{escape_cell(found.caption)}**\n\n" + markdown_table([column.label for column in found.columns], rows)
+def _table(table: ReportTable) -> str:
+    rows = [[cell.text for cell in row] for row in table.rows]
+    return f"\n**{escape_cell(table.caption)}**\n\n" + markdown_table([column.label for column in table.columns], rows)

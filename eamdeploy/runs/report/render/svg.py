@@ -105,6 +105,6 @@ def _themed(svg: str, name: str) -> str:
     svg = re.sub(r'(xlink:)?href="#([^"]+)"', rf'href="#{name}-\2"', svg)
     svg = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", svg)
     # two decimals of a point are below anything a screen shows, and halve the file; words, such as 0.001, stay
-    svg = re.sub(r'"[^"]*"', lambda found: re.sub(r"(\d+\.\d{2})\d+", r"\1", found[0]), svg)
+    svg = re.sub(r'"[^"]*"', lambda match: re.sub(r"(\d+\.\d{2})\d+", r"\1", match[0]), svg)
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
