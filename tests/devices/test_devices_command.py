@@ -153,7 +153,7 @@ def test_one_bad_board_does_not_hide_the_others(typed, board):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("add", "x", "--profile", "pi44", "--host", "h"), "did you mean 'pi4'"),
         (("add", "x", "--profile", "pi4", "--host", "a b"), "is not a board's address"),
@@ -164,10 +164,10 @@ def test_one_bad_board_does_not_hide_the_others(typed, board):
         (("emulate", "pi44"), "did you mean 'pi4'"),
     ],
 )
-def test_what_cannot_be_is_a_usage_error(typed, words, said):
+def test_what_cannot_be_is_a_usage_error(typed, words, message):
     code, out, err = typed(*words)
     assert code == 2
-    assert said in err
+    assert message in err
     assert out == ""
 
 

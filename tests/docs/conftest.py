@@ -23,6 +23,6 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[DocsBoard]:
     """The board that the pages call ``pi@192.0.2.7``."""
-    found = DocsBoard(tmp_path / "ssh")
-    yield found
-    found.close()
+    docs_board = DocsBoard(tmp_path / "ssh")
+    yield docs_board
+    docs_board.close()

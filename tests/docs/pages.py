@@ -39,8 +39,8 @@ def blocks(page: Path) -> list[FencedBlock]:
 
 def runnable(page: Path, *, emulated: bool = False) -> list[FencedBlock]:
     """The blocks that are run; ``emulated``: those that need an emulated board."""
-    found = [block for block in blocks(page) if block.language in ("bash", "python")]
-    return [block for block in found if ("emulated" in block.words) == emulated]
+    code_blocks = [block for block in blocks(page) if block.language in ("bash", "python")]
+    return [block for block in code_blocks if ("emulated" in block.words) == emulated]
 
 
 def unfenced_commands(page: Path) -> list[str]:

@@ -23,7 +23,7 @@ expect() { local code=0 wanted=$1; shift; command "$@" || code=$?; test $code = 
 """
 
 
-def run_blocks(found: list[FencedBlock], folder: Path, **settings: str) -> None:
+def run_blocks(code_blocks: list[FencedBlock], folder: Path, **settings: str) -> None:
     """Run blocks in order, in one folder; the first that fails ends it."""
     bash = shutil.which("bash")
     if bash is None:
@@ -35,7 +35,7 @@ def run_blocks(found: list[FencedBlock], folder: Path, **settings: str) -> None:
         "EAMDEPLOY_BOARDS": str(folder / "boards.toml"),
         "COLUMNS": "120",
     }
-    for block in found:
+    for block in code_blocks:
         words = [sys.executable, "-c", block.text]
         if block.language == "bash":
             words = [bash, "-euo", "pipefail", "-c", _SHELL + _promises(block.text)]

@@ -24,9 +24,9 @@ def test_commands_run(page: Path, request: pytest.FixtureRequest, tmp_path: Path
         folder.mkdir()
     else:
         shutil.copytree(request.getfixturevalue("start"), folder)
-    found = runnable(page)
-    needs_board = any(ADDRESS in block.text for block in found)
-    run_blocks(found, folder, **(request.getfixturevalue("board").settings if needs_board else {}))
+    code_blocks = runnable(page)
+    needs_board = any(ADDRESS in block.text for block in code_blocks)
+    run_blocks(code_blocks, folder, **(request.getfixturevalue("board").settings if needs_board else {}))
 
 
 def test_the_quick_start_ends_with_what_it_promises(start: Path) -> None:

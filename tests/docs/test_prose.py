@@ -60,8 +60,8 @@ def _sources() -> list[Path]:
 
 def test_no_sentence_that_readers_stumbled_on() -> None:
     texts = {file.relative_to(ROOT).as_posix(): _plain(file.read_text("utf-8")) for file in _sources()}
-    found = [(name, words) for name, text in texts.items() for words in STUMBLED if words.lower() in text]
-    assert found == []
+    hits = [(name, words) for name, text in texts.items() for words in STUMBLED if words.lower() in text]
+    assert hits == []
     assert len(texts) > 400
 
 

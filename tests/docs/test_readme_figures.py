@@ -17,16 +17,16 @@ NAME = "fashion-mnist-v1x0.25-eam-rcr"
 def test_the_table_of_checkpoints() -> None:
     from eamdeploy.networks.zoo.catalogue import list_models
 
-    said = dict(re.findall(r"^\| `([\w.-]+)` \|[^|]*\| ([\d.]+) % of 10,000 \|$", TEXT, re.MULTILINE))
-    assert said == {model.name: f"{model.top1:.2f}" for model in list_models()}
+    top1_by_name = dict(re.findall(r"^\| `([\w.-]+)` \|[^|]*\| ([\d.]+) % of 10,000 \|$", TEXT, re.MULTILINE))
+    assert top1_by_name == {model.name: f"{model.top1:.2f}" for model in list_models()}
 
 
 def _shown(ending: str) -> tuple[str, str]:
     """Top-1 and number of images in the demo's table, of one file."""
     (line,) = (line for line in TEXT.splitlines() if line.startswith(f"{NAME}{ending} "))
-    found = re.search(r" ([\d.]+)  (\d+)  \d+  \w+$", line)
-    assert found, line
-    return found[1], found[2]
+    match = re.search(r" ([\d.]+)  (\d+)  \d+  \w+$", line)
+    assert match, line
+    return match[1], match[2]
 
 
 def test_what_a_dynamic_network_costs() -> None:
@@ -43,19 +43,19 @@ def test_the_demo_s_accuracies(start: Path) -> None:
     from eamdeploy.inference.evaluate import evaluate
 
     for ending in (".onnx", ".tflite", "-int8.onnx"):
-        found = evaluate(start / "build" / f"net{ending}").result
-        assert _shown(ending) == (f"{found.top1:.2f}", str(found.n)), ending
+        result = evaluate(start / "build" / f"net{ending}").result
+        assert _shown(ending) == (f"{result.top1:.2f}", str(result.n)), ending
 
 
 @pytest.mark.slow
 def test_the_estimate(start: Path) -> None:
     import eamdeploy
 
-    said = re.search(r"^pi4 +litert +int8 +\d+ +~([\d.]+) +([\d.]+) to ([\d.]+)\b", TEXT, re.MULTILINE)
-    assert said
-    (found,) = eamdeploy.estimate(start / "build" / "net-int8.tflite", ["pi4"])
-    assert found.interval90_ms is not None
-    assert [f"{value:.3g}" for value in (found.p50_ms, *found.interval90_ms)] == [*said.groups()]
+    match = re.search(r"^pi4 +litert +int8 +\d+ +~([\d.]+) +([\d.]+) to ([\d.]+)\b", TEXT, re.MULTILINE)
+    assert match
+    (estimate,) = eamdeploy.estimate(start / "build" / "net-int8.tflite", ["pi4"])
+    assert estimate.interval90_ms is not None
+    assert [f"{value:.3g}" for value in (estimate.p50_ms, *estimate.interval90_ms)] == [*match.groups()]
 
 
 def test_the_gain() -> None:

@@ -40,8 +40,8 @@ def unknown(words: list[str]) -> list[str]:
         return [] if not names and {"--version", "--help", "--install-completion"} & set(words) else [
             f"no command '{' '.join(names[:2])}'"
         ]  # fmt: skip
-    given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
-    return [f"{command} has no {flag}" for flag in sorted(given - options()[command])]
+    option_names = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+    return [f"{command} has no {flag}" for flag in sorted(option_names - options()[command])]
 
 
 def wrong(words: list[str]) -> list[str]:
@@ -101,7 +101,7 @@ def test_commands_stand_in_blocks_that_are_run_or_checked(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_is_only_shown_exists(page: Path) -> None:
     shown = [words for block in blocks(page) if block.language == "console" for words in command_lines(block.text)]
-    assert [(words, found) for words in shown if (found := wrong(words))] == []
+    assert [(words, complaint) for words in shown if (complaint := wrong(words))] == []
     if page != GENERATED:  # its examples are parsed by the tests of the help
         assert len(shown) <= SHOWN_ONLY.get(page.name, 0), "run it, or say why it cannot be run"
 
@@ -113,7 +113,7 @@ def test_what_sentences_name_exists(page: Path) -> None:
     # "bench --data" in a sentence is a command without its first word
     named += [["eamdeploy", *span.split()] for span in spans(page) if re.match(r"[a-z]+ --[a-z]", span)
               and span.split()[0] in options()]  # fmt: skip
-    assert [(words, found) for words in named if (found := wrong(words))] == []
+    assert [(words, complaint) for words in named if (complaint := wrong(words))] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -160,10 +160,14 @@ def test_links_lead_somewhere() -> None:
         for target, anchor in re.findall(r"\]\(([^)#]*)(#[^)]*)?\)", page.read_text("utf-8")):
             if "://" in target:
                 continue
-            found = page.parent / target if target else page
-            heads = re.findall(r"^#+ (.*)$", found.read_text("utf-8"), re.MULTILINE) if found.suffix == ".md" else []
+            target_path = page.parent / target if target else page
+            heads = (
+                re.findall(r"^#+ (.*)$", target_path.read_text("utf-8"), re.MULTILINE)
+                if target_path.suffix == ".md"
+                else []
+            )
             known = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
-            if not found.exists() or (anchor and anchor[1:] not in known):
+            if not target_path.exists() or (anchor and anchor[1:] not in known):
                 broken.append(f"{page.name}: {target}{anchor}")
     assert broken == []
 

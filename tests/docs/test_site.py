@@ -45,8 +45,8 @@ STUMBLED_ON = (
 
 @pytest.mark.parametrize("sentence", STUMBLED_ON)
 def test_no_page_holds_a_sentence_that_readers_stumbled_on(sentence: str) -> None:
-    found = [page.name for page in PAGES if sentence in " ".join(page.read_text("utf-8").split())]
-    assert found == []
+    page_names = [page.name for page in PAGES if sentence in " ".join(page.read_text("utf-8").split())]
+    assert page_names == []
 
 
 @pytest.mark.slow

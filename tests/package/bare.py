@@ -86,8 +86,8 @@ def install(root: Path, extras: str) -> InstalledWheel:
 
 def _indexes(options: list[str]) -> list[str]:
     """The options that ``uv build`` takes too: it knows no constraints on the command line."""
-    kept: list[str] = []
+    options_kept: list[str] = []
     for option, value in zip(options[::2], options[1::2], strict=False):
         if option in ("--default-index", "--index", "--find-links", "--allow-insecure-host", "--index-strategy"):
-            kept += [option, value]
-    return kept
+            options_kept += [option, value]
+    return options_kept

@@ -14,22 +14,22 @@ def test_onnx_metadata_is_found_behind_the_graph(tmp_path):
     tiny_models.write_onnx(
         tmp_path / "m.onnx", metadata=tiny_models.metadata(plan=[{"layer": "a", "lowering": "taps"}])
     )
-    found = read_metadata(tmp_path / "m.onnx")
-    assert found.classes == tiny_models.CLASSES
-    assert found.preprocessing["size"] == 8
-    assert found.plan == ({"layer": "a", "lowering": "taps"},)
-    assert not found.foreign
+    metadata = read_metadata(tmp_path / "m.onnx")
+    assert metadata.classes == tiny_models.CLASSES
+    assert metadata.preprocessing["size"] == 8
+    assert metadata.plan == ({"layer": "a", "lowering": "taps"},)
+    assert not metadata.foreign
 
 
 def test_tflite_metadata_survives_as_an_appended_file(tflite):
-    found = read_metadata(tflite[0])
-    assert (found.format, found.input_layout, found.name) == ("tflite", "NHWC", "tiny")
+    metadata = read_metadata(tflite[0])
+    assert (metadata.format, metadata.input_layout, metadata.name) == ("tflite", "NHWC", "tiny")
 
 
 def test_a_foreign_artifact_has_only_its_format(tmp_path):
     tiny_models.write_onnx(tmp_path / "m.onnx")
-    found = read_metadata(tmp_path / "m.onnx")
-    assert (found.format, found.foreign, found.classes) == ("onnx", True, ())
+    metadata = read_metadata(tmp_path / "m.onnx")
+    assert (metadata.format, metadata.foreign, metadata.classes) == ("onnx", True, ())
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 40, b"\x72\xff\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x08"])

@@ -19,11 +19,11 @@ from runtimes.registry import get_runtime, runtime_for
 @pytest.fixture
 def network(tmp_path: Path) -> Path:
     """One linear layer over a 1x2x2 image."""
-    made = NcnnNetwork()
-    made.add("Input", "input", (), ("input",), parameters={0: 2, 1: 2, 2: 1})
-    made.add("Reshape", "flat", ("input",), ("flat",), parameters={0: 4})
+    ncnn_network = NcnnNetwork()
+    ncnn_network.add("Input", "input", (), ("input",), parameters={0: 2, 1: 2, 2: 1})
+    ncnn_network.add("Reshape", "flat", ("input",), ("flat",), parameters={0: 4})
     weights = np.arange(12, dtype=np.float32).reshape(3, 4)
-    made.add(
+    ncnn_network.add(
         "InnerProduct",
         "fc",
         ("flat",),
@@ -32,7 +32,7 @@ def network(tmp_path: Path) -> Path:
         weights=(NcnnWeights(weights, tagged=True),),
     )
     path = tmp_path / "net.ncnn.param"
-    made.write(path, shown=["scores"])
+    ncnn_network.write(path, shown=["scores"])
     return path
 
 

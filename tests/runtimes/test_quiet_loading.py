@@ -27,9 +27,9 @@ def test_litert_loads_without_a_word(tflite):
 
 def test_where_nothing_is_held_back_the_greeting_is_there(tflite):
     """Else the test above would prove nothing."""
-    status, said = _stderr("from runtimes.support import quiet; quiet.pass_everything()" + _LOAD, str(tflite[0]))
+    status, greeting = _stderr("from runtimes.support import quiet; quiet.pass_everything()" + _LOAD, str(tflite[0]))
     assert status == 0
-    assert "XNNPACK delegate" in said
+    assert "XNNPACK delegate" in greeting
 
 
 def test_anything_else_passes_in_its_order():

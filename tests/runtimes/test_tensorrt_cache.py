@@ -47,14 +47,14 @@ def test_engines_of_another_version_or_gpu_are_elsewhere_beside_the_artifact(tmp
     artifact = tmp_path / "job" / "net.onnx"
     artifact.parent.mkdir()
     artifact.write_bytes(b"a")
-    kept = keep(artifact)
+    kept_file = keep(artifact)
     folders = set()
     for version, gpu in [("8.5.2", "Orin-sm87"), ("10.3.0", "Orin-sm87"), ("8.5.2", "Xavier-sm72")]:
         monkeypatch.setattr(tensorrt_cache, "tensorrt_version", lambda version=version: version)
         monkeypatch.setattr(tensorrt_cache, "gpu_name", lambda gpu=gpu: gpu)
-        folders.add(tensorrt_cache.engine_folder(kept))
+        folders.add(tensorrt_cache.engine_folder(kept_file))
     assert len(folders) == 3
-    assert {folder.parent for folder in folders} == {kept.parent}
+    assert {folder.parent for folder in folders} == {kept_file.parent}
     folder = folders.pop()
     assert tensorrt_cache.provider_options(folder)["trt_engine_cache_path"] == str(folder)
     assert not tensorrt_cache.has_engine(folder)
@@ -68,14 +68,14 @@ def test_the_kept_artifact_outlives_the_job_and_is_another_for_other_weights(tmp
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     job, other = external(tmp_path / "job", 1.0), external(tmp_path / "other", 2.0)
     assert job.read_bytes() == other.read_bytes()
-    kept = keep(job)
-    assert kept != keep(other)
+    kept_file = keep(job)
+    assert kept_file != keep(other)
     content = (job.parent / "net.data").read_bytes()
     with (job.parent / "net.data").open("r+b") as file:
         file.write(b"overwritten")
     shutil.rmtree(job.parent)
-    assert (kept.parent / "net.data").read_bytes() == content
-    assert sorted(path.name for path in kept.parent.iterdir()) == ["net.data", "net.onnx"]
+    assert (kept_file.parent / "net.data").read_bytes() == content
+    assert sorted(path.name for path in kept_file.parent.iterdir()) == ["net.data", "net.onnx"]
 
 
 class _FakeProvider:
@@ -106,10 +106,10 @@ def test_an_engine_is_built_once_and_its_time_is_told_apart(tmp_path, monkeypatc
         session._start(module, RuntimeOptions(provider="tensorrt"), PROVIDERS["tensorrt"])
         built.append(session.engine_build_ms is not None)
     assert built == [True, False]
-    assert [there for _, _, there in fake.asked] == [False, True, True]
-    kept = keep(path)
-    assert {asked for asked, _, _ in fake.asked} == {kept}
-    assert (tensorrt_cache.engine_folder(kept) / "made.engine").is_file()
+    assert [engine_exists for _, _, engine_exists in fake.asked] == [False, True, True]
+    kept_file = keep(path)
+    assert {model_path for model_path, _, _ in fake.asked} == {kept_file}
+    assert (tensorrt_cache.engine_folder(kept_file) / "made.engine").is_file()
 
 
 def test_a_machine_without_a_gpu_has_a_key_too():

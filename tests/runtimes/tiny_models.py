@@ -85,19 +85,28 @@ def write_tflite(path: Path, *, px=8, metadata=None, version=1, hybrid=False) ->
         buffer = schema.BufferT()
         buffer.data = None if data is None else np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
         model.buffers.append(buffer)
-        made = schema.TensorT()
-        made.name, made.shape, made.type, made.buffer = name, list(shape), kind, len(model.buffers) - 1
-        graph.tensors.append(made)
+        entry = schema.TensorT()
+        entry.name, entry.shape, entry.type, entry.buffer = (
+            name,
+            list(shape),
+            kind,
+            len(model.buffers) - 1,
+        )
+        graph.tensors.append(entry)
         return len(graph.tensors) - 1
 
     def operator(kind, inputs, outputs, options_type, options, *, at_version=1):
         code = schema.OperatorCodeT()
         code.builtinCode, code.deprecatedBuiltinCode, code.version = kind, kind, at_version
         model.operatorCodes = [*(model.operatorCodes or []), code]
-        made = schema.OperatorT()
-        made.opcodeIndex, made.inputs, made.outputs = len(model.operatorCodes) - 1, inputs, outputs
-        made.builtinOptionsType, made.builtinOptions = options_type, options
-        graph.operators.append(made)
+        operator_table = schema.OperatorT()
+        operator_table.opcodeIndex, operator_table.inputs, operator_table.outputs = (
+            len(model.operatorCodes) - 1,
+            inputs,
+            outputs,
+        )
+        operator_table.builtinOptionsType, operator_table.builtinOptions = options_type, options
+        graph.operators.append(operator_table)
 
     image = tensor("input", (1, px, px, 3))
     kernel = tensor("w0", (4, 1, 1, 3), data=first[:, None, None, :])

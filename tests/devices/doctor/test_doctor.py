@@ -87,9 +87,9 @@ def test_a_healthy_board():
     ],
 )
 def test_one_thing_wrong(changes, check, level, words):
-    found = [finding for finding in findings(changes).findings if finding.check == check]
-    assert [finding.level for finding in found] == [level]
-    assert words in f"{found[0].observation} {found[0].meaning} {found[0].hint}"
+    diagnoses_here = [finding for finding in findings(changes).findings if finding.check == check]
+    assert [finding.level for finding in diagnoses_here] == [level]
+    assert words in f"{diagnoses_here[0].observation} {diagnoses_here[0].meaning} {diagnoses_here[0].hint}"
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_one_thing_wrong(changes, check, level, words):
     ],
 )
 def test_what_the_sensors_say(sensed, check, level, words):
-    found = [finding for finding in findings(**sensed).findings if finding.check == check]
-    assert found[0].level == level
-    assert words in f"{found[0].observation} {found[0].meaning} {found[0].hint}"
+    diagnoses_here = [finding for finding in findings(**sensed).findings if finding.check == check]
+    assert diagnoses_here[0].level == level
+    assert words in f"{diagnoses_here[0].observation} {diagnoses_here[0].meaning} {diagnoses_here[0].hint}"
 
 
 @pytest.mark.parametrize(
@@ -130,23 +130,23 @@ def test_what_the_sensors_say(sensed, check, level, words):
 def test_something_wrong_with_python(changes, check, words):
     examination = findings(python=PythonFacts(**(vars(PYTHON) | changes)))
     assert not examination.healthy
-    found = next(finding for finding in examination.findings if finding.check == check)
-    assert found.level == "problem"
-    assert words in f"{found.observation} {found.meaning} {found.hint}"
+    diagnosis = next(finding for finding in examination.findings if finding.check == check)
+    assert diagnosis.level == "problem"
+    assert words in f"{diagnosis.observation} {diagnosis.meaning} {diagnosis.hint}"
 
 
 def test_no_python_at_all():
     examination = findings(python=None)
-    found = next(finding for finding in examination.findings if finding.check == "Python")
-    assert (found.level, found.meaning) == ("problem", "sh: python3: not found")
+    diagnosis = next(finding for finding in examination.findings if finding.check == "Python")
+    assert (diagnosis.level, diagnosis.meaning) == ("problem", "sh: python3: not found")
 
 
 def test_numpy_2_beside_tflite_runtime():
     runtimes = {"onnxruntime": None, "ai-edge-litert": None, "tflite-runtime": "2.14.0"}
     examination = findings(python=PythonFacts(**(vars(PYTHON) | {"runtimes": runtimes})))
-    found = next(finding for finding in examination.findings if finding.check == "numpy")
-    assert found.level == "warning"
-    assert "numpy<2" in found.hint
+    diagnosis = next(finding for finding in examination.findings if finding.check == "numpy")
+    assert diagnosis.level == "warning"
+    assert "numpy<2" in diagnosis.hint
 
 
 def _program(board, name: str, text: str) -> None:
@@ -272,7 +272,7 @@ def test_doctor_and_setup_agree_on_what_fits(values, python, words):
         assert "onnxruntime" in _chosen(examination.facts, (), "mypi")
         return
     assert words in runtimes.meaning
-    for asked in ((), ("onnxruntime",)):
+    for runtime_choice in ((), ("onnxruntime",)):
         with pytest.raises(MissingDependency, match=words) as caught:
-            _chosen(examination.facts, asked, "mypi")
+            _chosen(examination.facts, runtime_choice, "mypi")
         assert caught.value.exit_code == 7

@@ -53,13 +53,13 @@ class Board:
 
 
 def _with(path: str, value: object) -> str:
-    made = json.loads(json.dumps(GOOD))
+    probe = json.loads(json.dumps(GOOD))
     *parents, name = path.split(".")
-    holder = made
+    holder = probe
     for parent in parents:
         holder = holder[parent]
     holder[name] = value
-    return MARK + json.dumps(made)
+    return MARK + json.dumps(probe)
 
 
 LIES = {
@@ -81,10 +81,10 @@ LIES = {
 
 
 def test_a_good_answer_is_understood() -> None:
-    found = asyncio.run(examine(Board(PROBE, MARK + json.dumps(GOOD))))
-    assert found.facts.temperature_c == 48.3
-    assert found.facts.python is not None
-    assert found.facts.python.release == (3, 11)
+    examination = asyncio.run(examine(Board(PROBE, MARK + json.dumps(GOOD))))
+    assert examination.facts.temperature_c == 48.3
+    assert examination.facts.python is not None
+    assert examination.facts.python.release == (3, 11)
 
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in LIES.items() for value in values])
@@ -105,8 +105,8 @@ def test_what_is_no_answer_at_all(text: str) -> None:
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999", "1e300", "", "x", "9" * 400])
 def test_numbers_of_the_probe_that_are_none_are_unknown(number: str) -> None:
     lines = "".join(f"{name}={number}\n" for name in ("MemTotal", "load", "seconds", "cpus", "bits", "work_free_kb"))
-    found = asyncio.run(examine(Board(f"machine=aarch64\n{lines}", MARK + json.dumps(GOOD)))).facts
-    assert (found.memory_mb, found.load, found.clock_offset_s, found.cpus, found.bits) == (None,) * 5
+    facts = asyncio.run(examine(Board(f"machine=aarch64\n{lines}", MARK + json.dumps(GOOD)))).facts
+    assert (facts.memory_mb, facts.load, facts.clock_offset_s, facts.cpus, facts.bits) == (None,) * 5
 
 
 @pytest.mark.parametrize(

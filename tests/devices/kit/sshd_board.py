@@ -53,8 +53,8 @@ class SshdBoard:
         options: Sequence[str] = (),
         forced: str | None = None,
     ) -> None:
-        found = shutil.which(shell)
-        if not Path(_SSHD).is_file() or found is None:
+        shell_path = shutil.which(shell)
+        if not Path(_SSHD).is_file() or shell_path is None:
             pytest.skip(f"needs openssh-server and {shell}")
         self.folder, self._options = folder, list(options)
         self.home, self.tmp, self.tools = folder / "home", folder / "tmp", folder / "tools"
@@ -75,7 +75,7 @@ class SshdBoard:
         }
         self._login = folder / "login"
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.environment.items())
-        run = f'exec {shlex.quote(found)} -c "$SSH_ORIGINAL_COMMAND"' if forced is None else forced
+        run = f'exec {shlex.quote(shell_path)} -c "$SSH_ORIGINAL_COMMAND"' if forced is None else forced
         # without SHLVL a bash takes itself for the session's first one, and reads ~/.bashrc as it does on a board
         self._login.write_text(f'#!/bin/sh\nunset SHLVL\n{exports}cd "$HOME"\n{run}\n')
         self._login.chmod(0o755)
@@ -176,9 +176,9 @@ def _children(parent: int) -> list[int]:
             with contextlib.suppress(OSError):
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
                 parents.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, waiting = [], [parent]
+    children, waiting = [], [parent]
     while waiting:
         below = parents.get(waiting.pop(), [])
-        found += below
+        children += below
         waiting += below
-    return found
+    return children

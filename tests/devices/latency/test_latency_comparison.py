@@ -41,9 +41,9 @@ def test_a_network_beside_itself_takes_as_long(twins: tuple[Path, Path]) -> None
 
 
 def test_the_ratio_turned_round_is_its_inverse(twins: tuple[Path, Path]) -> None:
-    there, back = (compare_estimates(*pair, "pi4", runtime="litert") for pair in (twins, twins[::-1]))
-    assert there.ratio * back.ratio == pytest.approx(1, rel=1e-3)
-    assert there.interval90[0] * back.interval90[1] == pytest.approx(1, rel=1e-3)
+    forward, back = (compare_estimates(*pair, "pi4", runtime="litert") for pair in (twins, twins[::-1]))
+    assert forward.ratio * back.ratio == pytest.approx(1, rel=1e-3)
+    assert forward.interval90[0] * back.interval90[1] == pytest.approx(1, rel=1e-3)
 
 
 def test_an_unknown_board_has_no_ratio_and_says_why(twins: tuple[Path, Path]) -> None:

@@ -81,10 +81,10 @@ def test_a_file_that_names_no_family_is_known_by_its_size(export_network) -> Non
 
 
 def test_another_runtime_or_board_is_transferred_in_words(static: Path) -> None:
-    own = estimate(static, "pi4", runtime="litert")
+    measured_estimate = estimate(static, "pi4", runtime="litert")
     other = estimate(static, "pi4", runtime="pytorch")
     assert any(n.startswith("transferred from") for n in other.notes)
-    assert other.interval90_ms[1] / other.p50_ms > own.interval90_ms[1] / own.p50_ms
+    assert other.interval90_ms[1] / other.p50_ms > measured_estimate.interval90_ms[1] / measured_estimate.p50_ms
     board = estimate(static, "pi-zero2w", runtime="litert")
     assert any(n.startswith("transferred from Raspberry Pi") for n in board.notes)
 
@@ -119,10 +119,10 @@ def test_a_tiny_network_is_given_one_thread(export_network) -> None:
 
 
 def test_every_profile_gets_a_line(static: Path) -> None:
-    found = {e.device: e for e in estimate_all(static, runtime="litert")}
-    assert {"pi4", "pi5", "jetson-nano", "jetson-agx-orin"} <= set(found)
-    assert "host" not in found
-    for e in found.values():
+    estimates = {e.device: e for e in estimate_all(static, runtime="litert")}
+    assert {"pi4", "pi5", "jetson-nano", "jetson-agx-orin"} <= set(estimates)
+    assert "host" not in estimates
+    for e in estimates.values():
         assert (e.p50_ms is None) == (e.interval90_ms is None)
         assert e.p50_ms is not None or e.notes
 
@@ -136,10 +136,10 @@ def test_int8_has_its_own_calibration(static: Path) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("runtime", ["litert", "onnxruntime"])
 def test_at_least_eight_of_the_ten_boards_have_an_answer(static: Path, runtime: str, precision: str) -> None:
-    found = estimate_all(static, runtime=runtime, precision=precision)
-    assert len(found) == 10
-    assert sum(e.p50_ms is not None for e in found) >= 8
-    for e in found:
+    estimates = estimate_all(static, runtime=runtime, precision=precision)
+    assert len(estimates) == 10
+    assert sum(e.p50_ms is not None for e in estimates) >= 8
+    for e in estimates:
         assert e.p50_ms is None or e.interval90_ms[1] / e.interval90_ms[0] <= 10.001
 
 

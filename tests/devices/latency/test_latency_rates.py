@@ -64,8 +64,8 @@ def test_float_operators_of_an_int8_file_are_worked_off_at_the_float_rate() -> N
 
 def test_another_runtimes_rate_serves_where_both_were_counted() -> None:
     features = ArtifactFeatures("net", "onnx", "int8", (pointwise(1), pointwise(4)), 224)
-    found = candidates(features, shipped(), "pi4", runtime="onnxruntime", precision="int8", threads=None)
-    rated = [(c, p) for _, c, p in found if c.counted_for == "ONNXRuntime"]
+    ranked = candidates(features, shipped(), "pi4", runtime="onnxruntime", precision="int8", threads=None)
+    rated = [(c, p) for _, c, p in ranked if c.counted_for == "ONNXRuntime"]
     assert rated
     assert all(p.method == "instructions" for _, p in rated)
     assert any("at the rate of" in s.words for c, _ in rated for s in c.steps)

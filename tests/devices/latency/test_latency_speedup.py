@@ -11,8 +11,10 @@ from devices.latency.model.speedup import PARALLEL, fit_speedup
 
 def test_the_change_of_each_count_comes_back_though_no_network_has_all() -> None:
     change = {1: 0.0, 2: -0.5, 4: -0.8}
-    seen = [(1, 2), (2, 4), (1, 4), (1, 2, 4)]
-    timed = [[(n, level + change[n]) for n in counts] for level, counts in zip((1.0, 3.0, 0.2, 5.0), seen, strict=True)]
+    pairs = [(1, 2), (2, 4), (1, 4), (1, 2, 4)]
+    timed = [
+        [(n, level + change[n]) for n in counts] for level, counts in zip((1.0, 3.0, 0.2, 5.0), pairs, strict=True)
+    ]
     fitted = fit_speedup(timed)
     assert fitted.measured == pytest.approx(change, abs=1e-3)
     assert fitted.scatter == pytest.approx(0, abs=1e-3)

@@ -77,7 +77,9 @@ def test_sensors_are_read_between_inferences_and_the_one_after_is_not_timed():
 
 
 def test_garbage_collection_is_off_meanwhile_and_on_again():
-    seen = []
-    measure(lambda: seen.append(gc.isenabled()), TimingLimits(seconds=0, min_samples=3, max_samples=3), NoSensors())
-    assert seen[-1] is False
+    collections = []
+    measure(
+        lambda: collections.append(gc.isenabled()), TimingLimits(seconds=0, min_samples=3, max_samples=3), NoSensors()
+    )
+    assert collections[-1] is False
     assert gc.isenabled()

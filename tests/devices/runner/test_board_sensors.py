@@ -141,9 +141,9 @@ def test_every_board_is_read_as_it_is(board, tmp_path, monkeypatch):
     # found where they stand, not with the shell's path: neither doctor nor run has a login's
     _tools(tmp_path / "bin", monkeypatch, **{name: f"PATH=/bin:/usr/bin\n{text}" for name, text in tools.items()})
     monkeypatch.setenv("EAMDEPLOY_SENSOR_ROOT", str(sensor_tree.write(tmp_path / "tree", files)))
-    seen = survey()
-    readings, settings = seen["readings"], seen["settings"]
-    assert seen["problems"] == {}
+    survey_answer = survey()
+    readings, settings = survey_answer["readings"], survey_answer["settings"]
+    assert survey_answer["problems"] == {}
     assert readings["temperature_c"] == temperature  # not the PMIC's fixed 100, not a zone that is off
     assert readings["clock_mhz"] == clock
     assert readings.get("power_mw") == power  # an error text is no reading
@@ -172,10 +172,10 @@ def test_every_board_is_read_as_it_is(board, tmp_path, monkeypatch):
 def test_a_tool_that_refuses_is_named_with_what_is_missing(*, tool, answer, name, words, tmp_path, monkeypatch):
     _tools(tmp_path / "bin", monkeypatch, **{tool: answer})
     monkeypatch.setenv("EAMDEPLOY_SENSOR_ROOT", str(tmp_path))
-    seen = survey()
-    assert words in seen["problems"][name]
-    assert not {"throttled", "power_mw"} & seen["readings"].keys()
-    assert "power_mode" not in seen["settings"]
+    survey_answer = survey()
+    assert words in survey_answer["problems"][name]
+    assert not {"throttled", "power_mw"} & survey_answer["readings"].keys()
+    assert "power_mode" not in survey_answer["settings"]
 
 
 def test_the_clock_is_that_of_the_cores_that_ran(tmp_path):
@@ -217,5 +217,5 @@ def test_settings_name_the_processors_where_governors_differ(tmp_path, monkeypat
     files |= sensor_tree.cpus(range(4, 6), khz=1, top_khz=2, governor="performance")
     fan = "sys/class/hwmon/hwmon2"
     files |= {f"{fan}/name": "pwmfan", f"{fan}/pwm1": "128", f"{fan}/pwm1_enable": "1"}
-    found = Settings(sensor_tree.write(tmp_path / "tree", files)).read()
-    assert found == {"governor": "performance (CPU 4-5), powersave (CPU 0-3)", "fan": "fixed at 128 of 255"}
+    settings = Settings(sensor_tree.write(tmp_path / "tree", files)).read()
+    assert settings == {"governor": "performance (CPU 4-5), powersave (CPU 0-3)", "fan": "fixed at 128 of 255"}

@@ -74,12 +74,16 @@ def test_a_fifth_of_a_processor_is_never_clean(a_fifth):
             check=True,
             text=True,
         )
-        found = json.loads(done.stdout)
+        document = json.loads(done.stdout)
         names = {"quota_periods", "quota_throttled"}
-        samples = [SensorSample(0.0, **{k: v for k, v in each.items() if k in names}) for each in found["conditions"]]
-        said = judge(Evidence(samples, summarize([[each / 1e6 for each in found["samples_ns"]]]), [found["stable"]]))
-        states.append(said.state)
-        assert any("CPU quota: the kernel stopped the process in" in reason for reason in said.reasons)
+        samples = [
+            SensorSample(0.0, **{k: v for k, v in each.items() if k in names}) for each in document["conditions"]
+        ]
+        sentence = judge(
+            Evidence(samples, summarize([[each / 1e6 for each in document["samples_ns"]]]), [document["stable"]])
+        )
+        states.append(sentence.state)
+        assert any("CPU quota: the kernel stopped the process in" in reason for reason in sentence.reasons)
     assert "clean" not in states
 
 
@@ -121,11 +125,11 @@ def test_ten_runs_under_a_quota_on_big_little_with_a_governor_that_changes_are_n
             check=True,
             text=True,
         )
-        found = json.loads(done.stdout)
-        measured = SimpleNamespace(timings=[found], cooled=True)
-        said = verdict(measured, summarize([[each / 1e6 for each in found["samples_ns"]]]))
-        states.append(said.state)
-        reasons = " / ".join(said.reasons)
+        document = json.loads(done.stdout)
+        measured = SimpleNamespace(timings=[document], cooled=True)
+        sentence = verdict(measured, summarize([[each / 1e6 for each in document["samples_ns"]]]))
+        states.append(sentence.state)
+        reasons = " / ".join(sentence.reasons)
         assert "CPU quota: the kernel stopped the process in" in reasons, reasons
         assert "clock changed between 600 and 2208 MHz" in reasons, reasons
         assert "governor changed during the run: performance to powersave" in reasons, reasons

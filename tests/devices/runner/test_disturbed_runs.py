@@ -37,9 +37,9 @@ def _run(tree: Path, before: dict[str, str], after: dict[str, str]):
             sensor_tree.write(tree, after)
 
     limits = TimingLimits(seconds=0.0, min_samples=200, max_samples=200, warmup_seconds=0.0, sense_every_s=0.005)
-    found = measure(call, limits, Sensors(tree))
-    samples = [duration / 1e6 for duration in found.samples_ns]
-    measured = SimpleNamespace(timings=[dataclasses.asdict(found)], cooled=True)
+    measured_here = measure(call, limits, Sensors(tree))
+    samples = [duration / 1e6 for duration in measured_here.samples_ns]
+    measured = SimpleNamespace(timings=[dataclasses.asdict(measured_here)], cooled=True)
     return verdict(measured, summarize([samples]))  # type: ignore[arg-type]
 
 
@@ -60,8 +60,8 @@ def test_a_machine_that_changes_is_never_clean(after, state, words, tmp_path, mo
     quota = {"proc/self/cgroup": "0::/bench", "sys/fs/cgroup/bench/cpu.stat": "nr_periods 0\nnr_throttled 0"}
     states = []
     for number in range(10):
-        found = _run(tmp_path / str(number), _clusters(1_512_000, "schedutil") | quota, after)
-        states.append(found.state)
-        assert any(words in reason for reason in found.reasons), found
+        measured = _run(tmp_path / str(number), _clusters(1_512_000, "schedutil") | quota, after)
+        states.append(measured.state)
+        assert any(words in reason for reason in measured.reasons), measured
     assert "clean" not in states
     assert state is None or set(states) == {state}

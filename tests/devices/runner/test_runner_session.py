@@ -44,15 +44,15 @@ def left(tmp_path):
 
 def processes(workdir):
     """Processes that run out of a folder."""
-    found = []
+    process_ids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 if workdir.encode() in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
+                    process_ids.append(int(entry.name))
             except OSError:
                 continue
-    return found
+    return process_ids
 
 
 async def measure(transport, path, runtime="onnxruntime", **options):
@@ -93,8 +93,8 @@ def test_each_worker_is_a_process_of_its_own_and_idle_ones_do_not_disturb(tmp_pa
             remote = await session.push(model)
             async with session.worker() as one, session.worker() as two:
                 await asyncio.gather(*(each.load(remote, "onnxruntime", RuntimeOptions()) for each in (one, two)))
-                both = await asyncio.gather(one.measure(**QUICK), two.measure(**QUICK))
-                assert all(len(answer["timing"]["samples_ns"]) == 7 for answer in both)
+                timings = await asyncio.gather(one.measure(**QUICK), two.measure(**QUICK))
+                assert all(len(answer["timing"]["samples_ns"]) == 7 for answer in timings)
 
     run(scenario())
 

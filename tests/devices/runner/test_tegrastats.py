@@ -47,9 +47,9 @@ def test_the_program_runs_beside_the_measurement_and_is_ended(tmp_path, monkeypa
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     sensor = Tegrastats(enabled=True)
     for _ in range(200):
-        if found := sensor.read():
+        if reading := sensor.read():
             break
         time.sleep(0.05)
-    assert found == {"power_mw": 5012, "power_source": "tegrastats"}  # not the line that is only half there
+    assert reading == {"power_mw": 5012, "power_source": "tegrastats"}  # not the line that is only half there
     sensor.close()
     assert Tegrastats(enabled=False).read() == {}

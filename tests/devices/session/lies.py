@@ -14,13 +14,13 @@ from tests.devices.session.lying import MARK, Change, line
 
 def _with(path: str, value: object) -> Change:
     def change(answer: dict[str, Any]) -> dict[str, Any]:
-        made = copy.deepcopy(answer)
-        holder: Any = made
+        lie = copy.deepcopy(answer)
+        holder: Any = lie
         *parents, name = path.split(".")
         for parent in parents:
             holder = holder[int(parent) if isinstance(holder, list) else parent]
         holder[int(name) if isinstance(holder, list) else name] = value
-        return made
+        return lie
 
     return change
 

@@ -47,9 +47,9 @@ def honest(message: dict[str, Any], outputs: int = 3) -> dict[str, Any] | None:
     if kind == "infer":
         pixels = np.frombuffer(base64.b64decode(message["pixels"]), np.uint8).reshape(message["images"])
         inputs = inference.normalize(pixels, message["scale"], message["shift"])
-        made = np.zeros((len(pixels), outputs), np.float32)
+        scores = np.zeros((len(pixels), outputs), np.float32)
         return answer | {
-            "outputs": base64.b64encode(made.tobytes()).decode(), "shape": list(made.shape),
+            "outputs": base64.b64encode(scores.tobytes()).decode(), "shape": list(scores.shape),
             "input_sha256": hashlib.sha256(inputs.tobytes()).hexdigest(),
         }  # fmt: skip
     return None
@@ -146,8 +146,8 @@ def one_lie(operation: str, change: Change) -> Callable[[dict[str, Any]], Iterat
         if message["op"] != operation:
             yield line(good)
             return
-        made = change(good)
-        for part in made if isinstance(made, list) else [made]:
+        lie = change(good)
+        for part in lie if isinstance(lie, list) else [lie]:
             yield line(part) if isinstance(part, dict) else part
 
     return answer

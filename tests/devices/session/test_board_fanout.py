@@ -28,7 +28,7 @@ def test_eight_boards_two_of_which_fail(tmp_path, run):
             boards = [await stack.enter_async_context(BoardServer(tmp_path / f"b{n}")) for n in range(8)]
             await boards[2].stop()
             transports = [board.transport(f"pi{n}", python=(sys.executable,)) for n, board in enumerate(boards)]
-            seen, kept = [], []
+            states, arrivals = [], []
 
             async def job(transport):
                 if transport.name == "pi5":
@@ -36,7 +36,9 @@ def test_eight_boards_two_of_which_fail(tmp_path, run):
                 return await _job(transport)
 
             started = time.monotonic()
-            outcomes = await run_on_boards(transports, job, what="bench", on_change=seen.append, on_outcome=kept.append)
+            outcomes = await run_on_boards(
+                transports, job, what="bench", on_change=states.append, on_outcome=arrivals.append
+            )
             elapsed = time.monotonic() - started
 
             assert [outcome.board for outcome in outcomes] == [f"pi{n}" for n in range(8)]
@@ -51,9 +53,9 @@ def test_eight_boards_two_of_which_fail(tmp_path, run):
                     assert outcome.result == f"{outcome.board} measured True"
             assert elapsed < 1.5 * max(outcome.elapsed_s for outcome in outcomes)
             assert elapsed < 8 * 1.0  # they did not wait for each other
-            assert sorted(outcome.board for outcome in kept) == [f"pi{n}" for n in range(8)]
-            assert BoardProgress("pi0", "running") in seen
-            assert [item.state for item in seen if item.board == "pi2"] == ["connecting", "failed"]
+            assert sorted(outcome.board for outcome in arrivals) == [f"pi{n}" for n in range(8)]
+            assert BoardProgress("pi0", "running") in states
+            assert [item.state for item in states if item.board == "pi2"] == ["connecting", "failed"]
             for board in boards:
                 assert [path.name for path in board.tmp.iterdir()] in ([], ["eamdeploy-board.lock"])
 

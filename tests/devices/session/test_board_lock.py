@@ -190,15 +190,19 @@ def test_a_forged_label_or_record_deletes_nothing(tmp_path, run):
             precious.mkdir()
             state = board.home / ".local" / "state" / "eamdeploy"
             state.mkdir(parents=True)
-            made = precious.stat()
+            status_before = precious.stat()
             entry = {"root": str(precious), "marker": "m", "machine": platform.node(), "holder": 1, "started": "x",
-                     "device": made.st_dev, "inode": made.st_ino + 1}  # fmt: skip
+                     "device": status_before.st_dev, "inode": status_before.st_ino + 1}  # fmt: skip
             label = board.tmp / f"eamdeploy-board.{os.getuid()}.json"
             transport = _python(board)
             forged = [
                 (json.dumps({"root": str(precious), "who": "x"}), "[]", 0o600),
                 ("{}", json.dumps([entry]), 0o600),  # another folder now has this name
-                ("{}", json.dumps([{**entry, "inode": made.st_ino}]), 0o666),  # everybody may have written this
+                (
+                    "{}",
+                    json.dumps([{**entry, "inode": status_before.st_ino}]),
+                    0o666,
+                ),  # everybody may have written this
                 ("[" * 5000, "[" * 100_000, 0o600),
                 ("{}", json.dumps([3, {"root": 3}, {"root": "\0"}]), 0o600),
             ]

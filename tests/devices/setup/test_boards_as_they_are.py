@@ -59,7 +59,10 @@ def diagnoses(board: SshdBoard, run) -> dict[str, tuple[str, str]]:
         finally:
             await transport.close()
 
-    return {found.check: (found.level, f"{found.observation}: {found.meaning}") for found in run(scenario()).findings}
+    return {
+        diagnosis.check: (diagnosis.level, f"{diagnosis.observation}: {diagnosis.meaning}")
+        for diagnosis in run(scenario()).findings
+    }
 
 
 async def load_on(board: SshdBoard, artifact: Path) -> None:
@@ -210,14 +213,14 @@ def test_a_python_that_is_too_old_is_said_alike_by_doctor_setup_and_bench(tmp_pa
 
     with installable_board(tmp_path) as board:
         board.program("python3", f'exec {old} "$@"')
-        found = run(scenario(board, examine))
-        diagnosis = next(each for each in found.findings if each.check == "Python")
+        examination = run(scenario(board, examine))
+        diagnosis = next(each for each in examination.findings if each.check == "Python")
         assert diagnosis.level == "problem", diagnosis
-        said = {"doctor": f"{diagnosis.observation} {diagnosis.meaning}"}
+        sentences = {"doctor": f"{diagnosis.observation} {diagnosis.meaning}"}
         for name, attempt in {"setup": set_up, "bench": measure}.items():
             with pytest.raises(MissingDependency) as caught:
                 run(scenario(board, attempt))
             assert caught.value.exit_code == 7
-            said[name] = str(caught.value)
-        assert all(version in words and "3.9" in words for words in said.values()), said
+            sentences[name] = str(caught.value)
+        assert all(version in words and "3.9" in words for words in sentences.values()), sentences
         assert not (board.home / BASE).exists()

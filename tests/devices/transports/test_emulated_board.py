@@ -145,18 +145,18 @@ def test_a_read_only_home_is_no_obstacle_to_a_run_and_said_by_setup(board, tmp_p
 
 def test_a_python_without_numpy_and_without_runtimes(board, tmp_path):
     """A fresh environment, as a board has before `devices setup`."""
-    made = board.run(board.transport.run(["python3", "-m", "venv", "--without-pip", "/tmp/bare"], timeout_s=300))
-    assert made.ok, made.error_text
+    creation = board.run(board.transport.run(["python3", "-m", "venv", "--without-pip", "/tmp/bare"], timeout_s=300))
+    assert creation.ok, creation.error_text
     bare = board.login(python=("/tmp/bare/bin/python",))
     try:
         with pytest.raises(MissingDependency, match="numpy") as caught:
             board.run(_measure(bare, model(tmp_path)))
         assert caught.value.exit_code == 7
         assert "devices setup" in str(caught.value)
-        found = {finding.check: finding for finding in board.run(examine(bare)).findings}
-        assert found["numpy"].level == "problem"
-        assert found["runtimes"].level == "problem"
-        assert "onnxruntime and ai-edge-litert" in found["runtimes"].meaning
+        diagnosis_by_check = {finding.check: finding for finding in board.run(examine(bare)).findings}
+        assert diagnosis_by_check["numpy"].level == "problem"
+        assert diagnosis_by_check["runtimes"].level == "problem"
+        assert "onnxruntime and ai-edge-litert" in diagnosis_by_check["runtimes"].meaning
         assert board.folders() == []
     finally:
         board.run(bare.close())

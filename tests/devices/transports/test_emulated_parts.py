@@ -114,12 +114,14 @@ def test_unsigned_archives_are_never_allowed(monkeypatch):
     from devices.transports.emulated.image import sources
     from eamdeploy.base import processes
 
-    told = (
+    settings_text = (
         'Acquire::http::Proxy "http://proxy.test";\nAcquire::AllowInsecureRepositories "true";\n'
         'APT::Update::Pre-Invoke:: "evil";\nAPT::Get::AllowUnauthenticated "true";\n'
     )
     monkeypatch.setattr(sources, "tool", lambda *_: ["true"])
-    monkeypatch.setattr(sources, "run", lambda *_: processes.subprocess.CompletedProcess([], 0, told.encode(), b""))
+    monkeypatch.setattr(
+        sources, "run", lambda *_: processes.subprocess.CompletedProcess([], 0, settings_text.encode(), b"")
+    )
     options = sources.apt_options()
     assert "proxy.test" in options
     assert "evil" not in options

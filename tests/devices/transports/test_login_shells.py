@@ -212,8 +212,8 @@ def test_python_there_takes_nothing_from_the_home_folder_or_the_environment(tmp_
         from devices.session.lock import board_lock
 
         transport = board.transport(python=(os.sys.executable,))
-        found = await examine(transport)
-        assert found.facts.python is not None
+        examination = await examine(transport)
+        assert examination.facts.python is not None
         async with board_lock(transport, job="test"), BoardSession(transport) as session, session.worker() as worker:
             assert await session.facts()
             assert worker

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workplace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("EAMDEPLOY_STORE", str(folder / "runs.db"))
     monkeypatch.setenv("EAMDEPLOY_BOARDS", str(folder / "boards.toml"))
@@ -80,7 +80,7 @@ def test_every_function_has_an_example_and_documents_its_arguments(name: str) ->
         )
 
 
-def test_the_ten_lines_of_the_overview_run(here: Path) -> None:
+def test_the_ten_lines_of_the_overview_run(workplace: Path) -> None:
     network = eamdeploy.load(NAME)
     artifacts = eamdeploy.export(network, "build", formats=["onnx"], precisions=["fp32", "int8"], calibration="images")
     verdict = eamdeploy.verify(artifacts[0], against=network)
@@ -92,7 +92,7 @@ def test_the_ten_lines_of_the_overview_run(here: Path) -> None:
     assert runs[0].latency.p50_ms > 0
 
 
-def test_the_examples_run(here: Path) -> None:
+def test_the_examples_run(workplace: Path) -> None:
     pytest.importorskip("matplotlib", reason="the report's figures need matplotlib")
     from eamdeploy.networks.spec import ArchSpec
     from eamdeploy.runs.gate import Thresholds
@@ -101,9 +101,9 @@ def test_the_examples_run(here: Path) -> None:
     names = {
         "eamdeploy": eamdeploy,
         "TrainingRequest": TrainingRequest,
-        "images": here / "images",
-        "out": here / "run",
-        "store": here / "runs.db",
+        "images": workplace / "images",
+        "out": workplace / "run",
+        "store": workplace / "runs.db",
         "spec": ArchSpec(arch="mobilenet_v1", width=0.25, conv="static", classes=10, input_px=32),
         "loose": Thresholds(latency=9.0, instructions=None, accuracy_points=None, size=None, memory=None),
     }

@@ -47,8 +47,8 @@ def test_coverage_of_shares(count: int) -> None:
     shares = (0.05, 0.2, 0.5, 0.8, 0.925, 0.99)
     covered = []
     for share in shares:
-        seen = random.binomial(count, share, ROUNDS)
-        bounds = [share_interval(right / count, count) for right in seen]
+        counts = random.binomial(count, share, ROUNDS)
+        bounds = [share_interval(right / count, count) for right in counts]
         covered.append(np.mean([low <= share <= high for low, high in bounds]))
     # a score interval holds 95 % on average over the shares; near 0 and 1 it may hold a little less
     assert np.mean(covered) >= 0.94

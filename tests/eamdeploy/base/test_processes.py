@@ -27,8 +27,8 @@ def test_a_folder_of_decoys_is_not_imported(tmp_path: Path, monkeypatch: pytest.
     code = "import json, numpy, eamdeploy, devices.runner; print(json.dumps([eamdeploy.__file__, *sys.argv[1:]]))"
     done = processes.run(processes.python_code(code, "a b", "$(c)"))
     assert done.returncode == 0, done.stderr
-    found, *arguments = json.loads(done.stdout)
-    assert Path(found).parents[1] == Path(processes.__file__).parents[2]
+    module_paths, *arguments = json.loads(done.stdout)
+    assert Path(module_paths).parents[1] == Path(processes.__file__).parents[2]
     assert arguments == ["a b", "$(c)"]
     assert processes.run(processes.python_module("pip", "--version")).returncode == 0
     assert executed(folder) == []

@@ -71,23 +71,23 @@ with atomic_path("result.json") as path, tempfile.TemporaryDirectory():
 """
     process = _started(tmp_path, code)
     process.send_signal(number)
-    _, said = process.communicate(timeout=_WAIT_S)
-    assert process.returncode == 128 + number, said
-    assert b"Traceback" not in said or how != "deaf"
+    _, error_text = process.communicate(timeout=_WAIT_S)
+    assert process.returncode == 128 + number, error_text
+    assert b"Traceback" not in error_text or how != "deaf"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "tmp"]
     assert list((tmp_path / "tmp").iterdir()) == []
     _until(lambda: not _with_environment(f"TMPDIR={tmp_path / 'tmp'}"))
 
 
 def _with_environment(setting: str) -> list[str]:
-    found = []
+    processes = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
             if setting.encode() in path.read_bytes().split(b"\0"):
-                found.append(path.parent.name)
+                processes.append(path.parent.name)
         except OSError:
             continue
-    return found
+    return processes
 
 
 def _children(process: int) -> list[int]:
@@ -98,7 +98,7 @@ def _children(process: int) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "said"),
+    ("number", "status", "message"),
     [
         (signal.SIGSEGV, 2, b"quantizing crashes on this file (net.onnx): the process ended by SIGSEGV"),
         (signal.SIGABRT, 2, b"(net.onnx): the process ended by SIGABRT"),
@@ -106,7 +106,7 @@ def _children(process: int) -> list[int]:
     ],
 )
 def test_a_file_that_crashes_the_quantizer_ends_with_its_name(
-    tmp_path: Path, number: signal.Signals, status: int, said: bytes
+    tmp_path: Path, number: signal.Signals, status: int, message: bytes
 ) -> None:
     tiny_models.write_onnx(tmp_path / "net.onnx", metadata=tiny_models.metadata())
     command = eamdeploy_command("quantize", "net.onnx", "--precision", "int8", "--out", "out")
@@ -117,7 +117,7 @@ def test_a_file_that_crashes_the_quantizer_ends_with_its_name(
     os.kill(_children(process.pid)[0], number)
     _, errors = process.communicate(timeout=_WAIT_S)
     assert process.returncode == status, errors
-    assert said in errors
+    assert message in errors
 
 
 def test_ctrl_c_reaches_the_quantizer(tmp_path: Path) -> None:

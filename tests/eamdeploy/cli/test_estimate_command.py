@@ -50,8 +50,8 @@ def test_json_is_one_document_with_the_promised_keys(artifact: Path, call) -> No
 def test_all_devices_has_a_line_each(artifact: Path, call) -> None:
     code, out, _ = call("estimate", str(artifact), "--all-devices", "--runtime", "litert", "--json")
     assert code == 0
-    found = json.loads(out)["estimates"]
-    assert len(found) == len({e["device"] for e in found}) >= 10
+    estimates = json.loads(out)["estimates"]
+    assert len(estimates) == len({e["device"] for e in estimates}) >= 10
 
 
 def test_the_table_never_passes_for_a_measurement(artifact: Path, call) -> None:

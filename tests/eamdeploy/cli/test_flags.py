@@ -27,10 +27,10 @@ MEANINGS = {
 
 def _options() -> list[tuple[str, str, Any]]:
     """Every flag with the command it belongs to."""
-    found = commands(typer.main.get_command(build_app()))
+    all_commands = commands(typer.main.get_command(build_app()))
     return [
         (flag, name, parameter)
-        for name, command in found
+        for name, command in all_commands
         for parameter in command.params
         for flag in parameter.opts
         if flag.startswith("--")
@@ -54,4 +54,9 @@ def test_a_number_is_a_number_everywhere() -> None:
         kinds.setdefault(flag, set()).add("number" if "int" in annotation or "float" in annotation else "other")
     # lists of numbers with commas, "dynamic" and 3x224x224 are still numbers; the classes of an imported network are a
     # count or their names
-    assert {flag for flag, seen in kinds.items() if len(seen) > 1} <= {"--threads", "--batch", "--input", "--classes"}
+    assert {flag for flag, flag_kinds in kinds.items() if len(flag_kinds) > 1} <= {
+        "--threads",
+        "--batch",
+        "--input",
+        "--classes",
+    }

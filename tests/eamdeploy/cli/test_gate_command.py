@@ -57,8 +57,8 @@ GATE = ("gate", "--baseline", "old/net.onnx", "--max-latency-increase", "50", "-
     ],
 )
 def test_the_last_line(words: tuple[str, ...], code: int, last: str, call: Call) -> None:
-    found, out, err = call(*GATE, *words)
-    assert (found, (out.splitlines() or [""])[-1]) == (code, last)
+    exit_code, out, err = call(*GATE, *words)
+    assert (exit_code, (out.splitlines() or [""])[-1]) == (code, last)
     assert bool(err) == (code == 2)
 
 

@@ -23,19 +23,19 @@ _FRAGMENT = re.compile(r"^(of|what|to|for|in|as)\b(?! to\b)", re.IGNORECASE)
 
 
 @cache
-def found() -> dict[str, Any]:
+def command_by_name() -> dict[str, Any]:
     """Every command by its words without the program's, the program itself as ''."""
     root = typer.main.get_command(build_app())
     return {"": root, **{name.partition(" ")[2]: command for name, command in commands(root)}}
 
 
 def names() -> list[str]:
-    return [*found(), "devices"]
+    return [*command_by_name(), "devices"]
 
 
-@pytest.mark.parametrize("name", found())
+@pytest.mark.parametrize("name", command_by_name())
 def test_every_parameter_has_a_sentence(name: str) -> None:
-    for parameter in found()[name].params:
+    for parameter in command_by_name()[name].params:
         text = parameter.help or ""
         assert len(text.split()) >= 3, f"{name} {parameter.opts}: '{text}'"
         assert re.match(r"[A-Z\"'.]", text), f"{name} {parameter.opts}: '{text}'"
@@ -43,9 +43,9 @@ def test_every_parameter_has_a_sentence(name: str) -> None:
         assert re.search(r"[.)\w}]$", text), f"{name} {parameter.opts}: '{text}'"
 
 
-@pytest.mark.parametrize("name", found())
+@pytest.mark.parametrize("name", command_by_name())
 def test_no_panel_is_long_and_no_option_of_a_long_command_is_left_over(name: str) -> None:
-    command = found()[name]
+    command = command_by_name()[name]
     options = [parameter for parameter in command.params if parameter.opts[0].startswith("-")]
     for panel, inside in in_panels(name, options):
         assert len(inside) <= _MOST_IN_A_PANEL, (name, panel)
@@ -53,22 +53,24 @@ def test_no_panel_is_long_and_no_option_of_a_long_command_is_left_over(name: str
 
 
 def test_panels_name_options_that_some_command_has() -> None:
-    known = {flag.lstrip("-") for command in found().values() for option in command.params for flag in option.opts}
+    known = {
+        flag.lstrip("-") for command in command_by_name().values() for option in command.params for flag in option.opts
+    }
     for name, panels in PANELS.items():
-        assert name in found()
+        assert name in command_by_name()
         assert set(" ".join(panels.values()).split()) - known - {"help"} == set(), name
 
 
 @pytest.mark.parametrize("name", names())
 def test_a_command_has_three_examples_that_parse(name: str) -> None:
     assert len(EXAMPLES[name]) >= 3
-    for told, line in EXAMPLES[name]:
-        assert told[0].isupper()
-        assert told[-1] in ".?"
+    for sentence, line in EXAMPLES[name]:
+        assert sentence[0].isupper()
+        assert sentence[-1] in ".?"
         words = shlex.split(line)
-        context = found()[""].make_context("eamdeploy", words, resilient_parsing=False)
+        context = command_by_name()[""].make_context("eamdeploy", words, resilient_parsing=False)
         rest = [*context._protected_args, *context.args]  # what is left for the command
-        command, path = found()[""], []
+        command, path = command_by_name()[""], []
         while hasattr(command, "commands") and rest and rest[0] in command.commands:
             path.append(rest[0])
             command, rest = command.commands[rest[0]], rest[1:]

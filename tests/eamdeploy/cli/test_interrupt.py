@@ -20,16 +20,16 @@ def test_an_interrupted_bench_says_what_was_kept_and_how_to_go_on(tmp_path: Path
     (tmp_path / "smallest.onnx").write_bytes(files["smallest.onnx"])
     command = [sys.executable, "-m", "eamdeploy", "bench", "smallest.onnx", "--max-seconds", "300", "--within", "0.1"]
     environment = {**os.environ, "EAMDEPLOY_STORE": str(tmp_path / "runs.db")}
-    said = tmp_path / "said"
-    with said.open("w") as stderr:
+    output_file = tmp_path / "said"
+    with output_file.open("w") as stderr:
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=stderr)
     try:
-        while "block 2" not in said.read_text() and process.poll() is None:
+        while "block 2" not in output_file.read_text() and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
     finally:
         process.kill()
-    lines = said.read_text().splitlines()
+    lines = output_file.read_text().splitlines()
     assert lines[-1] == "interrupted"
     assert lines[-2].endswith("run the command again to measure the rest")

@@ -18,19 +18,19 @@ class Size:
 
 
 def test_a_group_is_spelled_out_and_comes_in_as_one_value() -> None:
-    seen: list[object] = []
+    values: list[object] = []
     app = typer.Typer()
 
     @app.command()
     @expand_groups
     def draw(place: str, size: Size, loud: Annotated[bool, typer.Option("--loud")] = False) -> None:
         """Draw."""
-        seen.extend((place, size, loud))
+        values.extend((place, size, loud))
 
     shown = CliRunner().invoke(app, ["--help"]).output
     assert all(word in shown for word in ("--width", "--name", "--loud", "In pixels."))
     assert CliRunner().invoke(app, ["here", "--width", "7", "--loud"]).exit_code == 0
-    assert seen == ["here", Size(7), True]
+    assert values == ["here", Size(7), True]
 
 
 def test_commands_spell_an_architecture_the_same_way() -> None:

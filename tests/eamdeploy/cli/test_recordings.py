@@ -16,8 +16,8 @@ _MEANT_TO_FAIL = {"export nothing-like-this --out again": 2}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    made = tmp_path_factory.mktemp("recordings")
-    return made, set_up(made)
+    recordings_folder = tmp_path_factory.mktemp("recordings")
+    return recordings_folder, set_up(recordings_folder)
 
 
 def words_of(recording: Recording) -> set[str]:
@@ -46,18 +46,20 @@ def test_no_word_is_broken_at_any_width(command: str, folder: tuple[Path, dict[s
     # a table says that it has more; a training that was finished before says so
     known = words_of(piped) | {"shown", "wide", "shows", "epoch", "continues", "data"}
     for width in WIDTHS:
-        found = run(command.split(), where, width, environment)
-        assert too_long(found) == [], width
+        recording = run(command.split(), where, width, environment)
+        assert too_long(recording) == [], width
         bars = {"verifying", "evaluating", "auditing", "board", "doing", "planning", "host", "reading", "loss"}
-        assert {word for word in words_of(found) if word.lower() not in bars} - known - _varying(found) == set(), width
+        assert {word for word in words_of(recording) if word.lower() not in bars} - known - _varying(
+            recording
+        ) == set(), width
 
 
 def _varying(recording: Recording) -> set[str]:
     """What a measurement says of itself, which differs from one to the next: verdicts and their reasons."""
     lines = [line for line in recording.lines if re.match(r"(suspect|invalid|clean|note|warning)\b", line)]
     # a measurement and the doctor tell how busy the machine is just now
-    told = recording.lines if recording.command.startswith(("bench", "devices check")) else lines
-    reasons = " ".join(told)
+    shown_lines = recording.lines if recording.command.startswith(("bench", "devices check")) else lines
+    reasons = " ".join(shown_lines)
     return set(re.findall(r"[A-Za-z]{4,}", reasons))
 
 

@@ -67,10 +67,10 @@ def test_what_it_can(root: object, project: Path) -> None:
         "[tool.eamdeploy.bench]\nthreads = 4\nmax-seconds = 3\nall = true\n"
         "[tool.eamdeploy.report]\nout = 'out/report.html'\njson = true\n[tool.eamdeploy.history.export]\ndevice = 'pi4'\n"
     )
-    found = config.default_map(root)
-    assert found["bench"] == {"threads": "4", "max_seconds": 3, "every": True}
-    assert found["report"] == {"out": "out/report.html", "as_json": True}
-    assert found["history"]["export"] == {"device": "pi4"}
+    defaults = config.default_map(root)
+    assert defaults["bench"] == {"threads": "4", "max_seconds": 3, "every": True}
+    assert defaults["report"] == {"out": "out/report.html", "as_json": True}
+    assert defaults["history"]["export"] == {"device": "pi4"}
 
 
 def test_the_user_s_own_file_may_say_everything(root: object, project: Path) -> None:

@@ -46,21 +46,21 @@ def test_an_own_classifier_becomes_a_verified_int8_file_and_an_estimate(folder: 
 
     import eamdeploy as api
 
-    (made,) = api.export("fashion-mnist-v1x0.25-eam-rcr", folder / "elsewhere")
-    model = onnx.load(made.path)
+    (onnx_file,) = api.export("fashion-mnist-v1x0.25-eam-rcr", folder / "elsewhere")
+    model = onnx.load(onnx_file.path)
     del model.metadata_props[:]  # what another exporter writes: no classes, no preprocessing
     onnx.save(model, folder / "own.onnx")
     from eamdeploy.data import embedded_sample
 
     (folder / "classes.txt").write_text("\n".join(_folder_names(embedded_sample().classes)) + "\n")
-    said = (
+    preprocessing = (
         "--labels",
         "classes.txt",
         "--preprocessing",
         '{"size": 28, "channels": 1, "mean": [0.286], "std": [0.353]}',
     )
 
-    eamdeploy(folder, "attach", "own.onnx", *said, "--out", "described.onnx")
+    eamdeploy(folder, "attach", "own.onnx", *preprocessing, "--out", "described.onnx")
     document = read(
         eamdeploy(folder, "quantize", "described.onnx", "--calibration", "images", "--max-drop", "20", "--json")
     )
@@ -90,16 +90,16 @@ def test_training_is_interrupted_resumed_exported_and_compared_with_its_static_t
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert first.stdout is not None
-    told = []
+    output_lines = []
     for line in first.stdout:
-        told.append(line)
+        output_lines.append(line)
         if line.startswith("epoch 1/3"):
             os.killpg(first.pid, signal.SIGINT)
             break
-    told += list(first.stdout)
+    output_lines += list(first.stdout)
     first.stdout.close()
-    assert first.wait(timeout=120) == 130, "".join(told)
-    text = "".join(told)
+    assert first.wait(timeout=120) == 130, "".join(output_lines)
+    text = "".join(output_lines)
     assert re.search(r"[\d,]+ parameters, \d+ training and", text)
     assert re.search(r"finished epochs? (?:is|are) kept in dynamic; run the same command again", text), text
 

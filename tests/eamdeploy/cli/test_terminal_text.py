@@ -26,9 +26,9 @@ def test_control_characters_are_shown_and_not_obeyed(capsys, make):
 
 
 def test_an_error_that_quotes_a_board_is_plain_text():
-    said = str(BoardUnreachable("the board does not answer", where="mypi", why=_EVIL))
-    assert "\\x1b[2J" in said
-    assert said.isprintable()
+    message = str(BoardUnreachable("the board does not answer", where="mypi", why=_EVIL))
+    assert "\\x1b[2J" in message
+    assert message.isprintable()
 
 
 def test_a_terminal_without_utf_8_loses_a_character_and_not_the_result(monkeypatch):

@@ -43,11 +43,11 @@ EPOCH = EpochReport(3, 12, 0.5, 71.25, 69.5, learning_rate=0.1, seconds=4.0, sec
 
 
 def test_the_plan_and_a_line_an_epoch() -> None:
-    said = lines(PLAN, EPOCH)
-    assert "1,234 parameters, 600 training and 200 test images of 10 classes, input 3x32x32" in said[0]
-    assert "batch 32, 12 epochs, on cpu" in said[1]
-    assert said[2].startswith("epoch 3/12  loss 0.5000  train 71.25 %  test 69.50 %")
-    assert said[2].endswith("4.0 s an epoch, 36 s left")
+    report_lines = lines(PLAN, EPOCH)
+    assert "1,234 parameters, 600 training and 200 test images of 10 classes, input 3x32x32" in report_lines[0]
+    assert "batch 32, 12 epochs, on cpu" in report_lines[1]
+    assert report_lines[2].startswith("epoch 3/12  loss 0.5000  train 71.25 %  test 69.50 %")
+    assert report_lines[2].endswith("4.0 s an epoch, 36 s left")
 
 
 def test_an_interruption_says_what_was_kept_and_how_to_go_on() -> None:

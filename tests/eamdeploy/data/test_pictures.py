@@ -35,18 +35,18 @@ GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 )
 def test_wide_pixels_are_scaled_and_not_cut_off(tmp_path: Path, name: str, values: np.ndarray) -> None:
     Image.fromarray(values).save(tmp_path / name)
-    found = np.asarray(read_image(tmp_path / name))
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, GREY)
+    pixels = np.asarray(read_image(tmp_path / name))
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, GREY)
 
 
 @given(st.lists(st.integers(0, 65535), min_size=4, max_size=4))
 @settings(deadline=None)
 def test_sixteen_bits_keep_their_order_and_their_ends(values: list[int]) -> None:
     wide = Image.fromarray(np.array([[*values, 0, 65535]], dtype=np.uint16))
-    found = np.asarray(eight_bits(wide))[0].tolist()
-    assert found[-2:] == [0, 255]
-    assert all(abs(a - b / 257) <= 0.5 for a, b in zip(found, values, strict=False))
+    pixels = np.asarray(eight_bits(wide))[0].tolist()
+    assert pixels[-2:] == [0, 255]
+    assert all(abs(a - b / 257) <= 0.5 for a, b in zip(pixels, values, strict=False))
 
 
 def test_grey_values_without_a_known_range_are_refused(tmp_path: Path) -> None:

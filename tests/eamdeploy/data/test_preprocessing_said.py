@@ -63,9 +63,9 @@ def test_every_mistake_is_named(text: str, words: str) -> None:
 
 
 def test_defaults_are_said() -> None:
-    said = read_said('{"size": 8}')
-    assert said.preprocessing == Preprocessing(8)
-    assert [text.split(" ")[0] for text in said.defaults] == ["mean", "resize", "interpolation"]
+    preprocessing = read_said('{"size": 8}')
+    assert preprocessing.preprocessing == Preprocessing(8)
+    assert [text.split(" ")[0] for text in preprocessing.defaults] == ["mean", "resize", "interpolation"]
     assert read_said('{"size": 8, "resize": 9, "normalize": "half", "interpolation": "bicubic"}').defaults == ()
 
 
@@ -73,9 +73,9 @@ def test_defaults_are_said() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_normalization_by_name_gives_its_range(name: str, low: float, high: float, channels: int) -> None:
     spec = read_said(json.dumps({"size": 2, "normalize": name, "channels": channels})).preprocessing
-    made = spec.apply(Image.fromarray(np.array([[0, 255], [0, 255]], np.uint8)))
-    assert made.shape == (channels, 2, 2)
-    assert (float(made.min()), float(made.max())) == (pytest.approx(low), pytest.approx(high))
+    array = spec.apply(Image.fromarray(np.array([[0, 255], [0, 255]], np.uint8)))
+    assert array.shape == (channels, 2, 2)
+    assert (float(array.min()), float(array.max())) == (pytest.approx(low), pytest.approx(high))
     if name == "pixels":
         ramp = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16))
         exact = read_said('{"size": 16, "normalize": "pixels", "channels": 1}').preprocessing.apply(ramp)

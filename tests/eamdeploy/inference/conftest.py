@@ -1,5 +1,5 @@
 """The artifacts that parity's tests export serve here too."""
 
-from tests.eamdeploy.parity.conftest import made
+from tests.eamdeploy.parity.conftest import artifact_of
 
-__all__ = ["made"]
+__all__ = ["artifact_of"]

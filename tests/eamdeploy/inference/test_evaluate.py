@@ -45,11 +45,11 @@ def test_top1_and_top5_are_those_of_a_count_by_hand(checkpoint: Path) -> None:
     scores = scores_by_hand(checkpoint, [data.image(index) for index in range(len(data))])
     labels = np.array([data.label(index) for index in range(len(data))])
     ranks = (scores > scores[np.arange(len(labels)), labels][:, None]).sum(axis=1)
-    found = evaluate(checkpoint).result
-    assert (found.n, found.data) == (200, "fashion-mnist-sample")
-    assert found.top1 == pytest.approx(100 * (ranks < 1).mean())
-    assert found.top5 == pytest.approx(100 * (ranks < 5).mean())
-    assert found.top1 < found.top5 < 100
+    result = evaluate(checkpoint).result
+    assert (result.n, result.data) == (200, "fashion-mnist-sample")
+    assert result.top1 == pytest.approx(100 * (ranks < 1).mean())
+    assert result.top5 == pytest.approx(100 * (ranks < 5).mean())
+    assert result.top1 < result.top5 < 100
 
 
 def write_tree(folder: Path, classes: tuple[str, ...], count: int = 2) -> Path:
@@ -68,18 +68,18 @@ def test_folders_in_another_order_keep_their_labels(checkpoint: Path, tmp_path: 
     data = open_dataset(tree)
     renamed = {name: name.replace(" or ", "/") for name in data.classes}
     scores = scores_by_hand(checkpoint, [data.image(index) for index in range(len(data))])
-    wanted = [FASHION_CLASSES.index(renamed[data.classes[data.label(index)]]) for index in range(len(data))]
-    found = evaluate(checkpoint, data, class_map=renamed)
-    assert found.result.top1 == pytest.approx(100 * (scores.argmax(axis=1) == wanted).mean())
-    assert found.covered == 10
+    expected_labels = [FASHION_CLASSES.index(renamed[data.classes[data.label(index)]]) for index in range(len(data))]
+    evaluation = evaluate(checkpoint, data, class_map=renamed)
+    assert evaluation.result.top1 == pytest.approx(100 * (scores.argmax(axis=1) == expected_labels).mean())
+    assert evaluation.covered == 10
 
 
 def test_images_that_do_not_decode_are_counted_and_left_out(checkpoint: Path, tmp_path: Path) -> None:
     tree = write_tree(tmp_path / "tree", ("a", "b"))
     (tree / "a" / "broken.jpg").write_bytes(b"\xff\xd8 nothing")
-    found = evaluate(checkpoint, open_dataset(tree), class_map={"a": 0, "b": "bag"})
-    assert found.skipped == ("a/broken.jpg",)
-    assert (found.result.n, found.covered) == (4, 2)
+    evaluation = evaluate(checkpoint, open_dataset(tree), class_map={"a": 0, "b": "bag"})
+    assert evaluation.skipped == ("a/broken.jpg",)
+    assert (evaluation.result.n, evaluation.covered) == (4, 2)
 
 
 def test_not_one_image_that_decodes_is_an_error(checkpoint: Path, tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ def test_fewer_than_six_classes_have_no_top5(tmp_path: Path) -> None:
     path = tmp_path / "two.safetensors"
     spec = replace(SPEC, classes=2)
     save_checkpoint(path, random_network(spec), preprocessing=PREPROCESSING, classes=("a", "b"))
-    found = evaluate(path, open_dataset(write_tree(tmp_path / "tree", ("a", "b"))))
-    assert (found.result.top5, found.result.n) == (None, 4)
+    evaluation = evaluate(path, open_dataset(write_tree(tmp_path / "tree", ("a", "b"))))
+    assert (evaluation.result.top5, evaluation.result.n) == (None, 4)
 
 
 Run = Callable[..., tuple[int, str, str]]

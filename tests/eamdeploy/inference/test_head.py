@@ -72,17 +72,17 @@ def test_a_head_is_found_from_answers(tmp_path: Path, tail: str, width: int, kin
 
 
 @pytest.mark.parametrize(
-    ("tail", "width", "said", "words"),
+    ("tail", "width", "head_text", "words"),
     [
         ("logits", 1, "single-logit", "one number an image, not always between 0 and 1.*single-logit"),
         ("sigmoids", 10, "multi-label", "do not sum to 1.*multi-label or logits"),
     ],
 )
-def test_a_doubt_is_a_question(tmp_path: Path, tail: str, width: int, said: str, words: str) -> None:
+def test_a_doubt_is_a_question(tmp_path: Path, tail: str, width: int, head_text: str, words: str) -> None:
     path = classifier(tmp_path / "net.onnx", tail, width=width)
     with pytest.raises(UsageError, match=words):
         foreign_card(path, PREPROCESSING, None)
-    assert foreign_card(path, PREPROCESSING, None, said).head.kind == said
+    assert foreign_card(path, PREPROCESSING, None, head_text).head.kind == head_text
 
 
 def test_class_numbers_need_names(tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_accuracy_is_the_same_whatever_the_head(tmp_path: Path, tail: str) -> No
     card = foreign_card(classifier(tmp_path / "net.onnx", tail), PREPROCESSING, data.classes)
     images = PREPROCESSING.apply_batch(data.image(index) for index in range(len(data)))
     labels = np.array([data.label(index) for index in range(len(data))])
-    wanted = ((images.reshape(len(labels), -1) @ matrix(10)).argmax(axis=1) == labels).mean() * 100
+    expected = ((images.reshape(len(labels), -1) @ matrix(10)).argmax(axis=1) == labels).mean() * 100
     result = evaluate(card.path, data, card=card).result
-    assert result.top1 == pytest.approx(wanted)
+    assert result.top1 == pytest.approx(expected)
     assert (result.top5 is None) == (tail == "ids")
 
 
@@ -120,8 +120,8 @@ def test_probabilities_are_not_put_through_softmax_again(tmp_path: Path) -> None
     shown = []
     for tail in ("logits", "probabilities"):
         card = foreign_card(classifier(tmp_path / f"{tail}.onnx", tail), PREPROCESSING, data.classes)
-        (found,) = predict(card.path, [picture], card=card)
-        shown.append([(row.label, pytest.approx(row.probability, abs=1e-5)) for row in found.top])
+        (prediction,) = predict(card.path, [picture], card=card)
+        shown.append([(row.label, pytest.approx(row.probability, abs=1e-5)) for row in prediction.top])
     assert shown[0] == shown[1]
     assert shown[0][0][1].expected > 0.3
 
@@ -133,9 +133,9 @@ def test_a_single_score_is_two_classes_with_a_threshold(tmp_path: Path) -> None:
     score = next(predict(path, [picture], card=foreign_card(path, PREPROCESSING, ("no", "yes")))).top[0].score
     for threshold, label in ((score - 0.01, "yes"), (score + 0.01, "no")):
         card = foreign_card(path, PREPROCESSING, ("no", "yes"), f"threshold={threshold}")
-        (found,) = predict(path, [picture], card=card)
-        assert (found.labels, found.top[0].label) == ((label,), label)
-        chance = {row.label: row.probability for row in found.top}
+        (prediction,) = predict(path, [picture], card=card)
+        assert (prediction.labels, prediction.top[0].label) == ((label,), label)
+        chance = {row.label: row.probability for row in prediction.top}
         assert chance["yes"] == pytest.approx(score)
 
 
@@ -144,8 +144,8 @@ def test_labels_of_a_multi_label_head_are_all_that_are_above_the_threshold(tmp_p
     path, picture = classifier(tmp_path / "net.onnx", "sigmoids"), tmp_path / "picture.png"
     data.image(0).save(picture)
     card = foreign_card(path, PREPROCESSING, data.classes, "multi-label")
-    (found,) = predict(path, [picture], card=card, top=10)
-    assert set(found.labels) == {row.label for row in found.top if (row.probability or 0) > 0.5}
+    (prediction,) = predict(path, [picture], card=card, top=10)
+    assert set(prediction.labels) == {row.label for row in prediction.top if (row.probability or 0) > 0.5}
     with pytest.raises(UsageError, match="multi-label classifier has no best class"):
         evaluate(path, data, card=card)
 
@@ -155,12 +155,12 @@ def test_a_picture_that_exif_would_turn_is_marked(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     embedded_sample().image(0).save(tmp_path / "turned.png", exif=exif)
-    found = {}
+    predictions = {}
     for applied in (False, True):
         spec = replace(PREPROCESSING, exif=applied)
-        (found[applied],) = predict(path, [tmp_path / "turned.png"], card=foreign_card(path, spec, None))
-    assert (found[False].turned, found[True].turned) == (True, False)
-    assert found[False].top[0].score != found[True].top[0].score
+        (predictions[applied],) = predict(path, [tmp_path / "turned.png"], card=foreign_card(path, spec, None))
+    assert (predictions[False].turned, predictions[True].turned) == (True, False)
+    assert predictions[False].top[0].score != predictions[True].top[0].score
 
 
 @pytest.mark.parametrize(("width", "kind"), [(10, "logits"), (1, None)])

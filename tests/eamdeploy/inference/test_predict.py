@@ -35,22 +35,24 @@ def pictures(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("fmt", ["onnx", "tflite"])
-def test_probabilities_are_pytorchs(made: Callable[..., Made], pictures: list[Path], fmt: str) -> None:
-    good = made(fmt)
+def test_probabilities_are_pytorchs(artifact_of: Callable[..., Made], pictures: list[Path], fmt: str) -> None:
+    good = artifact_of(fmt)
     data = embedded_sample()
     images = Preprocessing.from_dict(good.checkpoint.preprocessing).apply_batch(data.image(i) for i in range(3))
     with torch.inference_mode():
-        wanted = torch.softmax(good.checkpoint.network(torch.from_numpy(images)), dim=1).numpy()
-    found = list(predict(good.path, pictures, top=10))
-    assert [row.image for row in found] == [str(path) for path in pictures]
-    for row, expected in zip(found, wanted, strict=True):
+        torch_scores = torch.softmax(good.checkpoint.network(torch.from_numpy(images)), dim=1).numpy()
+    predictions = list(predict(good.path, pictures, top=10))
+    assert [row.image for row in predictions] == [str(path) for path in pictures]
+    for row, expected in zip(predictions, torch_scores, strict=True):
         assert [score.index for score in row.top] == np.argsort(-expected).tolist()
         assert row.top[0].label == good.checkpoint.classes[int(expected.argmax())]
         np.testing.assert_allclose([score.probability for score in row.top], np.sort(expected)[::-1], rtol=1e-3)
 
 
-def test_what_cannot_be_classified_is_named(made: Callable[..., Made], pictures: list[Path], tmp_path: Path) -> None:
-    good = made("onnx")
+def test_what_cannot_be_classified_is_named(
+    artifact_of: Callable[..., Made], pictures: list[Path], tmp_path: Path
+) -> None:
+    good = artifact_of("onnx")
     with pytest.raises(DataError, match=r"nowhere\.png"):
         list(predict(good.path, [pictures[0], tmp_path / "nowhere.png"]))
     with pytest.raises(DataError, match="it is no image"):
@@ -68,7 +70,7 @@ def test_what_cannot_be_classified_is_named(made: Callable[..., Made], pictures:
 
 
 @pytest.mark.parametrize("fmt", ["onnx", "tflite"])
-def test_neither_torch_nor_onnx_is_imported(made: Callable[..., Made], pictures: list[Path], fmt: str) -> None:
+def test_neither_torch_nor_onnx_is_imported(artifact_of: Callable[..., Made], pictures: list[Path], fmt: str) -> None:
     """Run where importing anything else of ours that is heavy ends the program."""
     program = """
         import importlib.abc, sys
@@ -82,14 +84,24 @@ def test_neither_torch_nor_onnx_is_imported(made: Callable[..., Made], pictures:
         from eamdeploy.cli.main import main
         main(sys.argv[1:])
     """
-    command = [sys.executable, "-c", textwrap.dedent(program), "predict", made(fmt).path, pictures[0], "--json"]
+    command = [
+        sys.executable,
+        "-c",
+        textwrap.dedent(program),
+        "predict",
+        artifact_of(fmt).path,
+        pictures[0],
+        "--json",
+    ]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["predictions"][0]["top"]) == 5
 
 
 @pytest.mark.slow
-def test_the_wheel_and_one_runtime_are_enough(made: Callable[..., Made], pictures: list[Path], tmp_path: Path) -> None:
+def test_the_wheel_and_one_runtime_are_enough(
+    artifact_of: Callable[..., Made], pictures: list[Path], tmp_path: Path
+) -> None:
     """Build the wheel, install it with onnxruntime and nothing else into an environment of its own, and predict."""
     source = tmp_path / "source"
     source.mkdir()
@@ -115,12 +127,12 @@ def test_the_wheel_and_one_runtime_are_enough(made: Callable[..., Made], picture
         [python, "-m", "pip", "list"], capture_output=True, text=True, timeout=120, check=True
     ).stdout
     assert not {"torch", "onnx", "litert-torch"} & {line.split()[0] for line in listed.splitlines() if line}
-    command = [tmp_path / "clean" / "bin" / "eamdeploy", "predict", made("onnx").path, *pictures, "--json"]
+    command = [tmp_path / "clean" / "bin" / "eamdeploy", "predict", artifact_of("onnx").path, *pictures, "--json"]
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path, env=clean
     )
     assert done.returncode == 0, done.stderr
-    here = list(predict(made("onnx").path, pictures))
-    there = json.loads(done.stdout)["predictions"]
-    assert [row["top"][0]["label"] for row in there] == [row.top[0].label for row in here]
+    local_predictions = list(predict(artifact_of("onnx").path, pictures))
+    wheel_predictions = json.loads(done.stdout)["predictions"]
+    assert [row["top"][0]["label"] for row in wheel_predictions] == [row.top[0].label for row in local_predictions]

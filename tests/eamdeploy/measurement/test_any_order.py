@@ -39,9 +39,9 @@ def listed_in_any_order(random: randomness.Random) -> Iterator[None]:
             real = getattr(Path, name)
 
             def shuffled(self: Path, *arguments: object, real: object = real) -> Iterator[Path]:
-                found = list(real(self, *arguments))  # type: ignore[operator]
-                random.shuffle(found)
-                return iter(found)
+                names = list(real(self, *arguments))  # type: ignore[operator]
+                random.shuffle(names)
+                return iter(names)
 
             patch.setattr(Path, name, shuffled)
         yield
@@ -69,7 +69,7 @@ def in_class_order(folder: Path, order: list[int]) -> tuple[Path, tuple[str, ...
 
 
 def by_name(result: AccuracyResult, classes: tuple[str, ...]) -> dict[tuple[str, str], int]:
-    return {(classes[true], classes[taken]): count for true, taken, count in result.confused or ()}
+    return {(classes[true], classes[predicted]): count for true, predicted, count in result.confused or ()}
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -81,10 +81,12 @@ def test_classes_and_files_in_any_order(
     expected = evaluate(first, open_images(tree, names), limit=limit, card=foreign_card(first, PREPROCESSING, names))
     path, turned = in_class_order(tmp_path, order)
     with listed_in_any_order(random):
-        found = evaluate(path, open_images(tree, turned), limit=limit, card=foreign_card(path, PREPROCESSING, turned))
-    assert found.result.n == limit
-    assert (found.result.top1, found.result.top5) == (expected.result.top1, expected.result.top5)
-    assert by_name(found.result, turned) == by_name(expected.result, names)
+        evaluation = evaluate(
+            path, open_images(tree, turned), limit=limit, card=foreign_card(path, PREPROCESSING, turned)
+        )
+    assert evaluation.result.n == limit
+    assert (evaluation.result.top1, evaluation.result.top5) == (expected.result.top1, expected.result.top5)
+    assert by_name(evaluation.result, turned) == by_name(expected.result, names)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -157,15 +159,15 @@ def test_artifacts_of_one_preprocessing_are_scored_by_their_own_heads(pictures: 
     assert read_metadata(ids).raw["head"] == {"kind": "ids"}
 
     async def both(order: list[Path]) -> dict[str, float]:
-        kept = Pictures(Request(cases=tuple(expand(order)), data=pictures, limit=60))
-        found = {}
-        for case in kept.request.cases:
-            images = await kept.of(case)
+        picture_source = Pictures(Request(cases=tuple(expand(order)), data=pictures, limit=60))
+        outputs = {}
+        for case in picture_source.request.cases:
+            images = await picture_source.of(case)
             assert images is not None
-            found[case.artifact.name] = score(await kept.reference(case), images, None).top1
-        await kept.close()
-        return found
+            outputs[case.artifact.name] = score(await picture_source.reference(case), images, None).top1
+        await picture_source.close()
+        return outputs
 
-    found = asyncio.run(both([scores, ids]))
-    assert found["scores.onnx"] == found["ids.onnx"]
-    assert found == asyncio.run(both([ids, scores]))
+    scores_by_file = asyncio.run(both([scores, ids]))
+    assert scores_by_file["scores.onnx"] == scores_by_file["ids.onnx"]
+    assert scores_by_file == asyncio.run(both([ids, scores]))

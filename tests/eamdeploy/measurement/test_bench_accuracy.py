@@ -69,7 +69,7 @@ def test_the_boards_outputs_are_those_of_the_artifact_image_by_image(artifacts, 
     assert result.top5 is None
     assert sum(count for _, _, count in result.confused) == 120
     assert [sum(count for true, _, count in result.confused if true == index) for index in range(3)] == [40, 40, 40]
-    assert sum(count for true, taken, count in result.confused if true == taken) == right.sum()
+    assert sum(count for true, predicted, count in result.confused if true == predicted) == right.sum()
     assert int(result.correct, 16).bit_count() == right.sum()
 
 
@@ -118,7 +118,7 @@ def test_a_board_that_prepares_differently_is_found_out(case, images, tmp_path, 
 
 
 def test_a_lost_link_costs_one_shard_and_the_rest_is_not_run_again(artifacts, case, images, tmp_path):
-    kept = tmp_path / "kept"
+    shard_folder = tmp_path / "kept"
 
     async def scenario():
         async with BoardServer(tmp_path / "pi") as board:
@@ -129,13 +129,13 @@ def test_a_lost_link_costs_one_shard_and_the_rest_is_not_run_again(artifacts, ca
 
             first = board.transport(python=(sys.executable,))
             with pytest.raises(BoardUnreachable):
-                await on(first, case, images, root=kept, progress=RecordedProgress(cut_after_two))
+                await on(first, case, images, root=shard_folder, progress=RecordedProgress(cut_after_two))
             await first.close()
-            assert len(list(kept.rglob("shard-*.npy"))) == 2
+            assert len(list(shard_folder.rglob("shard-*.npy"))) == 2
 
             progress = RecordedProgress()
             second = board.transport(python=(sys.executable,))
-            done = await on(second, case, images, root=kept, progress=progress)
+            done = await on(second, case, images, root=shard_folder, progress=progress)
             await second.close()
             return done, progress.sentences
 
@@ -143,7 +143,7 @@ def test_a_lost_link_costs_one_shard_and_the_rest_is_not_run_again(artifacts, ca
     np.testing.assert_allclose(done.outputs, expected(artifacts, images), rtol=1e-4, atol=1e-4)
     assert done.resumed == 50
     assert any("going on after 50 images" in sentence for sentence in sentences)
-    assert list(kept.rglob("shard-*.npy")) == []  # complete: nothing stale for the next time
+    assert list(shard_folder.rglob("shard-*.npy")) == []  # complete: nothing stale for the next time
 
 
 def test_what_was_kept_for_other_settings_or_another_artifact_is_not_used(artifacts, pictures, tmp_path):
@@ -185,12 +185,12 @@ def test_data_that_does_not_fit_is_refused_in_words(artifacts, pictures, tmp_pat
         prepare_images(read_metadata(tiny), tmp_path / "pets", None, tiny)
 
 
-@pytest.mark.parametrize(("tail", "said"), [("logits", "output=logits"), ("ids", "ids,output=out")])
-def test_the_output_that_holds_the_classes_is_counted(tmp_path, tail, said):
+@pytest.mark.parametrize(("tail", "head_text"), [("logits", "output=logits"), ("ids", "ids,output=out")])
+def test_the_output_that_holds_the_classes_is_counted(tmp_path, tail, head_text):
     """Its first output is another one; a file that carries its head needs no word about it."""
     data = embedded_sample()
     path = classifier(tmp_path / "net.onnx", tail, extra=True)
-    card = foreign_card(path, PREPROCESSING, data.classes, said)
+    card = foreign_card(path, PREPROCESSING, data.classes, head_text)
     document = {"schema_version": 1, "classes": list(card.classes), "preprocessing": card.preprocessing.to_dict()}
     get_exporter("onnx").attach_metadata(path, {**document, "head": card.head.to_dict(), "format": "onnx"})
     case = expand([path])[0]

@@ -73,9 +73,9 @@ def test_an_estimate_contacts_nothing(tmp_path):
         registry.add(Board(name=name, profile=profile, host=f"pi@{name}.invalid"))
 
     def chosen(device, **options):
-        found = choose_targets(device, estimate=True, registry=registry, **options)
-        assert all(target.kind == "estimated" and target.open is None and not target.shared for target in found)
-        return [(target.name, target.device) for target in found]
+        bench_targets = choose_targets(device, estimate=True, registry=registry, **options)
+        assert all(target.kind == "estimated" and target.open is None and not target.shared for target in bench_targets)
+        return [(target.name, target.device) for target in bench_targets]
 
     assert chosen("pi4") == [("pi4", "pi4")]  # also where a board of the profile is registered
     assert chosen(None, boards=["two"]) == [("two", "pi5")]

@@ -9,14 +9,14 @@ from eamdeploy.measurement.evidence.statistics import relative_difference, summa
 
 def blocks(generator, *, count=4, samples=80, median=1.0, between=0.01, spike=0.02):
     """Latencies as they are: processes differ, neighbours are alike, and now and then one takes ten times as long."""
-    made = []
+    block_list = []
     for _ in range(count):
         level = median * np.exp(generator.normal(0, between))
         drift = np.convolve(generator.normal(0, 0.02, samples + 20), np.ones(20) / 20, "same")[:samples]
         times = level * (1 + np.abs(drift)) * np.exp(generator.normal(0, 0.01, samples))
         times[generator.random(samples) < spike] *= 10
-        made.append(times.tolist())
-    return made
+        block_list.append(times.tolist())
+    return block_list
 
 
 def test_percentiles_are_of_all_samples():
@@ -66,14 +66,14 @@ def test_intervals_of_the_same_thing_overlap_and_of_different_things_do_not():
 
 def test_a_difference_of_five_percent_is_found_and_none_is_not_claimed():
     generator = np.random.default_rng(2)
-    found = claimed = 0
+    hits = claimed = 0
     for _ in range(15):
         first, same = (blocks(generator, count=8, between=0.005) for _ in range(2))
         slower = blocks(generator, count=8, between=0.005, median=1.05)
-        found += relative_difference(first, slower)[1][0] > 0
+        hits += relative_difference(first, slower)[1][0] > 0
         low, high = relative_difference(first, same)[1]
         claimed += not low <= 0 <= high
-    assert found >= 13
+    assert hits >= 13
     assert claimed <= 4
 
 

@@ -33,9 +33,9 @@ def test_no_sensors_at_all_is_no_reason_for_doubt():
     ],
 )
 def test_throttle_bits(bits, state, words):
-    found = verdict(*({"throttled": value} for value in bits))
-    assert found.state == state
-    assert (words is None and not found.reasons) or words in found.reasons[0]
+    run_verdict = verdict(*({"throttled": value} for value in bits))
+    assert run_verdict.state == state
+    assert (words is None and not run_verdict.reasons) or words in run_verdict.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_warm_up_swap_and_heat_make_suspect():
 
 
 def test_all_reasons_are_given_the_worst_first():
-    found = verdict({"other_cpus": 1.0, "throttled": 0}, {"other_cpus": 1.0, "throttled": 4}, stable=(False,))
-    assert found.state == "invalid"
-    assert len(found.reasons) == 3
-    assert "throttled" in found.reasons[0]
+    run_verdict = verdict({"other_cpus": 1.0, "throttled": 0}, {"other_cpus": 1.0, "throttled": 4}, stable=(False,))
+    assert run_verdict.state == "invalid"
+    assert len(run_verdict.reasons) == 3
+    assert "throttled" in run_verdict.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,6 @@ def test_all_reasons_are_given_the_worst_first():
     ],
 )
 def test_what_slows_a_run_from_outside(readings, state, words):
-    found = verdict(*readings)
-    assert found.state == state
-    assert words in " ".join(found.reasons)
+    run_verdict = verdict(*readings)
+    assert run_verdict.state == state
+    assert words in " ".join(run_verdict.reasons)

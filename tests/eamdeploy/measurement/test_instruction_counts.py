@@ -49,8 +49,8 @@ def _count(counts: list[int]) -> tuple[int | None, list[str]]:
 
 
 def test_three_inferences_are_enough_where_they_agree() -> None:
-    found, sentences = _count([9_000_000, 5_000_000, 5_010_000])
-    assert found == 5_005_000
+    instructions, sentences = _count([9_000_000, 5_000_000, 5_010_000])
+    assert instructions == 5_005_000
     assert sentences[-1] == "net.onnx: inference 3: 5.0 million instructions"
 
 

@@ -36,59 +36,59 @@ def open_transport(boards):
 
 
 def test_a_layer_is_timed_on_the_board_and_remembered(boards, network, tmp_path):
-    here = boards(1)
+    board_machines = boards(1)
     progress = RecordedProgress()
     cache = tmp_path / "costs.json"
     # two layers of one shape, and one of another
     sites = [
         site for site in find_sites(network, SHAPE) if site.path in {f"blocks.{n}.depthwise.conv" for n in (8, 9, 11)}
     ]
-    with BoardTimer(open_transport(here)) as timer:
+    with BoardTimer(open_transport(board_machines)) as timer:
         costs = MeasuredCosts(timer, cache=cache, rounds=8, progress=progress)
-        found = [costs(site, TARGET, ("aggregate", "experts")) for site in sites]
-    assert all(0 < cost < 1000 for each in found for cost in each.values())
-    assert found[0] == found[1] != found[2]
+        layer_costs = [costs(site, TARGET, ("aggregate", "experts")) for site in sites]
+    assert all(0 < cost < 1000 for each in layer_costs for cost in each.values())
+    assert layer_costs[0] == layer_costs[1] != layer_costs[2]
     assert progress.sentences == [
         f"measuring aggregate, experts for {site.path} on mypi" for site in (sites[0], sites[2])
     ]
-    assert eventually(lambda: not left_over(here.servers[0]))
+    assert eventually(lambda: not left_over(board_machines.servers[0]))
 
-    with BoardTimer(open_transport(here)) as timer:
+    with BoardTimer(open_transport(board_machines)) as timer:
         costs_again = MeasuredCosts(timer, cache=cache, progress=progress)
-        assert [costs_again(site, TARGET, ("aggregate", "experts")) for site in sites] == found
+        assert [costs_again(site, TARGET, ("aggregate", "experts")) for site in sites] == layer_costs
     assert len(progress.sentences) == 2, "nothing is measured twice"
 
 
 def test_the_board_is_locked_meanwhile(boards, network):
-    here = boards(1)
+    board_machines = boards(1)
     with (
-        BoardTimer(open_transport(here)),
+        BoardTimer(open_transport(board_machines)),
         pytest.raises(BoardBusy, match="measuring for an export"),
-        BoardTimer(open_transport(here)),
+        BoardTimer(open_transport(board_machines)),
     ):
         pass
 
 
 def test_a_lost_link_ends_the_plan_and_no_thread_stays(boards, network, tmp_path):
-    here = boards(1)
+    board_machines = boards(1)
     site = find_sites(network, SHAPE)[0]
-    with pytest.raises(BoardUnreachable), BoardTimer(open_transport(here)) as timer:
-        here.on_loop(here.servers[0].cut)
+    with pytest.raises(BoardUnreachable), BoardTimer(open_transport(board_machines)) as timer:
+        board_machines.on_loop(board_machines.servers[0].cut)
         MeasuredCosts(timer, cache=tmp_path / "costs.json")(site, TARGET, ("aggregate", "experts"))
     assert not any(thread.name == "eamdeploy-board" for thread in threading.enumerate())
 
 
 def test_a_board_that_is_not_there(boards):
-    here = boards(1)
-    transport = open_transport(here)
-    here.call(here.servers[0].stop())
+    board_machines = boards(1)
+    transport = open_transport(board_machines)
+    board_machines.call(board_machines.servers[0].stop())
     with pytest.raises(BoardUnreachable), BoardTimer(transport):
         pass
 
 
 def test_what_the_board_lacks_is_named(boards, monkeypatch):
-    here = boards(1)
-    with BoardTimer(open_transport(here)) as timer:
+    board_machines = boards(1)
+    with BoardTimer(open_transport(board_machines)) as timer:
         assert timer.identity("onnxruntime")["runtime"].startswith("onnxruntime 1.")
         monkeypatch.setattr(timer, "_versions", {})
         with pytest.raises(MissingDependency, match="devices setup mypi --runtime litert"):
@@ -96,16 +96,16 @@ def test_what_the_board_lacks_is_named(boards, monkeypatch):
 
 
 def test_another_kind_of_board_is_refused(boards, network, tmp_path):
-    here = boards(1)
+    board_machines = boards(1)
     other = Target(machine="aarch64" if host_machine() != "aarch64" else "x86-64")
-    with BoardTimer(open_transport(here)) as timer:
+    with BoardTimer(open_transport(board_machines)) as timer:
         costs = MeasuredCosts(timer, cache=tmp_path / "costs.json")
         with pytest.raises(UsageError, match=f"mypi is {host_machine()}, and the plan is for {other.machine}"):
             plan_network(network, other, SHAPE, costs=costs)
 
 
 def test_interrupting_leaves_nothing_on_the_board(boards, network, tmp_path):
-    here = boards(1)
+    board_machines = boards(1)
     site = find_sites(network, SHAPE)[0]
     stop = threading.Timer(1.5, lambda: os.kill(os.getpid(), signal.SIGINT))
 
@@ -114,9 +114,9 @@ def test_interrupting_leaves_nothing_on_the_board(boards, network, tmp_path):
             stop.start()  # not before: what this host does until then is not what is tested
             return super().time(*arguments)
 
-    with pytest.raises(KeyboardInterrupt), Interrupted(open_transport(here)) as timer:
+    with pytest.raises(KeyboardInterrupt), Interrupted(open_transport(board_machines)) as timer:
         MeasuredCosts(timer, cache=tmp_path / "costs.json", rounds=1_000_000)(site, TARGET, ("aggregate", "experts"))
-    assert eventually(lambda: not left_over(here.servers[0]) and not here.servers[0].running())
+    assert eventually(lambda: not left_over(board_machines.servers[0]) and not board_machines.servers[0].running())
 
 
 def test_only_real_boards_of_the_user_s_are_measured_on():

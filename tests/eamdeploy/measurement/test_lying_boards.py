@@ -43,14 +43,14 @@ def test_a_hundred_lies(artifacts: tuple[Path, object], pictures: Path) -> None:
     shown = Request(cases, Effort(runs=40), latency=False, data=pictures, limit=4)
 
     async def all_of_them() -> list[BenchOutcome]:
-        found = []
+        answers = []
         for batch in itertools.batched(LIES, 16) if hasattr(itertools, "batched") else _batches(LIES, 16):
-            told = [
+            attempts = [
                 _outcome(LyingBoard(one_lie(operation, change)), shown if operation == "infer" else timed)
                 for operation, _, change in batch
             ]
-            found += await asyncio.wait_for(asyncio.gather(*told), 60)
-        return found
+            answers += await asyncio.wait_for(asyncio.gather(*attempts), 60)
+        return answers
 
     for (operation, name, _), outcome in zip(LIES, asyncio.run(all_of_them()), strict=True):
         what = f"{operation}: {name}"
@@ -68,11 +68,11 @@ def test_good_answers_are_kept_and_a_lie_spoils_only_its_own_artifact(artifacts:
     request = Request(
         expand([artifacts[0] / "tiny.onnx", artifacts[0] / "slower.onnx"]), Effort(runs=40), accuracy=False
     )
-    asked = itertools.count()
+    requests = itertools.count()
 
     def answer(message):
         good = honest(message)
-        if good is not None and message["op"] == "measure" and next(asked) == 1:  # the second artifact's first block
+        if good is not None and message["op"] == "measure" and next(requests) == 1:  # the second artifact's first block
             good["timing"]["samples_ns"] = [-1] * 10
         if good is not None:
             yield line(good)

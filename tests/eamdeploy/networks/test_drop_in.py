@@ -29,9 +29,9 @@ def test_a_converted_network_starts_as_the_same_function_and_is_found_again(atte
     x = torch.randn(4, 3, 16, 16)
     assert torch.allclose(converted(x), network(x), atol=1e-5)
     other = convert(network, k=3, attention=attention, noise=0.1)
-    found = import_network(other, torch.randn(3, 3, 16, 16))
-    assert [layer.form for layer in found.rewritten.layers] == ["mixed"] * 3
-    assert found.adapted == ()
+    imported = import_network(other, torch.randn(3, 3, 16, 16))
+    assert [layer.form for layer in imported.rewritten.layers] == ["mixed"] * 3
+    assert imported.adapted == ()
 
 
 def test_it_trains() -> None:

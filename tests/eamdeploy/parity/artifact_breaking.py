@@ -97,9 +97,9 @@ def tflite_edit(source: Path, target: Path, edit: Callable[[Any], None]) -> Path
 def _operator(model: Any, prefix: str, code: int) -> Any:
     graph = model.subgraphs[0]
     for operator in graph.operators:
-        found = model.operatorCodes[operator.opcodeIndex]
+        operator_code = model.operatorCodes[operator.opcodeIndex]
         name = graph.tensors[operator.outputs[0]].name.decode()
-        if name.startswith(prefix) and max(found.builtinCode, found.deprecatedBuiltinCode) == code:
+        if name.startswith(prefix) and max(operator_code.builtinCode, operator_code.deprecatedBuiltinCode) == code:
             return operator
     raise LookupError(f"{prefix} has no operator {code}")
 

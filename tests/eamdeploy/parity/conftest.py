@@ -12,8 +12,8 @@ from tests.eamdeploy.parity.parity_artifacts import SMALL, Made, make_artifact
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Made]:
-    """``made("onnx")``, ``made("onnx", spec, batch)``: exported on first use."""
+def artifact_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Made]:
+    """``artifact_of("onnx")``, ``artifact_of("onnx", spec, batch)``: exported on first use."""
     cache: dict[object, Made] = {}
 
     def get(fmt: str, spec: ArchSpec = SMALL, batch: Batch = 1) -> Made:

@@ -31,8 +31,8 @@ def test_the_part_reaches_from_right_tensors_to_the_wrong_one() -> None:
 
 def test_a_tensor_is_known_by_its_elements_in_any_order() -> None:
     known = np.arange(12, dtype=np.float32).reshape(3, 4)
-    found = {"same": known, "transposed": known.T.copy(), "off": known + 1, "short": known[:2], "nan": known * np.nan}
-    assert explained(found, [known]) == {"same", "transposed"}
+    tensors = {"same": known, "transposed": known.T.copy(), "off": known + 1, "short": known[:2], "nan": known * np.nan}
+    assert explained(tensors, [known]) == {"same", "transposed"}
 
 
 @pytest.fixture(scope="module")

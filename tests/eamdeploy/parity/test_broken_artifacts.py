@@ -20,9 +20,9 @@ LAYERS = ("blocks.0.pointwise.conv", "blocks.6.depthwise.conv", "blocks.12.point
 @pytest.mark.parametrize(("how", "part"), [("expert", "output"), ("gather", "attention"), ("temperature", "attention")])
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_the_broken_layer_is_named(
-    *, made: Callable[..., Made], tmp_path: Path, fmt: str, how: str, part: str, layer: str
+    *, artifact_of: Callable[..., Made], tmp_path: Path, fmt: str, how: str, part: str, layer: str
 ) -> None:
-    good = made(fmt)
+    good = artifact_of(fmt)
     broken = break_artifact(good.path, tmp_path / f"broken.{fmt}", how, layer)
     report = check_parity(broken, good.checkpoint, limit=20)
     assert report.verdict == "failed"
@@ -32,8 +32,8 @@ def test_the_broken_layer_is_named(
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_the_stem_is_named_too(made: Callable[..., Made], tmp_path: Path, fmt: str) -> None:
-    good = made(fmt)
+def test_the_stem_is_named_too(artifact_of: Callable[..., Made], tmp_path: Path, fmt: str) -> None:
+    good = artifact_of(fmt)
     broken = break_artifact(good.path, tmp_path / f"broken.{fmt}", "expert", "stem.conv")
     report = check_parity(broken, good.checkpoint, limit=10)
     assert report.first_divergence is not None
@@ -41,13 +41,13 @@ def test_the_stem_is_named_too(made: Callable[..., Made], tmp_path: Path, fmt: s
     assert report.first_divergence.agreeing == 0
 
 
-def test_names_in_the_metadata_are_not_needed(made: Callable[..., Made], tmp_path: Path) -> None:
+def test_names_in_the_metadata_are_not_needed(artifact_of: Callable[..., Made], tmp_path: Path) -> None:
     """A converter may lose every name: values and the order of the softmaxes are enough."""
     import json
 
     import onnx
 
-    good = made("onnx")
+    good = artifact_of("onnx")
     layer = LAYERS[1]
     for how in ("expert", "temperature"):
         broken = break_artifact(good.path, tmp_path / f"{how}.onnx", how, layer)

@@ -111,6 +111,6 @@ def test_the_order_of_outputs_does_not_matter(names: list[str], order: object) -
     shuffled = list(names)
     order.shuffle(shuffled)  # type: ignore[attr-defined]
     infos = {name: TensorInfo(name, (1, 2), "float32") for name in names}
-    found = pair_outputs([infos[name] for name in shuffled], [infos[name] for name in names])
-    assert found.pairs == {name: name for name in names}
-    assert (found.missing, found.extra) == ((), ())
+    pairs = pair_outputs([infos[name] for name in shuffled], [infos[name] for name in names])
+    assert pairs.pairs == {name: name for name in names}
+    assert (pairs.missing, pairs.extra) == ((), ())

@@ -22,8 +22,8 @@ def ratio(report: ParityReport) -> float:
 
 
 @pytest.mark.parametrize("fmt", ["onnx", "tflite"])
-def test_one_hundred_real_images(made: Callable[..., Made], fmt: str) -> None:
-    good = made(fmt)
+def test_one_hundred_real_images(artifact_of: Callable[..., Made], fmt: str) -> None:
+    good = artifact_of(fmt)
     report = check_parity(good.path, good.checkpoint, random_images=4)
     assert report.verdict == "passed", report.sentence
     assert report.images == 100
@@ -39,8 +39,8 @@ def test_one_hundred_real_images(made: Callable[..., Made], fmt: str) -> None:
 
 
 @pytest.mark.parametrize("batch", ["dynamic", 3])
-def test_images_do_not_depend_on_their_batch(made: Callable[..., Made], batch: int | str) -> None:
-    good = made("onnx", SMALL, batch)
+def test_images_do_not_depend_on_their_batch(artifact_of: Callable[..., Made], batch: int | str) -> None:
+    good = artifact_of("onnx", SMALL, batch)
     report = check_parity(good.path, good.checkpoint, limit=20)
     assert report.verdict == "passed", report.sentence
     assert [row.batch for row in report.batches] == ([3, 8] if batch == "dynamic" else [3])
@@ -56,17 +56,17 @@ def test_images_do_not_depend_on_their_batch(made: Callable[..., Made], batch: i
     ],
     ids=lambda spec: spec.name,
 )
-def test_other_networks(made: Callable[..., Made], spec: object) -> None:
-    good = made("onnx", spec)
+def test_other_networks(artifact_of: Callable[..., Made], spec: object) -> None:
+    good = artifact_of("onnx", spec)
     report = check_parity(good.path, good.checkpoint, limit=60)
     assert report.verdict == "passed", report.sentence
     assert ratio(report) < ParityTolerance().factor / 2
 
 
 def test_a_file_with_a_softmax_behind_it_is_compared_as_probabilities(
-    made: Callable[..., Made], tmp_path: Path
+    artifact_of: Callable[..., Made], tmp_path: Path
 ) -> None:
-    good = made("onnx", replace(SMALL, conv="static"))
+    good = artifact_of("onnx", replace(SMALL, conv="static"))
     model = onnx.load(str(good.path))
     del model.metadata_props[:]
     (scores,) = model.graph.output
@@ -84,15 +84,15 @@ def test_a_file_with_a_softmax_behind_it_is_compared_as_probabilities(
 SHARP = replace(SMALL, width=0.5, seed=0, select="cgr-max", temperature=1.0)
 
 
-def test_an_ill_conditioned_network_is_not_called_wrong(made: Callable[..., Made]) -> None:
-    good = made("onnx", SHARP)
+def test_an_ill_conditioned_network_is_not_called_wrong(artifact_of: Callable[..., Made]) -> None:
+    good = artifact_of("onnx", SHARP)
     report = check_parity(good.path, good.checkpoint)
     assert report.verdict == "passed", report.sentence
     assert report.ill_conditioned > 0
 
 
-def test_and_still_found_out_when_it_is(made: Callable[..., Made], tmp_path: Path) -> None:
-    good = made("onnx", SHARP)
+def test_and_still_found_out_when_it_is(artifact_of: Callable[..., Made], tmp_path: Path) -> None:
+    good = artifact_of("onnx", SHARP)
     layer = "blocks.3.pointwise.conv"
     broken = break_artifact(good.path, tmp_path / "broken.onnx", "expert", layer)
     report = check_parity(broken, good.checkpoint, limit=20)

@@ -58,13 +58,13 @@ def test_approximate_artifacts_are_held_to_their_snr() -> None:
     assert not compare_output("scores", reference * 1.2, reference, judge, NONE).passed  # 14 dB
 
 
-def test_a_precision_in_the_metadata_changes_the_judge(made: Callable[..., Made], tmp_path: Path) -> None:
+def test_a_precision_in_the_metadata_changes_the_judge(artifact_of: Callable[..., Made], tmp_path: Path) -> None:
     """The same 5 % in one expert is wrong in an fp32 artifact and within an int8 artifact's limits."""
     import json
 
     import onnx
 
-    good = made("onnx")
+    good = artifact_of("onnx")
     broken = break_artifact(good.path, tmp_path / "broken.onnx", "expert", "blocks.3.pointwise.conv")
     model = onnx.load(str(broken))
     entry = next(entry for entry in model.metadata_props if entry.key == "eamdeploy")
@@ -79,8 +79,10 @@ def test_a_precision_in_the_metadata_changes_the_judge(made: Callable[..., Made]
     assert strict.first_divergence.layer == "blocks.3.pointwise.conv"
 
 
-def test_another_checkpoints_artifact_fails_without_being_compared(made: Callable[..., Made], tmp_path: Path) -> None:
-    good = made("onnx")
+def test_another_checkpoints_artifact_fails_without_being_compared(
+    artifact_of: Callable[..., Made], tmp_path: Path
+) -> None:
+    good = artifact_of("onnx")
     other = load_checkpoint(write_random(replace(good.checkpoint.spec, seed=9), tmp_path / "other.safetensors"))
     report = check_parity(good.path, other)
     assert report.verdict == "failed"
@@ -88,8 +90,8 @@ def test_another_checkpoints_artifact_fails_without_being_compared(made: Callabl
     assert report.images == 0
 
 
-def test_other_classes_or_preprocessing_fail(made: Callable[..., Made]) -> None:
-    good = made("onnx")
+def test_other_classes_or_preprocessing_fail(artifact_of: Callable[..., Made]) -> None:
+    good = artifact_of("onnx")
     stretched = replace(good.checkpoint, preprocessing=good.checkpoint.preprocessing | {"interpolation": "bicubic"})
     report = check_parity(good.path, stretched, limit=4)
     assert "another preprocessing than the checkpoint (interpolation)" in report.sentence
@@ -97,8 +99,10 @@ def test_other_classes_or_preprocessing_fail(made: Callable[..., Made]) -> None:
     assert "other class names" in check_parity(good.path, renamed, limit=4).sentence
 
 
-def test_a_file_without_our_metadata_is_compared_by_its_function(made: Callable[..., Made], tmp_path: Path) -> None:
-    good = made("onnx")
+def test_a_file_without_our_metadata_is_compared_by_its_function(
+    artifact_of: Callable[..., Made], tmp_path: Path
+) -> None:
+    good = artifact_of("onnx")
     foreign = tmp_path / "foreign.onnx"
 
     import onnx
@@ -114,9 +118,9 @@ def test_a_file_without_our_metadata_is_compared_by_its_function(made: Callable[
         check_parity(foreign, other)
 
 
-def test_one_image_mixed_into_another_is_seen_as_a_batch(made: Callable[..., Made], tmp_path: Path) -> None:
+def test_one_image_mixed_into_another_is_seen_as_a_batch(artifact_of: Callable[..., Made], tmp_path: Path) -> None:
     """The classic: every image of a batch convolved with the first one's kernel."""
-    good = made("onnx", good_spec(made), "dynamic")
+    good = artifact_of("onnx", good_spec(artifact_of), "dynamic")
 
     def edit(graph: object) -> None:
         import onnx
@@ -143,6 +147,6 @@ def test_one_image_mixed_into_another_is_seen_as_a_batch(made: Callable[..., Mad
     assert check_parity(good.path, good.checkpoint, limit=8).verdict == "passed"
 
 
-def good_spec(made: Callable[..., Made]) -> object:
+def good_spec(artifact_of: Callable[..., Made]) -> object:
     """The usual network with a temperature low enough that images have different kernels."""
-    return replace(made("onnx").checkpoint.spec, temperature=1.0)
+    return replace(artifact_of("onnx").checkpoint.spec, temperature=1.0)

@@ -41,13 +41,13 @@ def with_outputs(source: Path, target: Path, order: Sequence[str]) -> Path:
             helper.make_node("Flatten", [pooled], ["features"]),
         ]
     )
-    made = {
+    artifacts = {
         "scores": scores,
         "features": helper.make_tensor_value_info("features", TensorProto.FLOAT, None),
         "backwards": helper.make_tensor_value_info("backwards", TensorProto.FLOAT, None),
         "best": helper.make_tensor_value_info("best", TensorProto.INT64, None),
     }
-    values = [onnx.ValueInfoProto.FromString(made[name].SerializeToString()) for name in order]
+    values = [onnx.ValueInfoProto.FromString(artifacts[name].SerializeToString()) for name in order]
     del graph.output[:]
     graph.output.extend(values)
     onnx.save(model, str(target))
@@ -59,26 +59,26 @@ def checks(report: ParityReport) -> dict[str, str]:
 
 
 @pytest.fixture
-def good(made: Callable[..., Made]) -> Made:
-    return made("onnx", STATIC)
+def good(artifact_of: Callable[..., Made]) -> Made:
+    return artifact_of("onnx", STATIC)
 
 
-def scores_of(made: Made) -> str:
-    return onnx.load(str(made.path)).graph.output[0].name
+def scores_of(artifact: Made) -> str:
+    return onnx.load(str(artifact.path)).graph.output[0].name
 
 
 def test_the_scores_are_found_among_outputs_of_other_widths(good: Made, tmp_path: Path) -> None:
     path = with_outputs(good.path, tmp_path / "more.onnx", ("features", "best", "scores"))
     report = check_parity(path, good.checkpoint, limit=8)
     assert report.passed, report.sentence
-    found = checks(report)
-    assert found[f"output {scores_of(good)}"] == "passed"
-    assert found["output features"] == found["output best"] == "skipped"
+    by_name = checks(report)
+    assert by_name[f"output {scores_of(good)}"] == "passed"
+    assert by_name["output features"] == by_name["output best"] == "skipped"
 
 
-def test_wrong_scores_behind_another_output_fail(made: Callable[..., Made], tmp_path: Path) -> None:
+def test_wrong_scores_behind_another_output_fail(artifact_of: Callable[..., Made], tmp_path: Path) -> None:
     """The first output is right; only the one that holds the classes is wrong."""
-    good = made("onnx")
+    good = artifact_of("onnx")
     broken = break_artifact(good.path, tmp_path / "broken.onnx", "expert", "blocks.3.pointwise.conv")
     path = with_outputs(broken, tmp_path / "more.onnx", ("best", "features", "scores"))
     report = check_parity(path, good.checkpoint, limit=10)
@@ -91,9 +91,9 @@ def test_wrong_scores_behind_another_output_fail(made: Callable[..., Made], tmp_
 def test_which_of_two_is_asked_for_and_taken_as_said(good: Made, tmp_path: Path) -> None:
     path = with_outputs(good.path, tmp_path / "two.onnx", ("backwards", "scores"))
     name = scores_of(good)
-    with pytest.raises(UsageError, match=rf"which output\? .*backwards Bx10, {name} Bx10") as asked:
+    with pytest.raises(UsageError, match=rf"which output\? .*backwards Bx10, {name} Bx10") as head_text:
         check_parity(path, good.checkpoint, limit=8)
-    assert "output=NAME" in str(asked.value.hint)
+    assert "output=NAME" in str(head_text.value.hint)
     verdict = eamdeploy.verify(path, good.checkpoint, limit=8, head=f"output={name}")
     assert verdict.passed
     assert checks(verdict.reports[0])["output backwards"] == "skipped"

@@ -35,8 +35,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 Run = Callable[..., tuple[int, str, str]]
 
 
-def test_a_good_artifact(made: Callable[..., Made], run: Run) -> None:
-    good = made("onnx")
+def test_a_good_artifact(artifact_of: Callable[..., Made], run: Run) -> None:
+    good = artifact_of("onnx")
     code, out, _ = run("verify", good.path, "--against", good.checkpoint.path, "--limit", 12, "--json")
     document = json.loads(out)
     assert (code, document["verdict"], document["first_divergence"]) == (0, "passed", None)
@@ -45,9 +45,9 @@ def test_a_good_artifact(made: Callable[..., Made], run: Run) -> None:
 
 
 def test_a_broken_artifact_among_good_ones(
-    made: Callable[..., Made], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifact_of: Callable[..., Made], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = made("onnx")
+    good = artifact_of("onnx")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
@@ -75,8 +75,8 @@ def test_a_broken_artifact_among_good_ones(
     assert LAYER in err.splitlines()[-1]
 
 
-def test_the_text_names_the_layer(made: Callable[..., Made], run: Run, tmp_path: Path) -> None:
-    good = made("onnx")
+def test_the_text_names_the_layer(artifact_of: Callable[..., Made], run: Run, tmp_path: Path) -> None:
+    good = artifact_of("onnx")
     broken = break_artifact(good.path, tmp_path / "broken.onnx", "temperature", LAYER)
     code, out, _ = run("verify", broken, "--against", good.checkpoint.path, "--limit", 4)
     assert code == 3
@@ -100,26 +100,26 @@ def cut(source: Path, target: Path, size: int) -> Path:
     ids=["missing", "cut off", "empty", "no artifact", "foreign"],
 )
 def test_one_sentence_and_exit_2(
-    made: Callable[..., Made], run: Run, tmp_path: Path, spoil: Callable[[Path, Path], Path], words: str
+    artifact_of: Callable[..., Made], run: Run, tmp_path: Path, spoil: Callable[[Path, Path], Path], words: str
 ) -> None:
-    good = made("onnx")
+    good = artifact_of("onnx")
     code, out, err = run("verify", spoil(good.path, tmp_path), "--against", good.checkpoint.path)
     assert (code, out) == (2, "")
     assert words in err
     assert len([line for line in err.splitlines() if line and not line.startswith("INFO")]) == 1
 
 
-def test_a_tflite_file_that_lost_its_last_bytes(made: Callable[..., Made], run: Run, tmp_path: Path) -> None:
+def test_a_tflite_file_that_lost_its_last_bytes(artifact_of: Callable[..., Made], run: Run, tmp_path: Path) -> None:
     """The flatbuffer is whole and runs; only the metadata behind it is cut."""
-    good = made("tflite")
+    good = artifact_of("tflite")
     short = cut(good.path, tmp_path / "short.tflite", good.path.stat().st_size - 10)
     code, _, err = run("verify", short, "--against", good.checkpoint.path)
     assert code == 2
     assert "cut off" in err
 
 
-def test_another_checkpoint(made: Callable[..., Made], run: Run, tmp_path: Path) -> None:
-    good = made("onnx")
+def test_another_checkpoint(artifact_of: Callable[..., Made], run: Run, tmp_path: Path) -> None:
+    good = artifact_of("onnx")
     other = write_random(replace(good.checkpoint.spec, seed=8), tmp_path / "other.safetensors")
     code, _, err = run("verify", good.path, "--against", other)
     assert code == 3
@@ -127,17 +127,19 @@ def test_another_checkpoint(made: Callable[..., Made], run: Run, tmp_path: Path)
     assert "made from another checkpoint" in err
 
 
-def test_a_missing_file_is_found_before_anything_runs(made: Callable[..., Made], run: Run, tmp_path: Path) -> None:
-    good = made("onnx")
+def test_a_missing_file_is_found_before_anything_runs(
+    artifact_of: Callable[..., Made], run: Run, tmp_path: Path
+) -> None:
+    good = artifact_of("onnx")
     code, out, err = run("verify", good.path, tmp_path / "b.onnx", "--against", good.checkpoint.path)
     assert (code, out) == (2, "")
     assert "b.onnx" in err
 
 
-def test_images_that_do_not_decode_are_named(made: Callable[..., Made], run: Run, tmp_path: Path) -> None:
+def test_images_that_do_not_decode_are_named(artifact_of: Callable[..., Made], run: Run, tmp_path: Path) -> None:
     from PIL import Image
 
-    good = made("onnx")
+    good = artifact_of("onnx")
     (tmp_path / "cat").mkdir()
     for index in range(3):
         Image.new("RGB", (40, 30), (index * 60, 90, 30)).save(tmp_path / "cat" / f"{index}.png")

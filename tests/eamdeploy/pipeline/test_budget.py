@@ -33,9 +33,9 @@ def trained(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 def export(checkpoint: Checkpoint, folder: Path, tree: Path, budget: BudgetRequest | None) -> ExportedArtifact:
     data = open_dataset(tree, "test", checkpoint.classes)
-    (made,) = export_checkpoint(checkpoint, folder, ExportOptions(name="net", budget=budget), dataset=data)
-    assert isinstance(made, ExportedArtifact)
-    return made
+    (artifact,) = export_checkpoint(checkpoint, folder, ExportOptions(name="net", budget=budget), dataset=data)
+    assert isinstance(artifact, ExportedArtifact)
+    return artifact
 
 
 def test_budget_zero_is_the_export_without_one(trained: Checkpoint, tree: Path, tmp_path: Path) -> None:
@@ -50,17 +50,17 @@ def test_budget_zero_is_the_export_without_one(trained: Checkpoint, tree: Path, 
 def test_a_budget_gives_an_ordinary_checkpoint_and_a_file_that_is_exactly_it(
     trained: Checkpoint, tree: Path, tmp_path: Path
 ) -> None:
-    made = export(trained, tmp_path, tree, BudgetRequest(20, tree))
+    artifact = export(trained, tmp_path, tree, BudgetRequest(20, tree))
     rewritten = load_checkpoint(str(tmp_path / "net.rewritten.safetensors"))
-    assert made.parity.passed
-    assert made.budget is not None
+    assert artifact.parity.passed
+    assert artifact.budget is not None
     assert len(rewritten.network.dynamic_layers()) < len(trained.network.dynamic_layers())
-    assert len(made.budget["layers"]) == len(trained.network.dynamic_layers())
-    validation = made.budget["validation"]
+    assert len(artifact.budget["layers"]) == len(trained.network.dynamic_layers())
+    validation = artifact.budget["validation"]
     assert validation["drop_points"] <= 20
     assert validation["top1_exact"] - validation["top1"] == pytest.approx(validation["drop_points"], abs=1e-3)
     manifest = json.loads((tmp_path / "net.manifest.json").read_text())
-    assert manifest["artifacts"][0]["budget"]["sentence"] == made.budget["sentence"]
+    assert manifest["artifacts"][0]["budget"]["sentence"] == artifact.budget["sentence"]
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +83,10 @@ def test_the_search_hands_over_the_cheapest_rewrite_where_it_is_asked_to(search:
 
 
 def test_fine_tuning_starts_from_the_cheapest_rewrite(search: Spending, trained: Checkpoint, tree: Path) -> None:
-    said: list[str] = []
-    tuned = finetune_within(trained, search, images_of(trained, tree), Finetuning(6, tree, tree), said.append)
+    sentences: list[str] = []
+    tuned = finetune_within(trained, search, images_of(trained, tree), Finetuning(6, tree, tree), sentences.append)
     cheapest = search.cheapest or search
-    assert f"fine-tuning with {cheapest.chosen.collapsed} layers collapsed" in said[0]
+    assert f"fine-tuning with {cheapest.chosen.collapsed} layers collapsed" in sentences[0]
     if tuned is not None:
         assert tuned.validation.drop_points <= search.budget_points
         assert not tuned.network.dynamic_layers() or tuned.spending is search
@@ -114,14 +114,14 @@ def test_a_class_map_serves_a_budget(trained: Checkpoint, tree: Path, tmp_path: 
             (renamed / split / name).rename(renamed / split / f"n-{name}")
     mapping = {f"n-{name}": name for name in trained.classes}
     preprocessing = Preprocessing.from_dict(trained.preprocessing)
-    own = budget_images(tree, tree, preprocessing, trained.classes, limit=60)
+    tree_images = budget_images(tree, tree, preprocessing, trained.classes, limit=60)
     mapped = budget_images(renamed, renamed, preprocessing, trained.classes, limit=60, class_map=mapping)
-    assert sorted(mapped.validation.labels.tolist()) == sorted(own.validation.labels.tolist())
+    assert sorted(mapped.validation.labels.tolist()) == sorted(tree_images.validation.labels.tolist())
     sums = [
         sorted(
             (label, int(pixels.sum())) for label, pixels in zip(part.labels.tolist(), part.pixels.long(), strict=True)
         )
-        for part in (own.validation, mapped.validation)
+        for part in (tree_images.validation, mapped.validation)
     ]
     assert sums[0] == sums[1]
 
@@ -131,8 +131,8 @@ def test_images_of_a_few_of_many_classes_are_enough(tree: Path, trained: Checkpo
     preprocessing = Preprocessing.from_dict(trained.preprocessing)
     classes = (*trained.classes, *(f"other {index}" for index in range(997)))
     mapping = {name: name for name in trained.classes}
-    found = budget_images(tree, None, preprocessing, classes, limit=30, class_map=mapping)
-    assert found.parted
-    assert len(found.calibration) == len(found.validation) == 30
+    images = budget_images(tree, None, preprocessing, classes, limit=30, class_map=mapping)
+    assert images.parted
+    assert len(images.calibration) == len(images.validation) == 30
     with pytest.raises(DataError, match=r"4 images are too few .* at least 6"):
         budget_images(tree, None, preprocessing, classes, limit=2, class_map=mapping)

@@ -27,12 +27,12 @@ def test_the_others_are_made_and_every_failure_is_named() -> None:
             attempts.made.append(name)
     with pytest.raises(
         ArtifactsFailed, match=r"2 of 4 artifacts failed: b: wrong; d: RuntimeError.*2 others were"
-    ) as found:
+    ) as caught:
         attempts.finish()
-    assert (found.value.made, found.value.exit_code) == (("a", "c"), 3)
-    assert isinstance(found.value.failures[1][1], InternalError)
-    made, failed = made_and_failed(attempts.finish)
-    assert made == ["a", "c"]
+    assert (caught.value.made, caught.value.exit_code) == (("a", "c"), 3)
+    assert isinstance(caught.value.failures[1][1], InternalError)
+    artifacts, failed = made_and_failed(attempts.finish)
+    assert artifacts == ["a", "c"]
     assert [row["artifact"] for row in failures_of(failed)["failures"]] == ["b", "d"]
 
 
@@ -54,22 +54,22 @@ def test_a_precision_that_loses_too_much_leaves_the_next_one(tmp_path: Path) -> 
     options = QuantizeOptions(
         max_drop=0.0, calibration_images=20, check_images=60, float_layers=("nowhere",), latency=False
     )
-    with pytest.raises(ArtifactsFailed) as found:
+    with pytest.raises(ArtifactsFailed) as failure:
         files.quantize_file(source, tmp_path, ("int8", "fp16"), preprocessing=SAID, labels=labels, options=options)
-    assert len(found.value.failures) == 2
+    assert len(failure.value.failures) == 2
     good = QuantizeOptions(max_drop=100, calibration_images=20, check_images=60, latency=False)
     assert foreign_card(source, PREPROCESSING, None).head.kind == "logits"
     real, calls = files.quantize_artifact, []
 
-    def once(path: Path, target: Path, wanted: QuantizeOptions, **rest: object) -> object:
-        calls.append(wanted.precision)
-        if wanted.precision == "int8":
+    def once(path: Path, target: Path, quantization: QuantizeOptions, **rest: object) -> object:
+        calls.append(quantization.precision)
+        if quantization.precision == "int8":
             raise ParityError("the int8 file does not run")
-        return real(path, target, wanted, **rest)  # type: ignore[arg-type]
+        return real(path, target, quantization, **rest)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "quantize_artifact", once)
-        with pytest.raises(ArtifactsFailed, match=r"1 of 2 artifacts failed: int8") as found:
+        with pytest.raises(ArtifactsFailed, match=r"1 of 2 artifacts failed: int8") as failure:
             files.quantize_file(source, tmp_path, ("int8", "fp16"), preprocessing=SAID, labels=labels, options=good)
     assert calls == ["int8", "fp16"]
     assert (tmp_path / "net-fp16.onnx").is_file()

@@ -36,10 +36,10 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Checkpoin
 
 def export(checkpoint: Checkpoint, out: Path, form: str = "onnx", **options: object) -> ExportedArtifact:
     """One verified artifact."""
-    made = eamdeploy.export(checkpoint, out, formats=form, options=ExportOptions(images=12, **options))  # type: ignore[arg-type]
-    assert isinstance(made[0], ExportedArtifact)
-    assert made[0].parity.passed
-    return made[0]
+    artifacts = eamdeploy.export(checkpoint, out, formats=form, options=ExportOptions(images=12, **options))  # type: ignore[arg-type]
+    assert isinstance(artifacts[0], ExportedArtifact)
+    assert artifacts[0].parity.passed
+    return artifacts[0]
 
 
 @pytest.mark.parametrize("name", ["omni-full", "omni-depthwise", "shared", "hyper", "warehouse", "modulated"])
@@ -66,18 +66,18 @@ def test_int8_of_sigmoid_mixed_kernels(checkpoints: dict[str, Checkpoint], tmp_p
         place = tmp_path / "images" / sample.classes[sample.label(index)] / f"{index}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         sample.image(index).save(place)
-    (made,) = eamdeploy.export(
+    (artifact,) = eamdeploy.export(
         checkpoints["shared"], tmp_path / "build", precisions="int8", calibration=tmp_path / "images"
     )
-    assert not isinstance(made, ExportedArtifact)
-    kept = set(made.report.written.int8_layers)
-    assert {"body.conv", "body.conv2", "body.conv3"} <= kept
+    assert not isinstance(artifact, ExportedArtifact)
+    int8_layers = set(artifact.report.written.int8_layers)
+    assert {"body.conv", "body.conv2", "body.conv3"} <= int8_layers
 
 
 def test_constant_weights_are_looked_for_in_the_file(checkpoints: dict[str, Checkpoint], tmp_path: Path) -> None:
-    made = export(checkpoints["shared"], tmp_path, constant_weights=True)
-    assert set(made.plan.lowerings().values()) <= {"experts", "inputs"}
-    manifest = json.loads(made.manifest.read_text(encoding="utf-8"))
+    artifacts = export(checkpoints["shared"], tmp_path, constant_weights=True)
+    assert set(artifacts.plan.lowerings().values()) <= {"experts", "inputs"}
+    manifest = json.loads(artifacts.manifest.read_text(encoding="utf-8"))
     assert manifest["artifacts"][0]["constant_weights"] is True
     with pytest.raises(UsageError, match="has a computed weight"):
         export(checkpoints["hyper"], tmp_path / "other", constant_weights=True)
@@ -98,17 +98,17 @@ def test_a_budget_collapses_layers_of_an_imported_network(checkpoints: dict[str,
         place = tmp_path / "images" / sample.classes[sample.label(index)] / f"{index}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         sample.image(index).save(place)
-    (made,) = eamdeploy.export(
+    (artifact,) = eamdeploy.export(
         checkpoints["shared"],
         tmp_path / "build",
         calibration=tmp_path / "images",
         budget=100.0,
         options=ExportOptions(images=12),
     )
-    assert isinstance(made, ExportedArtifact)
-    assert made.parity.passed
-    assert made.budget is not None
-    kinds = {layer["choice"]["kind"] for layer in made.budget["layers"]}
+    assert isinstance(artifact, ExportedArtifact)
+    assert artifact.parity.passed
+    assert artifact.budget is not None
+    kinds = {layer["choice"]["kind"] for layer in artifact.budget["layers"]}
     assert kinds == {"collapse"}
     rewritten = eamdeploy.load(tmp_path / "build" / "shared.rewritten.safetensors")
     assert not eamdeploy.describe(rewritten).macs.aggregation

@@ -24,12 +24,12 @@ def network(name: str) -> Any:
     """With random weights, and batch norms that have seen something."""
     package = timm()
     torch.manual_seed(0)
-    made = package.create_model(name, pretrained=False, num_classes=10)
-    for module in made.modules():
+    model = package.create_model(name, pretrained=False, num_classes=10)
+    for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.1)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return made.eval()
+    return model.eval()
 
 
 def test_condconv_is_24_mixed_layers_under_8_attentions(tmp_path: Path) -> None:
@@ -40,16 +40,16 @@ def test_condconv_is_24_mixed_layers_under_8_attentions(tmp_path: Path) -> None:
     assert len(set(checkpoint.network.attentions.values())) == 8
     for batch in (1, 4):
         options = ExportOptions(images=8, batch=batch, name=f"cc-{batch}")
-        (made,) = eamdeploy.export(checkpoint, tmp_path, options=options)
-        assert isinstance(made, ExportedArtifact)
-        assert made.parity.passed
-        assert made.parity.attention
+        (artifact,) = eamdeploy.export(checkpoint, tmp_path, options=options)
+        assert isinstance(artifact, ExportedArtifact)
+        assert artifact.parity.passed
+        assert artifact.parity.attention
 
 
 def test_a_static_classifier_goes_the_same_way(tmp_path: Path) -> None:
     checkpoint = eamdeploy.import_network(network("mobilenetv3_small_050"), (3, 64, 64), path=tmp_path / "v3")
     assert checkpoint.meta["imported"]["layers"] == []
     assert checkpoint.preprocessing["interpolation"] == "bicubic"  # as its pretrained_cfg has it
-    (made,) = eamdeploy.export(checkpoint, tmp_path, options=ExportOptions(images=8))
-    assert isinstance(made, ExportedArtifact)
-    assert made.parity.passed
+    (artifact,) = eamdeploy.export(checkpoint, tmp_path, options=ExportOptions(images=8))
+    assert isinstance(artifact, ExportedArtifact)
+    assert artifact.parity.passed

@@ -60,10 +60,10 @@ def test_it_loads_and_exports_where_the_package_does_not_exist(tmp_path: Path) -
     (code / "their_package" / "__init__.py").write_text("", encoding="utf-8")
     (code / "their_package" / "nets.py").write_text(PACKAGE, encoding="utf-8")
     out = elsewhere / "theirs.safetensors"
-    made = command(
+    process = command(
         elsewhere, "import", "their_package.nets:network", "--input", "3x24x32", "--out", str(out), path=code
     )
-    assert made.returncode == 0, made.stderr
+    assert process.returncode == 0, process.stderr
     shutil.rmtree(code)
     gone = command(elsewhere, "import", "their_package.nets:network", "--input", "3x24x32", "--out", "again")
     assert gone.returncode == 2

@@ -64,7 +64,7 @@ def trainer(
 ) -> EpochTrainer:
     parallel = parallel or Parallel()
     chosen = make_acceleration(acceleration, network, parallel.device)
-    asked = TrainingOptions(acceleration=acceleration, **options)  # type: ignore[arg-type]
+    training_options = TrainingOptions(acceleration=acceleration, **options)  # type: ignore[arg-type]
     state = TrainingState(settings={"spec": network.spec.to_dict()})
     wrapped = chosen.prepare(network.train())
     optimizer = make_optimizer(network, RECIPE, fused=chosen.fused)
@@ -73,7 +73,7 @@ def trainer(
         wrapped,
         optimizer=optimizer,
         recipe=RECIPE,
-        options=asked,
+        options=training_options,
         parallel=parallel,
         acceleration=chosen,
         state=state,

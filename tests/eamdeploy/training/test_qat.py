@@ -87,11 +87,11 @@ def test_it_computes_what_the_exported_file_computes(tree: Path, trained: Path, 
     checkpoint = load_checkpoint(str(trained))
     data = open_dataset(tree, "test", checkpoint.classes)
     lowered = ExportOptions(formats=("onnx",), lowering="aggregate")  # the plan for int8
-    (made,) = export_checkpoint(checkpoint, tmp_path, lowered, dataset=data)
+    (artifact,) = export_checkpoint(checkpoint, tmp_path, lowered, dataset=data)
     target = tmp_path / "q.onnx"
     training = open_dataset(tree, "train", checkpoint.classes)
     options = QuantizeOptions("int8", max_drop=100, method="minmax")
-    quantize_artifact(made.path, target, options, card=card_of(checkpoint), calibration=training, check=data)
+    quantize_artifact(artifact.path, target, options, card=card_of(checkpoint), calibration=training, check=data)
     preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
     feed = np.stack([preprocessing.apply(data.image(index)) for index in range(len(data))])
     model = onnx.load(str(target))
@@ -100,16 +100,18 @@ def test_it_computes_what_the_exported_file_computes(tree: Path, trained: Path, 
     network = prepare_qat(checkpoint.network).eval()
     ranges = code_ranges(model)
     restore_ranges(network, {name: ranges[file_name(name)] for name in ranges_of(network)})
-    found: dict[str, np.ndarray] = {}
+    values_by_name: dict[str, np.ndarray] = {}
     for name, module in network.named_modules():
         if isinstance(module, FakeQuantMap):
-            module.register_forward_hook(lambda _m, _i, y, name=name: found.__setitem__(file_name(name), y.numpy()))
+            module.register_forward_hook(
+                lambda _m, _i, y, name=name: values_by_name.__setitem__(file_name(name), y.numpy())
+            )
     with torch.no_grad():
         network(torch.from_numpy(feed))
     for name in ("input", "stem/output", "blocks.0.depthwise/output", "blocks.0.pointwise/output"):
         theirs = np.concatenate([maps[name] for maps in file])
         low, high = ranges[name].tolist()
-        codes = np.abs(found[name] - theirs) / ((high - low) / 255)
+        codes = np.abs(values_by_name[name] - theirs) / ((high - low) / 255)
         assert np.ptp(theirs) > 0, name
         differing = np.mean(codes > 0.5, axis=(1, 2, 3))  # of each image
         assert np.median(differing) < 0.005, name
@@ -126,14 +128,14 @@ def file_name(module: str) -> str:
 def codes_of(model: onnx.ModelProto) -> dict[str, tuple[float, int]]:
     """(scale, zero point) of every quantized map of the file, also where it was seen in another shape since it was made."""
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    found: dict[str, tuple[float, int]] = {}
+    codes: dict[str, tuple[float, int]] = {}
     for node in model.graph.node:
         if node.op_type == "QuantizeLinear":
             scale, zero = (constants[name].reshape(-1)[0] for name in node.input[1:3])
-            found[node.output[0]] = (float(scale), int(zero))
-        elif node.op_type in ("Reshape", "Transpose") and node.input[0] in found:
-            found[node.output[0]] = found[node.input[0]]
-    return {name.removesuffix("/q"): code for name, code in found.items()}
+            codes[node.output[0]] = (float(scale), int(zero))
+        elif node.op_type in ("Reshape", "Transpose") and node.input[0] in codes:
+            codes[node.output[0]] = codes[node.input[0]]
+    return {name.removesuffix("/q"): code for name, code in codes.items()}
 
 
 def code_ranges(model: onnx.ModelProto) -> dict[str, torch.Tensor]:
@@ -167,11 +169,11 @@ def test_a_tuned_checkpoint_is_an_ordinary_one_and_quantizes(tree: Path, trained
         "nothing was trained"
     )
     data = open_dataset(tree, "test", checkpoint.classes)
-    (made,) = export_checkpoint(checkpoint, tmp_path, ExportOptions(formats=("onnx",)), dataset=data)
+    (artifact,) = export_checkpoint(checkpoint, tmp_path, ExportOptions(formats=("onnx",)), dataset=data)
     target = tmp_path / "tuned-int8.onnx"
     training = open_dataset(tree, "train", checkpoint.classes)
     quantized = quantize_artifact(
-        made.path,
+        artifact.path,
         target,
         QuantizeOptions("int8", max_drop=6),
         card=card_of(checkpoint),
@@ -193,10 +195,10 @@ def test_a_stopped_run_goes_on_with_the_same_ranges(tree: Path, trained: Path, t
         if getattr(step, "epoch", 0) == 2:
             raise Stop
 
-    asked = request(tree, tmp_path / "cut", start=str(trained), qat="int8", lr=0.005, epochs=2, batch=16)
+    training_request = request(tree, tmp_path / "cut", start=str(trained), qat="int8", lr=0.005, epochs=2, batch=16)
     with pytest.raises(Stop):
-        run_training(asked, stop)
-    resumed = run_training(asked)
+        run_training(training_request, stop)
+    resumed = run_training(training_request)
     ours, theirs = load_file(resumed.checkpoint), load_file(whole.checkpoint)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert resumed.history == whole.history

@@ -79,10 +79,10 @@ def test_averaged_weights_and_annealing(tree: Path, tmp_path: Path) -> None:
 
 def test_divergence_stops_and_keeps_the_last_good_checkpoint(tree: Path, tmp_path: Path) -> None:
     good = run_training(request(tree, tmp_path, epochs=1))
-    kept = good.checkpoint.read_bytes()
+    checkpoint_before = good.checkpoint.read_bytes()
     with pytest.raises(UsageError, match=r"the loss is not a number.*smaller `lr`"):
         run_training(request(tree, tmp_path / "b", lr=1e30, epochs=2))
-    assert good.checkpoint.read_bytes() == kept
+    assert good.checkpoint.read_bytes() == checkpoint_before
     assert not list((tmp_path / "b").glob("*.safetensors"))
 
 

@@ -132,10 +132,10 @@ def test_an_operator_computes_what_onnx_computes(case, window, tmp_path: Path):
     Conversion(model, channel_window=window).run().write(path, shown=["scores"])
     image = _floats(1, CHANNELS, SIDE, SIDE)
     session = get_runtime("ncnn").load(path, RuntimeOptions())
-    found = session.raw_run({"input": image})[0]
+    output = session.raw_run({"input": image})[0]
     session.close()
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"input": image})[0]
-    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-4, atol=2e-5)
+    np.testing.assert_allclose(output.reshape(expected.shape), expected, rtol=1e-4, atol=2e-5)
 
 
 def test_an_operator_that_ncnn_has_not_is_refused():

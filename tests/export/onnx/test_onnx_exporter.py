@@ -26,8 +26,8 @@ SHAPE = (3, 32, 32)
 
 def export_onnx(network: Network, path: Path, *, batch: Any = 1, **request: Any) -> ExportedFile:
     lowered = lower(network, plan_network(network, Target(batch=batch), SHAPE))
-    wanted = ExportRequest(SHAPE, batch=batch, layers=convolution_layers(lowered), **request)
-    return OnnxExporter()(lowered, path, wanted)
+    export_request = ExportRequest(SHAPE, batch=batch, layers=convolution_layers(lowered), **request)
+    return OnnxExporter()(lowered, path, export_request)
 
 
 def run(path: Path, images: np.ndarray, outputs: list[str] | None = None) -> list[np.ndarray]:

@@ -30,12 +30,12 @@ def test_what_nothing_reads_goes_and_the_rest_is_in_order() -> None:
     last = helper.make_node("Add", ["b", "one"], ["y"], name="last")
     first = helper.make_node("Relu", ["x"], ["b"], name="first")
     dead = helper.make_node("Mul", ["x", "two"], ["c"], name="dead")
-    made = model()
+    graph = model()
     messages = [node.SerializeToString() for node in (first, last)]
-    put_nodes(made, [last, dead, first], [tensor("two", np.float32(2)), tensor("one", np.float32(1))])
-    assert [node.SerializeToString() for node in made.graph.node] == messages
-    assert [constant.name for constant in made.graph.initializer] == ["one"]
-    checker.check_model(made, full_check=True)
+    put_nodes(graph, [last, dead, first], [tensor("two", np.float32(2)), tensor("one", np.float32(1))])
+    assert [node.SerializeToString() for node in graph.graph.node] == messages
+    assert [constant.name for constant in graph.graph.initializer] == ["one"]
+    checker.check_model(graph, full_check=True)
 
 
 def test_what_only_a_branch_reads_is_kept() -> None:
@@ -51,10 +51,10 @@ def test_what_only_a_branch_reads_is_kept() -> None:
         for name, kind in (("then_branch", "Abs"), ("else_branch", "Neg"))
     }
     choice = helper.make_node("If", ["condition"], ["y"], name="choice", **branches)
-    made = model()
-    put_nodes(made, [choice, outside], [tensor("condition", True)])
-    assert [node.name for node in made.graph.node] == ["outside", "choice"]
-    checker.check_model(made, full_check=True)
+    graph = model()
+    put_nodes(graph, [choice, outside], [tensor("condition", True)])
+    assert [node.name for node in graph.graph.node] == ["outside", "choice"]
+    checker.check_model(graph, full_check=True)
 
 
 def test_nodes_in_a_circle_are_refused() -> None:

@@ -72,7 +72,7 @@ def test_what_does_not_help_is_dropped(file: Path, monkeypatch: pytest.MonkeyPat
     before = file.read_bytes()
     monkeypatch.setattr(export.onnx.simplify, "_WORKER", worker)
     limit = 2.0 if "sleep" in worker else 400.0
-    said = simplify(file, ExportRequest((3, 4, 4), simplify_timeout_s=limit), required=["scores"])
-    assert "dropped" in said
-    assert word in said
+    remark = simplify(file, ExportRequest((3, 4, 4), simplify_timeout_s=limit), required=["scores"])
+    assert "dropped" in remark
+    assert word in remark
     assert file.read_bytes() == before

@@ -105,9 +105,11 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     broken = photos(tmp_path / "BROKEN")
     next(broken.rglob("*.png")).write_text("no image")
     (tmp_path / "BROKEN" / "notes.txt").write_text("not an image, and not taken for one")
-    given = [str(tmp_path / part) if part in {"EMPTY", "NOWHERE", "ONE", "BROKEN"} else part for part in arguments]
-    found, out, err = run("quantize", tiny.paths["tflite"], "--out", tmp_path / "out", *given)
-    assert found == code, (what, err)
+    argument_list = [
+        str(tmp_path / part) if part in {"EMPTY", "NOWHERE", "ONE", "BROKEN"} else part for part in arguments
+    ]
+    exit_code, out, err = run("quantize", tiny.paths["tflite"], "--out", tmp_path / "out", *argument_list)
+    assert exit_code == code, (what, err)
     assert message in " ".join(err.split())
     assert "Traceback" not in err
     assert out == ""

@@ -71,17 +71,17 @@ def test_a_static_classifier_is_quantized_and_describes_itself(tmp_path: Path, o
     data = embedded_sample()
     card = foreign_card(source, PREPROCESSING, data.classes)
     options = QuantizeOptions(max_drop=8, calibration_images=60, check_images=120)
-    made = quantize_artifact(source, tmp_path / "net-int8.onnx", options, card=card, calibration=data)
+    quantized = quantize_artifact(source, tmp_path / "net-int8.onnx", options, card=card, calibration=data)
     # random weights: no accuracy to lose, but the best class must mostly stay
-    assert made.report.outcome.flips < 24
-    layers = made.to_dict()["quantization"]["layers"]
+    assert quantized.report.outcome.flips < 24
+    layers = quantized.to_dict()["quantization"]["layers"]
     assert len(layers) >= 4
     assert all(row["precision"] == "int8" for row in layers)
     assert all(row["snr_db"] > 18 for row in layers), layers
-    initializers = onnx.load(str(made.path)).graph.initializer
+    initializers = onnx.load(str(quantized.path)).graph.initializer
     assert {t.data_type for t in initializers if np.prod(t.dims) > 100} == {TensorProto.INT8}
-    assert read_card(made.path).classes == data.classes
-    assert read_card(made.path).preprocessing == PREPROCESSING
+    assert read_card(quantized.path).classes == data.classes
+    assert read_card(quantized.path).preprocessing == PREPROCESSING
 
 
 def save(path: Path, nodes: list[onnx.NodeProto], domain: str = "") -> Path:
@@ -138,7 +138,7 @@ def test_the_quantized_file_is_verified_against_the_float_one(
     data = embedded_sample()
     card = foreign_card(source, PREPROCESSING, data.classes)
     options = QuantizeOptions(max_drop=20, calibration_images=60, check_images=120)
-    made = quantize_artifact(source, tmp_path / "net-int8.onnx", options, card=card, calibration=data)
+    quantized = quantize_artifact(source, tmp_path / "net-int8.onnx", options, card=card, calibration=data)
 
     def verify(*words: object) -> tuple[object, str, str]:
         with pytest.raises(SystemExit) as ended:
@@ -147,7 +147,7 @@ def test_the_quantized_file_is_verified_against_the_float_one(
         return ended.value.code, shown.out, shown.err
 
     # the quantized file knows how images become its input; of random weights the classes lie close together
-    code, out, _ = verify(made.path, "--against", source, "--limit", 40, "--min-agreement", 0.7, "--json")
+    code, out, _ = verify(quantized.path, "--against", source, "--limit", 40, "--min-agreement", 0.7, "--json")
     document = json.loads(out)
     assert (code, document["verdict"]) == (0, "passed")
     (report,) = document["artifacts"]
@@ -156,7 +156,7 @@ def test_the_quantized_file_is_verified_against_the_float_one(
     assert report["outputs"][0]["snr_db"] > 10
     assert [check["status"] for check in document["checks"]] == ["skipped", "passed", "passed"]
 
-    broken = onnx.load(str(made.path))
+    broken = onnx.load(str(quantized.path))
     scales = [tensor for tensor in broken.graph.initializer if tensor.name == "w2/s"]
     assert len(scales) == 1
     scales[0].CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(scales[0]), "w2/s"))

@@ -58,19 +58,19 @@ def test_every_form_gives_the_same_scores_and_is_quantized(tmp_path: Path, name:
     form = FORMS[name]
     path, preprocessing = write(tmp_path / f"{name}.onnx", form), fitting(form)
     plain = scores(write(tmp_path / "reference.onnx", Form()), UNIT)
-    own = scores(path, preprocessing)
-    np.testing.assert_allclose(own, plain, atol=5e-3 if "16" in name else 1e-4)
+    float_scores = scores(path, preprocessing)
+    np.testing.assert_allclose(float_scores, plain, atol=5e-3 if "16" in name else 1e-4)
     card = foreign_card(path, preprocessing, DATA.classes)
     assert (card.head.kind, len(card.classes)) == ("logits", 10)
     options = QuantizeOptions(max_drop=100, calibration_images=40, check_images=40, latency=False)
-    made = quantize_artifact(path, tmp_path / "int8.onnx", options, card=card, calibration=DATA)
-    assert made.report.outcome.flips <= 4
-    assert made.report.float_bytes == artifact_bytes(path)
-    assert made.report.size_ratio < 0.6
+    quantized = quantize_artifact(path, tmp_path / "int8.onnx", options, card=card, calibration=DATA)
+    assert quantized.report.outcome.flips <= 4
+    assert quantized.report.float_bytes == artifact_bytes(path)
+    assert quantized.report.size_ratio < 0.6
     # the quantized file takes what the float one took, and knows it
-    rounded = scores(made.path, read_card(made.path).preprocessing)
+    rounded = scores(quantized.path, read_card(quantized.path).preprocessing)
     assert np.abs(rounded - plain).max() < 0.1 * np.ptp(plain)
-    assert evaluate(made.path, DATA, limit=40).result.n == 40
+    assert evaluate(quantized.path, DATA, limit=40).result.n == 40
 
 
 def test_normalised_images_are_not_cast_to_whole_pixels(tmp_path: Path) -> None:

@@ -34,10 +34,10 @@ def test_layers_behind_a_clip_are_int8(tmp_path: Path) -> None:
     )
     checkpoint = load_checkpoint(str(tmp_path / "net.safetensors"))
     lowered = ExportOptions(formats=("onnx",), lowering="aggregate")  # the plan for int8
-    (made,) = export_checkpoint(checkpoint, tmp_path, lowered, dataset=embedded_sample())
+    (artifact,) = export_checkpoint(checkpoint, tmp_path, lowered, dataset=embedded_sample())
     target = tmp_path / "net-int8.onnx"
     options = QuantizeOptions("int8", max_drop=100, method="minmax", check_images=10, latency=False)
-    quantize_artifact(made.path, target, options, card=card_of(checkpoint), calibration=embedded_sample())
+    quantize_artifact(artifact.path, target, options, card=card_of(checkpoint), calibration=embedded_sample())
 
     session_options = onnxruntime.SessionOptions()
     session_options.optimized_model_filepath = str(tmp_path / "fused.onnx")

@@ -41,14 +41,18 @@ def answers(path: Path, threshold: float = 0.5) -> np.ndarray:
     return np.asarray(session.run(images)[0]) > threshold
 
 
-@pytest.mark.parametrize(("width", "said", "labels"), [(1, None, ("no", "yes")), (10, "multi-label", DATA.classes)])
-def test_changed_answers_are_counted(tmp_path: Path, width: int, said: str | None, labels: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("width", "head_text", "labels"), [(1, None, ("no", "yes")), (10, "multi-label", DATA.classes)]
+)
+def test_changed_answers_are_counted(
+    tmp_path: Path, width: int, head_text: str | None, labels: tuple[str, ...]
+) -> None:
     source = classifier(tmp_path / "net.onnx", "sigmoids", width=width)
     other = scaled(source, 0.5)
-    wanted = int((answers(source) != answers(other)).any(axis=1).sum())
-    outcome = QuantizationJudge(DATA, foreign_card(source, PREPROCESSING, labels, said)).compare(source, other)
-    assert (outcome.flips, outcome.top1) == (wanted, None)
-    assert wanted > 10
+    expected = int((answers(source) != answers(other)).any(axis=1).sum())
+    outcome = QuantizationJudge(DATA, foreign_card(source, PREPROCESSING, labels, head_text)).compare(source, other)
+    assert (outcome.flips, outcome.top1) == (expected, None)
+    assert expected > 10
 
 
 def test_the_output_that_was_named_is_judged(tmp_path: Path) -> None:
@@ -72,9 +76,9 @@ def test_the_quantized_file_carries_the_head(tmp_path: Path) -> None:
     source = classifier(tmp_path / "net.onnx", "sigmoids")
     card = foreign_card(source, PREPROCESSING, DATA.classes, "multi-label,threshold=0.4")
     options = QuantizeOptions(max_drop=40, calibration_images=30, check_images=60, latency=False)
-    made = quantize_artifact(source, tmp_path / "int8.onnx", options, card=card, calibration=DATA)
-    assert read_card(made.path).head == card.head
-    assert (answers(source, 0.4) != answers(made.path, 0.4)).mean() < 0.05
+    quantized = quantize_artifact(source, tmp_path / "int8.onnx", options, card=card, calibration=DATA)
+    assert read_card(quantized.path).head == card.head
+    assert (answers(source, 0.4) != answers(quantized.path, 0.4)).mean() < 0.05
 
 
 def test_pictures_that_do_not_decode_are_named(tmp_path: Path) -> None:

@@ -19,19 +19,21 @@ from runtimes.registry import get_runtime
 def network(tmp_path: Path) -> Path:
     """A convolution, a mixture of kernels and a linear layer over an 8x4x4 image."""
     draw = np.random.default_rng(0).standard_normal
-    made = NcnnNetwork()
-    made.add("Input", "input", (), ("input",), parameters={0: 4, 1: 4, 2: 8})
-    made.add("Split", "both", ("input",), ("a", "b"))
+    ncnn_network = NcnnNetwork()
+    ncnn_network.add("Input", "input", (), ("input",), parameters={0: 4, 1: 4, 2: 8})
+    ncnn_network.add("Split", "both", ("input",), ("a", "b"))
     weights = (NcnnWeights(draw((8, 8, 1, 1)), tagged=True), NcnnWeights(draw(8)))
-    made.add("Convolution", "conv", ("a",), ("y",), parameters={0: 8, 1: 1, 5: 1, 6: 64}, weights=weights)
-    made.add("Pooling", "pool", ("b",), ("mean",), parameters={0: 1, 4: 1})
-    made.add("Reshape", "row", ("mean",), ("row",), parameters={0: 8, 1: 1})
+    ncnn_network.add("Convolution", "conv", ("a",), ("y",), parameters={0: 8, 1: 1, 5: 1, 6: 64}, weights=weights)
+    ncnn_network.add("Pooling", "pool", ("b",), ("mean",), parameters={0: 1, 4: 1})
+    ncnn_network.add("Reshape", "row", ("mean",), ("row",), parameters={0: 8, 1: 1})
     bank = (NcnnWeights(draw((8, 64)), tagged=True), NcnnWeights(draw(64), tagged=True))
-    made.add("Gemm", "bank", ("row",), ("mixed",), parameters={5: 1, 6: 1, 7: 0, 8: 64, 9: 8, 10: 4}, weights=bank)
-    made.add("Reshape", "kernel", ("mixed",), ("kernel",), parameters={0: 1, 1: 1, 11: 8, 2: 8})
-    made.add("Convolution", "dynamic", ("y", "kernel"), ("z",), parameters={0: 8, 1: 1, 6: 64, 19: 1})
-    made.add("Reshape", "flat", ("z",), ("flat",), parameters={0: 128})
-    made.add(
+    ncnn_network.add(
+        "Gemm", "bank", ("row",), ("mixed",), parameters={5: 1, 6: 1, 7: 0, 8: 64, 9: 8, 10: 4}, weights=bank
+    )
+    ncnn_network.add("Reshape", "kernel", ("mixed",), ("kernel",), parameters={0: 1, 1: 1, 11: 8, 2: 8})
+    ncnn_network.add("Convolution", "dynamic", ("y", "kernel"), ("z",), parameters={0: 8, 1: 1, 6: 64, 19: 1})
+    ncnn_network.add("Reshape", "flat", ("z",), ("flat",), parameters={0: 128})
+    ncnn_network.add(
         "InnerProduct",
         "fc",
         ("flat",),
@@ -40,7 +42,7 @@ def network(tmp_path: Path) -> Path:
         weights=(NcnnWeights(draw((3, 128)), tagged=True),),
     )
     path = tmp_path / "net.ncnn.param"
-    made.write(path, shown=["scores"])
+    ncnn_network.write(path, shown=["scores"])
     return path
 
 

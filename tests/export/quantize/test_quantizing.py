@@ -37,18 +37,18 @@ from tests.export.quantize.tiny_network import TinyFiles, export_tiny, halves, i
 def test_a_quantized_file_runs_shrinks_and_agrees(
     tiny: TinyFiles, tmp_path: Path, fmt: str, precision: str, largest: float
 ) -> None:
-    seen, checked = halves()
+    samples, checked = halves()
     target = tmp_path / f"tiny-{precision}.{fmt}"
     options = QuantizeOptions(precision, max_drop=3.0)
-    made = quantize_artifact(tiny.paths[fmt], target, options, card=tiny.card, calibration=seen, check=checked)
-    report = made.report
+    quantized = quantize_artifact(tiny.paths[fmt], target, options, card=tiny.card, calibration=samples, check=checked)
+    report = quantized.report
     assert report.outcome.images == 100
     assert report.outcome.float_top1 is not None
     assert report.outcome.float_top1 > 60  # else the comparison says nothing
     assert report.outcome.drop_points <= 3.0
     # a network of 20 kB is half graph: what matters is that the weights shrank
     assert report.size_ratio < largest
-    assert target.stat().st_size == made.bytes
+    assert target.stat().st_size == quantized.bytes
     if fmt == "tflite" and precision == "int8-weights":
         # a scale per output channel came with version 12: older runtimes must refuse it, not misread it
         model = TfliteModel.read(target)
@@ -59,7 +59,7 @@ def test_a_quantized_file_runs_shrinks_and_agrees(
     metadata = read_metadata(target)
     assert metadata.precision == precision
     assert metadata.classes == tiny.card.classes
-    manifest = read_manifest(made.manifest)
+    manifest = read_manifest(quantized.manifest)
     jsonschema.validate(manifest, manifest_schema())
     entry = manifest["artifacts"][0]["quantization"]
     assert entry["check"]["images"] == 100
@@ -110,19 +110,29 @@ def damaged(tiny: TinyFiles, folder: Path, fmt: str) -> Path:
 
 
 def test_the_layer_that_harms_goes_back_to_float_and_the_manifest_says_why(tiny: TinyFiles, tmp_path: Path) -> None:
-    seen, checked = halves()
+    samples, checked = halves()
     source = damaged(tiny, tmp_path / "damaged", "onnx")
     target = tmp_path / "out" / "net-int8.onnx"
     lax = quantize_artifact(
-        source, target, QuantizeOptions(max_drop=100, latency=False), card=tiny.card, calibration=seen, check=checked
+        source,
+        target,
+        QuantizeOptions(max_drop=100, latency=False),
+        card=tiny.card,
+        calibration=samples,
+        check=checked,
     )
     assert lax.report.outcome.drop_points > 5, "the network was not damaged enough to test anything"
-    kept = quantize_artifact(
-        source, target, QuantizeOptions(max_drop=3, latency=False), card=tiny.card, calibration=seen, check=checked
+    quantized = quantize_artifact(
+        source,
+        target,
+        QuantizeOptions(max_drop=3, latency=False),
+        card=tiny.card,
+        calibration=samples,
+        check=checked,
     )
-    assert kept.report.outcome.drop_points <= 3
-    assert 0 < len(kept.report.written.float_layers) < 5
-    entry = read_manifest(kept.manifest)["artifacts"][0]["quantization"]
+    assert quantized.report.outcome.drop_points <= 3
+    assert 0 < len(quantized.report.written.float_layers) < 5
+    entry = read_manifest(quantized.manifest)["artifacts"][0]["quantization"]
     reasons = {row["layer"]: row["reason"] for row in entry["layers"] if row["precision"] == "float"}
     assert "pointwise.conv" in reasons or "depthwise.conv" in reasons
     assert all("3 points" in reason and "alone" in reason for reason in reasons.values())
@@ -148,7 +158,7 @@ def test_a_bound_that_cannot_be_kept_leaves_nothing_behind(tiny: TinyFiles, tmp_
             onnx.save(model, str(path))
             return written
 
-    seen, checked = halves()
+    samples, checked = halves()
     with (
         pytest.MonkeyPatch.context() as patch,
         pytest.raises(ParityError, match=r"loses too much.*points of top-1") as caught,
@@ -156,7 +166,12 @@ def test_a_bound_that_cannot_be_kept_leaves_nothing_behind(tiny: TinyFiles, tmp_
         patch.setattr(quantizing, "open_quantizer", Noisy)
         options = QuantizeOptions(max_drop=0.5, latency=False)
         quantize_artifact(
-            tiny.paths["onnx"], tmp_path / "o" / "n.onnx", options, card=tiny.card, calibration=seen, check=checked
+            tiny.paths["onnx"],
+            tmp_path / "o" / "n.onnx",
+            options,
+            card=tiny.card,
+            calibration=samples,
+            check=checked,
         )
     assert caught.value.exit_code == 3
     assert list(tmp_path.rglob("*")) == []
@@ -181,24 +196,29 @@ def test_a_file_that_does_not_load_or_shrink_is_no_success(tiny: TinyFiles, tmp_
         def layer_snr_db(self, path: Path, images: Images) -> dict[str, float]:
             return {}
 
-    seen, checked = halves()
+    samples, checked = halves()
     expected = "does not run" if how == "garbage" else "did not shrink"
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ParityError, match=expected):
         patch.setattr(quantizing, "open_quantizer", lambda path: Broken())
         quantize_artifact(
-            source, tmp_path / "n.tflite", QuantizeOptions(), card=tiny.card, calibration=seen, check=checked
+            source,
+            tmp_path / "n.tflite",
+            QuantizeOptions(),
+            card=tiny.card,
+            calibration=samples,
+            check=checked,
         )
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("fmt", ["onnx", "tflite"])
 def test_a_demanded_layer_stays_float(tiny: TinyFiles, tmp_path: Path, fmt: str) -> None:
-    seen, checked = halves()
+    samples, checked = halves()
     options = QuantizeOptions(float_layers=("project.conv",), latency=False, max_drop=5)
-    made = quantize_artifact(
-        tiny.paths[fmt], tmp_path / f"n.{fmt}", options, card=tiny.card, calibration=seen, check=checked
+    quantized = quantize_artifact(
+        tiny.paths[fmt], tmp_path / f"n.{fmt}", options, card=tiny.card, calibration=samples, check=checked
     )
-    rows = {row["layer"]: row for row in made.to_dict()["quantization"]["layers"]}
+    rows = {row["layer"]: row for row in quantized.to_dict()["quantization"]["layers"]}
     assert rows["project.conv"]["precision"] == "float"
     assert rows["project.conv"]["reason"] == "demanded"
     assert rows["pointwise.conv"]["precision"] == "int8"
@@ -213,51 +233,51 @@ def test_other_classes_are_judged_by_the_best_class(tiny: TinyFiles, tmp_path: P
         data.image(index).save(place)
     from eamdeploy.data import open_dataset
 
-    made = quantize_artifact(
+    quantized = quantize_artifact(
         tiny.paths["onnx"],
         tmp_path / "n.onnx",
         QuantizeOptions(max_drop=20, latency=False),
         card=tiny.card,
         calibration=open_dataset(folder),
     )
-    assert made.report.outcome.top1 is None
-    assert any("classes are not the artifact's" in note for note in made.report.notes())
+    assert quantized.report.outcome.top1 is None
+    assert any("classes are not the artifact's" in note for note in quantized.report.notes())
 
 
 def test_the_artifact_on_disk_gives_the_top1_that_was_reported(tiny: TinyFiles, tmp_path: Path) -> None:
     from eamdeploy.inference.evaluate import evaluate
 
-    seen, checked = halves()
-    made = quantize_artifact(
+    samples, checked = halves()
+    quantized = quantize_artifact(
         tiny.paths["tflite"],
         tmp_path / "n.tflite",
         QuantizeOptions(max_drop=5),
         card=tiny.card,
-        calibration=seen,
+        calibration=samples,
         check=checked,
     )
-    assert evaluate(made.path, checked).result.top1 == pytest.approx(made.report.outcome.top1)
-    session = runtime_for(made.path).load(made.path, RuntimeOptions())
+    assert evaluate(quantized.path, checked).result.top1 == pytest.approx(quantized.report.outcome.top1)
+    session = runtime_for(quantized.path).load(quantized.path, RuntimeOptions())
     scores = session.run(images(4))[0]
     session.close()
     assert len(np.unique(scores)) > 20  # the scores themselves are not eight-bit codes
 
 
 def test_a_later_precision_joins_the_manifest(tiny: TinyFiles, tmp_path: Path) -> None:
-    seen, checked = halves()
+    samples, checked = halves()
     for precision in ("int8", "fp16"):
-        made = quantize_artifact(
+        quantized = quantize_artifact(
             tiny.paths["onnx"],
             tmp_path / f"tiny-{precision}.onnx",
             replace(QuantizeOptions(latency=False, max_drop=5), precision=precision),
             card=tiny.card,
-            calibration=seen,
+            calibration=samples,
             check=checked,
             manifest_name="tiny",
         )
-    document = json.loads(made.manifest.read_text())
+    document = json.loads(quantized.manifest.read_text())
     assert [entry["precision"] for entry in document["artifacts"]] == ["int8", "fp16"]
-    assert made.manifest.name == "tiny.manifest.json"
+    assert quantized.manifest.name == "tiny.manifest.json"
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp16", "int8-weights"])
@@ -265,11 +285,13 @@ def test_a_classifier_of_many_classes_loads(tmp_path: Path, precision: str) -> N
     """Its bias is long enough to be worth storing small, and XNNPACK refuses a widened bias beside int8 weights."""
     spec = ArchSpec(width=0.25, classes=300, input_px=32)
     checkpoint = load_checkpoint(str(write_random(spec, tmp_path / "net.safetensors")))
-    (made,) = export_checkpoint(checkpoint, tmp_path, ExportOptions(formats=("tflite",)), dataset=embedded_sample())
-    seen, checked = halves()
+    (artifact,) = export_checkpoint(checkpoint, tmp_path, ExportOptions(formats=("tflite",)), dataset=embedded_sample())
+    samples, checked = halves()
     target = tmp_path / f"net-{precision}.tflite"
     options = QuantizeOptions(precision, max_drop=100)
-    small = quantize_artifact(made.path, target, options, card=card_of(checkpoint), calibration=seen, check=checked)
+    small = quantize_artifact(
+        artifact.path, target, options, card=card_of(checkpoint), calibration=samples, check=checked
+    )
     session = runtime_for(target).load(target, RuntimeOptions())
     assert session.run(np.zeros((1, 3, 32, 32), np.float32))[0].shape == (1, 300)
     session.close()

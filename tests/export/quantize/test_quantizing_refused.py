@@ -24,7 +24,7 @@ def test_calibration_is_refused_on_one_class_or_none(tiny: TinyFiles, tmp_path: 
 
 
 def test_layers_and_precisions_that_do_not_exist_are_named(tiny: TinyFiles, tmp_path: Path) -> None:
-    seen = halves()[0]
+    calibration_images = halves()[0]
     for options, message in (
         (QuantizeOptions(float_layers=("pointwise.con",)), "did you mean 'pointwise.conv'"),
         (QuantizeOptions("int4"), "nothing can be quantized to 'int4'"),
@@ -32,7 +32,9 @@ def test_layers_and_precisions_that_do_not_exist_are_named(tiny: TinyFiles, tmp_
         (QuantizeOptions(max_drop=-1), "between 0 and 100"),
     ):
         with pytest.raises(UsageError, match=message):
-            quantize_artifact(tiny.paths["onnx"], tmp_path / "n.onnx", options, card=tiny.card, calibration=seen)
+            quantize_artifact(
+                tiny.paths["onnx"], tmp_path / "n.onnx", options, card=tiny.card, calibration=calibration_images
+            )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -59,10 +59,10 @@ def test_rounded_weights_and_kernels_stay_within_int8(seed: int, shape: tuple[in
     assert np.abs(kernel).max() <= LIMIT * (1 + 1e-6)
     # and it is the float kernel, to the roundings: half a code of the bank, of the result, and of each weight
     exact = np.einsum("k,kon->on", alpha, bank.astype(np.float64)) / scales.astype(np.float64)[:, None]
-    own = np.rint(kernel) * float(rounding_margin(len(alpha)))
-    assert np.abs(own - exact).max() <= 0.5 + 0.51 * float(rounding_margin(len(alpha))) + len(alpha) * LIMIT / (
-        2 * ALPHA_STEPS
-    )
+    kernel_codes = np.rint(kernel) * float(rounding_margin(len(alpha)))
+    assert np.abs(kernel_codes - exact).max() <= 0.5 + 0.51 * float(rounding_margin(len(alpha))) + len(
+        alpha
+    ) * LIMIT / (2 * ALPHA_STEPS)
 
 
 @given(low=st.floats(-1e4, 1e4), high=st.floats(-1e4, 1e4), dtype=st.sampled_from(["uint8", "int8"]))
@@ -89,10 +89,10 @@ def test_onnxruntime_computes_the_kernel_of_the_emulation(tiny: TinyFiles, tmp_p
     constants = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
     layers = [n.name.removesuffix(".bank/MatMul") for n in model.graph.node if n.op_type == "MatMulInteger"]
     assert len(layers) == 4
-    wanted = [name for layer in layers for name in (f"{layer}/alpha", f"{layer}/kernel/q")]
-    running = session(model, wanted, optimize=True)
+    tensor_names = [name for layer in layers for name in (f"{layer}/alpha", f"{layer}/kernel/q")]
+    running = session(model, tensor_names, optimize=True)
     for image in images(8):
-        values = dict(zip(wanted, running.run(wanted, {"input": image[None]}), strict=True))
+        values = dict(zip(tensor_names, running.run(tensor_names, {"input": image[None]}), strict=True))
         for layer in layers:
             codes = constants[f"{layer}.bank.weight/q"].astype(np.float64)
             alpha = np.rint(values[f"{layer}/alpha"].astype(np.float64) * ALPHA_STEPS)

@@ -40,11 +40,11 @@ def moving_network(spread: float, **fields: object) -> Network:
     network = random_network(spec)
     feeds = images(16, seed=3)
     for layer in network.dynamic_layers().values():
-        found: list[torch.Tensor] = []
-        hook = layer.attention.fc2.register_forward_hook(lambda *values, found=found: found.append(values[2]))
+        alphas: list[torch.Tensor] = []
+        hook = layer.attention.fc2.register_forward_hook(lambda *values, alphas=alphas: alphas.append(values[2]))
         with torch.no_grad():
             network(feeds)
         hook.remove()
-        scores = found[0] - found[0].mean(dim=1, keepdim=True)
+        scores = alphas[0] - alphas[0].mean(dim=1, keepdim=True)
         layer.attention.temperature = max(1e-6, float((scores - scores.mean(dim=0)).std())) / spread
     return network

@@ -34,10 +34,10 @@ def images(case: Case) -> torch.Tensor:
 @EVERY
 @given(cases())
 def test_mean_and_all_directions_are_the_bank(case: Case) -> None:
-    made = MeanResidual().rewrite(case.layer, case.mean, case.covariance)
+    rewritten = MeanResidual().rewrite(case.layer, case.mean, case.covariance)
     x = images(case)
     with torch.no_grad():
-        assert_close(made.mix(x, case.alpha), case.layer.mix(x, case.alpha))
+        assert_close(rewritten.mix(x, case.alpha), case.layer.mix(x, case.alpha))
 
 
 @EVERY
@@ -53,10 +53,10 @@ def test_the_lowered_mean_and_residual_is_exact(case: Case, runtime: str) -> Non
 @EVERY
 @given(cases())
 def test_low_rank_at_full_rank_is_the_bank(case: Case) -> None:
-    made = LowRank().rewrite(case.layer, case.mean, case.covariance)
+    rewritten = LowRank().rewrite(case.layer, case.mean, case.covariance)
     x = images(case)
     with torch.no_grad():
-        assert_close(made.mix(x, case.alpha), case.layer.mix(x, case.alpha))
+        assert_close(rewritten.mix(x, case.alpha), case.layer.mix(x, case.alpha))
 
 
 @EVERY
@@ -85,50 +85,50 @@ def test_the_bounds_on_the_distance_from_the_mean_kernel_hold(case: Case) -> Non
     distance = (case.kernels().flatten(1) - case.mean @ flat).norm(dim=1)
     bound = kernel_bound(case.alpha - case.mean, flat)
     assert bool((distance <= bound * (1 + 1e-9) + 1e-12).all())
-    told = layer_attention("layer", case.layer.bank, case.alpha)
+    attention = layer_attention("layer", case.layer.bank, case.alpha)
     relative = distance / (case.mean @ flat).norm()
     slack = 1 + 1e-6
     # the Gram matrix loses half of float64's digits where W(x) is the mean kernel itself
-    assert told.distance_max == pytest.approx(float(relative.max()), rel=1e-5, abs=1e-7)
-    assert told.distance_max <= told.bound_max * slack + 1e-7
-    assert told.distance_max <= told.worst_case * slack + 1e-7
+    assert attention.distance_max == pytest.approx(float(relative.max()), rel=1e-5, abs=1e-7)
+    assert attention.distance_max <= attention.bound_max * slack + 1e-7
+    assert attention.distance_max <= attention.worst_case * slack + 1e-7
 
 
 @EVERY
 @given(cases(), st.integers(0, 2**16))
 def test_the_worst_case_holds_for_images_not_seen(case: Case, seed: int) -> None:
-    told = layer_attention("layer", case.layer.bank, case.alpha)
+    attention = layer_attention("layer", case.layer.bank, case.alpha)
     flat = case.layer.bank.detach().flatten(1)
     logits = 20 * torch.randn(
         16, case.layer.kernels, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
     )
     unseen = torch.softmax(logits, dim=1)
     distance = (unseen @ flat - case.mean @ flat).norm(dim=1) / (case.mean @ flat).norm()
-    assert float(distance.max()) <= told.worst_case * (1 + 1e-9)
+    assert float(distance.max()) <= attention.worst_case * (1 + 1e-9)
 
 
 @EVERY
 @given(cases(), st.integers(1, 12))
 def test_the_bound_of_a_low_rank_holds(case: Case, rank: int) -> None:
     rank = min(rank, full_rank(tuple(case.layer.bank.shape), case.layer.groups))
-    made = LowRank(rank).rewrite(case.layer, case.mean, case.covariance)
+    rewritten = LowRank(rank).rewrite(case.layer, case.mean, case.covariance)
     parts = directions(case.layer.bank, case.mean, case.covariance)
     bound = factor_bound(parts, ranked_factors(parts, case.layer.groups, rank), case.alpha - case.mean)
     size = float(case.layer.bank.detach().abs().max())
     for alpha, limit in zip(case.alpha, bound, strict=True):
         truth = torch.tensordot(alpha, case.layer.bank.detach(), dims=1)
-        assert float((made.kernel(alpha).detach() - truth).norm()) <= float(limit) * (1 + 1e-9) + 1e-10 * size
+        assert float((rewritten.kernel(alpha).detach() - truth).norm()) <= float(limit) * (1 + 1e-9) + 1e-10 * size
 
 
 @EVERY
 @given(cases(), st.sampled_from(["int8", "fp16"]))
 def test_fewer_bits_err_by_no_more_than_half_a_step_of_each_direction(case: Case, storage: str) -> None:
-    made = MeanResidual(storage).rewrite(case.layer, case.mean, case.covariance)
+    rewritten = MeanResidual(storage).rewrite(case.layer, case.mean, case.covariance)
     parts = directions(case.layer.bank, case.mean, case.covariance)
     largest = parts.kernels.flatten(1).abs().amax(dim=1)
     step = largest / 127 / 2 if storage == "int8" else torch.clamp(largest * 2.0**-11, min=2.0**-25)
-    told = torch.tensordot(case.alpha, made.bank.detach(), dims=1)
-    error = (told - case.kernels()).flatten(1).abs().amax(dim=1)
+    kernel = torch.tensordot(case.alpha, rewritten.bank.detach(), dims=1)
+    error = (kernel - case.kernels()).flatten(1).abs().amax(dim=1)
     limit = ((case.alpha - case.mean) @ parts.vectors.T).abs() @ step
     assert bool((error <= limit * (1 + 1e-6) + 1e-10 * float(largest.max())).all())
 
@@ -139,9 +139,9 @@ def test_more_rank_means_less_error() -> None:
     case = Case(layer, alpha)
     errors = []
     for rank in range(1, full_rank(tuple(layer.bank.shape), 1) + 1):
-        made = LowRank(rank).rewrite(layer, case.mean, case.covariance)
+        rewritten = LowRank(rank).rewrite(layer, case.mean, case.covariance)
         errors.append(
-            sum(float((made.kernel(a).detach() - w).norm()) for a, w in zip(alpha, case.kernels(), strict=True))
+            sum(float((rewritten.kernel(a).detach() - w).norm()) for a, w in zip(alpha, case.kernels(), strict=True))
         )
     assert errors[-1] < 1e-9 * errors[0]
     assert all(later <= earlier * (1 + 1e-6) for earlier, later in itertools.pairwise(errors))
@@ -153,12 +153,12 @@ def test_one_direction_is_enough_where_attention_moves_in_one() -> None:
     along = torch.tensor([0.1, -0.05, -0.02, -0.03], dtype=torch.float64)
     case = Case(layer, base + torch.linspace(-1, 1, 9, dtype=torch.float64)[:, None] * along)
     assert effective_rank(case.covariance) == pytest.approx(1, abs=1e-6)
-    made = MeanResidual(rank=1).rewrite(layer, case.mean, case.covariance)
-    assert_close(torch.tensordot(case.alpha, made.bank.detach(), dims=1), case.kernels())
+    rewritten = MeanResidual(rank=1).rewrite(layer, case.mean, case.covariance)
+    assert_close(torch.tensordot(case.alpha, rewritten.bank.detach(), dims=1), case.kernels())
 
 
 def test_attention_that_stands_still_has_rank_zero_and_no_distance() -> None:
     layer = make_layer(4, 4, 4, 3, 1, seed=7)
-    told = layer_attention("layer", layer.bank, torch.full((10, 4), 0.25))
-    assert (told.movement, told.distance_max, told.bound_max, told.effective_rank) == (0, 0, 0, 0)
-    assert told.worst_case > 0
+    attention = layer_attention("layer", layer.bank, torch.full((10, 4), 0.25))
+    assert (attention.movement, attention.distance_max, attention.bound_max, attention.effective_rank) == (0, 0, 0, 0)
+    assert attention.worst_case > 0

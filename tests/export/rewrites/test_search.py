@@ -47,8 +47,8 @@ def still() -> Network:
 
 
 def search(network: Network, points: float, minimize: str = "latency", runtime: str = "onnxruntime") -> Spending:
-    both = BudgetImages(images_answered_by(network, 1), images_answered_by(network, 2), parted=False)
-    return spend(network, both, (Target(runtime=runtime),), SHAPE, budget_points=points, minimize=minimize)
+    images = BudgetImages(images_answered_by(network, 1), images_answered_by(network, 2), parted=False)
+    return spend(network, images, (Target(runtime=runtime),), SHAPE, budget_points=points, minimize=minimize)
 
 
 def test_still_attention_collapses_everywhere(still: Network) -> None:

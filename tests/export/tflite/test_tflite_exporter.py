@@ -41,11 +41,11 @@ def read_all(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
     interpreter.invoke()
-    made = {int(index) for operator in interpreter._get_ops_details() for index in operator["outputs"]}
+    outputs = {int(index) for operator in interpreter._get_ops_details() for index in operator["outputs"]}
     return {
         detail["name"]: interpreter.get_tensor(detail["index"])
         for detail in interpreter.get_tensor_details()
-        if detail["index"] in made and detail["dtype"] is np.float32
+        if detail["index"] in outputs and detail["dtype"] is np.float32
     }
 
 
@@ -58,18 +58,28 @@ def test_every_named_tensor_is_the_layers(small: Network, exported: ExportedFile
     assert set(exported.tensors["block"]) == {path.removesuffix(".conv") for path in small.dynamic_layers()}
     for kind, group in exported.tensors.items():
         for layer, name in group.items():
-            wanted = expected[kind][layer]
-            wanted = wanted.permute(0, 2, 3, 1) if wanted.ndim == 4 else wanted
-            np.testing.assert_allclose(actual[name], wanted.numpy(), rtol=1e-3, atol=1e-4, err_msg=f"{kind} {layer}")
+            expected_value = expected[kind][layer]
+            expected_value = expected_value.permute(0, 2, 3, 1) if expected_value.ndim == 4 else expected_value
+            np.testing.assert_allclose(
+                actual[name], expected_value.numpy(), rtol=1e-3, atol=1e-4, err_msg=f"{kind} {layer}"
+            )
 
 
 def test_input_and_output_are_float_and_channels_last(exported: ExportedFile) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(exported.path))
-    (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
-    assert (given["name"], tuple(given["shape"]), given["dtype"]) == ("input", (1, 32, 32, 3), np.float32)
-    assert (made["name"], tuple(made["shape"]), made["dtype"]) == ("scores", (1, 10), np.float32)
+    (input_details,), (output_details,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert (input_details["name"], tuple(input_details["shape"]), input_details["dtype"]) == (
+        "input",
+        (1, 32, 32, 3),
+        np.float32,
+    )
+    assert (output_details["name"], tuple(output_details["shape"]), output_details["dtype"]) == (
+        "scores",
+        (1, 10),
+        np.float32,
+    )
 
 
 def test_no_map_is_transposed_for_the_attention(exported: ExportedFile) -> None:

@@ -45,13 +45,13 @@ def _run(name: str, **facts: str) -> Run:
     ],
 )
 def test_other_settings_are_not_comparable(before, after, words):
-    found = compare_runs(_run("a", **before), _run("b", **after))
-    assert [metric for metric, _ in found.refused] == ["latency_ms.p50"]
-    assert words in found.refused[0][1]
-    assert [name_of(check) for check in judge(found, Thresholds()) if check.unjudged] == ["settings"]
-    assert found.unjudged() == ("settings",)
-    assert found.unjudged(["latency"]) == ("settings",)
-    assert found.unjudged(["settings"]) == ()
+    comparison = compare_runs(_run("a", **before), _run("b", **after))
+    assert [metric for metric, _ in comparison.refused] == ["latency_ms.p50"]
+    assert words in comparison.refused[0][1]
+    assert [name_of(check) for check in judge(comparison, Thresholds()) if check.unjudged] == ["settings"]
+    assert comparison.unjudged() == ("settings",)
+    assert comparison.unjudged(["latency"]) == ("settings",)
+    assert comparison.unjudged(["settings"]) == ()
 
 
 def test_the_same_settings_unknown_ones_and_other_devices_are_compared():
@@ -79,7 +79,7 @@ def test_the_gate_lets_another_governor_pass_by_its_own_name_alone(tmp_path):
     store = open_store(tmp_path / "none.db")
     codes = {}
     for allowed in ((), ("latency",), ("settings",)):
-        found = run_gate(store, str(files[0]), [str(files[1])], thresholds=limits, allow_skipped=allowed)
-        codes[allowed] = found.exit_code
-        assert [name_of(check) for check in found.checks] == ["settings", "size"]
+        gate_result = run_gate(store, str(files[0]), [str(files[1])], thresholds=limits, allow_skipped=allowed)
+        codes[allowed] = gate_result.exit_code
+        assert [name_of(check) for check in gate_result.checks] == ["settings", "size"]
     assert codes == {(): 5, ("latency",): 5, ("settings",): 0}

@@ -37,18 +37,18 @@ def _session(random: np.random.Generator, slower: float, *, rounds: int = 40, ea
 @pytest.mark.parametrize("slower", [0.0, 0.1])
 def test_paired_intervals_cover_the_truth(slower: float) -> None:
     random = np.random.default_rng(11)
-    found = [compare_latency(*_session(random, slower), interleaved=True) for _ in range(120)]
-    assert {difference.method for difference in found} == {"paired"}
-    covered = sum(difference.low <= slower <= difference.high for difference in found)
+    comparisons = [compare_latency(*_session(random, slower), interleaved=True) for _ in range(120)]
+    assert {difference.method for difference in comparisons} == {"paired"}
+    covered = sum(difference.low <= slower <= difference.high for difference in comparisons)
     assert covered >= 107  # 95 % less three standard errors
-    assert np.median([difference.high - difference.low for difference in found]) < 0.02
+    assert np.median([difference.high - difference.low for difference in comparisons]) < 0.02
 
 
 def test_few_rounds_are_paired_with_students_t() -> None:
     random = np.random.default_rng(6)
-    found = [compare_latency(*_session(random, 0.1, rounds=4, each=30), interleaved=True) for _ in range(200)]
-    assert {difference.method for difference in found} == {"paired"}
-    covered = sum(difference.low <= 0.1 <= difference.high for difference in found)
+    comparisons = [compare_latency(*_session(random, 0.1, rounds=4, each=30), interleaved=True) for _ in range(200)]
+    assert {difference.method for difference in comparisons} == {"paired"}
+    covered = sum(difference.low <= 0.1 <= difference.high for difference in comparisons)
     assert 178 <= covered <= 199
 
 
@@ -66,8 +66,8 @@ def test_unpaired_intervals_cover_the_truth(factor: float) -> None:
     covered = 0
     for _ in range(60):
         a, b = (_latency(10.0 * np.exp(0.01 * _autocorrelated(200, factor, random))) for _ in range(2))
-        found = compare_latency(a, b, interleaved=False)
-        covered += found.low <= 0.0 <= found.high
+        comparison = compare_latency(a, b, interleaved=False)
+        covered += comparison.low <= 0.0 <= comparison.high
     assert covered >= 53
 
 
@@ -102,10 +102,10 @@ def test_blocks_are_paired_in_their_order() -> None:
     b = Latency(
         10.0, samples=tuple(1.2 * level), block=tuple(np.repeat([1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22], 4))
     )
-    found = compare_latency(a, b, interleaved=True)
-    assert found.method == "paired"
-    assert found.low == pytest.approx(0.2, abs=0.0002)
-    assert found.high == pytest.approx(0.2, abs=0.0002)
+    comparison = compare_latency(a, b, interleaved=True)
+    assert comparison.method == "paired"
+    assert comparison.low == pytest.approx(0.2, abs=0.0002)
+    assert comparison.high == pytest.approx(0.2, abs=0.0002)
 
 
 def test_the_same_input_gives_the_same_interval() -> None:
@@ -121,8 +121,8 @@ def test_too_few_samples_is_said() -> None:
 
 def test_constant_samples_are_no_certainty() -> None:
     same = Latency(5.0, samples=(5.0,) * 50)
-    found = compare_latency(same, Latency(6.0, samples=(6.0,) * 50), interleaved=False)
-    assert 0.1998 < found.low < 0.19995 < 0.20005 < found.high < 0.2002
+    comparison = compare_latency(same, Latency(6.0, samples=(6.0,) * 50), interleaved=False)
+    assert 0.1998 < comparison.low < 0.19995 < 0.20005 < comparison.high < 0.2002
 
 
 def test_block_lengths_grow_with_autocorrelation() -> None:

@@ -77,9 +77,9 @@ def test_what_is_not_interleaved_says_so(make: Callable[..., Run]) -> None:
 def test_latencies_that_are_not_compared(make: Callable[..., Run], change: dict[str, Any], why: str) -> None:
     a = make("a", latency_ms=_latency(10, 1))
     b = dataclasses.replace(make("b", latency_ms=_latency(20, 2)), **change)
-    found = compare_runs(a, b)
-    assert found.change("latency_ms.p50") is None
-    assert why in dict(found.refused)["latency_ms.p50"]
+    comparison = compare_runs(a, b)
+    assert comparison.change("latency_ms.p50") is None
+    assert why in dict(comparison.refused)["latency_ms.p50"]
 
 
 def test_other_settings_are_noted(make: Callable[..., Run]) -> None:
@@ -99,8 +99,8 @@ def test_exact_figures_and_single_readings(make: Callable[..., Run]) -> None:
     assert _words(a, b, "instructions") == "2.0 % more"
     assert _words(a, b, "bytes") == "the same"
     assert _words(a, b, "memory_mb") == "20.0 % less (one reading each, no interval)"
-    found = compare_runs(a, b)
-    assert [change.direction for change in found.changes] == ["worse", "same", "unknown"]
+    comparison = compare_runs(a, b)
+    assert [change.direction for change in comparison.changes] == ["worse", "same", "unknown"]
 
 
 def _accuracy(correct: list[bool], *, keep: bool = True) -> AccuracyResult:
@@ -129,8 +129,8 @@ def test_paired_accuracy_covers_the_truth() -> None:
     for _ in range(300):
         before = random.random(500) < 0.9
         after = np.where(random.random(500) < 0.06, random.random(500) < 0.4, before)
-        found = compare_accuracy(_accuracy(before.tolist()), _accuracy(after.tolist()))
-        covered += found.low <= 100 * 0.06 * (0.4 - 0.9) <= found.high
+        comparison = compare_accuracy(_accuracy(before.tolist()), _accuracy(after.tolist()))
+        covered += comparison.low <= 100 * 0.06 * (0.4 - 0.9) <= comparison.high
     assert covered >= 276
 
 
@@ -142,18 +142,24 @@ def test_other_images_are_refused(make: Callable[..., Run]) -> None:
 
 def test_images_are_known_by_their_content_where_it_was_kept(make: Callable[..., Run]) -> None:
     right = [True] * 90 + [False] * 10
-    here = dataclasses.replace(_accuracy(right), images="1" * 64)
+    accuracy_here = dataclasses.replace(_accuracy(right), images="1" * 64)
     elsewhere = dataclasses.replace(_accuracy(right), images="2" * 64)
-    assert compare_accuracy(here, here).method == "paired"
-    assert compare_accuracy(here, elsewhere).method == "unpaired"
-    assert compare_accuracy(here, _accuracy(right)).method == "unpaired", "one of them is not known to be the same"
-    assert compare_accuracy(here, dataclasses.replace(here, data="moved")).method == "paired"
-    refused = dict(compare_runs(make("a", accuracy=here), make("b", accuracy=elsewhere)).refused)
+    assert compare_accuracy(accuracy_here, accuracy_here).method == "paired"
+    assert compare_accuracy(accuracy_here, elsewhere).method == "unpaired"
+    assert compare_accuracy(accuracy_here, _accuracy(right)).method == "unpaired", (
+        "one of them is not known to be the same"
+    )
+    assert compare_accuracy(accuracy_here, dataclasses.replace(accuracy_here, data="moved")).method == "paired"
+    refused = dict(compare_runs(make("a", accuracy=accuracy_here), make("b", accuracy=elsewhere)).refused)
     assert "both are called d, but the pictures" in refused["accuracy.top1"]
-    moved = compare_runs(make("a", accuracy=here), make("b", accuracy=dataclasses.replace(here, data="moved")))
+    moved = compare_runs(
+        make("a", accuracy=accuracy_here), make("b", accuracy=dataclasses.replace(accuracy_here, data="moved"))
+    )
     assert "accuracy.top1" in {change.metric for change in moved.changes}
     part = dataclasses.replace(_accuracy(right[:50]), images="3" * 64)
-    assert not dict(compare_runs(make("a", accuracy=here), make("b", accuracy=part)).refused).get("accuracy.top1")
+    assert not dict(compare_runs(make("a", accuracy=accuracy_here), make("b", accuracy=part)).refused).get(
+        "accuracy.top1"
+    )
 
 
 def _on_day(make: Callable[..., Run], day: int, p50: float, artifact: str = "a", **changes: Any) -> Run:
@@ -166,13 +172,13 @@ def test_session_noise_needs_three_sessions(make: Callable[..., Run]) -> None:
     runs = [_on_day(make, 1, 10.0), _on_day(make, 2, 10.5)]
     like = _on_day(make, 9, 10.0)
     assert session_noise(runs, like) is None
-    others = [
+    other_runs = [
         _on_day(make, 3, 99.0, threads=1),
         _on_day(make, 4, 99.0, verdict=RunVerdict("invalid")),
         _on_day(make, 5, 99.0, artifact="b"),  # once: nothing to learn from
         make("a", latency_ms=Latency(99.0)),  # nobody knows when
     ]
-    assert session_noise([*runs, *others], like) is None
+    assert session_noise([*runs, *other_runs], like) is None
     learnt = session_noise([*runs, _on_day(make, 6, 9.5)], like)
     assert learnt is not None
     assert (learnt.relative, learnt.freedom) == (pytest.approx(0.05, rel=0.01), 2)

@@ -25,8 +25,8 @@ def accuracy(right: int, n: int = 1000, *, images: str | None = "1" * 64, classe
     """The first ``right`` of ``n`` images are right, each class as often as the others."""
     correct = np.arange(n) < right
     truth = np.arange(n) % classes
-    given = np.where(correct, truth, (truth + 1) % classes)
-    confused = sorted(Counter(zip(truth.tolist(), given.tolist(), strict=True)).items())
+    answers = np.where(correct, truth, (truth + 1) % classes)
+    confused = sorted(Counter(zip(truth.tolist(), answers.tolist(), strict=True)).items())
     return AccuracyResult(
         100 * right / n,
         n,

@@ -40,8 +40,8 @@ def test_two_files_of_one_name(bench: Callable[..., Run], store: Store) -> None:
     assert (result.comparisons[0].a.id, result.comparisons[0].b.id, result.exit_code) == (old.id, new.id, 4)
     backwards = run_gate(store, "new/model.onnx", ["old/model.onnx"])
     assert (backwards.exit_code, backwards.unjudged) == (5, ("latency",))
-    found = compare_references(store, "old/model.onnx", str(Path("new/model.onnx").resolve()))
-    assert (found.a.id, found.b.id) == (old.id, new.id)
+    comparison = compare_references(store, "old/model.onnx", str(Path("new/model.onnx").resolve()))
+    assert (comparison.a.id, comparison.b.id) == (old.id, new.id)
     with pytest.raises(UsageError, match=r"'model.onnx' names several artifacts \(new/model.onnx, old/model.onnx\)"):
         store.get("model.onnx")
     with pytest.raises(UsageError, match="nothing was measured to hold against"):
@@ -95,6 +95,6 @@ def test_a_file_that_was_changed_since_has_no_run(bench: Callable[..., Run], sto
 
 
 def test_a_copy_measured_at_both_places(bench: Callable[..., Run], store: Store) -> None:
-    here, there = bench("here/net.onnx", "same", 10.0), bench("there/net.onnx", "same", 10.0)
-    assert (store.get("here/net.onnx").id, store.get("there/net.onnx").id) == (here.id, there.id)
-    assert store.get("net.onnx").id == there.id, "the same content: the latest of both"
+    run_here, run_there = bench("here/net.onnx", "same", 10.0), bench("there/net.onnx", "same", 10.0)
+    assert (store.get("here/net.onnx").id, store.get("there/net.onnx").id) == (run_here.id, run_there.id)
+    assert store.get("net.onnx").id == run_there.id, "the same content: the latest of both"

@@ -58,7 +58,7 @@ def test_pairs_do_not_depend_on_the_order(old: list, new: list, random: object) 
     random.shuffle(a)  # type: ignore[attr-defined]
     random.shuffle(b)  # type: ignore[attr-defined]
     assert pair(a, b) == expected
-    used = [run.id for both in expected.pairs for run in both]
+    used = [run.id for run_pair in expected.pairs for run in run_pair]
     assert len(used) == len(set(used)), "no run is held against two"
 
 
@@ -68,7 +68,7 @@ def test_a_verdict_does_not_depend_on_the_order(tmp_path: Path, drawn: list, ran
     old = _made(drawn, 0, 0)
     new = [_run(100 + index, run.artifact, 9, 110, minute=40, threads=run.threads) for index, run in enumerate(old)]
     limits = Thresholds(latency=None, accuracy_points=None, instructions=None, size=0.05, required=frozenset({"size"}))
-    seen = set()
+    verdicts = set()
     for _ in range(2):
         random.shuffle(old)  # type: ignore[attr-defined]
         random.shuffle(new)  # type: ignore[attr-defined]
@@ -77,8 +77,8 @@ def test_a_verdict_does_not_depend_on_the_order(tmp_path: Path, drawn: list, ran
             files.append(tmp_path / name)
             files[-1].write_text(json.dumps({"runs": [to_dict(run) for run in runs]}))
         result = run_gate(open_store(tmp_path / "none.db"), str(files[0]), [str(files[1])], thresholds=limits)
-        seen.add((result.verdict, tuple((check.group, check.status, check.message) for check in result.checks)))
-    assert len(seen) == 1
+        verdicts.add((result.verdict, tuple((check.group, check.status, check.message) for check in result.checks)))
+    assert len(verdicts) == 1
 
 
 @given(
@@ -86,5 +86,5 @@ def test_a_verdict_does_not_depend_on_the_order(tmp_path: Path, drawn: list, ran
     st.permutations(range(10)),
 )
 def test_chance_does_not_depend_on_the_numbers_of_the_classes(rows: list, order: list) -> None:  # type: ignore[type-arg]
-    turned = [(order[true], order[given_], count) for true, given_, count in reversed(rows)]
+    turned = [(order[true], order[answer], count) for true, answer, count in reversed(rows)]
     assert abs(chance_share(rows) - chance_share(turned)) < 1e-12

@@ -36,7 +36,7 @@ LAYERS = tuple(f"blocks.{block}.{unit}.conv" for block in range(4) for unit in (
 def confusions(correct: list[bool]) -> tuple[tuple[int, int, int], ...]:
     """Image i is of class i % 10; a wrong one is taken for the next class but one."""
     counts = Counter((index % 10, index % 10 if hit else (index % 10 + 2) % 10) for index, hit in enumerate(correct))
-    return tuple((true, taken, count) for (true, taken), count in sorted(counts.items()))
+    return tuple((true, predicted, count) for (true, predicted), count in sorted(counts.items()))
 
 
 def make_run(index: int, *, device: str = "pi4", kind: Any = "measured", slower: float = 1.0, **changes: Any) -> Run:

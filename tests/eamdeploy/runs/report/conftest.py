@@ -56,10 +56,10 @@ def visit(tmp_path: Path) -> Callable[..., Visit]:
             [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=180, check=True
         )
         shutil.rmtree(profile, ignore_errors=True)
-        found = _RESULT.search(done.stdout)
-        assert bool(found) == bool(script), "the test's script did not answer"
+        match = _RESULT.search(done.stdout)
+        assert bool(match) == bool(script), "the test's script did not answer"
         console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-        answer = json.loads(_unescape(found.group(1))) if found else None
+        answer = json.loads(_unescape(match.group(1))) if match else None
         return Visit(console, _requests(log), answer)
 
     return run
@@ -68,8 +68,8 @@ def visit(tmp_path: Path) -> Callable[..., Visit]:
 def _requests(log: Path) -> list[str]:
     """What pages asked for: the browser's own requests (updates, the time) have no origin."""
     events = [event.get("params", {}) for event in json.loads(log.read_text("utf-8", "replace"))["events"]]
-    asked = {event.get("url", "") for event in events if event.get("initiator", "not an origin") != "not an origin"}
-    return sorted(url for url in asked if not url.startswith(("file:", "data:")))
+    urls = {event.get("url", "") for event in events if event.get("initiator", "not an origin") != "not an origin"}
+    return sorted(url for url in urls if not url.startswith(("file:", "data:")))
 
 
 def _unescape(text: str) -> str:

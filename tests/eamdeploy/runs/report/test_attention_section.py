@@ -20,10 +20,10 @@ def test_attention_is_shown_as_figure_table_and_markdown(tmp_path: Path) -> None
         "move most in blocks.3.project.conv (1.1) and least in blocks.0.expand.conv"
         in section.folds[0].figures[0].description
     )
-    (found,) = section.folds[0].tables
-    labels = [column.label for column in found.columns]
-    assert [row[labels.index("layer")].text for row in found.rows] == list(album.LAYERS)
-    assert found.rows[3][labels.index("kernel from its mean")].text == "3.3 %"
+    (table,) = section.folds[0].tables
+    labels = [column.label for column in table.columns]
+    assert [row[labels.index("layer")].text for row in table.rows] == list(album.LAYERS)
+    assert table.rows[3][labels.index("kernel from its mean")].text == "3.3 %"
     assert "1 of 12 dynamic layers stay still." in section.text
     text = render_markdown(album.full(), "x")
     assert "**Attention of fashion-eam-025 over 500 images of test**: 1 of 12 dynamic layers stay still." in text

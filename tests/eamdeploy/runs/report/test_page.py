@@ -44,9 +44,9 @@ def on_a_phone(html: str, script: str) -> tuple[str, str]:
 
 
 def test_it_says_nothing_and_asks_for_nothing(page: str, visit: Callable[..., Any]) -> None:
-    seen = visit(page)
-    assert seen.console == []
-    assert seen.requests == []
+    visit_answer = visit(page)
+    assert visit_answer.console == []
+    assert visit_answer.requests == []
 
 
 def test_a_request_and_a_message_would_be_seen(page: str, visit: Callable[..., Any]) -> None:
@@ -66,15 +66,15 @@ def test_no_accessibility_violation(
 ) -> None:
     axe = fetched("axe.min.js").read_text("utf-8")
     themed = page.replace('<html lang="en">', f'<html lang="en" style="color-scheme:{scheme}">')
-    found = visit(themed.replace("</body>", f"<script>{axe}</script></body>"), _AXE, size=size).answer
-    assert found == []
+    violations = visit(themed.replace("</body>", f"<script>{axe}</script></body>"), _AXE, size=size).answer
+    assert violations == []
 
 
 def test_axe_would_find_one(page: str, visit: Callable[..., Any], fetched: Callable[[str], Path]) -> None:
     axe = fetched("axe.min.js").read_text("utf-8")
     broken = page.replace("</main>", '<img src="data:,"><p style="color:#bbb;background:#fff">pale</p></main>')
-    found = visit(broken.replace("</body>", f"<script>{axe}</script></body>"), _AXE).answer
-    assert {"image-alt", "color-contrast"} <= {violation["id"] for violation in found}
+    violations = visit(broken.replace("</body>", f"<script>{axe}</script></body>"), _AXE).answer
+    assert {"image-alt", "color-contrast"} <= {violation["id"] for violation in violations}
 
 
 _SORT = (
@@ -165,16 +165,16 @@ def test_the_theme_button_changes_the_colours(page: str, visit: Callable[..., An
 
 def test_names_cannot_become_markup(visit: Callable[..., Any]) -> None:
     html = render_html(build_report(album.hostile(), "</title><script>alert(3)</script>"))
-    seen = visit(html, "return [document.scripts.length, document.images.length, document.title]")
+    visit_answer = visit(html, "return [document.scripts.length, document.images.length, document.title]")
     # the page's own script and the test's
-    assert seen.answer == [2, 0, "</title><script>alert(3)</script>"]
-    assert seen.console == []
+    assert visit_answer.answer == [2, 0, "</title><script>alert(3)</script>"]
+    assert visit_answer.console == []
 
 
 def test_an_empty_store_makes_a_page_too(visit: Callable[..., Any]) -> None:
-    seen = visit(render_html(build_report(Material(()), "Empty")), "return document.body.innerText")
-    assert "No run meets the filter." in seen.answer
-    assert seen.console == []
+    visit_answer = visit(render_html(build_report(Material(()), "Empty")), "return document.body.innerText")
+    assert "No run meets the filter." in visit_answer.answer
+    assert visit_answer.console == []
 
 
 _ATTENTION = (

@@ -72,7 +72,7 @@ BAD: tuple[tuple[str, tuple[Any, ...]], ...] = (
 
 def crafted() -> list[tuple[str, dict[str, Any]]]:
     """What is wrong, and the document."""
-    found = []
+    crafted_runs = []
     for path, values in BAD:
         for value in values:
             document = copy.deepcopy(GOOD)
@@ -81,5 +81,5 @@ def crafted() -> list[tuple[str, dict[str, Any]]]:
             for parent in parents:
                 holder = holder[parent]
             holder[name] = value
-            found.append((f"{path} = {value!r}"[:60], document))
-    return found
+            crafted_runs.append((f"{path} = {value!r}"[:60], document))
+    return crafted_runs

@@ -90,7 +90,7 @@ def _write_forever(path: Path, make_run: Callable[..., Run], acknowledged: int) 
 def test_killed_in_mid_write(tmp_path: Path, make_run: Callable[..., Run]) -> None:
     path = tmp_path / "runs.db"
     moments = random.Random(7)
-    told: list[str] = []
+    run_ids: list[str] = []
     for _ in range(8):
         receive, send = os.pipe()
         worker = FORK.Process(target=_write_forever, args=(path, make_run, send))
@@ -104,11 +104,11 @@ def test_killed_in_mid_write(tmp_path: Path, make_run: Callable[..., Run]) -> No
         while block := os.read(receive, 1 << 16):
             head += block
         os.close(receive)
-        told += head.decode().split("\n")[:-1]
+        run_ids += head.decode().split("\n")[:-1]
         runs = open_store(path).runs(samples=True)
         assert all(run.latency_ms is not None and len(run.latency_ms.samples) == 20_000 for run in runs)
         assert all(len(run.conditions.samples) == 2 for run in runs)
-        assert set(told) <= {run.id for run in runs}
+        assert set(run_ids) <= {run.id for run in runs}
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert connection.execute("SELECT (SELECT count(*) FROM runs) - (SELECT count(*) FROM samples)").fetchone() == (0,)

@@ -68,9 +68,9 @@ def test_several_runs_are_stored_together_or_not_at_all(tmp_path: Path, make_run
 def test_what_is_not_a_number_is_absent(tmp_path: Path, make_run: Callable[..., Run]) -> None:
     store = open_store(tmp_path / "runs.db")
     run = store.append(make_run(energy_mj=math.nan, latency_ms=Latency(1.0, mean=math.nan, samples=(1.0, 2.0))))
-    kept = store.get(run.id)
-    assert kept.energy_mj is None
-    assert kept.latency_ms == Latency(1.0, samples=(1.0, 2.0))
+    stored_run = store.get(run.id)
+    assert stored_run.energy_mj is None
+    assert stored_run.latency_ms == Latency(1.0, samples=(1.0, 2.0))
 
 
 @pytest.mark.parametrize(

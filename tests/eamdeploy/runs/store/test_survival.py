@@ -40,9 +40,9 @@ def test_any_failure_writes_the_rescue_file(
         broken.setattr(rows, "insert", lambda *_: (_ for _ in ()).throw(error))
         with pytest.raises(EamdeployError, match="history import"):
             open_store(tmp_path / "runs.db").append(run)
-    (kept,) = tmp_path.glob("eamdeploy-run-*.jsonl")
-    assert kept.stat().st_mode & 0o777 == 0o600
-    assert import_runs(open_store(tmp_path / "other.db"), kept).added == 1
+    (rescue_file,) = tmp_path.glob("eamdeploy-run-*.jsonl")
+    assert rescue_file.stat().st_mode & 0o777 == 0o600
+    assert import_runs(open_store(tmp_path / "other.db"), rescue_file).added == 1
 
 
 def test_the_store_is_its_user_s_alone(tmp_path: Path, make_run: MakeRun) -> None:

@@ -36,11 +36,11 @@ def test_other_assumptions_that_score_better_are_named(tmp_path: Path, monkeypat
             self.top1 = scores[written[path].padding]
 
     monkeypatch.setattr("eamdeploy.training.importing.check.evaluate", lambda path, *_, **__: Found(path))
-    found = check_import(write, Function(), "mobilenet_v1", embedded_sample(), limit=50)
-    assert (found.top1, found.better_top1, found.at_chance) == (12.0, 58.0, True)
-    assert SOURCES[found.better or ""].functions["mobilenet_v1"] == found.better_function
-    assert "padding tf-same" in str(found.better_function)
-    assert json.loads(json.dumps(found.to_dict()))["better_function"]["padding"] == "tf-same"
+    import_check = check_import(write, Function(), "mobilenet_v1", embedded_sample(), limit=50)
+    assert (import_check.top1, import_check.better_top1, import_check.at_chance) == (12.0, 58.0, True)
+    assert SOURCES[import_check.better or ""].functions["mobilenet_v1"] == import_check.better_function
+    assert "padding tf-same" in str(import_check.better_function)
+    assert json.loads(json.dumps(import_check.to_dict()))["better_function"]["padding"] == "tf-same"
     right = SOURCES["tf-slim"].functions["mobilenet_v1"]
     assert check_import(write, right, "mobilenet_v1", embedded_sample(), limit=50).better is None
 
@@ -56,21 +56,21 @@ def test_the_check_measures_the_checkpoint_that_is_written(tmp_path: Path) -> No
     torch.save(network.state_dict(), tmp_path / "weights.pt")
     (tmp_path / "labels.txt").write_text("\n".join(data.classes))
     prepare = Preprocessing(32, None, (0.5,), (0.5,), 1)
-    said = Said(activation="relu6", preprocessing=prepare)
+    statements = Said(activation="relu6", preprocessing=prepare)
     result = import_weights(
         tmp_path / "weights.pt",
         SPEC,
         tmp_path / "out",
         labels=tmp_path / "labels.txt",
-        function_options=said,
+        function_options=statements,
         check=data,
     )
     images = prepare.apply_batch(data.image(index) for index in range(len(data)))
     labels = np.array([data.label(index) for index in range(len(data))])
     with torch.no_grad():
-        wanted = 100 * (network(torch.from_numpy(images)).argmax(1).numpy() == labels).mean()
+        expected_top1 = 100 * (network(torch.from_numpy(images)).argmax(1).numpy() == labels).mean()
     assert result.check is not None
-    assert result.check.top1 == pytest.approx(wanted)
+    assert result.check.top1 == pytest.approx(expected_top1)
     assert result.check.chance == 10
 
 

@@ -49,17 +49,17 @@ def answers(network: nn.Module) -> torch.Tensor:
     return scores
 
 
-def imported(state: dict[str, Any], spec: ArchSpec, path: Path, said: Said | None = None) -> ImportResult:
+def imported(state: dict[str, Any], spec: ArchSpec, path: Path, statements: Said | None = None) -> ImportResult:
     if path.suffix == ".safetensors":
         save_file({name: value.contiguous().clone() for name, value in state.items()}, path)
     else:
         torch.save(state, path)
-    return import_weights(path, spec, path.with_name("out.safetensors"), function_options=said or Said())
+    return import_weights(path, spec, path.with_name("out.safetensors"), function_options=statements or Said())
 
 
-def relative(result: ImportResult, wanted: torch.Tensor) -> float:
-    found = answers(load_checkpoint(result.checkpoint).network)
-    return float((found - wanted).norm() / wanted.norm())
+def relative(result: ImportResult, expected: torch.Tensor) -> float:
+    actual = answers(load_checkpoint(result.checkpoint).network)
+    return float((actual - expected).norm() / expected.norm())
 
 
 @pytest.mark.parametrize("suffix", [".pth", pytest.param(".safetensors", marks=pytest.mark.slow)])
@@ -164,8 +164,8 @@ def test_wrappers_prefixes_and_counters_are_seen_through(
     wrapped = {wrapper: {f"module._orig_mod.{name}": value for name, value in plain.items()} | counters, "epoch": 3}
     result = imported(wrapped, STATIC, tmp_path / "a.pth")
     direct = imported(plain, STATIC, tmp_path / "b.pth")
-    wanted = answers(load_checkpoint(direct.checkpoint).network)
-    assert relative(result, wanted) == 0
+    expected = answers(load_checkpoint(direct.checkpoint).network)
+    assert relative(result, expected) == 0
     assert result.match.unused == []
 
 
@@ -173,14 +173,14 @@ def test_averaged_weights_beside_plain_ones_are_named_and_can_be_asked_for(
     plain: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     averaged = {name: value * 1.5 if value.is_floating_point() else value for name, value in plain.items()}
-    both = {"model_ema": averaged, "model": plain}
-    result = imported(both, STATIC, tmp_path / "a.pth")
+    states = {"model_ema": averaged, "model": plain}
+    result = imported(states, STATIC, tmp_path / "a.pth")
     assert any("'model' is taken; the file also holds 'model_ema'" in note for note in result.notes)
-    ema = imported(both, STATIC, tmp_path / "b.pth", Said(state="model_ema"))
+    ema = imported(states, STATIC, tmp_path / "b.pth", Said(state="model_ema"))
     stem = load_checkpoint(ema.checkpoint).network.state_dict()["stem.conv.weight"]
     assert torch.equal(stem, averaged["conv_stem.weight"])
     with pytest.raises(UsageError, match="no state dict 'swa'"):
-        imported(both, STATIC, tmp_path / "c.pth", Said(state="swa"))
+        imported(states, STATIC, tmp_path / "c.pth", Said(state="swa"))
     flat = {f"model.{name}": value for name, value in plain.items()} | {f"ema.{k}": v for k, v in averaged.items()}
     mixed = imported(flat, STATIC, tmp_path / "d.pth")
     assert any("'ema.'" in note for note in mixed.notes)

@@ -42,15 +42,15 @@ def imported(name: str) -> ImportedNetwork:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_every_layer_is_found_and_the_checkpoint_needs_no_code(name: str, tmp_path: Path) -> None:
-    found = imported(name)
-    assert max(found.rewritten.proof.errors.values()) < 1e-12
-    layers = found.rewritten.network.dynamic_layers()
-    seen = [
+    imported_network = imported(name)
+    assert max(imported_network.rewritten.proof.errors.values()) < 1e-12
+    layers = imported_network.rewritten.network.dynamic_layers()
+    layer_facts = [
         (layer.form, layer.shape, layers[layer.path].bounds.l1 if layer.path in layers else None)
-        for layer in found.rewritten.layers
+        for layer in imported_network.rewritten.layers
     ]
-    assert seen == FOUND[name]
-    found.save(tmp_path / "net.safetensors")
+    assert layer_facts == FOUND[name]
+    imported_network.save(tmp_path / "net.safetensors")
     loaded = load_checkpoint(tmp_path / "net.safetensors")
     x = torch.randn(4, 3, 20, 24)
     with torch.no_grad():
@@ -93,14 +93,14 @@ class Rows(nn.Module):
 
 def test_one_dimension_is_carried_as_two() -> None:
     network = Rows().eval()
-    found = import_network(network, (2, 40))
-    assert found.rewritten.network.spec.input_shape == (2, 1, 40)
-    ((_, layer),) = found.rewritten.network.dynamic_layers().items()
+    imported_network = import_network(network, (2, 40))
+    assert imported_network.rewritten.network.spec.input_shape == (2, 1, 40)
+    ((_, layer),) = imported_network.rewritten.network.dynamic_layers().items()
     assert isinstance(layer, MixedConv2d)
     assert layer.kernel_size == (1, 3)
     x = torch.randn(2, 2, 40)
     with torch.no_grad():
-        assert torch.allclose(found.rewritten.network(x.unsqueeze(2)), network(x), atol=1e-5)
+        assert torch.allclose(imported_network.rewritten.network(x.unsqueeze(2)), network(x), atol=1e-5)
 
 
 def test_the_users_module_stays_as_it_was() -> None:
@@ -113,5 +113,5 @@ def test_the_users_module_stays_as_it_was() -> None:
 
 def test_overlapping_pooling_cells_become_constant_matrices() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d((5, 3)), nn.Flatten(), nn.Linear(60, 2)).eval()
-    found = import_network(network, torch.randn(3, 3, 19, 16))
-    assert "matmul.default" in {step.operator for step in found.rewritten.network.instructions}
+    imported_network = import_network(network, torch.randn(3, 3, 19, 16))
+    assert "matmul.default" in {step.operator for step in imported_network.rewritten.network.instructions}

@@ -123,8 +123,10 @@ def test_weights_of_a_wrapped_network_fit(factories: Path) -> None:
     other = foreign_network("plain-full")
     nn.init.normal_(other.head.weight)
     torch.save({"state_dict": {f"module.{name}": value for name, value in other.state_dict().items()}}, "wrapped.pt")
-    made = import_factory("factories_of_mine:plain", (3, 16, 16), factories / "out", weights=Path("wrapped.pt"))
-    assert torch.equal(load_checkpoint(made.checkpoint.path or "").network.head.weight, other.head.weight)
+    imported_network = import_factory(
+        "factories_of_mine:plain", (3, 16, 16), factories / "out", weights=Path("wrapped.pt")
+    )
+    assert torch.equal(load_checkpoint(imported_network.checkpoint.path or "").network.head.weight, other.head.weight)
 
 
 def test_a_file_is_no_factory(tmp_path: Path) -> None:

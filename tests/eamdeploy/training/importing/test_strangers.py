@@ -47,20 +47,21 @@ def brought_in(body: nn.Module, channels: int) -> Any:
 
 @pytest.mark.parametrize("kind", BOUNDS)
 def test_whatever_bounds_mixing_weights_is_known(kind: str) -> None:
-    found = brought_in(AttendedConv2d(16, 8, kind), 8)
-    ((_, layer),) = found.rewritten.network.dynamic_layers().items()
+    imported = brought_in(AttendedConv2d(16, 8, kind), 8)
+    ((_, layer),) = imported.rewritten.network.dynamic_layers().items()
     bounds = layer.bounds
     assert (bounds.convex, bounds.l1, bounds.signed) == BOUNDS[kind]
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_unusual_operators_have_a_form(name: str) -> None:
-    found = brought_in(*BODIES[name]())
-    layers = found.rewritten.network.dynamic_layers()
-    seen = [
-        (layer.form, layers[layer.path].bounds.l1 if layer.path in layers else None) for layer in found.rewritten.layers
+    imported = brought_in(*BODIES[name]())
+    layers = imported.rewritten.network.dynamic_layers()
+    layer_facts = [
+        (layer.form, layers[layer.path].bounds.l1 if layer.path in layers else None)
+        for layer in imported.rewritten.layers
     ]
-    assert seen == FOUND[name]
+    assert layer_facts == FOUND[name]
 
 
 @pytest.mark.parametrize(
@@ -84,8 +85,8 @@ def _layer_and_attention(kind: str) -> tuple[MixedConv2d, Any]:
     """The layer that was found, and what its weights are for scores: the constant kernel's is 1."""
     from tests.eamdeploy.training.importing.stranger_layers import ATTENTIONS
 
-    found = brought_in(AttendedConv2d(16, 8, kind), 8)
-    ((_, layer),) = found.rewritten.network.dynamic_layers().items()
+    imported = brought_in(AttendedConv2d(16, 8, kind), 8)
+    ((_, layer),) = imported.rewritten.network.dynamic_layers().items()
 
     def weights(scores: Tensor) -> Tensor:
         alpha = ATTENTIONS[kind](scores)
@@ -112,8 +113,8 @@ class Packed(nn.Module):
 def test_one_packed_tensor_is_taken_out(kind: str) -> None:
     torch.manual_seed(0)
     network = Packed(kind).eval()
-    found = import_network(network, torch.randn(3, 3, 16, 16))
+    imported_network = import_network(network, torch.randn(3, 3, 16, 16))
     x = torch.randn(2, 3, 16, 16)
     with torch.no_grad():
-        assert torch.allclose(found.rewritten.network(x), network.network(x), atol=1e-5)
-    assert len(found.rewritten.layers) == 3
+        assert torch.allclose(imported_network.rewritten.network(x), network.network(x), atol=1e-5)
+    assert len(imported_network.rewritten.layers) == 3
