@@ -27,31 +27,31 @@ class Job:
     environment: Mapping[str, str]
 
 
-def github(model: str, **given: str) -> Job:
+def github(model: str, **input_values: str) -> Job:
     """The composite action, with a workflow's ``with``."""
     action = yaml.safe_load((CI / "action" / "action.yml").read_text("utf-8"))
     inputs = {name: each.get("default", "") for name, each in action["inputs"].items()}
-    inputs |= {"model": model} | {name.lower(): value for name, value in given.items()}
+    inputs |= {"model": model} | {name.lower(): value for name, value in input_values.items()}
     environment = {"GITHUB_ACTION_PATH": str(CI / "action"), "GITHUB_ACTIONS": "true", "RUNNER_OS": "Linux"}
     steps = [step for step in action["runs"]["steps"] if "run" in step]
     for step in steps:
         for name, value in step["env"].items():
-            environment[name] = re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: inputs[found[1]], value)
+            environment[name] = re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda match: inputs[match[1]], value)
     return Job(tuple(step["run"] for step in steps), environment)
 
 
-def gitlab(model: str, **given: str) -> Job:
+def gitlab(model: str, **settings: str) -> Job:
     """The job of ``gitlab.yml``, with a user's variables."""
     job = yaml.safe_load((CI / "gitlab.yml").read_text("utf-8"))["model"]
-    variables = job["variables"] | {"MODEL": model} | given
+    variables = job["variables"] | {"MODEL": model} | settings
     return Job(tuple(job["before_script"] + job["script"]), {"CI_PROJECT_DIR": ".", **variables})
 
 
-def jenkins(model: str, **given: str) -> Job:
+def jenkins(model: str, **settings: str) -> Job:
     """The ``sh`` steps of the ``Jenkinsfile``, with a user's variables."""
     text = (CI / "Jenkinsfile").read_text("utf-8")
     variables = dict(re.findall(r"^    ([A-Z]+) = '([^']*)'$", text, re.MULTILINE))
-    return Job(tuple(re.findall(r"sh '([^']*)'", text)), variables | {"MODEL": model} | given)
+    return Job(tuple(re.findall(r"sh '([^']*)'", text)), variables | {"MODEL": model} | settings)
 
 
 SERVERS: dict[str, Callable[..., Job]] = {"github": github, "gitlab": gitlab, "jenkins": jenkins}

@@ -11,11 +11,11 @@ from tests.examples.templates import CI, SERVERS, installations, run, yaml
 
 
 def test_each_action_has_one_version() -> None:
-    found: dict[str, set[str]] = {}
+    versions_by_action: dict[str, set[str]] = {}
     for file in [*CI.rglob("*.yml"), *(CI.parents[1] / ".github").rglob("*.yml")]:
         for action, version in re.findall(r"uses: ([\w./-]+)@(\S+)", file.read_text("utf-8")):
-            found.setdefault(action, set()).add(version)
-    assert {action: versions for action, versions in found.items() if len(versions) > 1} == {}
+            versions_by_action.setdefault(action, set()).add(version)
+    assert {action: versions for action, versions in versions_by_action.items() if len(versions) > 1} == {}
 
 
 def test_templates_give_the_script_variables_that_it_knows() -> None:

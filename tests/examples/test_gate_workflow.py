@@ -35,13 +35,13 @@ class Runner:
         bash = shutil.which("bash")
         if bash is None:
             pytest.skip("bash is not installed")
-        own = {
+        environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"), "GITHUB_ACTIONS": "true",
         }  # fmt: skip
         return subprocess.run(
             [bash, "--noprofile", "--norc", "-eo", "pipefail", "-c", script], cwd=self.folder, capture_output=True,
-            text=True, timeout=1500, env={**os.environ, **own, **self.workflow["env"]},
+            text=True, timeout=1500, env={**os.environ, **environment, **self.workflow["env"]},
         )  # fmt: skip
 
 
@@ -52,13 +52,15 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
 
     folder = tmp_path_factory.mktemp("repository")
     shutil.copy(resolve_checkpoint(SHIPPED), folder / "model.safetensors")
-    made = Runner(folder)
-    done = made.shell("git init -q . && git add -A && git -c user.name=x -c user.email=x@y commit -q -m model")
+    workflow_runner = Runner(folder)
+    done = workflow_runner.shell(
+        "git init -q . && git add -A && git -c user.name=x -c user.email=x@y commit -q -m model"
+    )
     assert done.returncode == 0, done.stderr
     for name in ("Export", "Verify on real images"):
-        done = made(name)
+        done = workflow_runner(name)
         assert done.returncode == 0, f"{name}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
-    return made
+    return workflow_runner
 
 
 def write_baseline(runner: Runner) -> None:
@@ -95,7 +97,7 @@ def test_gate_and_report_with_runs_of_this_host(runner: Runner) -> None:
     # a regression: the files are twice the size of the baseline's
     baseline = runner.folder / "ci" / "baseline.json"
     text = baseline.read_text("utf-8")
-    baseline.write_text(re.sub(r'"bytes": ?(\d+)', lambda found: f'"bytes": {int(found[1]) // 2}', text), "utf-8")
+    baseline.write_text(re.sub(r'"bytes": ?(\d+)', lambda match: f'"bytes": {int(match[1]) // 2}', text), "utf-8")
     failed = runner("Gate", change=loose)
     baseline.write_text(text, "utf-8")
     assert failed.returncode == 4, failed.stdout + failed.stderr

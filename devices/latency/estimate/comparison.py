@@ -83,11 +83,11 @@ def compare_estimates(
         UsageError: for a file that is no artifact, or a runtime or precision that does not exist.
     """
     known = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
-    both = [extract_features(first), extract_features(second)]
-    kinds = [asked_for(features, runtime, precision, threads) for features in both]
+    artifact_features = [extract_features(first), extract_features(second)]
+    kinds = [asked_for(features, runtime, precision, threads) for features in artifact_features]
     ranked = [
         candidates(features, known, device, runtime=kind[0], precision=kind[1], threads=threads)
-        for features, kind in zip(both, kinds, strict=True)
+        for features, kind in zip(artifact_features, kinds, strict=True)
     ]
     if not all(ranked):
         return _none(device, f"no measurement of {device} or of a board like it serves both artifacts")
@@ -98,7 +98,7 @@ def compare_estimates(
         return _apart(device, ranked[0][0], ranked[1][0])
     key = common[0][1]
     (_, choice, one), (_, _, other) = answers[0][key], answers[1][key]
-    return _ratio(device, choice, both, one, other)
+    return _ratio(device, choice, artifact_features, one, other)
 
 
 def _key(choice: CalibrationChoice, prediction: TimePrediction) -> Key:
@@ -136,13 +136,17 @@ def _none(device: str, reason: str) -> RatioEstimate:
 
 
 def _ratio(
-    device: str, choice: CalibrationChoice, both: Sequence[ArtifactFeatures], one: TimePrediction, other: TimePrediction
+    device: str,
+    choice: CalibrationChoice,
+    artifact_features: Sequence[ArtifactFeatures],
+    one: TimePrediction,
+    other: TimePrediction,
 ) -> RatioEstimate:
     calibration = choice.calibration
     error = calibration.pair_error
     if one.method == "instructions" and calibration.rate is not None:
         error = calibration.rate.pair_error
-    totals = [term_matrix(f.records).sum(0) for f in both]
+    totals = [term_matrix(f.records).sum(0) for f in artifact_features]
     shared = float(shared_share(totals[0], totals[1]))
     if error is None:
         reason = f"too few networks are measured for a ratio: {calibration.title}"
@@ -157,7 +161,7 @@ def _ratio(
         )
     half = error * max(1 - shared, LEAST_APART)
     notes = [s.words for s in choice.steps]
-    mixing = max(_mixing_share(f, p) for f, p in zip(both, (one, other), strict=True))
+    mixing = max(_mixing_share(f, p) for f, p in zip(artifact_features, (one, other), strict=True))
     table = calibration.rate.table if calibration.rate is not None else None
     if mixing and one.method == "instructions" and table is not None:
         half = math.hypot(half, mixing * table.dynamic_error)

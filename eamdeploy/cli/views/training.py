@@ -31,10 +31,10 @@ class TrainingReport:
             return
         if self._stored:
             count = "1 finished epoch is" if self._stored == 1 else f"{self._stored} finished epochs are"
-            kept = f"{count} kept in {self._out}; run the same command again to go on"
+            epochs_text = f"{count} kept in {self._out}; run the same command again to go on"
         else:
-            kept = "no epoch was finished, so nothing is kept"
-        self._say(f"interrupted: {kept}")
+            epochs_text = "no epoch was finished, so nothing is kept"
+        self._say(f"interrupted: {epochs_text}")
 
     def __call__(self, event: TrainingEvent) -> None:
         """Print one event."""

@@ -163,11 +163,11 @@ def activation_ends(graph: OnnxGraph, activation: Any) -> tuple[float, float] | 
 def _bank(graph: OnnxGraph, weight: str, layer: str) -> OnnxBank | None:
     gate = _tap_gate(graph, graph.producer.get(weight))
     kernel = weight if gate is None else _other(gate)
-    found = _mixture(graph, kernel)
+    mixture = _mixture(graph, kernel)
     code = weights_code(graph.mixing, layer)
-    if found is None or code is None or any(graph.sole_reader(name) is None for name in (weight, kernel)):
+    if mixture is None or code is None or any(graph.sole_reader(name) is None for name in (weight, kernel)):
         return None
-    matmul, reshape = found
+    matmul, reshape = mixture
     if graph.sole_reader(reshape.input[0]) is None or (gate is not None and code.taps is None):
         return None
     return OnnxBank(str(matmul.input[0]), matmul, reshape, code, gate)
@@ -207,16 +207,16 @@ def _attention_nodes(graph: OnnxGraph) -> set[int]:
         node.input[0] for node in graph.graph.node if node.op_type == "MatMul" and layer_of(node).endswith(".bank")
     ]
     waiting += [gate[1] for node in graph.graph.node if (gate := _tap_gate(graph, node)) is not None]
-    found: set[int] = set()
+    attention_ids: set[int] = set()
     while waiting:
         node = graph.producer.get(waiting.pop())
-        if node is None or id(node) in found or node.op_type in _POOLING:
+        if node is None or id(node) in attention_ids or node.op_type in _POOLING:
             continue
         if any(_has_extent(graph, name) for name in node.output):
             continue
-        found.add(id(node))
+        attention_ids.add(id(node))
         waiting.extend(node.input)
-    return found
+    return attention_ids
 
 
 def _has_extent(graph: OnnxGraph, name: str) -> bool:

@@ -77,13 +77,13 @@ def written(name: str, folder: Path, *, bounded: bool = True) -> tuple[onnx.Mode
     mixing = mixing_of(network)
     if not bounded:
         mixing[LAYER]["taps"] = None
-    said = model.metadata_props.add()
-    said.key, said.value = "eamdeploy", json.dumps({"mixing": mixing})
+    property_entry = model.metadata_props.add()
+    property_entry.key, property_entry.value = "eamdeploy", json.dumps({"mixing": mixing})
     onnx.save(model, str(path))
     quantizer = open_quantizer(path)
     quantizer.calibrate((row[None] for row in images(16)), "minmax")
-    made = quantizer.write(folder / f"{name}-int8.onnx", "int8")
-    return onnx.load(str(folder / f"{name}-int8.onnx")), tuple(made.int8_layers)
+    int8_write = quantizer.write(folder / f"{name}-int8.onnx", "int8")
+    return onnx.load(str(folder / f"{name}-int8.onnx")), tuple(int8_write.int8_layers)
 
 
 def images(count: int) -> np.ndarray:

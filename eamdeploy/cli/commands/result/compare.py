@@ -57,34 +57,36 @@ def compare_command(
 
     allowed = [known_figure(name) for name in allow_skipped or ()]
     opened = open_store(store)
-    found = eamdeploy.compare(a, b, store=opened)
+    comparison = eamdeploy.compare(a, b, store=opened)
     note_unreadable(opened)
-    unjudged = found.unjudged(allowed)
+    unjudged = comparison.unjudged(allowed)
 
     def render(console: Console) -> None:
-        for letter, run in (("A", found.a), ("B", found.b)):
+        for letter, run in (("A", comparison.a), ("B", comparison.b)):
             where = f"{run.board or run.device}, {run.runtime} ×{run.threads}, {run.provenance.kind}"
             line = Text.assemble((letter, "bold"), f"  {run.artifact}  ({where}, {run.id})")
             console.print(line, soft_wrap=True)
         table = make_table("figure", ">A", ">B", "B is")
-        for change in found.changes:
+        for change in comparison.changes:
             words = Text(change.words, _STYLES[change.direction])
             table.add_row(change.metric, _value(change.a), _value(change.b), words)
-        if found.changes and table.width <= console.width:
+        if comparison.changes and table.width <= console.width:
             console.print(table)
         else:  # what B is, is never cut
-            print_facts(console, [(c.metric, f"A {_value(c.a)}, B {_value(c.b)}: {c.words}") for c in found.changes])
-        for metric, why in (*found.absent, *found.refused):
+            print_facts(
+                console, [(c.metric, f"A {_value(c.a)}, B {_value(c.b)}: {c.words}") for c in comparison.changes]
+            )
+        for metric, why in (*comparison.absent, *comparison.refused):
             console.print(f"{metric} not compared: {why}", soft_wrap=True)
-        if not found.changes and not found.refused:
+        if not comparison.changes and not comparison.refused:
             console.print("the two runs have no figure in common")
-        for note in found.notes:
+        for note in comparison.notes:
             console.print(Text.assemble(("note", "yellow"), f" {note}"), soft_wrap=True)
 
         if unjudged:
             console.print(f"not judged: {', '.join(unjudged)}", soft_wrap=True)
 
-    emit("compare", found.to_dict(), as_json, render)
+    emit("compare", comparison.to_dict(), as_json, render)
     if unjudged:
         raise typer.Exit(MeasurementError.exit_code)
 
