@@ -16,7 +16,7 @@ from benchmarks.latency.fit_all import rebuild
 from benchmarks.latency.gather.instruction_table import fit_tables, read_counts
 from benchmarks.latency.gather.rows import read_rows
 from benchmarks.latency.page.report import write_page
-from eamdeploy.cli.views.progress import StageLines
+from eamdeploy.cli.progress import StageLines
 
 ROOT = Path(__file__).parents[2]
 

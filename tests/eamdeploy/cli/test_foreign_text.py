@@ -12,8 +12,8 @@ import pytest
 
 import eamdeploy.cli
 from eamdeploy.base.results import Latency, Provenance, Run, RunVerdict
+from eamdeploy.cli.progress import make_bar
 from eamdeploy.cli.views.output import console, err_console, make_table
-from eamdeploy.cli.views.progress import make_bar
 from eamdeploy.runs.store import open_store
 from tests.eamdeploy.cli.conftest import Call
 

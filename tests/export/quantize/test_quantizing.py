@@ -114,21 +114,11 @@ def test_the_layer_that_harms_goes_back_to_float_and_the_manifest_says_why(tiny:
     source = damaged(tiny, tmp_path / "damaged", "onnx")
     target = tmp_path / "out" / "net-int8.onnx"
     lax = quantize_artifact(
-        source,
-        target,
-        QuantizeOptions(max_drop=100, latency=False),
-        card=tiny.card,
-        calibration=samples,
-        check=checked,
+        source, target, QuantizeOptions(max_drop=100, latency=False), card=tiny.card, calibration=samples, check=checked
     )
     assert lax.report.outcome.drop_points > 5, "the network was not damaged enough to test anything"
     quantized = quantize_artifact(
-        source,
-        target,
-        QuantizeOptions(max_drop=3, latency=False),
-        card=tiny.card,
-        calibration=samples,
-        check=checked,
+        source, target, QuantizeOptions(max_drop=3, latency=False), card=tiny.card, calibration=samples, check=checked
     )
     assert quantized.report.outcome.drop_points <= 3
     assert 0 < len(quantized.report.written.float_layers) < 5
@@ -166,12 +156,7 @@ def test_a_bound_that_cannot_be_kept_leaves_nothing_behind(tiny: TinyFiles, tmp_
         patch.setattr(quantizing, "open_quantizer", Noisy)
         options = QuantizeOptions(max_drop=0.5, latency=False)
         quantize_artifact(
-            tiny.paths["onnx"],
-            tmp_path / "o" / "n.onnx",
-            options,
-            card=tiny.card,
-            calibration=samples,
-            check=checked,
+            tiny.paths["onnx"], tmp_path / "o" / "n.onnx", options, card=tiny.card, calibration=samples, check=checked
         )
     assert caught.value.exit_code == 3
     assert list(tmp_path.rglob("*")) == []
@@ -201,12 +186,7 @@ def test_a_file_that_does_not_load_or_shrink_is_no_success(tiny: TinyFiles, tmp_
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ParityError, match=expected):
         patch.setattr(quantizing, "open_quantizer", lambda path: Broken())
         quantize_artifact(
-            source,
-            tmp_path / "n.tflite",
-            QuantizeOptions(),
-            card=tiny.card,
-            calibration=samples,
-            check=checked,
+            source, tmp_path / "n.tflite", QuantizeOptions(), card=tiny.card, calibration=samples, check=checked
         )
     assert list(tmp_path.iterdir()) == []
 

@@ -48,8 +48,8 @@ def audit_command(
     If the file is wrong, audit exits with 3 and names the first layer and the first operator that are wrong. It writes
     those operators with their values as a small file, which you can attach to a bug report.
     """
+    from eamdeploy.cli.progress import CountBar
     from eamdeploy.cli.views.output import emit
-    from eamdeploy.cli.views.progress import CountBar
 
     with CountBar("auditing", artifact.name) as progress:
         report = eamdeploy.audit(

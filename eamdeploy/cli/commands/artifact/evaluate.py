@@ -59,8 +59,8 @@ def evaluate_command(
 
     The images are prepared as the model's file says. Images that cannot be decoded are reported and left out.
     """
+    from eamdeploy.cli.progress import CountBar
     from eamdeploy.cli.views.output import emit, err_console
-    from eamdeploy.cli.views.progress import CountBar
     from eamdeploy.data.class_map import read_class_map
 
     if split not in ("test", "train"):

@@ -20,10 +20,10 @@ from eamdeploy.cli.options.choices import CostName
 from eamdeploy.cli.options.common import CheckpointArgument, DataOption, JsonOption
 from eamdeploy.cli.options.completion_devices import complete_board, complete_profile
 from eamdeploy.cli.options.group import expand_groups
+from eamdeploy.cli.progress import StageLines
 from eamdeploy.cli.views.artifacts import failures_of, made_and_failed
 from eamdeploy.cli.views.budget import render_budget
 from eamdeploy.cli.views.output import emit, make_table
-from eamdeploy.cli.views.progress import StageLines
 
 if TYPE_CHECKING:
     from eamdeploy.pipeline.export import ExportedArtifact

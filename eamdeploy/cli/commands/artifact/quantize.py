@@ -15,9 +15,9 @@ from eamdeploy.cli.options import quantize as q
 from eamdeploy.cli.options.common import DataOption, JsonOption
 from eamdeploy.cli.options.foreign import ForeignOptions
 from eamdeploy.cli.options.group import expand_groups
+from eamdeploy.cli.progress import StageLines
 from eamdeploy.cli.views.artifacts import failures_of, made_and_failed
 from eamdeploy.cli.views.output import emit
-from eamdeploy.cli.views.progress import StageLines
 
 if TYPE_CHECKING:
     from eamdeploy.pipeline.export import ExportedArtifact

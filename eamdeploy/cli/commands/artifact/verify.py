@@ -91,8 +91,8 @@ def verify_command(
     rounding error of the network itself, measured against a float64 run. Without --data verify uses the 200 bundled images,
     whatever the classes are. If the reference is a file, --min-snr and --min-agreement decide.
     """
+    from eamdeploy.cli.progress import CountBar
     from eamdeploy.cli.views.output import emit
-    from eamdeploy.cli.views.progress import CountBar
     from eamdeploy.cli.views.verify import render, write_findings
     from eamdeploy.cli.views.written import after_verdict
     from eamdeploy.parity import ParityTolerance

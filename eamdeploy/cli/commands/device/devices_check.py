@@ -12,8 +12,8 @@ from rich.text import Text
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion_devices import complete_place
+from eamdeploy.cli.progress import StageLines
 from eamdeploy.cli.views.output import emit
-from eamdeploy.cli.views.progress import StageLines
 
 if TYPE_CHECKING:
     from devices.doctor import Examination

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.completion_devices import complete_board
+from eamdeploy.cli.progress import StageLines
 from eamdeploy.cli.views.output import emit
-from eamdeploy.cli.views.progress import StageLines
 
 
 def register_devices(devices: typer.Typer) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.cli.progress import StageLines
 from eamdeploy.cli.views.imported import render_imported
 from eamdeploy.cli.views.output import emit
-from eamdeploy.cli.views.progress import StageLines
 
 if TYPE_CHECKING:
     from eamdeploy.training.importing.network.session import ImportedNetwork

@@ -13,8 +13,8 @@ from eamdeploy.cli.options.arch import Architecture
 from eamdeploy.cli.options.choices import AccelerationName, ArithmeticName, AugmentName, DataKind, QatName, RecipeName
 from eamdeploy.cli.options.common import JsonOption
 from eamdeploy.cli.options.group import expand_groups
+from eamdeploy.cli.progress import make_bar
 from eamdeploy.cli.views.output import emit, err_console
-from eamdeploy.cli.views.progress import make_bar
 from eamdeploy.cli.views.training import TrainingReport, epoch_words
 
 if TYPE_CHECKING:
