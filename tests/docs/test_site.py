@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,22 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "site" / "reference" / "api" / "index.html").is_file()
+    pages = [*(tmp_path / "site").rglob("index.html")]
+    drawn = [page for page in pages if 'class="mermaid"' in page.read_text("utf-8")]
+    assert len(drawn) >= 3
+    if not (tmp_path / "site" / "assets" / "mermaid.min.js").exists():
+        pytest.skip("npm could not fetch mermaid: diagrams are drawn by the theme's own copy")
+    for page in drawn:  # from the site itself, not from elsewhere
+        (source,) = re.findall(r'<script src="([^"]*mermaid[^"]*)"', page.read_text("utf-8"))
+        assert (page.parent / source).is_file()
+
+
+def test_a_script_that_is_not_the_reviewed_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / ".ci"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    import diagrams
+
+    diagrams.cached().parent.mkdir(parents=True)
+    diagrams.cached().write_text("alert(1)")
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert diagrams.fetch() is None  # the damaged copy is not taken, and npm is not there

@@ -92,7 +92,7 @@ def _differences(material: Material, names: Names) -> Section:
     )
     tables = _present([differences_table(names, groups)])
     folds = (Fold("Every difference in figures", (), tables),) if tables else ()
-    absent = "No runs were measured in turns: give 'eamdeploy bench' several artifacts at once, and they are."
+    absent = "No runs were measured in turns. To compare files, pass them to one 'eamdeploy bench' command."
     return Section(
         "differences", "How sure is the difference", figures=figures, folds=folds, absent="" if tables else absent
     )

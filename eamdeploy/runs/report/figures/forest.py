@@ -7,13 +7,15 @@ from typing import Any
 
 from eamdeploy.base.results import Run
 from eamdeploy.runs.compare import compare_runs
-from eamdeploy.runs.report.content.words import artifact, place, setting, shorten
+from eamdeploy.runs.report.content.words import artifact, distinct_ends, place, setting, shorten
 from eamdeploy.runs.report.figures.axes import plain_log
 from eamdeploy.runs.report.model import Figure
 from eamdeploy.runs.report.render.svg import INK, MUTED, SERIES, draw_figure
 
 _MOST = 14
 _HALF_A_ROW = 0.5
+# characters of a name beside its point
+_LONGEST, _LONGEST_NARROW = 40, 20
 
 
 def forest_figure(name: str, reference: Run, other_runs: Sequence[Run]) -> Figure | None:
@@ -36,7 +38,9 @@ def forest_figure(name: str, reference: Run, other_runs: Sequence[Run]) -> Figur
         values = [value for ratio in ratios for value in ratio] + [1.0]
         axes.set_xscale("log")
         plain_log(axes.xaxis, min(values), max(values))
-        titles = [_title(run, reference, narrow) for run, _ in rows]
+        ends = distinct_ends([artifact(run) for run, _ in rows])
+        names = [shorten(end, _LONGEST_NARROW) for end in ends] if narrow else [artifact(run) for run, _ in rows]
+        titles = [f"{shorten(n, _LONGEST)}{_setting(run, narrow)}" for n, (run, _) in zip(names, rows, strict=True)]
         axes.set_yticks(range(len(rows)), titles, fontsize=8.5)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.set_ylim(len(rows) - _HALF_A_ROW, -_HALF_A_ROW)
@@ -58,6 +62,6 @@ def forest_figure(name: str, reference: Run, other_runs: Sequence[Run]) -> Figur
     return draw_figure(name, caption, described, draw, wide=height, narrow=height)
 
 
-def _title(run: Run, reference: Run, narrow: bool) -> str:
-    setting_text = "" if setting(run) == setting(reference) else f", {setting(run)}"
-    return shorten(artifact(run), 24 if narrow else 40) + (setting_text if not narrow else "")
+def _setting(run: Run, narrow: bool) -> str:
+    """Runtime and threads, in every label; on a phone the threads."""
+    return f" ×{run.threads}" if narrow else f", {setting(run)}"

@@ -172,7 +172,7 @@ def test_sections_without_anything_say_what_to_do() -> None:
         "bench FILE --operators",
         "no manifests",
         "No run has both a latency and an accuracy",
-        "several artifacts at once",
+        "pass them to one &#39;eamdeploy bench&#39; command",
     ):
         assert words in html
 
