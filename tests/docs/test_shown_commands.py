@@ -20,6 +20,7 @@ SHOWN_ONLY = {
     "README.md": 6,
     "quick-start.md": 1,
     "training.md": 3,
+    "ci.md": 1,
     "devices.md": 2,
     "pi-to-number.md": 1,
 }
@@ -65,6 +66,12 @@ def wrong(words: list[str]) -> list[str]:
             names = {name for listed in extras for name in listed.split(",")}
             return [
                 f"no extra '{name}'" for name in sorted(names) if not re.search(rf"^{name} = \[", project, re.MULTILINE)
+            ]
+        case [*variables, "bash", "ci/check.sh"]:  # the copy in a user's repository
+            script = (ROOT / "examples" / "ci" / "check.sh").read_text("utf-8")
+            names = [word.partition("=")[0] for word in variables]
+            return [
+                f"check.sh knows no {name}" for name in names if not re.search(rf"^#   {name} ", script, re.MULTILINE)
             ]
         case ["python", "-m", module, *rest]:
             return module_errors(module, rest)
