@@ -196,7 +196,7 @@ def _tensor(value: Any) -> TensorInfo:
 
 
 def _rejected(ort: Any, path: Path, error: Exception) -> UsageError | MissingDependency:
-    text = _said(error)
+    text = _message(error)
     if "opset" in text and "support" in text:
         what = f"onnxruntime {ort.__version__} is older than the artifact"
         hint = "install a newer onnxruntime there, or export a lower opset"
@@ -205,10 +205,10 @@ def _rejected(ort: Any, path: Path, error: Exception) -> UsageError | MissingDep
 
 
 def _failed(path: Path, error: Exception) -> UsageError:
-    return UsageError("onnxruntime could not run the artifact", where=path, why=_said(error))
+    return UsageError("onnxruntime could not run the artifact", where=path, why=_message(error))
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """What onnxruntime said, without its own source positions and C++ signatures."""
     text = " ".join(str(error).split())
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)

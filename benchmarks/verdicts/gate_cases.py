@@ -115,12 +115,12 @@ def _gated(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def _identities(folder: Path) -> Iterator[VerdictCase]:
-    def held(*, same_id: bool) -> bool:
+    def identity_check(*, same_id: bool) -> bool:
         one_run = run()
         return gate(folder, one_run, one_run if same_id else replace(one_run, id="copy")).exit_code == 0
 
-    yield VerdictCase("gate", "a run against itself", True, lambda: held(same_id=True))
-    yield VerdictCase("gate", "a run against a copy with another id", True, lambda: held(same_id=False))
+    yield VerdictCase("gate", "a run against itself", True, lambda: identity_check(same_id=True))
+    yield VerdictCase("gate", "a run against a copy with another id", True, lambda: identity_check(same_id=False))
 
     def bench(path: Path, content: str, **figures: Any) -> Run:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -154,7 +154,7 @@ def check_parity(
                 limits=limits or ParityTolerance(),
                 random_images=random_images,
             )
-            report = _fill(report, measured, shown, note, session.others)
+            report = _fill(report, measured, shown, note, session.other_outputs)
             if any(check.failed for check in report.checks[1:]):
                 divergence = locate(
                     path,
@@ -165,7 +165,9 @@ def check_parity(
                     measured=measured,
                     threads=threads,
                 )
-                report = _fill(replace(report, first_divergence=divergence), measured, shown, note, session.others)
+                report = _fill(
+                    replace(report, first_divergence=divergence), measured, shown, note, session.other_outputs
+                )
     warning = reference_warning(report.reference_top1, report.images, len(checkpoint.classes))
     notes = tuple(remarks_on(source, exif=bool(checkpoint.preprocessing.get("exif"))))
     return replace(report, warning=warning, notes=notes, duration_s=time.perf_counter() - started)

@@ -45,7 +45,7 @@ class OneOutput:
         return (self.session.outputs[self.position],)
 
     @property
-    def others(self) -> tuple[str, ...]:
+    def other_outputs(self) -> tuple[str, ...]:
         """Names of the outputs that it leaves out."""
         return tuple(tensor.name for index, tensor in enumerate(self.session.outputs) if index != self.position)
 

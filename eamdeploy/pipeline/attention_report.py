@@ -78,7 +78,7 @@ def attention_report(checkpoint: Checkpoint, data: Path | ImageDataset, limit: i
     """
     if not checkpoint.network.dynamic_layers():
         raise UsageError("the network has no attention", where=checkpoint.name, why="every layer of it is static")
-    dataset = _seen(data, checkpoint.classes) if isinstance(data, Path) else data
+    dataset = _images_of(data, checkpoint.classes) if isinstance(data, Path) else data
     images = take(dataset, limit or DEFAULT_IMAGES)
     skipped: list[str] = []
     feeds = _batches(images, Preprocessing.from_dict(checkpoint.preprocessing), skipped)
@@ -89,7 +89,7 @@ def attention_report(checkpoint: Checkpoint, data: Path | ImageDataset, limit: i
     return AttentionReport(checkpoint.name, images.name, layers[0].images, layers, tuple(skipped))
 
 
-def _seen(root: Path, classes: tuple[str, ...]) -> ImageDataset:
+def _images_of(root: Path, classes: tuple[str, ...]) -> ImageDataset:
     try:
         return open_images(root, classes, "train")
     except DataError:

@@ -15,12 +15,12 @@ class ArtifactsFailed(EamdeployError):
     """Some of several artifacts could not be made; the others are there.
 
     Attributes:
-        made: what was written.
+        artifacts: what was written.
         failures: name of each artifact that failed, with its error.
     """
 
     def __init__(self, artifacts: Sequence[object], failures: Sequence[tuple[str, EamdeployError]]) -> None:
-        self.made, self.failures = tuple(artifacts), tuple(failures)
+        self.artifacts, self.failures = tuple(artifacts), tuple(failures)
         self.exit_code = failures[0][1].exit_code
         why = "; ".join(f"{name}: {error}" for name, error in failures)
         written = f"{len(artifacts)} others were written" if artifacts else None
@@ -31,11 +31,11 @@ class Attempts(Generic[Made]):
     """Collects what was made and what failed.
 
     Attributes:
-        made: in order.
+        artifacts: in order.
     """
 
     def __init__(self) -> None:
-        self.made: list[Made] = []
+        self.artifacts: list[Made] = []
         self._failures: list[tuple[str, EamdeployError]] = []
 
     @contextlib.contextmanager
@@ -57,7 +57,7 @@ class Attempts(Generic[Made]):
             EamdeployError: the only one's own error, or :class:`ArtifactsFailed`.
         """
         if not self._failures:
-            return self.made
-        if len(self._failures) == 1 and not self.made:
+            return self.artifacts
+        if len(self._failures) == 1 and not self.artifacts:
             raise self._failures[0][1]
-        raise ArtifactsFailed(self.made, self._failures) from self._failures[0][1]
+        raise ArtifactsFailed(self.artifacts, self._failures) from self._failures[0][1]

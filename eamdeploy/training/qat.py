@@ -45,7 +45,7 @@ class FakeQuantMap(nn.Module):
         self.register_buffer("high", torch.zeros(()), persistent=False)
 
     @property
-    def seen(self) -> bool:
+    def has_range(self) -> bool:
         """Whether any map came by."""
         return bool(self.high > self.low)
 
@@ -55,9 +55,9 @@ class FakeQuantMap(nn.Module):
 
     def round(self, y: Tensor) -> Tensor:
         """``y`` in 8 bits."""
-        if self.training or not self.seen:
+        if self.training or not self.has_range:
             with torch.no_grad():
-                share = FOLLOW if self.seen else 1.0
+                share = FOLLOW if self.has_range else 1.0
                 self.low.lerp_(y.min().clamp(max=0.0).to(self.low), share)
                 self.high.lerp_(y.max().clamp(min=0.0).to(self.high), share)
         scale = ((self.high - self.low) / 255).clamp(min=SMALLEST)

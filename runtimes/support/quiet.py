@@ -41,12 +41,12 @@ def greetings_dropped(descriptors: tuple[int, ...] = (_STDERR,)) -> Iterator[Non
         return
     with _lock, contextlib.ExitStack() as stack:
         for descriptor in descriptors:
-            stack.enter_context(_held(descriptor))
+            stack.enter_context(_capture(descriptor))
         yield
 
 
 @contextlib.contextmanager
-def _held(descriptor: int) -> Iterator[None]:
+def _capture(descriptor: int) -> Iterator[None]:
     with tempfile.TemporaryFile(prefix="eamdeploy-") as capture_file:
         try:
             before = os.dup(descriptor)

@@ -167,4 +167,4 @@ def test_epochs_that_are_not_given_are_timed_and_kept(
 def test_a_job_names_its_files_and_its_network() -> None:
     job = Job(Kind("eam rcr, tau 30 to 1", 0.5), 2, 60)
     assert job.folder == "v1x0.5-eam-rcr-tau-30-to-1-seed2-epochs60"
-    assert (job.spec.width, job.spec.seed, job.spec.conv, job.kind.found.anneal_to) == (0.5, 2, "eam", 1.0)
+    assert (job.spec.width, job.spec.seed, job.spec.conv, job.kind.setting.anneal_to) == (0.5, 2, "eam", 1.0)

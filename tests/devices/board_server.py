@@ -18,7 +18,7 @@ import asyncssh
 _CHUNK = 1 << 16
 
 
-class BoardSession(asyncssh.SSHServerSession):
+class ServedSession(asyncssh.SSHServerSession):
     """Runs what it is asked to run."""
 
     def __init__(self, board: BoardServer) -> None:
@@ -151,7 +151,7 @@ class BoardServer:
         self.bytes_in = self.bytes_out = 0
         self.cut_after_bytes: int | None = None
         self.port = 0
-        self.session = BoardSession
+        self.session = ServedSession
         self.forwards = False
         self.forwarded: list[tuple[str, int]] = []
         self._server: asyncssh.SSHAcceptor | None = None

@@ -20,14 +20,14 @@ INSTALLERS = ("pip", "sudo", "apt-get")
 
 
 @dataclass(frozen=True)
-class Job:
+class TemplateJob:
     """Shell steps and the environment that a template gives them."""
 
     steps: tuple[str, ...]
     environment: Mapping[str, str]
 
 
-def github(model: str, **input_values: str) -> Job:
+def github(model: str, **input_values: str) -> TemplateJob:
     """The composite action, with a workflow's ``with``."""
     action = yaml.safe_load((CI / "action" / "action.yml").read_text("utf-8"))
     inputs = {name: each.get("default", "") for name, each in action["inputs"].items()}
@@ -37,27 +37,27 @@ def github(model: str, **input_values: str) -> Job:
     for step in steps:
         for name, value in step["env"].items():
             environment[name] = re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda match: inputs[match[1]], value)
-    return Job(tuple(step["run"] for step in steps), environment)
+    return TemplateJob(tuple(step["run"] for step in steps), environment)
 
 
-def gitlab(model: str, **settings: str) -> Job:
+def gitlab(model: str, **settings: str) -> TemplateJob:
     """The job of ``gitlab.yml``, with a user's variables."""
     job = yaml.safe_load((CI / "gitlab.yml").read_text("utf-8"))["model"]
     variables = job["variables"] | {"MODEL": model} | settings
-    return Job(tuple(job["before_script"] + job["script"]), {"CI_PROJECT_DIR": ".", **variables})
+    return TemplateJob(tuple(job["before_script"] + job["script"]), {"CI_PROJECT_DIR": ".", **variables})
 
 
-def jenkins(model: str, **settings: str) -> Job:
+def jenkins(model: str, **settings: str) -> TemplateJob:
     """The ``sh`` steps of the ``Jenkinsfile``, with a user's variables."""
     text = (CI / "Jenkinsfile").read_text("utf-8")
     variables = dict(re.findall(r"^    ([A-Z]+) = '([^']*)'$", text, re.MULTILINE))
-    return Job(tuple(re.findall(r"sh '([^']*)'", text)), variables | {"MODEL": model} | settings)
+    return TemplateJob(tuple(re.findall(r"sh '([^']*)'", text)), variables | {"MODEL": model} | settings)
 
 
-SERVERS: dict[str, Callable[..., Job]] = {"github": github, "gitlab": gitlab, "jenkins": jenkins}
+SERVERS: dict[str, Callable[..., TemplateJob]] = {"github": github, "gitlab": gitlab, "jenkins": jenkins}
 
 
-def run(job: Job, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(job: TemplateJob, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the job's steps in ``folder``, a user's repository, up to the first that fails."""
     bash = shutil.which("bash")
     if bash is None:

@@ -69,9 +69,9 @@ def test_no_ten_equal_lines_stand_twice() -> None:
 
 def test_a_class_name_stands_for_one_class() -> None:
     homes: defaultdict[str, list[str]] = defaultdict(list)
-    for path, tree in trees():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):  # those are their module's own
+    for path, text in sources(tests=True):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
                 homes[node.name].append(str(path))
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
 

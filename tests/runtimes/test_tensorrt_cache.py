@@ -82,13 +82,13 @@ class _FakeProvider:
     """Stands in for onnxruntime with TensorRT: it notes what it is asked for and writes an engine where it is told."""
 
     def __init__(self):
-        self.asked = []
+        self.requests = []
 
     def start(self, path, options, providers):
         del options
         (name, settings), *_ = providers
         folder = Path(settings["trt_engine_cache_path"])
-        self.asked.append((Path(path), name, any(folder.glob("*.engine"))))
+        self.requests.append((Path(path), name, any(folder.glob("*.engine"))))
         (folder / "made.engine").write_bytes(b"engine")
         return self
 
@@ -106,9 +106,9 @@ def test_an_engine_is_built_once_and_its_time_is_told_apart(tmp_path, monkeypatc
         session._start(module, RuntimeOptions(provider="tensorrt"), PROVIDERS["tensorrt"])
         built.append(session.engine_build_ms is not None)
     assert built == [True, False]
-    assert [engine_exists for _, _, engine_exists in fake.asked] == [False, True, True]
+    assert [engine_exists for _, _, engine_exists in fake.requests] == [False, True, True]
     kept_file = keep(path)
-    assert {model_path for model_path, _, _ in fake.asked} == {kept_file}
+    assert {model_path for model_path, _, _ in fake.requests} == {kept_file}
     assert (tensorrt_cache.engine_folder(kept_file) / "made.engine").is_file()
 
 

@@ -22,7 +22,7 @@ class Kind:
     width: float
 
     @property
-    def found(self) -> AccuracyVariant:
+    def setting(self) -> AccuracyVariant:
         """The variant, at this width."""
         variant = next(known for known in VARIANTS if known.name == self.variant)
         return replace(variant, spec=replace(variant.spec, width=self.width))
@@ -39,7 +39,7 @@ class Job:
     @property
     def spec(self) -> ArchSpec:
         """The network."""
-        return replace(self.kind.found.spec, seed=self.seed, classes=10)
+        return replace(self.kind.setting.spec, seed=self.seed, classes=10)
 
     @property
     def folder(self) -> str:

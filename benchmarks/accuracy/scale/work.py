@@ -103,7 +103,7 @@ def _train(job: Job, setting: Setting, folder: Path, on_step: OnStep) -> None:
     torch.set_num_threads(setting.threads)
     training, test = (DecodedImages(setting.images / f"{split}.npz") for split in ("train", "test"))
     options = TrainingOptions(
-        seed=job.seed, anneal_to=job.kind.found.anneal_to, anneal_epochs=max(1, job.epochs // 2),
+        seed=job.seed, anneal_to=job.kind.setting.anneal_to, anneal_epochs=max(1, job.epochs // 2),
         precision=setting.precision, acceleration=setting.acceleration,
     )  # fmt: skip
     recipe = get_recipe(RECIPE).scaled_to(job.epochs)

@@ -78,7 +78,7 @@ class SshCommand:
             done, _ = await asyncio.wait({reading}, timeout=self._limit_s)
             if not done:
                 raise await self._hanging(process, reading)
-            self._heard(reading.result().removesuffix(self.frame.start))
+            self._report_noise(reading.result().removesuffix(self.frame.start))
             self.process_id = await self._told_process_id(process)
         except asyncio.IncompleteReadError as error:
             noise_bytes = error.partial
@@ -113,7 +113,7 @@ class SshCommand:
             status = process.returncode
         if status is None:  # asyncssh returns normally when the link drops; only the missing status shows it
             raise self._lost()
-        self._heard(after)
+        self._report_noise(after)
         return CompletedCommand(status, output, self.frame.own_errors(stderr))
 
     async def _told_process_id(self, process: asyncssh.SSHClientProcess[bytes]) -> int:
@@ -159,7 +159,7 @@ class SshCommand:
             return login_shell.waits_for_input(self._where, _text(noise_bytes), ended=ended, limit_s=self._limit_s)
         return login_shell.is_silent(self._where, _text(noise_bytes), limit_s=self._limit_s)
 
-    def _heard(self, noise_bytes: bytes) -> None:
+    def _report_noise(self, noise_bytes: bytes) -> None:
         if self._noise.add(noise_bytes):
             self._progress.stage(f"the login shell prints something of its own, which is left out: {self._noise.text}")
 

@@ -22,9 +22,9 @@ def made_and_failed(make: Callable[[], Sequence[Made]]) -> tuple[list[Made], Art
     try:
         return list(make()), None
     except ArtifactsFailed as error:
-        if not error.made:
+        if not error.artifacts:
             raise
-        return list(error.made), error  # type: ignore[arg-type]
+        return list(error.artifacts), error  # type: ignore[arg-type]
 
 
 def failures_of(error: ArtifactsFailed | None) -> dict[str, list[dict[str, str]]]:

@@ -100,7 +100,7 @@ def export_checkpoint(
             checkpoint=checkpoint,
             progress=progress,
         )
-    if attempts.made:
+    if attempts.artifacts:
         write_card(folder, name)
     return attempts.finish()
 
@@ -122,7 +122,7 @@ def _in_every_precision(
     if "fp32" in options.precisions:
         with attempts.at(f"{exporter.format} fp32"):
             exact = export(folder, target)
-            attempts.made.append(exact)
+            attempts.artifacts.append(exact)
     request = options.quantization
     for precision in (p for p in dict.fromkeys(options.precisions) if p != "fp32"):
         if request is None:
@@ -138,7 +138,7 @@ def _in_every_precision(
             ):
                 own_precision = "int8" if precision == "int8" else "fp32"
                 own_precision_file = export(Path(scratch), replace(target, precision=own_precision, portable=True))
-            attempts.made.append(
+            attempts.artifacts.append(
                 quantize_artifact(
                     own_precision_file.path,
                     folder / FORMATS[exporter.format].file_name(f"{name}-{precision}"),

@@ -69,7 +69,7 @@ def quantize_file(
     attempts: Attempts[QuantizedArtifact] = Attempts()
     for name in precisions:
         with attempts.at(name):
-            attempts.made.append(
+            attempts.artifacts.append(
                 quantize_artifact(
                     source,
                     folder / quantized_name(source, name),

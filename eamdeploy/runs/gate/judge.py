@@ -59,7 +59,7 @@ def judge(comparison: Comparison, thresholds: Thresholds, *, stale: str | None =
             otherwise = why == refused.get(question.metric) and question.metric in comparison.otherwise
             yield _skipped(comparison, question, why, rule=f"gate/{SETTINGS}" if otherwise else question.rule)
         elif change is not None:
-            check = _made(comparison, change, question, allowed)
+            check = _judgement(comparison, change, question, allowed)
             few = unjudged.too_few(comparison, change) if question.points and check.passed else None
             yield _skipped(comparison, question, few, rule=question.rule) if few else check
 
@@ -85,7 +85,7 @@ def _one_sided(presence: tuple[bool, bool]) -> str | None:
     return f"the {'current' if presence[0] else 'baseline'} run has no such figure"
 
 
-def _made(comparison: Comparison, change: MetricChange, question: Question, allowed: float) -> Check:
+def _judgement(comparison: Comparison, change: MetricChange, question: Question, allowed: float) -> Check:
     passed = -change.high <= allowed if question.points else change.low <= allowed
     words = f"a drop of at most {allowed:g} points" if question.points else f"at most +{100 * allowed:g} %"
     unproven = comparison.notes and change.metric == "latency_ms.p50"

@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Board:
+class ScriptedBoard:
     """Answers the two questions of the doctor, and the set-up's, with given texts."""
 
     name, python = "liar", ("python3", "-I")
@@ -81,7 +81,7 @@ LIES = {
 
 
 def test_a_good_answer_is_understood() -> None:
-    examination = asyncio.run(examine(Board(PROBE, MARK + json.dumps(GOOD))))
+    examination = asyncio.run(examine(ScriptedBoard(PROBE, MARK + json.dumps(GOOD))))
     assert examination.facts.temperature_c == 48.3
     assert examination.facts.python is not None
     assert examination.facts.python.release == (3, 11)
@@ -90,7 +90,7 @@ def test_a_good_answer_is_understood() -> None:
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in LIES.items() for value in values])
 def test_a_wrong_answer_of_the_boards_python_names_board_and_field(field: str, value: object) -> None:
     with pytest.raises(MeasurementError) as caught:
-        asyncio.run(examine(Board(PROBE, _with(field, value))))
+        asyncio.run(examine(ScriptedBoard(PROBE, _with(field, value))))
     assert caught.value.exit_code == 5
     assert "liar" in str(caught.value)
     assert field.split(".")[0] in str(caught.value)
@@ -99,13 +99,13 @@ def test_a_wrong_answer_of_the_boards_python_names_board_and_field(field: str, v
 @pytest.mark.parametrize("text", ["[" * 100_000, "{", "[]", "3", '"x"', "\ud800".encode("utf-8", "replace").decode()])
 def test_what_is_no_answer_at_all(text: str) -> None:
     with pytest.raises(MeasurementError, match="liar"):
-        asyncio.run(examine(Board(PROBE, MARK + text)))
+        asyncio.run(examine(ScriptedBoard(PROBE, MARK + text)))
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999", "1e300", "", "x", "9" * 400])
 def test_numbers_of_the_probe_that_are_none_are_unknown(number: str) -> None:
     lines = "".join(f"{name}={number}\n" for name in ("MemTotal", "load", "seconds", "cpus", "bits", "work_free_kb"))
-    facts = asyncio.run(examine(Board(f"machine=aarch64\n{lines}", MARK + json.dumps(GOOD)))).facts
+    facts = asyncio.run(examine(ScriptedBoard(f"machine=aarch64\n{lines}", MARK + json.dumps(GOOD)))).facts
     assert (facts.memory_mb, facts.load, facts.clock_offset_s, facts.cpus, facts.bits) == (None,) * 5
 
 
@@ -130,7 +130,7 @@ def test_numbers_of_the_probe_that_are_none_are_unknown(number: str) -> None:
 )
 def test_a_keeper_that_answers_wrongly_sets_nothing_up(lines: list[str]) -> None:
     async def scenario() -> None:
-        async with fresh_environment(Board(*lines), "/home/pi"):
+        async with fresh_environment(ScriptedBoard(*lines), "/home/pi"):
             pytest.fail("there is no environment")
 
     with pytest.raises(EamdeployError) as caught:

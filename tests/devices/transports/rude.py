@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 
-from tests.devices.board_server import BoardSession
+from tests.devices.board_server import ServedSession
 
 _MARK = re.compile(r"@eamdeploy-frame-[0-9a-f]{16}")
 ERRORS, END, HANG_UP, EXIT = object(), object(), object(), object()
@@ -117,10 +117,10 @@ MANNERS: dict[str, Manner] = {
 }  # fmt: skip
 
 
-def rude(manner: Manner) -> type[BoardSession]:
+def rude(manner: Manner) -> type[ServedSession]:
     """A session that behaves so."""
 
-    class Rude(BoardSession):
+    class Rude(ServedSession):
         async def run(self) -> None:
             mark = _MARK.findall(self.command)[0]
             async for part in manner(f"{mark} begins\n".encode(), f"\n{mark} ".encode()):

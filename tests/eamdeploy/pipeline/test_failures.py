@@ -24,12 +24,12 @@ def test_the_others_are_made_and_every_failure_is_named() -> None:
         with attempts.at(name):
             if error is not None:
                 raise error
-            attempts.made.append(name)
+            attempts.artifacts.append(name)
     with pytest.raises(
         ArtifactsFailed, match=r"2 of 4 artifacts failed: b: wrong; d: RuntimeError.*2 others were"
     ) as caught:
         attempts.finish()
-    assert (caught.value.made, caught.value.exit_code) == (("a", "c"), 3)
+    assert (caught.value.artifacts, caught.value.exit_code) == (("a", "c"), 3)
     assert isinstance(caught.value.failures[1][1], InternalError)
     artifacts, failed = made_and_failed(attempts.finish)
     assert artifacts == ["a", "c"]

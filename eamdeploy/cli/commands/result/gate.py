@@ -151,7 +151,7 @@ def gate_command(
         accuracy_points=_number(max_accuracy_drop, "--max-accuracy-drop"),
         size=_fraction(max_size_increase, "--max-size-increase"),
         memory=_fraction(max_memory_increase, "--max-memory-increase"),
-        required=frozenset(name for name in _LIMITS if _given(context, _LIMITS[name])),
+        required=frozenset(name for name in _LIMITS if _is_given(context, _LIMITS[name])),
     )
     allowed = [*(allow_skipped or ()), *(("missing",) if allow_missing else ())]
     result = eamdeploy.gate(baseline, current or [], thresholds=limits, allow_skipped=allowed, store=opened)
@@ -190,7 +190,7 @@ def _render(result: GateResult, console: Console) -> None:
     console.print(Text.assemble("gate ", (result.verdict, f"bold {colour}"), rest), soft_wrap=True)
 
 
-def _given(context: typer.Context, parameter: str) -> bool:
+def _is_given(context: typer.Context, parameter: str) -> bool:
     """Whether a user set the option, on the command line, in the environment or in a file, and not to 'off'."""
     source = context.get_parameter_source(parameter)
     is_given = source is not None and source.name != "DEFAULT"

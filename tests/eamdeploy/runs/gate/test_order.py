@@ -43,7 +43,7 @@ sides = st.lists(
 )
 
 
-def _made(drawn: list[tuple[str, int, int, int, int]], first: int, later: int) -> list[Run]:
+def _runs_of(drawn: list[tuple[str, int, int, int, int]], first: int, later: int) -> list[Run]:
     return [
         _run(first + index, place, content, size, minute=minute + later, threads=threads)
         for index, (place, content, size, minute, threads) in enumerate(drawn)
@@ -53,7 +53,7 @@ def _made(drawn: list[tuple[str, int, int, int, int]], first: int, later: int) -
 @settings(max_examples=60, deadline=None)
 @given(sides, sides, st.randoms(use_true_random=False))
 def test_pairs_do_not_depend_on_the_order(old: list, new: list, random: object) -> None:  # type: ignore[type-arg]
-    a, b = _made(old, 0, 0), _made(new, 100, 30)
+    a, b = _runs_of(old, 0, 0), _runs_of(new, 100, 30)
     expected = pair(a, b)
     random.shuffle(a)  # type: ignore[attr-defined]
     random.shuffle(b)  # type: ignore[attr-defined]
@@ -65,7 +65,7 @@ def test_pairs_do_not_depend_on_the_order(old: list, new: list, random: object) 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sides, st.randoms(use_true_random=False))
 def test_a_verdict_does_not_depend_on_the_order(tmp_path: Path, drawn: list, random: object) -> None:  # type: ignore[type-arg]
-    old = _made(drawn, 0, 0)
+    old = _runs_of(drawn, 0, 0)
     new = [_run(100 + index, run.artifact, 9, 110, minute=40, threads=run.threads) for index, run in enumerate(old)]
     limits = Thresholds(latency=None, accuracy_points=None, instructions=None, size=0.05, required=frozenset({"size"}))
     verdicts = set()
