@@ -141,11 +141,12 @@ class MnnSession:
         values = []
         for name in self._names:
             tensor = self._interpreter.getSessionOutput(self._session, name)
-            shape = tensor.getShape()
-            kind = self._mnn.Halide_Type_Float
-            host = self._mnn.Tensor(shape, kind, np.zeros(shape, np.float32), self._mnn.Tensor_DimensionType_Caffe)
+            shape, kind = tensor.getShape(), tensor.getDataType()
+            # sizes and indices are whole numbers, all else is float32
+            dtype: type[np.int32 | np.float32] = np.int32 if kind is self._mnn.Halide_Type_Int else np.float32
+            host = self._mnn.Tensor(shape, kind, np.zeros(shape, dtype), self._mnn.Tensor_DimensionType_Caffe)
             tensor.copyToHostTensor(host)
-            values.append(np.array(host.getNumpyData(), dtype=np.float32).reshape(shape))
+            values.append(np.array(host.getNumpyData(), dtype=dtype).reshape(shape))
         return values
 
     def _run_profiled(self) -> None:

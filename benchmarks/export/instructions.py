@@ -1,11 +1,13 @@
-"""Instructions of one inference on an emulated board, static and exact dynamic, in every format; kept as data.
+"""Instructions of one inference on an emulated board, static, exact dynamic and within a budget, in every format; kept as data.
 
-    python -m benchmarks.export.instructions --out benchmarks/export/instructions.json [--device pi4 pi5] [--network "x0.25, 32 px"]
+    python -m benchmarks.export.instructions --out benchmarks/export/instructions-pi4.json [--device pi4] [--network "x0.25, 32 px"]
+        [--convolutions static "exact dynamic" "budget 0.1"]
 
 The emulated CPU's clock counts instructions: they are ARM's own, and the same on every boot. They are no time: memory is not
 in them; the bytes that the operators read stand beside them, summed over the file's operators. Widths and sizes are those of the
-paper's MobileNetV1 (x1.0, 224 px) and of the shipped networks (x0.25, 32 px). Counts of other boards and networks that --out
-holds already are kept, so that the table can be made in parts.
+paper's MobileNetV1 (x1.0, 224 px) and of the shipped networks (x0.25, 32 px). Weights are random; within a budget the attention
+moves as a trained one's does (`benchmarks.export.budgeted`). Counts of other boards, networks and convolutions that --out holds
+already are kept, so that the table can be made in parts.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import eamdeploy
+from benchmarks.export.budgeted import write_within_budget
 from devices.latency.graph.extract import extract_features
 from eamdeploy.base.files import atomic_write_text
 from eamdeploy.networks.random_init import write_random
@@ -25,23 +28,31 @@ from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.pipeline.export import ExportOptions
 
 IMAGES = 8  # of each verification
+BUDGET = 0.1
 FORMATS = ("onnx", "tflite", "ncnn", "mnn")
 NETWORKS = {"x1.0, 224 px": (1.0, 224, 100), "x0.25, 32 px": (0.25, 32, 10)}
-CONVOLUTIONS = {"static": "static", "eam": "exact dynamic"}
+STATIC, EXACT, WITHIN_BUDGET = "static", "exact dynamic", f"budget {BUDGET}"
+CONVOLUTIONS = (STATIC, EXACT, WITHIN_BUDGET)
 
 
-def count(device: str, name: str, folder: Path) -> list[dict[str, Any]]:
-    """A line for each kind of convolution and format."""
+def write_network(name: str, kind: str, folder: Path) -> Path:
+    """A checkpoint of one of `NETWORKS` with one of `CONVOLUTIONS`."""
     width, side, classes = NETWORKS[name]
-    artifacts, kinds = [], []
-    for conv, words in CONVOLUTIONS.items():
-        spec = ArchSpec(arch="mobilenet_v1", width=width, conv=conv, input_px=side, classes=classes)
-        checkpoint = write_random(spec, folder / f"{conv}-{side}.safetensors")
+    conv = "static" if kind == STATIC else "eam"
+    spec = ArchSpec(arch="mobilenet_v1", width=width, conv=conv, input_px=side, classes=classes)
+    if kind == WITHIN_BUDGET:
+        return write_within_budget(spec, BUDGET, folder, "aarch64")
+    return write_random(spec, folder / f"{conv}-{side}.safetensors")
+
+
+def count(device: str, name: str, kinds: Sequence[str], folder: Path) -> list[dict[str, Any]]:
+    """A line for each kind of convolution and format."""
+    artifacts: list[Any] = []
+    for kind in kinds:
+        checkpoint = write_network(name, kind, folder)
+        target = folder / f"{device}-{checkpoint.stem}"
         options = ExportOptions(images=IMAGES)
-        artifacts += eamdeploy.export(
-            checkpoint, folder / f"{device}-{conv}-{side}", formats=FORMATS, device=device, options=options
-        )
-        kinds += [words] * len(FORMATS)
+        artifacts += eamdeploy.export(checkpoint, target, formats=FORMATS, device=device, options=options)
     report = eamdeploy.bench(artifacts, device, instructions=True, keep=False)
     if len(report.runs) != len(artifacts):
         raise SystemExit(f"not every artifact ran: {report.failures}")
@@ -56,7 +67,7 @@ def count(device: str, name: str, folder: Path) -> list[dict[str, Any]]:
             "read_bytes": read_bytes(artifact.path),
             "file_bytes": run.bytes,
         }
-        for kind, artifact, run in zip(kinds, artifacts, report.runs, strict=True)
+        for kind, artifact, run in zip([k for k in kinds for _ in FORMATS], artifacts, report.runs, strict=True)
     ]
 
 
@@ -78,13 +89,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", nargs="+", default=["pi4", "pi5"])
     parser.add_argument("--network", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--convolutions", nargs="+", default=list(CONVOLUTIONS), choices=CONVOLUTIONS)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     rows = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.is_file() else []
     for device in arguments.device:
         for name in arguments.network:
             with tempfile.TemporaryDirectory() as folder:
-                new = count(device, name, Path(folder))
+                new = count(device, name, arguments.convolutions, Path(folder))
             rows = merged(rows, new)
             atomic_write_text(arguments.out, json.dumps(rows, indent=1) + "\n")
             for row in new:

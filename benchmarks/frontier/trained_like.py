@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from eamdeploy.data import open_dataset
+from eamdeploy.data import ImageDataset, open_dataset
 from eamdeploy.data.dataset import take
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import load_checkpoint, save_checkpoint
@@ -25,6 +25,31 @@ from export.rewrites.attention_stats import attention_statistics
 
 FIRST = (0.021, 0.034, 0.012)
 OTHERS = 0.0025
+IMAGES = 48
+
+
+def write_trained_like(spec: ArchSpec, images: ImageDataset, out: Path) -> dict[str, float]:
+    """Write such a network of ``spec`` to ``out``; returns how much the attention of each layer moves over a few of ``images``."""
+    checkpoint = load_checkpoint(str(write_random(spec, out)))
+    network = checkpoint.network.eval()
+    preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
+    data = take(images, IMAGES)
+    pixels = torch.stack([torch.from_numpy(preprocessing.apply(data.image(index))) for index in range(len(data))])
+    batches = torch.split(pixels, 8)
+    layers = network.dynamic_layers()
+    movement = dict(zip(layers, (*FIRST, *[OTHERS] * len(layers)), strict=False))
+    for _ in range(2):  # twice: an early layer's attention moves the later ones' inputs
+        for path, statistics in attention_statistics(network, batches).items():
+            # the softmax is nearly linear where it moves so little
+            layers[path].attention.fc2.weight.data *= movement[path] / max(statistics.movement, 1e-12)
+    save_checkpoint(
+        out,
+        network,
+        preprocessing=checkpoint.preprocessing,
+        classes=checkpoint.classes,
+        meta={"data": "none (random weights, attention scaled as if trained)"},
+    )
+    return {path: statistics.movement for path, statistics in attention_statistics(network, batches).items()}
 
 
 def main() -> None:
@@ -36,26 +61,8 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=100)
     arguments = parser.parse_args()
     spec = ArchSpec(width=arguments.width, classes=arguments.classes, input_px=arguments.input)
-    checkpoint = load_checkpoint(str(write_random(spec, arguments.out)))
-    network = checkpoint.network.eval()
-    preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
-    data = take(open_dataset(arguments.images), 48)
-    images = torch.stack([torch.from_numpy(preprocessing.apply(data.image(index))) for index in range(len(data))])
-    layers = network.dynamic_layers()
-    degrees = dict(zip(layers, (*FIRST, *[OTHERS] * len(layers)), strict=False))
-    for _ in range(2):  # twice: an early layer's attention moves the later ones' inputs
-        for path, statistics in attention_statistics(network, torch.split(images, 8)).items():
-            # the softmax is nearly linear where it moves so little
-            layers[path].attention.fc2.weight.data *= degrees[path] / max(statistics.movement, 1e-12)
-    for path, statistics in attention_statistics(network, torch.split(images, 8)).items():
-        print(f"{path:28} {statistics.movement:.4f}")
-    save_checkpoint(
-        arguments.out,
-        network,
-        preprocessing=checkpoint.preprocessing,
-        classes=checkpoint.classes,
-        meta={"data": "none (random weights, attention scaled as if trained)"},
-    )
+    for path, movement in write_trained_like(spec, open_dataset(arguments.images), arguments.out).items():
+        print(f"{path:28} {movement:.4f}")
 
 
 if __name__ == "__main__":

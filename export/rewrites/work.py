@@ -45,10 +45,14 @@ class Work:
     stored: float = 0
 
 
-# nanoseconds per unit, in the order of the fields of Work
+# Nanoseconds per unit, in the order of the fields of Work. Those of ncnn and MNN are instructions of a unit counted on an emulated
+# Cortex-A72 (devices/latency/data/instructions.json), at 0.075 ns each, which is what the fitted prices of dense convolutions
+# come to; the price of mixing, which is reading the bank from memory, is the same for all.
 _LATENCY_NS = {
     "onnxruntime": (0.025, 0.05, 0.2, 0.13, 0.4, 2500.0, 0.0),
     "litert": (0.024, 0.045, 0.14, 0.15, 0.4, 1200.0, 0.0),
+    "ncnn": (0.021, 0.127, 0.128, 0.14, 0.088, 1200.0, 0.0),
+    "mnn": (0.022, 0.088, 0.092, 0.14, 0.056, 420.0, 0.0),
 }
 # aarch64 with 128-bit vectors: a quarter of an instruction per multiplication, loads and loop overhead on top
 _INSTRUCTIONS = (0.33, 0.6, 1.5, 0.6, 0.8, 3000.0, 0.0)

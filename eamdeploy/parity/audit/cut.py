@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eamdeploy.parity.audit.cut_flatbuffers import cut_mnn, cut_tflite
 from eamdeploy.parity.audit.suspects import SuspectPart, Values
 from runtimes.readers.ncnn_file import NcnnLayer, NcnnParam, Parameter, read_param, weight_blocks, weights_path
 
@@ -24,6 +25,10 @@ def write_part(artifact: Path, part: SuspectPart, values: Mapping[str, Values], 
         return _cut_ncnn(artifact, part, values, target.with_name(f"{target.name}.ncnn.param"))
     if artifact.suffix.lower() == ".onnx":
         return _cut_onnx(artifact, part, target.with_name(f"{target.name}.onnx"))
+    if artifact.suffix.lower() == ".tflite":
+        return cut_tflite(artifact, part, target.with_name(f"{target.name}.tflite"))
+    if artifact.suffix.lower() == ".mnn":
+        return cut_mnn(artifact, part, values, target.with_name(f"{target.name}.mnn"))
     return None
 
 

@@ -97,14 +97,13 @@ def audit(
         return AuditReport(report)
     keys_shown = list(dict.fromkeys(graph.tensors))
     with open_probe(artifact, graph, keys_shown, runtime_for(artifact), threads) as probe:
-        values = probe.shaped(image)
+        values, model_input = probe.shaped(image), probe.model_input(image)
     known = _known_tensors(checkpoint, image)
     right = explained(values, known)
     wrong = _wrong_tensor(report, graph, values, right)
     if wrong is None:
         return AuditReport(report)
-    input_keys = {key for op in graph.operators if op.kind == "Input" for key in op.outputs}
-    part = suspect_part(graph.operators, wrong, right, input_keys)
+    part = suspect_part(graph.operators, wrong, right, set(graph.inputs))
     return _written(
         report,
         artifact,
@@ -112,8 +111,7 @@ def audit(
         node_values=values,
         expected=_expected(report, checkpoint, image),
         folder=folder,
-        image=image,
-        input_keys=input_keys,
+        input_values=dict.fromkeys(graph.inputs, model_input),
     )
 
 
@@ -124,7 +122,7 @@ def _wrong_tensor(report: ParityReport, graph: ProbedGraph, values: dict[str, Va
         right.discard(str(divergence.tensor))
         return divergence.tensor
     compared = {graph.key(output.name) for output in report.outputs}
-    outputs = [key for key in graph.tensors if key in graph.outputs and key not in right]
+    outputs = [key for key in map(graph.key, graph.outputs) if key in values and key not in right]
     outputs.sort(key=lambda key: key not in compared)
     softmaxes = [key for key in graph.softmaxes if key in values and key not in right]
     return next(iter((*softmaxes, *outputs)), None)
@@ -158,12 +156,11 @@ def _written(
     node_values: dict[str, Values],
     expected: Values | None,
     folder: Path,
-    image: Values,
-    input_keys: set[str],
+    input_values: dict[str, Values],
 ) -> AuditReport:
     folder.mkdir(parents=True, exist_ok=True)
     values = {key: node_values[key] for key in part.inputs if key in node_values}
-    values |= {key: image for key in part.inputs if key in input_keys}
+    values |= {key: input_values[key] for key in part.inputs if key in input_values}
     target = folder / f"{model_name(artifact)}-wrong-part"
     file = write_part(artifact, part, values, target)
     npz = write_values(target, values, node_values[part.output], expected)

@@ -41,12 +41,14 @@ class ProbedGraph(Protocol):
 
     Attributes:
         operators: in order of execution.
+        inputs: keys of its inputs.
         outputs: names of its outputs.
         tensors: keys of all computed inner tensors, in order of execution.
         softmaxes: keys of those that a softmax computes, in order of execution.
     """
 
     operators: tuple[GraphOperator, ...]
+    inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tensors: tuple[str, ...]
     softmaxes: tuple[str, ...]
@@ -100,6 +102,12 @@ class Probe:
         """The tensors of one image ``(1, C, H, W)``, in the artifact's own shapes."""
         values = self._session.run(np.repeat(image, self.batch, axis=0))[self._first :]
         return {key: np.asarray(value, dtype=np.float32) for key, value in zip(self.keys, values, strict=True)}
+
+    def model_input(self, image: Images) -> Images:
+        """One image ``(1, C, H, W)`` as the artifact takes it, with its channels last where they are there."""
+        shape = self._session.inputs[0].shape[1:]
+        fits = all(size in (None, own) for size, own in zip(shape, image.shape[1:], strict=True))
+        return image if fits else np.ascontiguousarray(np.moveaxis(image, 1, -1))
 
     def run(self, images: Images) -> dict[str, Array]:
         """The tensors of each image, flattened: key to (n, elements); tensors without a part per image are left out."""

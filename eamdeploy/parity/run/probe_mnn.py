@@ -18,6 +18,7 @@ class MnnGraph:
     def __init__(self, path: Path) -> None:
         self._path = path
         network = read_network(path)
+        self.inputs = tuple(name for entry in network.operators if entry.type == INPUT for name in entry.outputs)
         self.outputs = network.named
         computed = [(entry.type, name) for entry in network.operators for name in entry.outputs if name]
         self.operators = tuple(

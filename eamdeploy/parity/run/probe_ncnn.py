@@ -19,6 +19,7 @@ class NcnnGraph:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._param = read_param(path)
+        self.inputs = tuple(blob for layer in self._param.inputs for blob in layer.outputs)
         self.outputs = self._param.outputs
         computed = [(layer.kind, blob) for layer in self._param.layers for blob in layer.outputs]
         self.operators = tuple(

@@ -25,6 +25,8 @@ class ProbedOnnxGraph:
         except (messages.DecodeError, OSError) as error:
             raise UsageError("cannot read the artifact's graph", where=path, why=error) from error
         graph = self._model.graph
+        constants = {tensor.name for tensor in graph.initializer}
+        self.inputs = tuple(entry.name for entry in graph.input if entry.name not in constants)
         self.outputs = tuple(output.name for output in graph.output)
         computed = [(node.op_type, name) for node in graph.node for name in node.output if name]
         self.operators = tuple(

@@ -52,6 +52,7 @@ class TfliteGraph:
         from ai_edge_litert import schema_py_generated as schema
 
         graph = self._model.subgraphs[0]
+        self.inputs = tuple(str(index) for index in graph.inputs)
         self.outputs = tuple(_name(graph.tensors[index]) for index in graph.outputs)
         codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in self._model.operatorCodes]
         computed = [(codes[op.opcodeIndex], int(index)) for op in graph.operators for index in op.outputs if index >= 0]

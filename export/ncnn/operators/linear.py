@@ -9,6 +9,7 @@ from export.ncnn.conversion import Conversion
 from export.ncnn.graph import OnnxNode
 from export.ncnn.network import Array, NcnnWeights
 from export.ncnn.operators.activation import fused_activation
+from export.ncnn.operators.average import average_at, pooled
 from runtimes.readers.ncnn_file import Parameter
 
 # ids of ncnn's Gemm
@@ -31,6 +32,10 @@ def gemm(conversion: Conversion, node: OnnxNode) -> None:
 def matmul(conversion: Conversion, node: OnnxNode) -> None:
     """A matrix product: of a row with a constant (which is how kernels are mixed), of two matrices, or of stacks of them."""
     first, second = node.inputs
+    average = average_at(conversion, node)
+    if average is not None and len(conversion.value(first).natural) == 3:
+        pooled(conversion, average, [conversion.natural(first)])
+        return
     if not conversion.is_constant(first) and conversion.is_constant(second):
         matrix = conversion.source.constant(second)
         if len(conversion.value(first).natural) == 1 and matrix.ndim == 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eamdeploy.base.errors import UsageError
 from export.ncnn.conversion import Conversion, integers
 from export.ncnn.graph import OnnxNode
+from export.ncnn.operators.average import average_at, pooled
 from export.ncnn.values import NcnnValue
 
 _STARTS, _ENDS, _AXES = 9, 10, 11
@@ -25,7 +26,10 @@ def gather(conversion: Conversion, node: OnnxNode) -> None:
     indices = [index % length for index in integers(conversion.source.constant(node.inputs[1]))]
     windows: dict[tuple[int, int], str] = {}
     parts = [_part(conversion, node, value, axis=axis, run=run, windows=windows) for run in _runs(indices)]
-    if len(parts) == 1:
+    average = average_at(conversion, conversion.source.only_reader(node.outputs[0]))
+    if average is not None and axis == 0 and len(value.natural) == 3:
+        pooled(conversion, average, parts)
+    elif len(parts) == 1:
         conversion.define(node.outputs[0], parts[0])
     else:
         conversion.layer("Concat", node, parts, {0: axis})

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import eamdeploy
+from eamdeploy.networks.checkpoint import load_checkpoint, save_checkpoint
 from eamdeploy.parity.audit.suspects import explained, suspect_part
 from eamdeploy.parity.run.probe import GraphOperator
+from eamdeploy.pipeline.export import ExportOptions
 from runtimes.protocol import RuntimeOptions
-from runtimes.registry import get_runtime
+from runtimes.registry import get_runtime, runtime_for
 
 NETWORK = "fashion-mnist-v1x0.25-eam-rcr"
 
@@ -79,3 +82,43 @@ def test_a_gather_that_became_a_crop_of_one_channel_is_found(exported: Path, tmp
     np.testing.assert_allclose(session.raw_run(feeds)[0].ravel(), values["found"].ravel(), rtol=1e-4, atol=1e-6)
     session.close()
     assert np.abs(values["found"].ravel() - values["expected"].ravel()).max() > 1e-5
+
+
+def _forget_its_origin(path: Path) -> None:
+    """Make it a file of somebody else's: without what eamdeploy wrote into it."""
+    if path.suffix == ".onnx":
+        model = onnx.load(str(path))
+        del model.metadata_props[:]
+        onnx.save(model, str(path))
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[: content.rindex(b"PK\x03\x04")])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["onnx", "tflite", "mnn"])
+def test_the_part_of_a_wrong_file_runs_alone_and_is_as_wrong(form: str, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(NETWORK)
+    layers = checkpoint.network.dynamic_layers()
+    layers["blocks.3.pointwise.conv"].attention.fc2.bias.data[0] += 10
+    other = tmp_path / "other.safetensors"
+    save_checkpoint(
+        other,
+        checkpoint.network,
+        preprocessing=checkpoint.preprocessing,
+        classes=checkpoint.classes,
+        meta={"data": "a shipped network with other weights"},
+    )
+    (artifact,) = eamdeploy.export(other, tmp_path, formats=[form], options=ExportOptions(images=8))
+    _forget_its_origin(artifact.path)
+    report = eamdeploy.audit(artifact.path, NETWORK, out=tmp_path / "out", limit=20)
+    assert not report.passed
+    assert report.part_file is not None
+    assert report.part_file.stat().st_size < artifact.path.stat().st_size / 4
+    values = np.load(report.values_file)
+    session = runtime_for(report.part_file).load(report.part_file, RuntimeOptions())
+    inputs = [values[key] for key in values.files if key.startswith("input:")]
+    feeds = {tensor.name: value for tensor, value in zip(session.inputs, inputs, strict=True)}
+    np.testing.assert_allclose(session.raw_run(feeds)[0].ravel(), values["found"].ravel(), rtol=1e-4, atol=1e-6)
+    session.close()
+    assert np.abs(values["found"].ravel() - values["expected"].ravel()).max() > 1e-3

@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from eamdeploy.base.errors import UsageError
+from eamdeploy.networks.layers.pooling import average_matrix
 from export.ncnn.conversion import Conversion
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime
@@ -56,6 +57,24 @@ CASES = {
         [_node("Gather", ["input", "index"], axis=1)],
         {"index": np.array([17, 3, 4, 20, 0])},
         [1, 5, SIDE, SIDE],
+    ),
+    "the average of cells of a map": (
+        [_node("MatMul", ["input", "columns"], ["tall"]), _node("MatMul", ["rows", "tall"])],
+        {"columns": average_matrix(SIDE, 4).numpy().T.copy(), "rows": average_matrix(SIDE, 3).numpy()},
+        [1, CHANNELS, 3, 4],
+    ),
+    "the average of cells of scattered channels": (
+        [_node("Gather", ["input", "index"], ["chosen"], axis=1), _node("MatMul", ["chosen", "columns"], ["tall"]),
+         _node("MatMul", ["rows", "tall"])],
+        {"columns": average_matrix(SIDE, 4).numpy().T.copy(), "rows": average_matrix(SIDE, 3).numpy(),
+         "index": np.array([17, 3, 4, 20, 0])},
+        [1, 5, 3, 4],
+    ),
+    "two products that are no average": (
+        [_node("Gather", ["input", "index"], ["chosen"], axis=1), _node("MatMul", ["chosen", "columns"], ["tall"]),
+         _node("MatMul", ["rows", "tall"])],
+        {"columns": _floats(SIDE, 4), "rows": average_matrix(SIDE, 3).numpy(), "index": np.array([17, 3, 4, 20, 0])},
+        [1, 5, 3, 4],
     ),
     "gather of rows, one twice": (
         [_node("Gather", ["input", "index"], axis=2)],
@@ -136,6 +155,12 @@ def test_an_operator_computes_what_onnx_computes(case, window, tmp_path: Path):
     session.close()
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"input": image})[0]
     np.testing.assert_allclose(output.reshape(expected.shape), expected, rtol=1e-4, atol=2e-5)
+
+
+def test_an_average_of_cells_is_one_layer():
+    nodes, constants, shape = CASES["the average of cells of a map"]
+    layers = [layer.kind for layer, _ in Conversion(_model(nodes, constants, shape), channel_window=4).run().layers]
+    assert layers == ["Input", "Pooling"]
 
 
 def test_an_operator_that_ncnn_has_not_is_refused():

@@ -11,7 +11,9 @@ import torch
 from eamdeploy.base.errors import UsageError
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.architectures.network import Network
-from export.planning.target import Target
+from export.lowerings.fold import fold_batchnorm
+from export.planning.sites import find_sites
+from export.planning.target import RUNTIME_FORMATS, Target
 from export.rewrites.accuracy import Change, compare_answers
 from export.rewrites.attention_stats import attention_statistics
 from export.rewrites.choice import RewriteChoice, rewrite_network
@@ -19,6 +21,7 @@ from export.rewrites.images import BudgetImages, LabelledImages
 from export.rewrites.search import spend
 from export.rewrites.sensitivity import divergence, scores_of
 from export.rewrites.spending import Spending
+from export.rewrites.work import OBJECTIVES, cost, exact_cost
 from tests.export.rewrites.networks import PX, SHAPE, moving_network
 
 PREPROCESSING = Preprocessing(PX, None, (0.5,) * 3, (0.25,) * 3, 3)
@@ -49,6 +52,15 @@ def still() -> Network:
 def search(network: Network, points: float, minimize: str = "latency", runtime: str = "onnxruntime") -> Spending:
     images = BudgetImages(images_answered_by(network, 1), images_answered_by(network, 2), parted=False)
     return spend(network, images, (Target(runtime=runtime),), SHAPE, budget_points=points, minimize=minimize)
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_FORMATS)
+@pytest.mark.parametrize("minimize", OBJECTIVES)
+def test_a_collapsed_layer_costs_less_on_every_runtime(still: Network, runtime: str, minimize: str) -> None:
+    target = Target(runtime=runtime)
+    for site in find_sites(fold_batchnorm(still), SHAPE):
+        collapsed = cost(site, RewriteChoice("collapse"), "aggregate", target, minimize)
+        assert 0 < collapsed < exact_cost(site, "aggregate", target, minimize)
 
 
 def test_still_attention_collapses_everywhere(still: Network) -> None:
