@@ -18,6 +18,8 @@ settings.load_profile("eamdeploy")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # processes that run tests side by side are told a terminal's width, which no terminal has: commands would wrap what they pipe
 os.environ.pop("COLUMNS", None)
+# readline, which pytest's debugger imports, sets it for child processes without Python's knowledge
+os.unsetenv("COLUMNS")
 # a suite that a shell started in the background inherits a Ctrl-C that is ignored, and so would every command it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

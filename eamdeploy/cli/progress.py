@@ -65,6 +65,61 @@ class CountBar:
         self._bar.update(self._task, completed=done, total=total, note=of or self.name)
 
 
+class BoardsBar:
+    """One bar for the work on all boards, with its percentage, the time left and the latest stage; in a pipe a line a stage."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.table import Column
+
+        self._console = err_console()
+        self._watched = is_watched(self._console)
+        self._shares: dict[str, float] = {}
+        self._bar = Progress(
+            TaskProgressColumn(),
+            BarColumn(bar_width=20),
+            TimeRemainingColumn(),
+            # the rest of the line
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+            console=self._console,
+            transient=True,
+            disable=not self._watched,
+            expand=True,
+        )  # fmt: skip
+        self._task = self._bar.add_task("", total=1.0)
+
+    def __enter__(self) -> Self:
+        """Start to show."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def stage(self, sentence: str, of: str | None = None) -> None:
+        """Show what a board does now."""
+        line = f"{of}: {sentence}" if of else sentence
+        if of:
+            self._shares.setdefault(of, 0.0)
+        if self._watched:
+            self._bar.update(self._task, description=line)
+        else:
+            self._console.print(line, soft_wrap=True)
+
+    def step(self, done: int, total: int, of: str | None = None) -> None:
+        """Move the bar: the boards that are known share it equally."""
+        self._shares[of or ""] = done / total
+        self._bar.update(self._task, completed=self.share)
+
+    @property
+    def share(self) -> float:
+        """How much is done, from 0 to 1."""
+        return sum(self._shares.values()) / len(self._shares) if self._shares else 0.0
+
+
 def make_bar() -> Bar:
     """A progress bar with the time left, on stderr, only on a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -13,10 +13,11 @@ from eamdeploy.base.results import Run
 from eamdeploy.measurement.accuracy.measure import run_on_device, score
 from eamdeploy.measurement.accuracy.pictures import Pictures
 from eamdeploy.measurement.assembling import CaseResult, assemble, new_id
-from eamdeploy.measurement.measuring import MeasuredCase, measure_cases
+from eamdeploy.measurement.measuring import MeasuredCase, measure_cases, timing_seconds
 from eamdeploy.measurement.report import Failure
 from eamdeploy.measurement.request import Request
 from eamdeploy.measurement.targets import HOST, BenchTarget
+from eamdeploy.measurement.work import BoardWork
 
 _PUSHED = (
     "onnxruntime",
@@ -29,6 +30,7 @@ _AGREE = (
     0.005  # two inferences in a row whose instructions differ by less are the network's, without what only happens once
 )
 _MOST_COUNTED = 8
+_OTHERS_S = 3.0  # about what starting a process and loading take, for what else is done with an artifact
 
 
 @dataclass
@@ -82,23 +84,32 @@ async def _everything(
     session: BoardSession, pictures: Pictures, results: list[CaseResult], outcome: BenchOutcome
 ) -> None:
     target, request = outcome.target, pictures.request
-    if request.latency and target.kind == "measured":
+    work = BoardWork(request.progress)
+    timed, has_outputs = (
+        request.latency and target.kind == "measured",
+        request.accuracy is not False or target.kind == "emulated",
+    )
+    work.expect("timing", timing_seconds(request) if timed else 0.0)
+    for case in request.cases:
+        work.expect((case.artifact, case.title), _OTHERS_S if target.instructions or has_outputs else 0.0)
+        work.expect(("profile", case.title), _OTHERS_S if request.profile else 0.0)
+    if timed:
         measured = [MeasuredCase(case) for case in request.cases]
         for result, each in zip(results, measured, strict=True):
             result.measured = each
-        await measure_cases(session, request, measured)
+        await measure_cases(session, request, measured, work)
         for each in measured:
             if each.failure is not None:
                 outcome.failures.append(Failure(target.name, each.case.title, each.failure))
     failed = {result.case for result in results if result.measured and result.measured.failure}
     remaining = [result for result in results if result.case not in failed]
     if target.instructions:
-        await _each(remaining, outcome, 1, lambda result: _count(session, result, request))
-    elif request.accuracy is not False or target.kind == "emulated":
+        await _each(remaining, outcome, 1, lambda result: _count(session, result, request, work))
+    elif has_outputs:
         at_once = _AT_ONCE_EMULATED if target.kind == "emulated" else 1
-        await _each(remaining, outcome, at_once, lambda result: _outputs(session, result, pictures, target))
+        await _each(remaining, outcome, at_once, lambda result: _outputs(session, result, pictures, target, work))
     if request.profile:
-        await _each(remaining, outcome, 1, lambda result: _profile(session, result, request))
+        await _each(remaining, outcome, 1, lambda result: _profile(session, result, request, work))
 
 
 async def _each(
@@ -124,16 +135,27 @@ async def _each(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _outputs(session: BoardSession, result: CaseResult, pictures: Pictures, target: BenchTarget) -> None:
+async def _outputs(
+    session: BoardSession, result: CaseResult, pictures: Pictures, target: BenchTarget, work: BoardWork
+) -> None:
     case, request = result.case, pictures.request
     images = await pictures.of(case)
     if images is None:
         if target.kind == "emulated":
             await _try(session, result, request)
+        work.reach((case.artifact, case.title), 1.0)
         return
     for remark in images.remarks:
         request.progress.stage(f"{case.title}: {remark}")
-    done = await run_on_device(session, case, images, progress=request.progress)
+    if (measured := result.measured) is not None and measured.summary is not None:
+        work.expect((case.artifact, case.title), _OTHERS_S + len(images) * measured.summary.p50 / 1000)
+    done = await run_on_device(
+        session,
+        case,
+        images,
+        progress=request.progress,
+        reach=lambda share: work.reach((case.artifact, case.title), share),
+    )
     reference = None
     if target.name != HOST:
         request.progress.stage(f"{case.title}: the same images on this machine")
@@ -152,7 +174,7 @@ async def _try(session: BoardSession, result: CaseResult, request: Request) -> N
     result.ran = True
 
 
-async def _count(session: BoardSession, result: CaseResult, request: Request) -> None:
+async def _count(session: BoardSession, result: CaseResult, request: Request, work: BoardWork) -> None:
     """On a machine whose clock counts instructions, nanoseconds are instructions.
 
     An inference takes seconds there, and needs as many instructions as the one before: the first, which also prepares the
@@ -171,6 +193,8 @@ async def _count(session: BoardSession, result: CaseResult, request: Request) ->
             request.progress.stage(
                 f"{case.title}: inference {number + 1}: {counts[-1] / 1e6:,.1f} million instructions"
             )
+            # as a rule the third agrees with the second
+            work.reach((case.artifact, case.title), (number + 1) / (number + 2) if number < 2 else 1.0)
             if number >= 2 and abs(counts[-1] - counts[-2]) <= _AGREE * counts[-1]:
                 result.instructions = round((counts[-1] + counts[-2]) / 2)
                 return
@@ -179,13 +203,14 @@ async def _count(session: BoardSession, result: CaseResult, request: Request) ->
     raise MeasurementError("the instructions of an inference cannot be told", where=case.title, why=why)
 
 
-async def _profile(session: BoardSession, result: CaseResult, request: Request) -> None:
+async def _profile(session: BoardSession, result: CaseResult, request: Request, work: BoardWork) -> None:
     case = result.case
     request.progress.stage(f"{case.title}: profiling")
     async with session.worker() as worker:
         options = replace(case.options, profile=True)
         result.load = await worker.load(await session.push(case.artifact), case.runtime, options)
         result.operators = await worker.profile(request.profile, batch=case.batch)
+    work.reach(("profile", case.title), 1.0)
 
 
 def _needs_installed(target: BenchTarget, request: Request) -> bool:

@@ -12,10 +12,12 @@ from devices.session.run import BoardSession
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError
 from eamdeploy.measurement.evidence.statistics import Summary, summarize
 from eamdeploy.measurement.request import BenchCase, Effort, Request
+from eamdeploy.measurement.work import BoardWork
 
 _MOST_BLOCKS = 24
 _COOL_POLL_S = 2.0
 _LEAST_SAMPLES = 10
+_BLOCK_OVERHEAD_S = 2.0  # starting a process, loading, warming up
 
 
 @dataclass
@@ -53,27 +55,43 @@ def round_order(count: int, number: int) -> list[int]:
     return order if number % 2 == 0 else order[::-1]
 
 
-async def measure_cases(session: BoardSession, request: Request, results: Sequence[MeasuredCase]) -> None:
+def timing_seconds(request: Request) -> float:
+    """About how long the timing of all cases takes at least."""
+    return len(request.cases) * request.effort.blocks * (request.effort.block_seconds + _BLOCK_OVERHEAD_S)
+
+
+async def measure_cases(
+    session: BoardSession, request: Request, results: Sequence[MeasuredCase], work: BoardWork | None = None
+) -> None:
     """Time all cases of a request; a case that fails keeps its error, and the others are measured all the same.
 
     Args:
         session: the board.
         request: what to measure.
         results: one for each case, filled in as it goes, so that a lost link loses nothing that was measured.
+        work: is told how much of it is done.
 
     Raises:
         BoardUnreachable: the link was lost.
     """
+    work = work or BoardWork(request.progress)
+    names = results[0].case.title if len(results) == 1 else f"{len(results)} artifacts in turns"
+    request.progress.stage(f"timing {names}")
     for number in range(_MOST_BLOCKS):
         open_ones = [result for result in results if not _finished(result, request.effort)]
         if not open_ones:
             break
+        if number == request.effort.blocks:
+            wanted = f"until each median is known to {request.effort.precision:.1%}, {request.effort.max_seconds:g} s at most"
+            request.progress.stage(f"timing goes on {wanted}")
         for index in round_order(len(results), number):
             result = results[index]
             # all go on while one needs more: blocks that are not interleaved could not be compared
             if result.failure is None and (result in open_ones or _may_go_on(result, request.effort)):
-                request.progress.stage(f"{result.case.title}: block {number + 1}")
                 await _one_block(session, result, request)
+                shares = [_share(each, request.effort) for each in results]
+                work.reach("timing", sum(shares) / len(shares))
+    work.reach("timing", 1.0)
 
 
 async def _one_block(session: BoardSession, result: MeasuredCase, request: Request) -> None:
@@ -121,6 +139,17 @@ def _finished(result: MeasuredCase, effort: Effort) -> bool:
     if effort.runs is not None or result.seconds >= effort.max_seconds:
         return True
     return result.summary is not None and result.summary.relative_width <= effort.precision
+
+
+def _share(result: MeasuredCase, effort: Effort) -> float:
+    """How much of a case's timing is done: its interval narrows with the square root of the time."""
+    if _finished(result, effort):
+        return 1.0
+    least = min(len(result.blocks) / effort.blocks, 1.0)
+    if effort.runs is not None or result.summary is None:
+        return least
+    seconds = min(effort.max_seconds, result.seconds * (result.summary.relative_width / effort.precision) ** 2)
+    return min(least, result.seconds / seconds) if seconds else least
 
 
 def _may_go_on(result: MeasuredCase, effort: Effort) -> bool:

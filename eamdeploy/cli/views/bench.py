@@ -1,63 +1,20 @@
-"""How a bench looks: a live line for each board while it runs, a table at the end."""
+"""How the results of a bench look: a table, the reasons of each verdict, and what else there is to know."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from eamdeploy.base.chance import chance_warning
 from eamdeploy.base.results import Run
-from eamdeploy.cli.views.output import emit, err_console, is_watched, make_table
+from eamdeploy.cli.views.output import emit, err_console, make_table
 from eamdeploy.cli.views.table import FittedTable
 from eamdeploy.measurement import BenchReport
 
 _STATE_STYLE = {"clean": "green", "suspect": "yellow", "invalid": "red"}
 _MOST_OPERATORS = 15
-
-
-class Watch:
-    """What each board is doing: a live table on a terminal, a line per change elsewhere; all on stderr."""
-
-    def __init__(self) -> None:
-        self._console = err_console()
-        self._doing: dict[str, str] = {}
-        self._live = Live(self._table(), console=self._console, transient=True, refresh_per_second=4)
-
-    def __enter__(self) -> Self:
-        """Start to show."""
-        if is_watched(self._console):
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the live table away."""
-        if is_watched(self._console):
-            self._live.stop()
-
-    def stage(self, sentence: str, of: str | None = None) -> None:
-        """Show what a board is doing now."""
-        board = of or "bench"
-        self._doing[board] = sentence
-        if is_watched(self._console):
-            self._live.update(self._table())
-        else:
-            self._console.print(f"{board}: {sentence}", markup=False, soft_wrap=True)
-
-    def step(self, done: int, total: int, of: str | None = None) -> None:
-        """Show nothing; a bench reports stages alone."""
-
-    def _table(self) -> FittedTable:
-        table = make_table("board", "doing")
-        for board, what in self._doing.items():
-            table.add_row(board, what)
-        return table
 
 
 def show(report: BenchReport, *, as_json: bool) -> None:

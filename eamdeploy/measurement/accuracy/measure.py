@@ -45,9 +45,19 @@ class DeviceOutputs:
 
 
 async def run_on_device(
-    session: BoardSession, case: BenchCase, images: Images, *, progress: Progress, root: Path | None = None
+    session: BoardSession,
+    case: BenchCase,
+    images: Images,
+    *,
+    progress: Progress,
+    reach: Callable[[float], None] | None = None,
+    root: Path | None = None,
 ) -> DeviceOutputs:
     """Run all images on the board, going on where an earlier try was cut.
+
+    Args:
+        progress: receives that it begins.
+        reach: receives the share of the images that is done.
 
     Raises:
         BoardUnreachable: the link was lost; finished shards are kept, and the same call goes on from there.
@@ -59,6 +69,7 @@ async def run_on_device(
         store = ShardStore(_key(session, case, images, str(load["version"])), root)
         shards = _shards(images)
         parts = [store.load(index, stop - start) for index, (start, stop) in enumerate(shards)]
+        progress.stage(f"{case.title}: {len(images)} images")
         resumed = sum(len(part) for part in parts if part is not None)
         if resumed:
             progress.stage(f"{case.title}: going on after {resumed} images")
@@ -68,7 +79,8 @@ async def run_on_device(
                 _check_shape(session, part, parts)
                 store.save(index, part)
                 parts[index] = part
-            progress.stage(f"{case.title}: {stop} of {len(images)} images")
+            if reach is not None:
+                reach(stop / len(images))
     outputs = np.concatenate([part for part in parts if part is not None])
     store.clear()
     return DeviceOutputs(outputs, load, resumed)

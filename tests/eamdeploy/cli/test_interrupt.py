@@ -24,7 +24,7 @@ def test_an_interrupted_bench_says_what_was_kept_and_how_to_go_on(tmp_path: Path
     with output_file.open("w") as stderr:
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=stderr)
     try:
-        while "block 2" not in output_file.read_text() and process.poll() is None:
+        while "timing goes on" not in output_file.read_text() and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130

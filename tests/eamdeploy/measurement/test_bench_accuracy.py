@@ -123,13 +123,13 @@ def test_a_lost_link_costs_one_shard_and_the_rest_is_not_run_again(artifacts, ca
     async def scenario():
         async with BoardServer(tmp_path / "pi") as board:
 
-            def cut_after_two(sentence):
-                if "50 of 120" in sentence:
+            def cut_after_two(share):
+                if share == 50 / 120:
                     board.cut()
 
             first = board.transport(python=(sys.executable,))
             with pytest.raises(BoardUnreachable):
-                await on(first, case, images, root=shard_folder, progress=RecordedProgress(cut_after_two))
+                await on(first, case, images, root=shard_folder, reach=cut_after_two)
             await first.close()
             assert len(list(shard_folder.rglob("shard-*.npy"))) == 2
 

@@ -137,7 +137,8 @@ def bench_command(
     measured, emulated or estimated. Bench exits with 5 if a figure is not valid (the CPU throttled, or the noise was too
     large), and with 6 if a board cannot be reached.
     """
-    from eamdeploy.cli.views.bench import Watch, show
+    from eamdeploy.cli.progress import BoardsBar
+    from eamdeploy.cli.views.bench import show
     from eamdeploy.measurement import Effort
     from runtimes.protocol import RuntimeOptions
 
@@ -145,7 +146,7 @@ def bench_command(
         _refuse_with_estimate(
             data=data is not None, accuracy=bool(accuracy), operators=operators, self_check=self_check
         )
-    with Watch() as watch:
+    with BoardsBar() as bar:
         report = eamdeploy.bench(
             artifacts,
             device,
@@ -172,7 +173,7 @@ def bench_command(
             store=store,
             keep=not no_store,
             wait_s=wait,
-            progress=watch,
+            progress=bar,
         )
     show(report, as_json=as_json)
     if report.exit_code:
