@@ -34,17 +34,10 @@ class StageLines:
         """Show nothing."""
 
 
-class CountBar:
-    """One bar that counts, with the time left; only on a terminal.
+class _ShownBar:
+    """A bar that is on the screen while its block of code runs."""
 
-    Attributes:
-        title: what is done.
-        name: stands behind the bar where nothing else is named.
-    """
-
-    def __init__(self, title: str, name: str = "") -> None:
-        self.name, self._bar = name, make_bar()
-        self._task = self._bar.add_task(title, total=None, note="")
+    _bar: Bar
 
     def __enter__(self) -> Self:
         """Start to show."""
@@ -57,6 +50,19 @@ class CountBar:
         """Take the bar away."""
         self._bar.stop()
 
+
+class CountBar(_ShownBar):
+    """One bar that counts, with the time left; only on a terminal.
+
+    Attributes:
+        title: what is done.
+        name: stands behind the bar where nothing else is named.
+    """
+
+    def __init__(self, title: str, name: str = "") -> None:
+        self.name, self._bar = name, make_bar()
+        self._task = self._bar.add_task(title, total=None, note="")
+
     def stage(self, sentence: str, of: str | None = None) -> None:
         """Show nothing."""
 
@@ -65,7 +71,7 @@ class CountBar:
         self._bar.update(self._task, completed=done, total=total, note=of or self.name)
 
 
-class BoardsBar:
+class BoardsBar(_ShownBar):
     """One bar for the work on all boards, with its percentage, the time left and the latest stage; in a pipe a line a stage."""
 
     def __init__(self) -> None:
@@ -87,17 +93,6 @@ class BoardsBar:
             expand=True,
         )  # fmt: skip
         self._task = self._bar.add_task("", total=1.0)
-
-    def __enter__(self) -> Self:
-        """Start to show."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the bar away."""
-        self._bar.stop()
 
     def stage(self, sentence: str, of: str | None = None) -> None:
         """Show what a board does now."""
