@@ -42,5 +42,5 @@ def get_lowering(name: str) -> Lowering:
         if point.name == name:
             loaded: Lowering = point.load()()
             return loaded
-    known = (*lowering_names(), *(lowering.name for lowering in REWRITES))
-    raise UsageError(f"unknown lowering '{name}'", hint=did_you_mean(name, known))
+    known_lowerings = (*lowering_names(), *(lowering.name for lowering in REWRITES))
+    raise UsageError(f"unknown lowering '{name}'", hint=did_you_mean(name, known_lowerings))

@@ -157,8 +157,8 @@ class MnnSession:
             return True
 
         def after(_tensors: Any, operator: Any) -> bool:
-            spent = (time.perf_counter_ns() - started[0]) / 1e6
-            self._profile.setdefault((operator.getName(), operator.getType()), []).append(spent)
+            elapsed_ms = (time.perf_counter_ns() - started[0]) / 1e6
+            self._profile.setdefault((operator.getName(), operator.getType()), []).append(elapsed_ms)
             return True
 
         self._interpreter.runSessionWithCallBackInfo(self._session, before, after)

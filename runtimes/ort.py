@@ -91,18 +91,18 @@ class OnnxSession:
 
     def _start(self, ort: Any, options: RuntimeOptions, provider: str) -> Any:
         """The session; with TensorRT once more from the engine's file where the engine had to be built first."""
-        chosen: list[Any] = list(_with_fallback(provider))
+        providers: list[Any] = list(_with_fallback(provider))
         path = self._path
         if provider == PROVIDERS["tensorrt"]:
             path = tensorrt_cache.kept_artifact(path, external_files(path), artifact_sha256(path))
             folder = tensorrt_cache.engine_folder(path)
             folder.mkdir(parents=True, exist_ok=True)
-            chosen[0] = (provider, tensorrt_cache.provider_options(folder))
+            providers[0] = (provider, tensorrt_cache.provider_options(folder))
             if not tensorrt_cache.has_engine(folder):
                 begin = time.perf_counter_ns()
-                ort.InferenceSession(str(path), self._session_options(ort, options), providers=chosen)
+                ort.InferenceSession(str(path), self._session_options(ort, options), providers=providers)
                 self.engine_build_ms = (time.perf_counter_ns() - begin) / 1e6
-        return ort.InferenceSession(str(path), self._session_options(ort, options), providers=chosen)
+        return ort.InferenceSession(str(path), self._session_options(ort, options), providers=providers)
 
     def run(self, batch: Float32) -> list[Array]:
         """See `Session.run`."""

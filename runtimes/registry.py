@@ -57,13 +57,13 @@ def runtime_for(path: Path | str) -> Runtime:
         UsageError: no runtime takes files with that ending.
     """
     suffix = Path(path).suffix.lower()
-    known = {}
+    suffixes = {}
     for name in runtime_names():
         runtime = get_runtime(name)
         if suffix in runtime.suffixes:
             return runtime
-        known.update(dict.fromkeys(runtime.suffixes, name))
-    hint = f"known endings: {', '.join(sorted(known))}"
+        suffixes.update(dict.fromkeys(runtime.suffixes, name))
+    hint = f"known endings: {', '.join(sorted(suffixes))}"
     raise UsageError("no runtime takes a file with this ending", where=path, hint=hint)
 
 

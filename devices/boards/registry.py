@@ -137,7 +137,7 @@ class BoardRegistry:
         with self._locked():
             if not replace_existing:
                 self.check_free(board.name)
-            self._write({known.name: known for known in (*self.boards(), board)})
+            self._write({entry.name: entry for entry in (*self.boards(), board)})
 
     def remove(self, name: str) -> Board:
         """Forget a board and return what it was.
@@ -151,11 +151,11 @@ class BoardRegistry:
         return removed
 
     def _board(self, name: str, entry: Mapping[str, Any]) -> Board:
-        known = {item.name for item in fields(_BoardEntry)}
+        field_names = {item.name for item in fields(_BoardEntry)}
         for key in entry:
-            if key not in known:
+            if key not in field_names:
                 raise UsageError(
-                    f"'{key}' is unknown", where=f"{self.path}, boards.{name}", hint=did_you_mean(key, known)
+                    f"'{key}' is unknown", where=f"{self.path}, boards.{name}", hint=did_you_mean(key, field_names)
                 )
         where, what = f"{self.path}, boards.{name}", "a board's entry cannot be used"
         decoded = convert(_BoardEntry, entry, where=where, what=what)
@@ -197,5 +197,5 @@ def boards_file() -> Path:
     """``EAMDEPLOY_BOARDS``, else ``boards.toml`` in the user's configuration folder."""
     import platformdirs
 
-    chosen = os.environ.get("EAMDEPLOY_BOARDS")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_config_path("eamdeploy") / "boards.toml"
+    file_name = os.environ.get("EAMDEPLOY_BOARDS")
+    return Path(file_name).expanduser() if file_name else platformdirs.user_config_path("eamdeploy") / "boards.toml"

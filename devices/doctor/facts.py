@@ -120,8 +120,8 @@ class BoardFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        known = {name: self.readings.get(name) for name in ("temperature_c", "throttled", "power_source", "clock_mhz")}
-        return asdict(self) | known | {"features": sorted(self.features), "governor": self.settings.get("governor")}
+        clocks = {name: self.readings.get(name) for name in ("temperature_c", "throttled", "power_source", "clock_mhz")}
+        return asdict(self) | clocks | {"features": sorted(self.features), "governor": self.settings.get("governor")}
 
 
 async def read_facts(transport: Transport, *, python: Literal["no", "version", "import"] = "import") -> BoardFacts:

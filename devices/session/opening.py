@@ -34,14 +34,14 @@ def choose_boards(
         UsageError: a name is unknown or of another profile, or several boards fit and none was chosen.
     """
     if names:
-        chosen = [registry.get(name) for name in dict.fromkeys(names)]
-        for board in chosen:
+        boards = [registry.get(name) for name in dict.fromkeys(names)]
+        for board in boards:
             if device is not None and board.profile != device:
                 raise UsageError(
                     f"board '{board.name}' is a {board.profile}, not a {device}",
                     hint=f"choose `device` {board.profile}, or another board",
                 )
-        return chosen
+        return boards
     fitting = [board for board in registry.boards() if device is None or board.profile == device]
     if every or len(fitting) <= 1:
         return fitting

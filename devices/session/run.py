@@ -269,7 +269,7 @@ class BoardSession:
             await asyncio.shield(asyncio.wait_for(self._end_now(graceful=graceful), limit))
 
     async def _end_now(self, *, graceful: bool) -> None:
-        stream, lost = self._stream, isinstance(self._failure, BoardUnreachable)
+        stream, link_lost = self._stream, isinstance(self._failure, BoardUnreachable)
         if stream is not None:
             if graceful and self._failure is None:
                 with contextlib.suppress(EamdeployError, TimeoutError):
@@ -279,7 +279,7 @@ class BoardSession:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if not lost and self.workdir:
+        if not link_lost and self.workdir:
             # the runner removes its folder itself; this is for one that was killed
             with contextlib.suppress(EamdeployError, TimeoutError):
                 await asyncio.wait_for(self.transport.remove(self.workdir), _CLEANUP_S)

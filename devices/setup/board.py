@@ -34,10 +34,10 @@ def set_up_board(
     board = registry.get(name)
     if board.emulated:
         raise UsageError("an emulated board has everything already", where=name)
-    known = [wheel.package for wheel in runtime_wheels()]
+    packages = [wheel.package for wheel in runtime_wheels()]
     for runtime in runtimes:
-        if runtime not in known:
-            raise UsageError(f"no runtime is called '{runtime}'", hint=did_you_mean(runtime, known))
+        if runtime not in packages:
+            raise UsageError(f"no runtime is called '{runtime}'", hint=did_you_mean(runtime, packages))
 
     async def work(transport: Transport) -> Installed:
         return await set_up(transport, runtimes=runtimes, offline=offline, progress=progress)

@@ -108,13 +108,13 @@ def switch(base: Path, folder: Path) -> None:
         fresh_link.replace(link)
 
 
-def exchanged(one: Path, other: Path) -> bool:
+def exchanged(first: Path, other: Path) -> bool:
     """Swap two names in one step, where the C library and the file system can."""
     try:
         call = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
         return False
-    return bool(call(CURRENT_FOLDER, os.fsencode(one), CURRENT_FOLDER, os.fsencode(other), EXCHANGE) == 0)
+    return bool(call(CURRENT_FOLDER, os.fsencode(first), CURRENT_FOLDER, os.fsencode(other), EXCHANGE) == 0)
 
 
 def told_to_switch(silence_s: float) -> bool:

@@ -92,7 +92,7 @@ def export(
             finetune_epochs=finetune_epochs,
             class_map=class_map,
         )
-    chosen = replace(
+    settings = replace(
         base,
         formats=names(formats),
         precisions=precision_names,
@@ -101,7 +101,7 @@ def export(
         quantization=request or base.quantization,
     )
     dataset = None if data is None else open_images(Path(data), checkpoint.classes)
-    return export_checkpoint(checkpoint, Path(out), chosen, dataset=dataset, progress=progress)
+    return export_checkpoint(checkpoint, Path(out), settings, dataset=dataset, progress=progress)
 
 
 def quantize(

@@ -123,9 +123,9 @@ class MissingDependency(EamdeployError):
         return cls(f"{package} is not installed", hint=f"install it with: pip install 'eamdeploy[{extra}]'")
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint that lists the ``known`` names, the nearest to ``name`` first."""
-    names = sorted(known)
+def did_you_mean(name: str, known_names: Iterable[str]) -> str:
+    """A hint that lists the ``known_names`` names, the nearest to ``name`` first."""
+    names = sorted(known_names)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     listed = ", ".join(names) if names else "none"
     return f"did you mean '{near[0]}'? known: {listed}" if near else f"known: {listed}"

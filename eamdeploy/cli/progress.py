@@ -119,14 +119,14 @@ def make_bar() -> Bar:
     """A progress bar with the time left, on stderr, only on a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    shown = err_console()
+    screen = err_console()
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
-        console=shown,
+        console=screen,
         transient=True,
-        disable=not is_watched(shown),
+        disable=not is_watched(screen),
     )

@@ -86,9 +86,9 @@ def _section(name: str, command: Any) -> str:
         parts += ["\n| argument | |", "|---|---|"]
         parts += [f"| `{_usage(argument)}` | {_cell(argument)} |" for argument in arguments]
     path = name.partition(" ")[2]
-    for panel, shown in in_panels(path, options):
+    for panel, panel_options in in_panels(path, options):
         parts += [f"\n**{panel}**\n", "| option | default | |", "|---|---|---|"]
-        parts += [f"| {_spelling(option)} | {_default(option)} | {_cell(option)} |" for option in shown]
+        parts += [f"| {_spelling(option)} | {_default(option)} | {_cell(option)} |" for option in panel_options]
     if examples := EXAMPLES.get(path):
         parts += ["\n```console", *(f"# {sentence}\neamdeploy {line}" for sentence, line in examples), "```"]
     return "\n".join(parts) + "\n"

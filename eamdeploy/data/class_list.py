@@ -70,10 +70,10 @@ def position_of(name: str, classes: Sequence[str], where: object = None) -> int 
     return positions[0] if positions else None
 
 
-def _same(one: str, other: str) -> bool:
-    if one == other or one.isascii() or other.isascii():
-        return one == other
-    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+def _same(first: str, other: str) -> bool:
+    if first == other or first.isascii() or other.isascii():
+        return first == other
+    return unicodedata.normalize("NFC", first) == unicodedata.normalize("NFC", other)
 
 
 def _text(content: bytes) -> str:

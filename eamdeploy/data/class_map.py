@@ -105,6 +105,6 @@ def _mapped(name: str, class_map: Mapping[str, int | str], network: Sequence[str
     return value
 
 
-def _some(names: Sequence[str], shown: int = 3) -> str:
-    listed = ", ".join(names[:shown])
-    return f"{listed}, …" if len(names) > shown else listed
+def _some(names: Sequence[str], count: int = 3) -> str:
+    listed = ", ".join(names[:count])
+    return f"{listed}, …" if len(names) > count else listed

@@ -23,8 +23,8 @@ _BYTE, _WORD, _LONG = 255, 65535, 4294967295
 def picture_suffixes() -> frozenset[str]:
     """Endings of the formats that this Pillow decodes, in lower case: ``.jpg``, ``.jfif``, ``.avif``, ..."""
     Image.init()
-    known = Image.registered_extensions()
-    return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN and kind not in _NO_PICTURES)
+    suffixes = Image.registered_extensions()
+    return frozenset(suffix for suffix, kind in suffixes.items() if kind in Image.OPEN and kind not in _NO_PICTURES)
 
 
 def read_image(path: Path) -> Image.Image:

@@ -149,11 +149,11 @@ class Preprocessing:
         Raises:
             UsageError: for a field that is unknown, missing, or of another type.
         """
-        known = [field.name for field in fields(cls)]
+        field_names = [field.name for field in fields(cls)]
         for name in values:
-            if name not in known:
+            if name not in field_names:
                 raise UsageError(
-                    f"unknown preprocessing field '{name}'", where=where, hint=did_you_mean(str(name), known)
+                    f"unknown preprocessing field '{name}'", where=where, hint=did_you_mean(str(name), field_names)
                 )
         if "size" not in values:
             raise UsageError("the preprocessing has no size", where=where, hint='such as {"size": 224, "resize": 256}')

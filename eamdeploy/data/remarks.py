@@ -21,14 +21,16 @@ def remarks_on(dataset: ImageDataset, *, exif: bool = False) -> list[str]:
         return []
     remarks = []
     if dataset.left_out:
-        some = ", ".join(dataset.left_out[:3]) + (", …" if len(dataset.left_out) > 3 else "")
+        examples = ", ".join(dataset.left_out[:3]) + (", …" if len(dataset.left_out) > 3 else "")
         remarks.append(
             f"{len(dataset.left_out)} files in {dataset.name} are no pictures (by their endings, or as links to nowhere) "
-            f"and are left out: {some}"
+            f"and are left out: {examples}"
         )
     if dataset.of_no_class:
-        some = ", ".join(dataset.of_no_class[:3]) + (", …" if len(dataset.of_no_class) > 3 else "")
-        remarks.append(f"{len(dataset.of_no_class)} folders in {dataset.name} are of no class and are left out: {some}")
+        examples = ", ".join(dataset.of_no_class[:3]) + (", …" if len(dataset.of_no_class) > 3 else "")
+        remarks.append(
+            f"{len(dataset.of_no_class)} folders in {dataset.name} are of no class and are left out: {examples}"
+        )
     if dataset.turned:
         what = "is applied" if exif else 'is ignored ("exif": true in the preprocessing applies it)'
         remarks.append(

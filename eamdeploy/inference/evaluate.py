@@ -89,8 +89,8 @@ def evaluate(
         dataset = in_order_of(dataset, card.classes)
     data = take(dataset if dataset is not None else sample_for(card.classes), limit)
     targets = np.asarray(output_indices(data.classes, card.classes, class_map, where=data.name))
-    chosen = get_runtime(runtime) if runtime else runtime_for(card.path)
-    session = load_untrusted(chosen, card.path, RuntimeOptions(threads=threads))
+    runtime_adapter = get_runtime(runtime) if runtime else runtime_for(card.path)
+    session = load_untrusted(runtime_adapter, card.path, RuntimeOptions(threads=threads))
     names = [tensor.name for tensor in session.outputs]
     skipped: list[str] = []
     counted: _Count = _Count(len(card.classes))
@@ -109,7 +109,7 @@ def evaluate(
         str(model),
         result,
         skipped=tuple(skipped),
-        runtime=chosen.version(),
+        runtime=runtime_adapter.version(),
         classes=len(card.classes),
         covered=covered,
         notes=notes,

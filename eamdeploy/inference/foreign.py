@@ -50,9 +50,9 @@ def artifact_card(
         UsageError: when nobody says how images become its input, or what is said does not fit.
     """
     if preprocessing is None and labels is None:
-        for known in (path, *made_from_it):
-            if not read_metadata(known).foreign:
-                card = replace(read_card(known), path=path)
+        for candidate in (path, *made_from_it):
+            if not read_metadata(candidate).foreign:
+                card = replace(read_card(candidate), path=path)
                 return card if head is None else replace(card, head=_said_over(card.head, head))
     if preprocessing is None:
         read_metadata(path)

@@ -77,11 +77,11 @@ def sample_answers(path: Path, preprocessing: Preprocessing) -> Answers:
 
 def _check_alone(alone: Sequence[npt.NDArray[Any]], together: Sequence[npt.NDArray[Any]], path: Path) -> None:
     """A softmax along the batch, for one, makes a picture's answer depend on its neighbours: no figure of it means anything."""
-    for one, many in zip(alone, together, strict=True):
+    for single, many in zip(alone, together, strict=True):
         # a class's number may change for rounding where two classes tie
-        if one.shape[:1] != (1,) or many.shape[1:] != one.shape[1:] or one.dtype.kind != "f":
+        if single.shape[:1] != (1,) or many.shape[1:] != single.shape[1:] or single.dtype.kind != "f":
             continue
-        expected, single_rows = (np.asarray(values[0], dtype=np.float64).ravel() for values in (one, many))
+        expected, single_rows = (np.asarray(values[0], dtype=np.float64).ravel() for values in (single, many))
         scale = max(float(np.abs(expected).max(initial=0.0)), float(np.abs(single_rows).max(initial=0.0)))
         if float(np.abs(expected - single_rows).max(initial=0.0)) > _OF_NEIGHBOURS * scale:
             why = "its answer to a picture is another when others are in the batch"

@@ -78,8 +78,8 @@ def predict(
         hint = f"give {ARTIFACT_KINDS}; `eamdeploy export` makes one of a checkpoint"
         raise UsageError("predict takes an artifact", where=artifact, hint=hint)
     card = card or read_card(artifact)
-    chosen = get_runtime(runtime) if runtime else runtime_for(card.path)
-    session = load_untrusted(chosen, card.path, RuntimeOptions(threads=threads))
+    runtime_adapter = get_runtime(runtime) if runtime else runtime_for(card.path)
+    session = load_untrusted(runtime_adapter, card.path, RuntimeOptions(threads=threads))
     names = [tensor.name for tensor in session.outputs]
     try:
         for name in images:
@@ -98,11 +98,11 @@ def _prediction(name: str, scores: Scores, card: ModelCard, top: int) -> Predict
     probability = head.probabilities(scores)[0]
     # the class that the head answers with comes first: a threshold can choose the less probable of two
     answers = head.answers(scores)[0]
-    chosen = np.flatnonzero(answers).tolist() if head.multi_label else [int(answers[0])]
-    best = -np.isin(np.arange(len(probability)), chosen).astype(np.int64)
+    classes = np.flatnonzero(answers).tolist() if head.multi_label else [int(answers[0])]
+    best = -np.isin(np.arange(len(probability)), classes).astype(np.int64)
     order = np.lexsort((-probability, best))[:top]
     if head.kind == "ids":
-        order = np.asarray(chosen)
+        order = np.asarray(classes)
     probabilities = scores[0] if scores.shape[1] == len(card.classes) else np.full(len(card.classes), scores[0, 0])
     rows = (
         ClassScore(
@@ -110,4 +110,4 @@ def _prediction(name: str, scores: Scores, card: ModelCard, top: int) -> Predict
         )
         for i in order
     )
-    return Prediction(name, tuple(rows), tuple(card.classes[i] for i in chosen))
+    return Prediction(name, tuple(rows), tuple(card.classes[i] for i in classes))

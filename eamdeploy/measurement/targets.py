@@ -62,8 +62,8 @@ def choose_targets(
         UsageError: unknown names, or a choice that cannot be made.
         MissingDependency: the profile cannot be emulated.
     """
-    known = registry or BoardRegistry()
-    if (called := board_called(known, device)) is not None:
+    known_boards = registry or BoardRegistry()
+    if (called := board_called(known_boards, device)) is not None:
         device, boards = None, (called.name, *boards)
     if device is not None:
         load_profile(device)
@@ -72,25 +72,25 @@ def choose_targets(
     if instructions:
         return [_counting(device, boards)]
     if estimate:
-        return _estimated(known, device, boards, every=every)
+        return _estimated(known_boards, device, boards, every=every)
     if not boards and not every and device in (None, HOST):
         return [BenchTarget(HOST, HOST, None, "measured", lambda _: open_host())]
-    chosen = choose_boards(known, device, names=boards, every=every)
-    if chosen:
-        return [_registered(board) for board in chosen]
+    boards_here = choose_boards(known_boards, device, names=boards, every=every)
+    if boards_here:
+        return [_registered(board) for board in boards_here]
     if every or device is None:
         hint = "add one with: eamdeploy devices add NAME --profile PROFILE --host USER@HOST"
-        raise UsageError("you have no board to measure on", where=known.path, hint=hint)
+        raise UsageError("you have no board to measure on", where=known_boards.path, hint=hint)
     return [BenchTarget(device, device, None, "emulated", lambda progress: open_emulated(device, progress=progress))]
 
 
 def _estimated(registry: BoardRegistry, device: str | None, boards: Sequence[str], *, every: bool) -> list[BenchTarget]:
     if device is not None and not boards and not every:
         return [BenchTarget(device, device, None, "estimated", None)]
-    chosen = choose_boards(registry, device, names=boards, every=every) if boards or every else []
-    if not chosen:
+    boards_here = choose_boards(registry, device, names=boards, every=every) if boards or every else []
+    if not boards_here:
         raise UsageError("an estimate is for a device", hint="name a profile, for example `device` pi4")
-    return [BenchTarget(board.name, board.profile, board.name, "estimated", None) for board in chosen]
+    return [BenchTarget(board.name, board.profile, board.name, "estimated", None) for board in boards_here]
 
 
 def _registered(board: Board) -> BenchTarget:

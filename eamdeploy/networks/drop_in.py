@@ -134,16 +134,16 @@ def convert(
     """
     converted = copy.deepcopy(network)
     convolutions = [(path, layer) for path, layer in converted.named_modules() if type(layer) is nn.Conv2d]
-    chosen = [
+    layers = [
         (path, layer)
         for path, layer in convolutions
         if layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
     ]
-    if not chosen:
+    if not layers:
         raise UsageError("the network has no convolution that can become dynamic")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for index, (path, layer) in enumerate(chosen):
+        for index, (path, layer) in enumerate(layers):
             replacement = DynamicConv2d(
                 layer.in_channels,
                 layer.out_channels,

@@ -82,7 +82,7 @@ class ArchSpec:
         Raises:
             UsageError: for a name that is not known or a number out of range.
         """
-        for field, known in (
+        for field, choices in (
             ("arch", ARCHITECTURES),
             ("conv", CONVOLUTIONS),
             ("select", SELECTIONS),
@@ -91,8 +91,8 @@ class ArchSpec:
             ("padding", PADDINGS),
         ):
             value = getattr(self, field)
-            if value not in known:
-                raise UsageError(f"unknown {field} '{value}'", hint=did_you_mean(str(value), known))
+            if value not in choices:
+                raise UsageError(f"unknown {field} '{value}'", hint=did_you_mean(str(value), choices))
         for field, low, high in _INTEGERS:
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -101,11 +101,11 @@ class ArchSpec:
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < limit:
                 raise UsageError(f"{field} must be a positive number below {limit:g}, got {value!r}")
-        chosen = self.channels
-        if chosen is not None and (
-            isinstance(chosen, bool) or not isinstance(chosen, (int, float)) or not 0 < chosen < 1e6
+        channels = self.channels
+        if channels is not None and (
+            isinstance(channels, bool) or not isinstance(channels, (int, float)) or not 0 < channels < 1e6
         ):
-            raise UsageError(f"channels must be positive, got {chosen!r}")
+            raise UsageError(f"channels must be positive, got {channels!r}")
         if isinstance(self.channels, float) and self.channels >= 1 and not self.channels.is_integer():
             raise UsageError(f"channels must be an integer or a fraction below 1, got {self.channels!r}")
 
@@ -140,8 +140,8 @@ class ArchSpec:
         Raises:
             UsageError: for an unknown field.
         """
-        known = {field.name for field in fields(cls)}
-        unknown = set(values) - known
+        field_names = {field.name for field in fields(cls)}
+        unknown = set(values) - field_names
         if unknown:
             raise UsageError(
                 f"unknown architecture field '{min(unknown)}'", hint="was it written by a newer eamdeploy?"

@@ -101,8 +101,8 @@ def _compare(
         False, limits.factor, limits, Rounding(0, 0.0, output_abs=0.0, output_relative=0.0, alpha_abs={}, mean_abs={})
     )
     undecided_mask = np.zeros(len(runs.indices), dtype=bool)
-    shown = str(path)
-    checks = [_unproven(shown, reference)]
+    path_text = str(path)
+    checks = [_unproven(path_text, reference)]
     outputs = []
     for name, our_output in pairs.pairs.items():
         value, expected = runs.ours[our_output], runs.theirs[name]
@@ -116,19 +116,19 @@ def _compare(
             answers = (value, expected, head)
         output = compare_output(name, value, expected, judge, undecided_mask)
         outputs.append(output)
-        check = output_check(shown, output, judge=judge, excused=0, layer=None, rule=rules.OUTPUT.id)
+        check = output_check(path_text, output, judge=judge, excused=0, layer=None, rule=rules.OUTPUT.id)
         checks.append(check if note is None else replace(check, message=f"{check.message}; {note}"))
-    checks += [_absent(shown, name, pairs.extra) for name in pairs.missing]
-    checks += [unknown_output_check(shown, name, "reference") for name in pairs.extra]
+    checks += [_absent(path_text, name, pairs.extra) for name in pairs.missing]
+    checks += [unknown_output_check(path_text, name, "reference") for name in pairs.extra]
     value, expected, head = answers
     keys = [images.key(index) for index in runs.indices]
     flips = find_flips(
         value, expected, judge=judge, excused=undecided_mask, names=keys, classes=reference.classes, head=head
     )
-    checks.append(flips_check(shown, flips, len(value), judge, None))
+    checks.append(flips_check(path_text, flips, len(value), judge, None))
     reference_top1 = top1_percent(expected, images, runs.indices, reference.classes, head)
     return ParityReport(
-        artifact=shown,
+        artifact=path_text,
         artifact_sha256=artifact_sha256(path),
         format=metadata.format,
         precision=metadata.precision or "fp32",
@@ -153,16 +153,16 @@ def _compare(
     )
 
 
-def _unproven(shown: str, reference: ModelCard) -> Check:
+def _unproven(path_text: str, reference: ModelCard) -> Check:
     message = f"compared with {reference.path}, an artifact: outputs and classes alone"
-    place = Location(shown)
-    return Check("checkpoint", False, message, shown, rules.CHECKPOINT.id, skipped=True, location=place)
+    place = Location(path_text)
+    return Check("checkpoint", False, message, path_text, rules.CHECKPOINT.id, skipped=True, location=place)
 
 
-def _absent(shown: str, name: str, extra: Sequence[str]) -> Check:
+def _absent(path_text: str, name: str, extra: Sequence[str]) -> Check:
     other = f"; it has {_listed(extra)} instead" if extra else ""
     message = f"the artifact has no such output{other}"
-    return Check(f"output {name}", False, message, shown, rules.OUTPUT.id, location=Location(shown))
+    return Check(f"output {name}", False, message, path_text, rules.OUTPUT.id, location=Location(path_text))
 
 
 def _listed(names: Sequence[str]) -> str:

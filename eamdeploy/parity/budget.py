@@ -26,10 +26,10 @@ from runtimes.readers.metadata import ArtifactMetadata
 
 def spent_on(metadata: ArtifactMetadata, checkpoint: Checkpoint) -> Mapping[str, Any] | None:
     """What the artifact says of its budget, if it was spent on ``checkpoint`` and changed it."""
-    spent: Mapping[str, Any] | None = metadata.raw.get("budget")
-    if spent is None or not checkpoint.sha256 or metadata.checkpoint_sha256 == checkpoint.sha256:
+    budget: Mapping[str, Any] | None = metadata.raw.get("budget")
+    if budget is None or not checkpoint.sha256 or metadata.checkpoint_sha256 == checkpoint.sha256:
         return None
-    return spent if spent.get("original_sha256") == checkpoint.sha256 else None
+    return budget if budget.get("original_sha256") == checkpoint.sha256 else None
 
 
 def find_rewritten(artifact: Path, sha256: str) -> Checkpoint:
@@ -50,7 +50,7 @@ def find_rewritten(artifact: Path, sha256: str) -> Checkpoint:
 
 def budget_check(
     artifact: str,
-    spent: Mapping[str, Any],
+    budget: Mapping[str, Any],
     *,
     original: Checkpoint,
     rewritten: Checkpoint,
@@ -58,7 +58,7 @@ def budget_check(
     artifact_top1: float | None,
 ) -> Check:
     """Whether the artifact's top-1 is the original's to within the budget, as far as ``images`` can tell."""
-    points = float(spent["points"])
+    points = float(budget["points"])
     place = Location(artifact)
     if artifact_top1 is None:
         message = "the images' classes are not the checkpoint's, so no accuracy could be compared"
@@ -74,13 +74,13 @@ def budget_check(
     chance = max(change.error95_points, 100 / len(labelled))
     message = (
         f"{change.top1_exact:.2f} % of {len(labelled)} images before, {artifact_top1:.2f} % after: {drop:.2f} points lost, "
-        f"±{chance:.2f} by chance, of {points:g} allowed; {_stated(spent)}"
+        f"±{chance:.2f} by chance, of {points:g} allowed; {_stated(budget)}"
     )
     details = {"points": points, "drop_points": drop, "chance_points": chance, **change.to_dict()}
     passed = drop - chance <= points
     return Check("budget", passed, message, artifact, rules.BUDGET.id, location=place, details=details)
 
 
-def _stated(spent: Mapping[str, Any]) -> str:
-    stated = (spent.get("finetuned") or spent)["validation"]
+def _stated(budget: Mapping[str, Any]) -> str:
+    stated = (budget.get("finetuned") or budget)["validation"]
     return f"{stated['drop_points']:.2f} were lost on the {stated['images']} images that confirmed it"

@@ -81,21 +81,21 @@ def check_parity(
         MissingDependency: when its runtime is not installed.
     """
     started = time.perf_counter()
-    path, shown = Path(artifact), name or str(artifact)
+    path, label = Path(artifact), name or str(artifact)
     metadata = read_metadata(path)
-    chosen = get_runtime(runtime) if runtime else runtime_for(path)
+    runtime_adapter = get_runtime(runtime) if runtime else runtime_for(path)
     source = dataset if dataset is not None else embedded_sample()
     made_from = metadata.checkpoint_sha256
-    spent = spent_on(metadata, checkpoint)
-    if spent is not None:
+    budget = spent_on(metadata, checkpoint)
+    if budget is not None:
         rewritten = find_rewritten(path, made_from or "")
         report = check_parity(
             path, rewritten, dataset, limit=limit, runtime=runtime, threads=threads, limits=limits,
             random_images=random_images, name=name, head=head, progress=progress,
         )  # fmt: skip
         within = budget_check(
-            shown,
-            spent,
+            label,
+            budget,
             original=checkpoint,
             rewritten=rewritten,
             images=take(source, limit),
@@ -105,13 +105,13 @@ def check_parity(
     mismatch = bool(made_from and checkpoint.sha256 and made_from != checkpoint.sha256)
     carried = None if metadata.foreign or mismatch else carries_what_the_checkpoint_has(metadata, checkpoint)
     report = ParityReport(
-        artifact=shown,
+        artifact=label,
         artifact_sha256=artifact_sha256(path),
         format=metadata.format,
         precision=metadata.precision or "fp32",
         checkpoint=str(checkpoint.path or checkpoint.name),
         checkpoint_sha256=checkpoint.sha256,
-        runtime=chosen.version(),
+        runtime=runtime_adapter.version(),
         exact=is_exact(metadata),
         data=source.name,
         images=0,
@@ -120,11 +120,11 @@ def check_parity(
         attention=(),
         flips=(),
         batches=(),
-        checks=(checkpoint_check(shown, made_from, checkpoint.sha256, carried),),
+        checks=(checkpoint_check(label, made_from, checkpoint.sha256, carried),),
     )
     note: str | None = None
     with contextlib.ExitStack() as stack:
-        loaded = load_untrusted(chosen, path, RuntimeOptions(threads=threads))
+        loaded = load_untrusted(runtime_adapter, path, RuntimeOptions(threads=threads))
         stack.callback(loaded.close)
         # a file made from other weights is not compared: that its numbers differ says nothing new
         if not mismatch:
@@ -138,7 +138,7 @@ def check_parity(
             runs = run_both(
                 path,
                 session,
-                runtime=chosen,
+                runtime=runtime_adapter,
                 metadata=metadata,
                 checkpoint=checkpoint,
                 dataset=images,
@@ -154,11 +154,11 @@ def check_parity(
                 limits=limits or ParityTolerance(),
                 random_images=random_images,
             )
-            report = _fill(report, measured, shown, note, session.other_outputs)
+            report = _fill(report, measured, label, note, session.other_outputs)
             if any(check.failed for check in report.checks[1:]):
                 divergence = locate(
                     path,
-                    chosen,
+                    runtime_adapter,
                     metadata=metadata,
                     checkpoint=checkpoint,
                     dataset=images,
@@ -166,7 +166,7 @@ def check_parity(
                     threads=threads,
                 )
                 report = _fill(
-                    replace(report, first_divergence=divergence), measured, shown, note, session.other_outputs
+                    replace(report, first_divergence=divergence), measured, label, note, session.other_outputs
                 )
     warning = reference_warning(report.reference_top1, report.images, len(checkpoint.classes))
     notes = tuple(remarks_on(source, exif=bool(checkpoint.preprocessing.get("exif"))))
@@ -203,22 +203,22 @@ def verify(
 
 
 def _fill(
-    report: ParityReport, measured: ParityMeasurements, shown: str, note: str | None, other_outputs: Sequence[str]
+    report: ParityReport, measured: ParityMeasurements, label: str, note: str | None, other_outputs: Sequence[str]
 ) -> ParityReport:
     judge, layer = measured.judge, layer_of(report.first_divergence)
     checks = [report.checks[0]]
     scores = [
-        output_check(shown, row, judge=judge, excused=measured.excused, layer=layer, rule=rules.OUTPUT.id)
+        output_check(label, row, judge=judge, excused=measured.excused, layer=layer, rule=rules.OUTPUT.id)
         for row in measured.outputs
     ]
     checks += scores if note is None else [replace(row, message=f"{row.message}; {note}") for row in scores]
-    checks += [unknown_output_check(shown, name, "network") for name in other_outputs]
-    checks.append(flips_check(shown, measured.flips, measured.images, judge, layer))
+    checks += [unknown_output_check(label, name, "network") for name in other_outputs]
+    checks.append(flips_check(label, measured.flips, measured.images, judge, layer))
     if measured.dynamic:
-        checks.append(attention_check(shown, measured.attention, measured.attention_unseen, judge))
-    checks += [batch_check(shown, row) for row in measured.batches]
+        checks.append(attention_check(label, measured.attention, measured.attention_unseen, judge))
+    checks += [batch_check(label, row) for row in measured.batches]
     if measured.random is not None:
-        checks.append(output_check(shown, measured.random, judge=judge, excused=0, layer=layer, rule=rules.RANDOM.id))
+        checks.append(output_check(label, measured.random, judge=judge, excused=0, layer=layer, rule=rules.RANDOM.id))
     return replace(
         report,
         images=measured.images,

@@ -41,8 +41,8 @@ def attach(
     """
     if artifact.suffix.lower() not in FORMATS:
         raise UsageError("nothing can be attached to this file", where=artifact, hint="give an .onnx or a .tflite file")
-    known = read_metadata(artifact)
-    if not known.foreign and not known.raw.get(ATTACHED):
+    metadata = read_metadata(artifact)
+    if not metadata.foreign and not metadata.raw.get(ATTACHED):
         raise UsageError("the file says these things already", where=artifact, why="eamdeploy made it")
     target = artifact if out is None else out
     if target.suffix.lower() != artifact.suffix.lower():

@@ -219,22 +219,22 @@ def _point(point: FrontierPoint) -> dict[str, Any]:
 
 def sentence(spending: Spending, finetuned: Change | None = None) -> str:
     """The result in words, and plainly so where there was little to save; ``finetuned``: validation images after training."""
-    chosen, layers = spending.chosen, len(spending.layers)
-    saved = 100 * (1 - chosen.cost)
-    validation = finetuned or chosen.validation
+    point, layers = spending.chosen, len(spending.layers)
+    saved = 100 * (1 - point.cost)
+    validation = finetuned or point.validation
     drop = 0.0 if validation is None else validation.drop_points
     forms = [
         f"{count} {name}"
         for count, name in (
-            (chosen.collapsed, "collapsed"),
-            (chosen.low_rank, "low-rank"),
-            (chosen.mean_residual, "mean-residual"),
-            (chosen.exact, "exact"),
+            (point.collapsed, "collapsed"),
+            (point.low_rank, "low-rank"),
+            (point.mean_residual, "mean-residual"),
+            (point.exact, "exact"),
         )
         if count
     ]
     what = f"of {layers} dynamic layers {', '.join(forms)}"
-    if chosen.exact == layers:
+    if point.exact == layers:
         return (
             f"nothing could be saved within {spending.budget_points:g} points: this network's attention varies with the "
             "image, and every layer stays exact"

@@ -102,7 +102,7 @@ def run_demo(out: Path, say: Callable[[DemoStep], None]) -> DemoResult:
         DemoFailed: when a command fails.
     """
     out.mkdir(parents=True, exist_ok=True)
-    spent = []
+    durations = []
     for step in plan_demo(out):
         say(step)
         started = time.perf_counter()
@@ -110,8 +110,8 @@ def run_demo(out: Path, say: Callable[[DemoStep], None]) -> DemoResult:
         # a busy machine makes a measurement invalid, and the report says so; the demo goes on
         if code not in (0, MeasurementError.exit_code, *step.answers):
             raise DemoFailed(step, code)
-        spent.append((step.title, time.perf_counter() - started))
-    return DemoResult(out / "report.html", tuple(spent))
+        durations.append((step.title, time.perf_counter() - started))
+    return DemoResult(out / "report.html", tuple(durations))
 
 
 def _run(words: Sequence[str]) -> int:

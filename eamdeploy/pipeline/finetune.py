@@ -73,10 +73,8 @@ def _finetune(
     recipe = replace(get_recipe(RECIPE), epochs=how.epochs)
     recipe = replace(recipe, batch=min(recipe.batch, len(data)))
     preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
-    chosen = spending.chosen
-    progress.stage(
-        f"fine-tuning with {chosen.collapsed} layers collapsed for {how.epochs} epochs on {len(data)} images"
-    )
+    point = spending.chosen
+    progress.stage(f"fine-tuning with {point.collapsed} layers collapsed for {how.epochs} epochs on {len(data)} images")
     start = copy.deepcopy(spending.network)
     if not isinstance(start, Network):
         raise TypeError("an imported network is not fine-tuned")

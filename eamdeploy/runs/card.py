@@ -47,8 +47,8 @@ def write_card(folder: Path, name: str, runs: Iterable[Run] = ()) -> Path:
         manifest = decode_manifest(path.read_bytes(), where=path)
     except OSError as error:
         raise UsageError("cannot read the manifest", where=path, why=error.strerror) from error
-    known = {entry.get("sha256") for entry in manifest["artifacts"]}
-    measured = [run for run in runs if run.artifact_sha256 in known]
+    digests = {entry.get("sha256") for entry in manifest["artifacts"]}
+    measured = [run for run in runs if run.artifact_sha256 in digests]
     card = card_path(folder, name)
     atomic_write_text(card, render_card(manifest, measured))
     return card
@@ -157,5 +157,5 @@ def _usage(manifest: Mapping[str, Any]) -> str:
 
 
 def _some(classes: Sequence[str]) -> str:
-    shown = ", ".join(str(name).replace("|", "\\|") for name in classes[:5])
-    return shown + (", …" if len(classes) > 5 else "")
+    class_text = ", ".join(str(name).replace("|", "\\|") for name in classes[:5])
+    return class_text + (", …" if len(classes) > 5 else "")

@@ -16,8 +16,8 @@ def get_exporter(name: str) -> Exporter:
     Raises:
         UsageError: for an unknown name.
     """
-    known: tuple[Exporter, ...] = (OnnxExporter(), TfliteExporter(), NcnnExporter(), MnnExporter())
-    exporters = {exporter.format: exporter for exporter in known}
+    known_exporters: tuple[Exporter, ...] = (OnnxExporter(), TfliteExporter(), NcnnExporter(), MnnExporter())
+    exporters = {exporter.format: exporter for exporter in known_exporters}
     if name not in exporters:
         raise UsageError(f"unknown format '{name}'", hint=did_you_mean(name, exporters))
     return exporters[name]

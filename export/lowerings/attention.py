@@ -160,8 +160,8 @@ class ChooseLargest(nn.Module):
             maps = x.permute(0, 2, 3, 1)
             if self.single:
                 return maps.index_select(3, index.flatten()).permute(0, 3, 1, 2)
-            chosen = [maps[image].index_select(2, index[image]) for image in range(x.shape[0])]
-            return torch.stack(chosen).permute(0, 3, 1, 2)
+            picked_maps = [maps[image].index_select(2, index[image]) for image in range(x.shape[0])]
+            return torch.stack(picked_maps).permute(0, 3, 1, 2)
         if self.single:
             return x.index_select(1, index.flatten())
         # rows of (B C, H W): one gather whatever the batch, without an index per position
@@ -198,8 +198,8 @@ class PickLargest(nn.Module):
         """The chosen channels."""
         means = x.mean(dim=(2, 3))
         blocks = zip(self.bounds[:-1], self.bounds[1:], strict=True)
-        chosen = torch.cat([self.first_largest(means[:, low:high]) for low, high in blocks], dim=1)
-        picked = (chosen * self.block.to(x)).unsqueeze(0) @ x.flatten(2)
+        largest = torch.cat([self.first_largest(means[:, low:high]) for low, high in blocks], dim=1)
+        picked = (largest * self.block.to(x)).unsqueeze(0) @ x.flatten(2)
         return picked.unflatten(2, (x.shape[2], x.shape[3]))
 
 

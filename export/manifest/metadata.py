@@ -28,11 +28,11 @@ def artifact_metadata(
     mixing: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that a board needs to use the artifact, and that a report needs to explain it."""
-    spent = {} if budget is None else {"budget": _spent(budget)}
+    budget_entry = {} if budget is None else {"budget": _spent(budget)}
     # of layers whose mixing weights do not sum to 1, what a quantizer must know
     bounded = {"mixing": dict(mixing)} if mixing else {}
     return (
-        spent
+        budget_entry
         | bounded
         | {
             "schema_version": SCHEMA_VERSION,

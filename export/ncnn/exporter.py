@@ -53,7 +53,7 @@ class NcnnExporter:
             source = OnnxExporter()(network, traced, dataclasses.replace(request, simplify=False))
             model = onnx.load(str(traced))
         outputs = [output.name for output in model.graph.output]
-        Conversion(model, channel_window=CHANNEL_WINDOWS.get(request.machine, 16)).run().write(path, shown=outputs)
+        Conversion(model, channel_window=CHANNEL_WINDOWS.get(request.machine, 16)).run().write(path, outputs=outputs)
         _raise_unless_it_loads(path)
         versions = {name: release for name, release in source.versions.items() if name != "onnxsim"}
         return ExportedFile(path, _present(path, source.tensors), (), {**versions, "ncnn": version("ncnn")})

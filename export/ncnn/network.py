@@ -57,15 +57,15 @@ class NcnnNetwork:
         layer = NcnnLayer(kind, name, tuple(inputs), tuple(outputs), dict(parameters or {}))
         self.layers.append((layer, tuple(weights)))
 
-    def write(self, param: Path, *, shown: Sequence[str], half: bool = False) -> None:
+    def write(self, param: Path, *, outputs: Sequence[str], half: bool = False) -> None:
         """Write the network to ``param`` and the ``.bin`` file beside it.
 
         Args:
-            shown: blobs that are the network's outputs; each gets a branch of its own that no layer reads.
+            outputs: blobs that are the network's outputs; each gets a branch of its own that no layer reads.
             half: store weights in float16 where ncnn can.
         """
-        layers = split_shared([layer for layer, _ in self.layers], shown)
-        param.write_text(NcnnParam(tuple(layers), shown=tuple(shown)).text(), encoding="utf-8")
+        layers = split_shared([layer for layer, _ in self.layers], outputs)
+        param.write_text(NcnnParam(tuple(layers), shown=tuple(outputs)).text(), encoding="utf-8")
         with weights_path(param).open("wb") as file:
             for _, blocks in self.layers:
                 for block in blocks:

@@ -70,14 +70,14 @@ def _layer_tensors(
 ) -> dict[str, dict[str, str]]:
     """Today's names of each layer's alpha and output, and of each block's output."""
     tensors: dict[str, dict[str, str]] = {"alpha": {}, "output": {}, "block": {}}
-    known = set(layers)
+    layer_names = set(layers)
     names_by_layer: dict[str, list[str]] = {}
     for layer, source in attentions.items():
         names_by_layer.setdefault(source, []).append(layer)
     blocks = {layer.rpartition(".")[0] for layer in layers if layer.endswith(".conv")}
     for node, (path, _) in zip(graph.node, scopes, strict=True):
         parts = path.split(".")
-        owner = next((p for end in range(len(parts), 0, -1) if (p := ".".join(parts[:end])) in known), None)
+        owner = next((p for end in range(len(parts), 0, -1) if (p := ".".join(parts[:end])) in layer_names), None)
         if owner is not None:
             if node.op_type == "Softmax" and path == f"{owner}.attention":
                 tensors["alpha"][owner] = node.output[0]

@@ -173,18 +173,18 @@ def _plan_layer(
     *,
     constant_weights: bool,
 ) -> LayerPlan:
-    known = lowering_names() if target.portable else (*lowering_names(), BLOCKED)
+    names = lowering_names() if target.portable else (*lowering_names(), BLOCKED)
     if constant_weights:
-        known = tuple(name for name in known if name in CONSTANT)
+        names = tuple(name for name in names if name in CONSTANT)
         if demand is not None and demand[0] not in CONSTANT:
             raise UsageError(
                 f"lowering '{demand[0]}' computes kernels", where=site.path, hint=f"known: {', '.join(CONSTANT)}"
             )
-    if demand is not None and demand[0] not in known:
-        known = (*known, demand[0])
-    refusals = tuple(refusal for name in known if (refusal := get_lowering(name).applies(site, target)) is not None)
+    if demand is not None and demand[0] not in names:
+        names = (*names, demand[0])
+    refusals = tuple(refusal for name in names if (refusal := get_lowering(name).applies(site, target)) is not None)
     refused = {refusal.lowering: refusal.reason for refusal in refusals}
-    serving = tuple(name for name in known if name not in refused)
+    serving = tuple(name for name in names if name not in refused)
     if constant_weights and not serving:
         raise UsageError(
             "this layer has no form with constant weights",

@@ -50,17 +50,17 @@ def facts(site: LayerSite, target: Target) -> dict[str, Any]:
     }
 
 
-def _matches(rule: dict[str, Any], known: dict[str, Any]) -> bool:
+def _matches(rule: dict[str, Any], known_facts: dict[str, Any]) -> bool:
     for key, condition in rule.items():
         if key in _NOT_RULES:
             continue
         if key.startswith("max_"):
-            if known[key.removeprefix("max_")] > condition:
+            if known_facts[key.removeprefix("max_")] > condition:
                 return False
         elif key.startswith("min_"):
-            if known[key.removeprefix("min_")] < condition:
+            if known_facts[key.removeprefix("min_")] < condition:
                 return False
-        elif known[key] != condition and not (isinstance(condition, list) and known[key] in condition):
+        elif known_facts[key] != condition and not (isinstance(condition, list) and known_facts[key] in condition):
             return False
     return True
 
@@ -71,9 +71,9 @@ def preferred(site: LayerSite, target: Target, serving: tuple[str, ...]) -> Pref
     Raises:
         LookupError: when no rule has a lowering that serves; the last shipped rule names ones that serve always.
     """
-    known = facts(site, target)
+    known_facts = facts(site, target)
     for rule in _load("rules.json")["rules"]:
-        if not _matches(rule, known):
+        if not _matches(rule, known_facts):
             continue
         for name in rule["prefer"]:
             if name in serving:

@@ -81,9 +81,9 @@ def budget_images(
     first = _checked(open_labelled(calibration, "train", classes, class_map), classes)
     second = None if validation is None else _checked(open_labelled(validation, "test", classes, class_map), classes)
     if second is not None:
-        one, two = take(first, limit), take(second, limit)
-        if not _overlap(one, two):
-            return BudgetImages(decode(one, preprocessing), decode(two, preprocessing), parted=False)
+        first_part, two = take(first, limit), take(second, limit)
+        if not _overlap(first_part, two):
+            return BudgetImages(decode(first_part, preprocessing), decode(two, preprocessing), parted=False)
     labels = [first.label(index) for index in range(len(first))]
     order = balanced_order(labels)[: 2 * limit]
     # a class map may name a few of the network's classes only
@@ -106,9 +106,9 @@ def _halves(data: ImageDataset, order: Sequence[int]) -> tuple[ImageDataset, Ima
         label = data.label(index)
         parts[class_counts.get(label, 0) % 2].append(index)
         class_counts[label] = class_counts.get(label, 0) + 1
-    one, two = Subset(data, parts[0]), Subset(data, parts[1])
-    one.name, two.name = f"{data.name}, first half", f"{data.name}, second half"
-    return one, two
+    first_part, two = Subset(data, parts[0]), Subset(data, parts[1])
+    first_part.name, two.name = f"{data.name}, first half", f"{data.name}, second half"
+    return first_part, two
 
 
 def _checked(data: ImageDataset, classes: tuple[str, ...]) -> ImageDataset:
@@ -118,10 +118,10 @@ def _checked(data: ImageDataset, classes: tuple[str, ...]) -> ImageDataset:
     return data
 
 
-def _overlap(one: ImageDataset, two: ImageDataset) -> bool:
-    """Whether any of the first hundred pictures of ``two`` is among ``one``'s."""
-    known = {content_hash(one.image(index)) for index in range(len(one))}
-    return any(content_hash(two.image(index)) in known for index in range(min(100, len(two))))
+def _overlap(first: ImageDataset, two: ImageDataset) -> bool:
+    """Whether any of the first hundred pictures of ``two`` is among ``first``'s."""
+    hashes = {content_hash(first.image(index)) for index in range(len(first))}
+    return any(content_hash(two.image(index)) in hashes for index in range(min(100, len(two))))
 
 
 def decode(data: ImageDataset, preprocessing: Preprocessing) -> LabelledImages:

@@ -209,12 +209,12 @@ class _Search:
         return sum(self.costs[site.path][choices.get(site.path, RewriteChoice())] for site in self.sites)
 
     def _result(self, steps: int) -> Spending:
-        for known in {0, steps}:
-            self._change(known)
-            self._validate(known)
+        for step_count in {0, steps}:
+            self._change(step_count)
+            self._validate(step_count)
         choices = choices_after(self.path, steps)
         layers = tuple(self._layer(site, choices.get(site.path, RewriteChoice())) for site in self.sites)
-        frontier = tuple(self._point(known) for known in sorted(self.measured))
+        frontier = tuple(self._point(step_count) for step_count in sorted(self.measured))
         return Spending(
             budget_points=self.budget,
             minimize=self.minimize,

@@ -52,14 +52,14 @@ def format_of(path: Path | str) -> ArtifactFormat | None:
 
 def companions_of(path: Path) -> tuple[Path, ...]:
     """Where the files are that belong to an artifact of a format that consists of several."""
-    known = format_of(path)
-    return tuple(path.with_suffix(suffix) for suffix in (known.companions if known else ()))
+    known_format = format_of(path)
+    return tuple(path.with_suffix(suffix) for suffix in (known_format.companions if known_format else ()))
 
 
 def model_name(path: Path) -> str:
     """The artifact's name without its ending."""
-    known = format_of(path)
+    known_format = format_of(path)
     name = path.name
-    if known is not None and name.lower().endswith(known.ending):
-        return name[: -len(known.ending)]
+    if known_format is not None and name.lower().endswith(known_format.ending):
+        return name[: -len(known_format.ending)]
     return path.stem

@@ -76,21 +76,21 @@ def read_metadata(path: Path | str) -> ArtifactMetadata:
     file = Path(path)
     if not file.is_file():
         raise UsageError("no such artifact", where=file, hint=f"give the path of {ARTIFACT_KINDS}")
-    known = format_of(file)
-    if known is None:
+    known_format = format_of(file)
+    if known_format is None:
         raise UsageError("not an artifact", where=file, hint=f"an artifact is {ARTIFACT_KINDS}")
-    if known.name == "ncnn":
+    if known_format.name == "ncnn":
         document = read_param(file).metadata
         return (
             ArtifactMetadata(format="ncnn")
             if document is None
             else _from_document(check_document(document, file), "ncnn")
         )
-    text = _from_onnx(file) if known.name == "onnx" else _from_appended(file)
+    text = _from_onnx(file) if known_format.name == "onnx" else _from_appended(file)
     if text is None:
-        return ArtifactMetadata(format=known.name)
+        return ArtifactMetadata(format=known_format.name)
     document = read_document(text, file)
-    return _from_document(document, known.name)
+    return _from_document(document, known_format.name)
 
 
 def _from_document(document: Mapping[str, Any], default_format: str) -> ArtifactMetadata:

@@ -76,8 +76,8 @@ def read_network(path: Path) -> MnnNetwork:
         )
         if not operators:
             raise ValueError("it has no operators")
-        read = {name for entry in operators for name in entry.inputs}
-        unread = tuple(name for entry in operators for name in entry.outputs if name not in read)
+        input_names = {name for entry in operators for name in entry.inputs}
+        unread = tuple(name for entry in operators for name in entry.outputs if name not in input_names)
         return MnnNetwork(operators, root.texts(_OUTPUT_NAMES) or unread, _shown(path))
     except (
         struct.error,

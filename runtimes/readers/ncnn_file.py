@@ -83,8 +83,8 @@ class NcnnParam:
         """The blobs to hand out."""
         if self.shown is not None:
             return self.shown
-        read = {blob for layer in self.layers for blob in layer.inputs}
-        return tuple(blob for layer in self.layers for blob in layer.outputs if blob not in read)
+        input_names = {blob for layer in self.layers for blob in layer.inputs}
+        return tuple(blob for layer in self.layers for blob in layer.outputs if blob not in input_names)
 
     def text(self) -> str:
         """The file's text."""
@@ -118,15 +118,15 @@ def read_param(path: Path) -> NcnnParam:
             raise ValueError(f"it announces {count} layers and has {len(layers)}")
         behind = lines[2 + count :]
         metadata = _behind(behind, METADATA_LINE)
-        shown = _behind(behind, OUTPUTS_LINE)
+        output_names = _behind(behind, OUTPUTS_LINE)
         if metadata is not None and not isinstance(metadata, dict):
             raise ValueError("its metadata is no JSON object")
     except (OSError, ValueError, IndexError, TypeError, RecursionError, OverflowError) as error:
         raise UsageError("not an ncnn network", where=path, why=error, hint="export it again") from error
-    return NcnnParam(layers, metadata, None if shown is None else tuple(map(str, shown)))
+    return NcnnParam(layers, metadata, None if output_names is None else tuple(map(str, output_names)))
 
 
-def split_shared(layers: Sequence[NcnnLayer], shown: Sequence[str]) -> list[NcnnLayer]:
+def split_shared(layers: Sequence[NcnnLayer], output_names: Sequence[str]) -> list[NcnnLayer]:
     """ncnn hands a blob to one reader only: one that several read, or that is shown and read, goes through a ``Split``.
 
     A shown blob keeps its name; its readers get branches.
@@ -135,7 +135,7 @@ def split_shared(layers: Sequence[NcnnLayer], shown: Sequence[str]) -> list[Ncnn
     for layer in layers:
         for blob in layer.inputs:
             readers[blob] = readers.get(blob, 0) + 1
-    visible = set(shown)
+    visible = set(output_names)
     blob_names = {blob for layer in layers for blob in layer.outputs}
     used: dict[str, int] = {}
     branches: dict[str, list[str]] = {}

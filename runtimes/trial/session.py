@@ -123,8 +123,8 @@ class UntrustedSession:
 
     def crash(self, status: int) -> UsageError:
         """The error for a process that ended while it worked on this file."""
-        known = -status in set(signal.Signals)
-        why = signal.Signals(-status).name if known else f"exit status {status}"
+        is_signal = -status in set(signal.Signals)
+        why = signal.Signals(-status).name if is_signal else f"exit status {status}"
         return UsageError(f"{self._runtime} crashes on this file", where=self._path, why=why, hint=_HINT)
 
     def hang(self, limit_s: float) -> UsageError:

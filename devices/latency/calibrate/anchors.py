@@ -34,8 +34,8 @@ def contradiction(totals: Array, log_ms: Array, priors: Priors) -> tuple[float, 
     apart, variances = [], []
     for terms, prior in priors.values():
         expected, covariance = believed(totals, terms, prior)
-        left, joint_covariance = log_ms - expected, covariance + together + MISFIT**2 * np.eye(2)
-        apart.append(left[0] - left[1])
+        residual, joint_covariance = log_ms - expected, covariance + together + MISFIT**2 * np.eye(2)
+        apart.append(residual[0] - residual[1])
         variances.append(joint_covariance[0, 0] + joint_covariance[1, 1] - 2 * joint_covariance[0, 1])
     return float(np.mean(apart)), float(np.mean(apart) / np.sqrt(np.mean(variances)))
 

@@ -231,10 +231,10 @@ def _rate(group: CalibrationGroup, profile: str, widths: Mapping[str, float] | N
     """The board's own rate; how wrong rates go is known from published boards."""
     board = boards().get(group.conditions.board) or board_of(profile or group.conditions.board)
     table = table_for(group.conditions.runtime, group.conditions.precision, instruction_set(board))
-    known = countable(group.conditions.runtime, group.totals)
-    if table is None or widths is None or not known.any():
+    rate_terms = countable(group.conditions.runtime, group.totals)
+    if table is None or widths is None or not rate_terms.any():
         return None
-    group = group.keep(known)
+    group = group.keep(rate_terms)
     rate = round(log_rate(group, table), 5)
     return InstructionRate(
         table.runtime,

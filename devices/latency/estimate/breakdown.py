@@ -56,18 +56,24 @@ def breakdown(features: ArtifactFeatures, times: Array, overheads: Array) -> tup
 
 
 def operator_times(
-    features: ArtifactFeatures, calibration: Calibration, known: Sequence[Calibration], terms: Array, log_ms: float
+    features: ArtifactFeatures,
+    calibration: Calibration,
+    calibrations: Sequence[Calibration],
+    terms: Array,
+    log_ms: float,
 ) -> tuple[Array, Array]:
     """Time and overhead of each operator by the fitted costs, scaled together to the predicted total."""
     times, overheads = calibration.model.operator_ms(terms)
     factor = math.exp(log_ms) / float(times.sum())
     times, overheads = times * factor, overheads * factor
     if calibration.conditions.precision == "int8":
-        return _float_operators(features, calibration, known=known, terms=terms, times=times, overheads=overheads)
+        return _float_operators(
+            features, calibration, calibrations=calibrations, terms=terms, times=times, overheads=overheads
+        )
     return times, overheads
 
 
-def float_twin(calibration: Calibration, known: Sequence[Calibration]) -> Calibration | None:
+def float_twin(calibration: Calibration, calibrations: Sequence[Calibration]) -> Calibration | None:
     """What was measured in float on the same board, under the same runtime, version and threads."""
 
     def key(k: Calibration) -> tuple[str, ...]:
@@ -75,14 +81,14 @@ def float_twin(calibration: Calibration, known: Sequence[Calibration]) -> Calibr
         return k.origin, c.board, c.processor, c.runtime, c.version, c.threads
 
     target_key = key(calibration)
-    return next((k for k in known if k.conditions.precision == "fp32" and key(k) == target_key), None)
+    return next((k for k in calibrations if k.conditions.precision == "fp32" and key(k) == target_key), None)
 
 
 def _float_operators(
     features: ArtifactFeatures,
     calibration: Calibration,
     *,
-    known: Sequence[Calibration],
+    calibrations: Sequence[Calibration],
     terms: Array,
     times: Array,
     overheads: Array,
@@ -94,7 +100,7 @@ def _float_operators(
     is_float = np.array([r.element_bytes > 1 for r in features.records])
     if is_float.all() or not is_float.any():
         return times, overheads
-    twin = float_twin(calibration, known)
+    twin = float_twin(calibration, calibrations)
     if twin is None:
         return times, overheads
     # levelled as the whole network would be in float

@@ -82,11 +82,11 @@ def compare_estimates(
     Raises:
         UsageError: for a file that is no artifact, or a runtime or precision that does not exist.
     """
-    known = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
+    known_calibrations = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
     artifact_features = [extract_features(first), extract_features(second)]
     kinds = [asked_for(features, runtime, precision, threads) for features in artifact_features]
     ranked = [
-        candidates(features, known, device, runtime=kind[0], precision=kind[1], threads=threads)
+        candidates(features, known_calibrations, device, runtime=kind[0], precision=kind[1], threads=threads)
         for features, kind in zip(artifact_features, kinds, strict=True)
     ]
     if not all(ranked):
@@ -97,21 +97,21 @@ def compare_estimates(
     if kinds[0] != kinds[1] or not common:
         return _apart(device, ranked[0][0], ranked[1][0])
     key = common[0][1]
-    (_, choice, one), (_, _, other) = answers[0][key], answers[1][key]
-    return _ratio(device, choice, artifact_features, one, other)
+    (_, choice, first_prediction), (_, _, other) = answers[0][key], answers[1][key]
+    return _ratio(device, choice, artifact_features, first_prediction, other)
 
 
 def _key(choice: CalibrationChoice, prediction: TimePrediction) -> Key:
     return choice.calibration.name, prediction.method, choice.shift
 
 
-def _apart(device: str, one: Candidate, other: Candidate) -> RatioEstimate:
+def _apart(device: str, first_candidate: Candidate, other: Candidate) -> RatioEstimate:
     """The ratio of two latencies that no one calibration serves: those of two runtimes, or of an int8 and a float file.
 
     Nothing is known to cancel, so that the errors are taken as independent of each other: what two calibrations of one board have
     in common, its clock above all, can only bring the two nearer together.
     """
-    (width, choice, first), (other_width, other_choice, second) = one, other
+    (width, choice, first), (other_width, other_choice, second) = first_candidate, other
     half = math.hypot(width, other_width)
     if half > WIDEST:
         return _none(device, f"too uncertain (the 90 % interval would span a factor of {math.exp(2 * half):.0f})")
@@ -139,12 +139,12 @@ def _ratio(
     device: str,
     choice: CalibrationChoice,
     artifact_features: Sequence[ArtifactFeatures],
-    one: TimePrediction,
+    first_prediction: TimePrediction,
     other: TimePrediction,
 ) -> RatioEstimate:
     calibration = choice.calibration
     error = calibration.pair_error
-    if one.method == "instructions" and calibration.rate is not None:
+    if first_prediction.method == "instructions" and calibration.rate is not None:
         error = calibration.rate.pair_error
     totals = [term_matrix(f.records).sum(0) for f in artifact_features]
     shared = float(shared_share(totals[0], totals[1]))
@@ -161,14 +161,14 @@ def _ratio(
         )
     half = error * max(1 - shared, LEAST_APART)
     notes = [s.words for s in choice.steps]
-    mixing = max(_mixing_share(f, p) for f, p in zip(artifact_features, (one, other), strict=True))
+    mixing = max(_mixing_share(f, p) for f, p in zip(artifact_features, (first_prediction, other), strict=True))
     table = calibration.rate.table if calibration.rate is not None else None
-    if mixing and one.method == "instructions" and table is not None:
+    if mixing and first_prediction.method == "instructions" and table is not None:
         half = math.hypot(half, mixing * table.dynamic_error)
         notes.append(f"mixing of kernels and attention are {100 * mixing:.0f} % of the time, from counted instructions")
     # one calibration's errors point the same way for both: their ratio is no less certain than the less certain of them
-    half = min(half, max(one.half_width, other.half_width))
-    ratio = one.milliseconds / other.milliseconds
+    half = min(half, max(first_prediction.half_width, other.half_width))
+    ratio = first_prediction.milliseconds / other.milliseconds
     ends = (round(ratio * math.exp(-half), 4), round(ratio * math.exp(half), 4))
     return RatioEstimate(
         device,

@@ -61,8 +61,8 @@ def estimate_features(
 ) -> Estimate:
     """As `estimate`, for an artifact that was read already."""
     runtime, precision = asked_for(features, runtime, precision, threads)
-    known = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
-    ranked = candidates(features, known, device, runtime=runtime, precision=precision, threads=threads)
+    known_calibrations = tuple(calibrations) if calibrations is not None else (*own_calibrations(), *shipped())
+    ranked = candidates(features, known_calibrations, device, runtime=runtime, precision=precision, threads=threads)
     if ranked and ranked[0][0] <= WIDEST:
         width, choice, prediction = ranked[0]
         return _estimate(
@@ -101,7 +101,7 @@ def asked_for(
 
 def candidates(
     features: ArtifactFeatures,
-    known: Sequence[Calibration],
+    calibrations: Sequence[Calibration],
     device: str,
     *,
     runtime: str,
@@ -115,7 +115,7 @@ def candidates(
     work = float(coordinates(term_matrix(features.records).sum(0))[0])
     ranked: list[Candidate] = []
     for choice in choices(
-        known,
+        calibrations,
         device,
         runtime=runtime,
         precision=precision,
@@ -124,8 +124,8 @@ def candidates(
     ):
         calibration = choice.calibration
         board = boards().get(calibration.conditions.board) or board_of(device)
-        rated = by_instructions(features, calibration, known, board, choice.counted_for)
-        costed = None if choice.counted_for else by_operators(features, calibration, known)
+        rated = by_instructions(features, calibration, calibrations, board, choice.counted_for)
+        costed = None if choice.counted_for else by_operators(features, calibration, calibrations)
         predictions = costed, rated
         ranked += [(math.hypot(p.half_width, choice.half_width), choice, p) for p in predictions if p is not None]
     # as certain to within a hundredth: the one with more networks behind it
@@ -180,8 +180,8 @@ def estimate_all(
     """Estimate on every profile but this machine; a device of which too little is known has no number and says why."""
     features = extract_features(path)
     names = devices if devices is not None else device_names()
-    known = (*own_calibrations(), *shipped())
-    return [estimate_features(features, name, runtime, precision, threads, calibrations=known) for name in names]
+    calibrations = (*own_calibrations(), *shipped())
+    return [estimate_features(features, name, runtime, precision, threads, calibrations=calibrations) for name in names]
 
 
 def device_names() -> list[str]:

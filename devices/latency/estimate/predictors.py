@@ -53,7 +53,7 @@ class TimePrediction:
 
 
 def by_operators(
-    features: ArtifactFeatures, calibration: Calibration, known: Sequence[Calibration]
+    features: ArtifactFeatures, calibration: Calibration, calibrations: Sequence[Calibration]
 ) -> TimePrediction | None:
     """By costs per operator; None for dynamic layers where no network with such layers was measured."""
     if features.is_dynamic and not calibration.tests.get("dynamic_networks"):
@@ -70,7 +70,7 @@ def by_operators(
     if not within(calibration, where):
         half *= calibration.beyond
         notes.append("smaller or larger than every measured network: interval widened")
-    times, overheads = operator_times(features, calibration, known, terms, float(prediction.log_ms[0]))
+    times, overheads = operator_times(features, calibration, calibrations, terms, float(prediction.log_ms[0]))
     return TimePrediction("operators", times, overheads, half, tuple(notes), like_measured=not notes)
 
 
@@ -82,7 +82,7 @@ def _measured(calibration: Calibration, where: Array) -> bool:
 def by_instructions(
     features: ArtifactFeatures,
     calibration: Calibration,
-    known: Sequence[Calibration],
+    calibrations: Sequence[Calibration],
     board: BoardHardware | None,
     counted_for: str | None = None,
 ) -> TimePrediction | None:
@@ -105,7 +105,7 @@ def by_instructions(
         return None
     float_rate = rate
     if calibration.conditions.precision == "int8":
-        twin = float_twin(calibration, known)
+        twin = float_twin(calibration, calibrations)
         float_rate = twin.rate if twin is not None and twin.rate is not None else rate
     times, overheads = np.zeros(len(features.records)), np.zeros(len(features.records))
     is_float = np.array([r.element_bytes > 1 for r in features.records])
@@ -137,8 +137,8 @@ def _rate_width(rate: InstructionRate, counted_for: str | None) -> float:
     if apart is not None:
         return max(rate.half_width, float(apart["half_width"]))
     # never compared in instructions: as far apart as latencies of two runtimes were
-    known = [float(factor["half_width"]) for factor in transfers()["runtime"][kind].values()]
-    return math.hypot(rate.half_width, max(known))
+    half_widths = [float(factor["half_width"]) for factor in transfers()["runtime"][kind].values()]
+    return math.hypot(rate.half_width, max(half_widths))
 
 
 DYNAMIC_NOTE = "dynamic layers, by counted instructions at the rate of static networks, and by the banks' bytes"

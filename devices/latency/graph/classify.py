@@ -253,7 +253,7 @@ def _placed(record: OperatorRecord, operator: Operator, layers: list[str], kerne
     path = (operator.name or operator.outputs[0].name).rpartition("/")[0]
     if record.kind == "quantizer":
         return replace(record, layer=path)
-    layer = next((known for known in layers if path == known or path.startswith(known + ".")), None)
+    layer = next((path_above for path_above in layers if path == path_above or path.startswith(path_above + ".")), None)
     attention = ".attention" in f".{path}."[:-1] and (layer is not None or ".conv.attention" in f".{path}")
     if attention:
         owner = layer or path.partition(".attention")[0]

@@ -63,9 +63,9 @@ class _Graph:
                 return
             if op is None:
                 raise KeyError(f"OpType {code}")
-            known = [self.values.get(index) for index in at]
-            value = _value(code, options, inputs, known)
-            shapes = [value.shape] if value is not None else _shapes(code, options, inputs, known, len(out))
+            input_values = [self.values.get(index) for index in at]
+            value = _value(code, options, inputs, input_values)
+            shapes = [value.shape] if value is not None else _shapes(code, options, inputs, input_values, len(out))
         except (IndexError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise UsageError("an operator's size is not known", why=f"{entry.text(3)}: {error}") from error
         outputs = [
@@ -97,13 +97,13 @@ def read_mnn(path: Path) -> OperatorGraph:
         graph = _Graph(root_table(path.read_bytes()))
     except (struct.error, IndexError, ValueError) as error:
         raise UsageError("not an MNN file", where=path, why=error, hint="export it again") from error
-    read = {tensor.name for operator in graph.operators for tensor in operator.inputs}
-    last = tuple(t for operator in graph.operators for t in operator.outputs if t.name not in read)
+    input_names = {tensor.name for operator in graph.operators for tensor in operator.inputs}
+    last = tuple(t for operator in graph.operators for t in operator.outputs if t.name not in input_names)
     return OperatorGraph(tuple(graph.operators), tuple(graph.inputs), last, channels_last=False)
 
 
 def _value(
-    code: int, options: FlatbufferTable | None, inputs: Sequence[Tensor], known: Sequence[Integers | None]
+    code: int, options: FlatbufferTable | None, inputs: Sequence[Tensor], input_values: Sequence[Integers | None]
 ) -> Integers | None:
     """What an operator of sizes and indices gives; None where it computes on maps."""
     op = OPERATORS[code]
@@ -111,15 +111,15 @@ def _value(
         return np.array(inputs[0].shape, dtype=np.int64)
     if op == "Rank":
         return np.array(len(inputs[0].shape), dtype=np.int64)
-    have = [value for value in known if value is not None]
-    if not have or len(have) < len(known):
+    have = [value for value in input_values if value is not None]
+    if not have or len(have) < len(input_values):
         return None
     if op == "BinaryOp":
         return np.asarray(_COMPUTE[0 if options is None else options.number(0, "i")](have[0], have[1]))
     if op == "Cast":
         return have[0]
     if code in (_SQUEEZE, _UNSQUEEZE, 73):
-        return have[0].reshape(_shapes(code, options, inputs, known, 1)[0])
+        return have[0].reshape(_shapes(code, options, inputs, input_values, 1)[0])
     if op == "Slice" and code != _SLICE_TF:
         return np.asarray(have[0][tuple(slice(*each) for each in zip(*have[1:4], strict=True))])
     if op == "Gather":
@@ -133,7 +133,7 @@ def _shapes(
     code: int,
     options: FlatbufferTable | None,
     inputs: Sequence[Tensor],
-    known: Sequence[Integers | None],
+    input_values: Sequence[Integers | None],
     count: int,
 ) -> list[Shape]:
     op, first = OPERATORS[code], inputs[0].shape
@@ -148,34 +148,36 @@ def _shapes(
     if op == "MatMul":
         return [_product(code, options, first, inputs[1].shape)]
     if op in ("Reshape", "Flatten"):
-        target_shape = tuple(int(n) for n in known[1]) if len(known) > 1 and known[1] is not None else ()
+        target_shape = (
+            tuple(int(n) for n in input_values[1]) if len(input_values) > 1 and input_values[1] is not None else ()
+        )
         return [_reshaped(first, target_shape or (options.integers(0) if options is not None else ()))]
     if op == "ReduceMean":
-        return [_reduced(first, options, known)]
+        return [_reduced(first, options, input_values)]
     if op in ("Squeeze", "Unsqueeze"):
         axes = options.integers(0) if options is not None else ()
-        reduced_axes = known[1] if len(known) > 1 else None
+        reduced_axes = input_values[1] if len(input_values) > 1 else None
         return [
             _squeezed(first, axes or ([] if reduced_axes is None else [int(n) for n in reduced_axes.reshape(-1)]), op)
         ]
     if op == "Gather":
-        axis = int(known[2]) if len(known) > 2 and known[2] is not None else 0
+        axis = int(input_values[2]) if len(input_values) > 2 and input_values[2] is not None else 0
         return [(*first[:axis], *inputs[1].shape, *first[axis % len(first) + 1 :])]
     if op == "Concat":
         axis = (options.number(0, "i") if options is not None else 0) % len(first)
         return [(*first[:axis], sum(t.shape[axis] for t in inputs), *first[axis + 1 :])]
     if op in ("Split", "Slice", "Pad") or code in (_PERMUTE, _TRANSPOSE):
-        return _moved(code, options, first, known, count)
+        return _moved(code, options, first, input_values, count)
     if op == "BinaryOp":
         return [tuple(np.broadcast_shapes(first, inputs[1].shape))]
     return [first] * count
 
 
 def _moved(
-    code: int, options: FlatbufferTable | None, shape: Shape, known: Sequence[Integers | None], count: int
+    code: int, options: FlatbufferTable | None, shape: Shape, input_values: Sequence[Integers | None], count: int
 ) -> list[Shape]:
     """Of operators that only take parts, add borders or change the order of dimensions."""
-    op, values = OPERATORS[code], [v for v in known[1:] if v is not None]
+    op, values = OPERATORS[code], [v for v in input_values[1:] if v is not None]
     if op == "Transpose":
         order = options.integers(0) if code == _PERMUTE and options is not None else values[0]
         return [tuple(shape[int(axis)] for axis in order)]
@@ -247,8 +249,8 @@ def _reshaped(shape: Shape, target_shape: Sequence[int]) -> Shape:
     return tuple(sizes)
 
 
-def _reduced(shape: Shape, options: FlatbufferTable | None, known: Sequence[Integers | None]) -> Shape:
-    reduced_axes = known[1] if len(known) > 1 else None
+def _reduced(shape: Shape, options: FlatbufferTable | None, input_values: Sequence[Integers | None]) -> Shape:
+    reduced_axes = input_values[1] if len(input_values) > 1 else None
     axes = [int(n) for n in reduced_axes.reshape(-1)] if reduced_axes is not None else []
     axes = axes or list(options.integers(1) if options is not None else ())
     gone = {axis % len(shape) for axis in axes} or set(range(len(shape)))

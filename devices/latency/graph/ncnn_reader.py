@@ -166,8 +166,8 @@ def _product(parameters: Mapping[int, Parameter], inputs: list[Shape]) -> Shape:
 def _reshaped(parameters: Mapping[int, Parameter], shape: Shape) -> Shape:
     target_shape = [_integer(parameters, key) for key in (2, 11, 1, 0) if key in parameters]
     if -1 in target_shape:
-        known = math.prod(size for size in target_shape if size != -1)
-        target_shape = [math.prod(shape) // known if size == -1 else size for size in target_shape]
+        known_size = math.prod(size for size in target_shape if size != -1)
+        target_shape = [math.prod(shape) // known_size if size == -1 else size for size in target_shape]
     return tuple(target_shape)
 
 

@@ -40,7 +40,7 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
     spans = [(start, end) for number, _, start, end in fields(data, 0, len(data)) if number == 7]
     if not spans:
         raise ValueError("no graph inside")
-    known: dict[str, tuple[Shape, int]] = {}
+    known_values: dict[str, tuple[Shape, int]] = {}
     constant: set[str] = set()
     inputs, outputs, nodes = [], [], []
     for number, _, start, end in fields(data, *spans[0]):
@@ -48,7 +48,7 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
             nodes.append((start, end))
         elif number == 5:
             name, shape, size = _initializer(data, start, end)
-            known[name] = (shape, size)
+            known_values[name] = (shape, size)
             constant.add(name)
         elif number in (11, 12, 13):
             name, value_shape, size = _value_info(data, start, end)
@@ -57,20 +57,20 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
             elif number == 12:
                 outputs.append(name)
             if value_shape is not None and name not in constant:
-                known[name] = (value_shape, size)
+                known_values[name] = (value_shape, size)
     parsed = [_node(data, start, end) for start, end in nodes]
     for op, _, _, output_names, _, value in parsed:
         if op == "Constant" and output_names:
             constant.add(output_names[0])
-            known.setdefault(output_names[0], value)
-    missing = {name for op, _, _, output_names, _, _ in parsed for name in output_names[:1] if name not in known}
+            known_values.setdefault(output_names[0], value)
+    missing = {name for op, _, _, output_names, _, _ in parsed for name in output_names[:1] if name not in known_values}
     if missing:
-        known.update(_inferred_shapes(path))
+        known_values.update(_inferred_shapes(path))
     tensors: dict[str, Tensor] = {}
 
     def tensor(name: str) -> Tensor:
         if name not in tensors:
-            shape, size = known.get(name, ((), 4))
+            shape, size = known_values.get(name, ((), 4))
             tensors[name] = Tensor(name, shape, size, name in constant)
         return tensors[name]
 
@@ -80,7 +80,7 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
             name,
             inputs=tuple(tensor(n) for n in used if n),
             outputs=tuple(tensor(n) for n in output_names if n),
-            kernel=_kernel(op, attributes, used, known),
+            kernel=_kernel(op, attributes, used, known_values),
             stride=attributes.get("strides", (1,))[0],
             groups=attributes.get("group", (1,))[0],
         )
@@ -91,11 +91,11 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
     return OperatorGraph(operators, fed, tuple(tensor(n) for n in outputs), channels_last=False)
 
 
-def _kernel(op: str, attributes: dict[str, Shape], used: list[str], known: dict[str, tuple[Shape, int]]) -> int:
+def _kernel(op: str, attributes: dict[str, Shape], used: list[str], known_values: dict[str, tuple[Shape, int]]) -> int:
     if "kernel_shape" in attributes:
         return math.prod(attributes["kernel_shape"])
-    if op == "Conv" and len(used) > 1 and used[1] in known:
-        return math.prod(known[used[1]][0][2:])
+    if op == "Conv" and len(used) > 1 and used[1] in known_values:
+        return math.prod(known_values[used[1]][0][2:])
     return 1
 
 

@@ -99,11 +99,11 @@ def counted_terms(records: Sequence[OperatorRecord]) -> Array:
 
 def from_totals(totals: Array) -> Array:
     """The static part, from the totals of all terms: (..., all terms) -> (..., terms of `STATIC_TERMS`)."""
-    chosen: Array = totals[..., [INDEX[t] for t in STATIC_TERMS]].copy()
-    chosen[..., STATIC_TERMS.index("macs")] += totals[..., INDEX["winograd_macs"]]
+    term_totals: Array = totals[..., [INDEX[t] for t in STATIC_TERMS]].copy()
+    term_totals[..., STATIC_TERMS.index("macs")] += totals[..., INDEX["winograd_macs"]]
     # what pools read and write is counted by their windows
-    chosen[..., STATIC_TERMS.index("element")] -= totals[..., INDEX["pooled"]]
-    return chosen
+    term_totals[..., STATIC_TERMS.index("element")] -= totals[..., INDEX["pooled"]]
+    return term_totals
 
 
 def static_counted(totals: Array) -> Array:
@@ -127,34 +127,34 @@ def countable(runtime: str, totals: Array) -> npt.NDArray[np.bool_]:
 
 
 def own_table(
-    runtime: str, precision: str, instruction_set: str, known: Tables | None = None
+    runtime: str, precision: str, instruction_set: str, known_tables: Tables | None = None
 ) -> InstructionTable | None:
     """As `table_for`, of this runtime's own kernels or none."""
-    table = table_for(runtime, precision, instruction_set, known)
+    table = table_for(runtime, precision, instruction_set, known_tables)
     counted = runtime in COUNTED_RUNTIMES and table is not None and table.runtime == TABLES.get(runtime, COMMON_TABLE)
     return table if counted else None
 
 
-def keyed(some: Iterable[InstructionTable]) -> Tables:
+def keyed(tables_in: Iterable[InstructionTable]) -> Tables:
     """Tables by runtime, precision and instruction set."""
-    return {(t.runtime, t.precision, t.instruction_set): t for t in some}
+    return {(t.runtime, t.precision, t.instruction_set): t for t in tables_in}
 
 
 def table_for(
-    runtime: str, precision: str, instruction_set: str, known: Tables | None = None
+    runtime: str, precision: str, instruction_set: str, known_tables: Tables | None = None
 ) -> InstructionTable | None:
     """The table that stands for a runtime of the measurements; int8 has its own, float16 is computed in float32.
 
     Without one of the runtime's own, the common one serves. In int8 the right instruction set matters more than the runtime.
     """
-    known = tables() if known is None else known
+    known_tables = tables() if known_tables is None else known_tables
     kind = "int8" if precision == "int8" else "fp32"
     runtime_table = TABLES.get(runtime, COMMON_TABLE)
     other_sets = [name for name in INSTRUCTION_SETS if name != instruction_set]
     candidates = [(name, s) for name in (runtime_table, COMMON_TABLE) for s in (instruction_set, *other_sets)]
     if kind == "int8":
         candidates = [(name, s) for s in (instruction_set, *other_sets) for name in (runtime_table, COMMON_TABLE)]
-    return next((known[name, kind, s] for name, s in candidates if (name, kind, s) in known), None)
+    return next((known_tables[name, kind, s] for name, s in candidates if (name, kind, s) in known_tables), None)
 
 
 __all__ = ["COUNTED", "InstructionTable", "counted_terms", "static_counted", "table_for"]

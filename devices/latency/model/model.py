@@ -53,9 +53,9 @@ class Model:
             logs.append(np.log(t))
             variances.append(np.einsum("ij,jk,ik->i", jacobian, member.fit.covariance, jacobian))
         stacked = np.stack(logs)
-        left = residual_at(self.points, self.coefficients, coordinates(totals))
+        residual = residual_at(self.points, self.coefficients, coordinates(totals))
         spread = np.sqrt(SPREAD_FLOOR**2 + stacked.std(0) ** 2 + np.mean(variances, axis=0))
-        return LatencyPrediction(stacked.mean(0) + left, spread)
+        return LatencyPrediction(stacked.mean(0) + residual, spread)
 
     def operator_ms(self, per_operator: Array) -> tuple[Array, Array]:
         """Time of each operator and its overhead, before scaling to the prediction: (operators, all terms) -> 2 x (n,)."""
@@ -118,5 +118,5 @@ def fit_model(
     ]
     without = Model(tuple(members), np.zeros((0, 4)), np.zeros(0))
     points = coordinates(totals)
-    left = log_ms - without.predict(totals).log_ms
-    return Model(tuple(members), points, residual_weights(points, left, weight))
+    residual = log_ms - without.predict(totals).log_ms
+    return Model(tuple(members), points, residual_weights(points, residual, weight))

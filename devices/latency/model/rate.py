@@ -54,5 +54,5 @@ class InstructionRate:
 
 def log_rate(group: CalibrationGroup, table: InstructionTable, keep: npt.NDArray[np.bool_] | None = None) -> float:
     """Median over networks of log milliseconds for a million instructions."""
-    left = group.log_ms - np.log(table.millions(static_counted(group.totals)))
-    return float(np.median(left if keep is None else left[keep]))
+    residual = group.log_ms - np.log(table.millions(static_counted(group.totals)))
+    return float(np.median(residual if keep is None else residual[keep]))

@@ -71,5 +71,5 @@ def fit_speedup(timed: Sequence[Sequence[tuple[int, float]]]) -> Speedup:
                 factors_by_threads.setdefault(n, []).append(log - level)
         base = median(factors_by_threads[1]) if 1 in factors_by_threads else 0.0
         change |= {n: median(values) - base for n, values in factors_by_threads.items()}
-    left = [log - level - change[n] for level, runs in zip(levels, several, strict=True) for n, log in runs]
-    return Speedup({n: round(change[n], 5) for n in counts}, pstdev(left))
+    residuals = [log - level - change[n] for level, runs in zip(levels, several, strict=True) for n, log in runs]
+    return Speedup({n: round(change[n], 5) for n in counts}, pstdev(residuals))

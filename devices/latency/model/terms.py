@@ -114,10 +114,10 @@ def select(totals: Array, terms: Sequence[str]) -> Array:
         totals: (..., all terms).
         terms: those of the structure.
     """
-    chosen: Array = totals[..., [INDEX[t] for t in terms]].copy()
+    term_totals: Array = totals[..., [INDEX[t] for t in terms]].copy()
     if "winograd_macs" not in terms:
-        chosen[..., list(terms).index("macs")] += totals[..., INDEX["winograd_macs"]]
-    return chosen
+        term_totals[..., list(terms).index("macs")] += totals[..., INDEX["winograd_macs"]]
+    return term_totals
 
 
 def coordinates(totals: Array) -> Array:

@@ -30,13 +30,13 @@ class CpuClock:
 
         ``governor``: of these processors.
         """
-        ran = self._cores() & self._folders.keys() or self._folders.keys()
+        core_numbers = self._cores() & self._folders.keys() or self._folders.keys()
         clocks: dict[float | None, float] = {}
-        for cpu in ran:
+        for cpu in core_numbers:
             value = number(self._folders[cpu] / "scaling_cur_freq")
             if value:
                 clocks[self._kinds[cpu]] = max(value, clocks.get(self._kinds[cpu], 0.0))
-        governors = {text(self._folders[cpu] / "scaling_governor") for cpu in ran} - {None, ""}
+        governors = {text(self._folders[cpu] / "scaling_governor") for cpu in core_numbers} - {None, ""}
         return {
             **({"clock_mhz": round(sum(clocks.values()) / len(clocks) / 1000, 3)} if clocks else {}),
             **({"governor": ", ".join(sorted(map(str, governors)))} if governors else {}),
@@ -46,5 +46,5 @@ class CpuClock:
 def top_speed_mhz(root: Path) -> float | None:
     """The highest frequency of any processor."""
     files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/cpuinfo_max_freq")
-    known = [value for value in map(number, files) if value]
-    return max(known) / 1000 if known else None
+    speeds = [value for value in map(number, files) if value]
+    return max(speeds) / 1000 if speeds else None

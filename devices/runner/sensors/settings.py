@@ -87,10 +87,10 @@ def locked_clocks(root: Path) -> str | None:
     pairs = [(number(folder / "scaling_min_freq"), number(folder / "scaling_max_freq")) for folder in folders]
     gpus = [folder for folder in (root / "sys/class/devfreq").glob("*") if re.search(_GPUS, folder.name)]
     pairs += [(number(folder / "min_freq"), number(folder / "max_freq")) for folder in gpus]
-    known = [pair for pair in pairs if None not in pair]
-    if not known:
+    clock_pairs = [pair for pair in pairs if None not in pair]
+    if not clock_pairs:
         return None
-    return "locked (jetson_clocks)" if all(low == high for low, high in known) else "free"
+    return "locked (jetson_clocks)" if all(low == high for low, high in clock_pairs) else "free"
 
 
 def fan(root: Path) -> str | None:

@@ -40,9 +40,9 @@ Entry = dict[str, Any]
 
 def open_lock() -> tuple[int, Path]:
     """The lock file's descriptor and folder; the file is made if need be. Everybody may lock it, nobody need write it."""
-    chosen = os.environ.get("EAMDEPLOY_LOCK_DIR")
+    folder_name = os.environ.get("EAMDEPLOY_LOCK_DIR")
     problem: OSError | None = None
-    for folder in (chosen,) if chosen else FOLDERS:
+    for folder in (folder_name,) if folder_name else FOLDERS:
         try:
             return open_or_make(Path(folder, NAME)), Path(folder)
         except OSError as error:

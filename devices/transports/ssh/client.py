@@ -119,8 +119,8 @@ def _is_on_file(target: SshTarget, host: str, port: int) -> bool:
         return True
     file = target.known_hosts or Path.home() / ".ssh" / "known_hosts"
     try:
-        known = asyncssh.read_known_hosts(str(file))
+        known_hosts = asyncssh.read_known_hosts(str(file))
         # an entry for a port other than 22 is written [host]:port; a plain one counts too, as for OpenSSH
-        return bool(known.match(host, "", port)[0] or known.match(host, "", None)[0])
+        return bool(known_hosts.match(host, "", port)[0] or known_hosts.match(host, "", None)[0])
     except (OSError, ValueError):
         return False

@@ -37,7 +37,7 @@ async def fetch_host_key(target: SshTarget, fingerprint: str, *, name: str, time
         )
     read_login(target)  # a configuration that cannot be read is said as that
     host_keys: list[str] = []
-    lost: asyncssh.ConnectionLost | None = None
+    loss: asyncssh.ConnectionLost | None = None
     for kind in _KINDS:
         try:
             async with asyncio.timeout(timeout_s):
@@ -52,7 +52,7 @@ async def fetch_host_key(target: SshTarget, fingerprint: str, *, name: str, time
             continue
         except asyncssh.ConnectionLost as error:
             # a server may hang up before its refusal of this kind arrives; the other kinds tell
-            lost = error
+            loss = error
             continue
         except (OSError, asyncssh.Error, TimeoutError) as error:
             raise connect_failure(error, name=name, target=target, key=OfferedKey(), limit_s=timeout_s) from error
@@ -61,8 +61,8 @@ async def fetch_host_key(target: SshTarget, fingerprint: str, *, name: str, time
         if key.get_fingerprint() == fingerprint:
             return key.export_public_key("openssh").decode().strip()
         host_keys.append(key.get_fingerprint())
-    if lost is not None and not host_keys:
-        raise connect_failure(lost, name=name, target=target, key=OfferedKey(), limit_s=timeout_s) from lost
+    if loss is not None and not host_keys:
+        raise connect_failure(loss, name=name, target=target, key=OfferedKey(), limit_s=timeout_s) from loss
     raise BoardUnreachable(
         "the board does not show that host key",
         where=f"{name}, {target}",

@@ -43,24 +43,24 @@ def read_login(target: SshTarget) -> Login:
     if target.port is not None:
         names["port"] = target.port
     try:
-        read = asyncssh.SSHClientConnectionOptions(host=target.host, config=config, client_keys=None, **names)
+        ssh_options = asyncssh.SSHClientConnectionOptions(host=target.host, config=config, client_keys=None, **names)
     except asyncssh.ConfigParseError as error:
         hint = f"correct it; 'ssh -G {target.host}' shows how OpenSSH reads it"
         raise UsageError("the SSH configuration cannot be read", where=target.host, why=error, hint=hint) from error
     except OSError as error:
         raise UsageError("the SSH configuration cannot be read", where=error.filename, why=error.strerror) from error
-    jump = target.jump if target.jump is not None else read.tunnel
+    jump = target.jump if target.jump is not None else ssh_options.tunnel
     jumps = jump.split(",") if isinstance(jump, str) and jump.lower() != "none" else []
     if target.identity is not None:
         options, doubts = _own_key(target.identity)
     else:
         options, doubts = _configured_keys(
-            [str(file) for file in cast("list[str]", read.config.get("IdentityFile") or [])],
-            only=bool(read.config.get("IdentitiesOnly")),
+            [str(file) for file in cast("list[str]", ssh_options.config.get("IdentityFile") or [])],
+            only=bool(ssh_options.config.get("IdentitiesOnly")),
         )
     return Login(
-        user=str(read.username),
-        address=(str(read.host), int(read.port)),
+        user=str(ssh_options.username),
+        address=(str(ssh_options.host), int(ssh_options.port)),
         jumps=tuple(replace(SshTarget.parse(hop.strip()), config=target.config) for hop in jumps),
         options=options,
         doubts=tuple(doubts),

@@ -106,13 +106,13 @@ class SshTransport:
         async with self._within(self._transfer_s(0), command, process, is_lost) as limit:
             with atomic_path(local) as temporary, temporary.open("wb") as file:
                 announced = await process.stdout.readline()
-                left = int(announced) if announced.strip().isdigit() else 0
-                limit.reschedule(asyncio.get_running_loop().time() + self._transfer_s(left))
-                while left and (chunk := await process.stdout.read(min(left, _CHUNK_BYTES))):
+                bytes_left = int(announced) if announced.strip().isdigit() else 0
+                limit.reschedule(asyncio.get_running_loop().time() + self._transfer_s(bytes_left))
+                while bytes_left and (chunk := await process.stdout.read(min(bytes_left, _CHUNK_BYTES))):
                     file.write(chunk)
-                    left -= len(chunk)
+                    bytes_left -= len(chunk)
                 result = await command.finish(process)
-                if not result.ok or left:
+                if not result.ok or bytes_left:
                     raise remote_shell.read_failure(result, name=self.name, remote=remote)
 
     async def remove(self, remote: str) -> None:

@@ -101,9 +101,9 @@ def in_panels(path: str, options: Sequence[Any]) -> Iterator[tuple[str, list[Any
         path: the command's words without the program's, such as ``devices add``.
         options: the command's options.
     """
-    left = {max(option.opts, key=len).lstrip("-"): option for option in options}
+    options_left = {max(option.opts, key=len).lstrip("-"): option for option in options}
     for panel, names in PANELS.get(path, {}).items():
-        if panel_options := [left.pop(name) for name in names.split() if name in left]:
+        if panel_options := [options_left.pop(name) for name in names.split() if name in options_left]:
             yield panel, panel_options
-    if left:
-        yield "Options", list(left.values())
+    if options_left:
+        yield "Options", list(options_left.values())

@@ -203,9 +203,9 @@ class HelpCommand(TyperCommand):
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
             refused = _NO_CHOICE.match(error.message)
-            known = choices_of(error.param) if refused and error.param is not None else ()
-            if refused and known:
-                error.message = f"'{refused['word']}' is no choice; {did_you_mean(refused['word'], known)}"
+            known_choices = choices_of(error.param) if refused and error.param is not None else ()
+            if refused and known_choices:
+                error.message = f"'{refused['word']}' is no choice; {did_you_mean(refused['word'], known_choices)}"
             raise
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

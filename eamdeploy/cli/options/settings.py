@@ -64,11 +64,11 @@ def _group(
                 _check_inside(key, value, project, place)
             values[option.name] = _as_given(value, option)
         else:
-            known = [*getattr(command, "commands", {}), *options]
+            known_names = [*getattr(command, "commands", {}), *options]
             what = "setting" if path else "command"
             if inner is not None:
                 raise UsageError(f"'{key}' must be a table", where=place, hint=f"write [{'.'.join((*path, key))}]")
-            raise UsageError(f"unknown {what} '{key}'", where=place, hint=did_you_mean(name, known))
+            raise UsageError(f"unknown {what} '{key}'", where=place, hint=did_you_mean(name, known_names))
     return values
 
 

@@ -31,4 +31,4 @@ def failures_of(error: ArtifactsFailed | None) -> dict[str, list[dict[str, str]]
     """For JSON: nothing where all artifacts were made."""
     if error is None:
         return {}
-    return {"failures": [{"artifact": name, "error": str(one)} for name, one in error.failures]}
+    return {"failures": [{"artifact": name, "error": str(failure)} for name, failure in error.failures]}

@@ -92,8 +92,8 @@ def _console(file: TextIO) -> Console:
     if isinstance(file, io.TextIOWrapper) and file.errors == "strict":
         file.reconfigure(errors="replace")
     # text is shown as it is: what a user, a file or a board called something is never markup, and nothing of ours needs it
-    shown: Any = ActionsLog(file) if in_actions() else file
-    escaping = _WordWrapping(file=shown, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    stream: Any = ActionsLog(file) if in_actions() else file
+    escaping = _WordWrapping(file=stream, highlight=False, soft_wrap=False, markup=False, emoji=False)
     if _wide or not (is_watched(escaping) or "COLUMNS" in os.environ):
         escaping.width = _WIDE  # nobody's window: a file, a pipe or a CI log, where lines may be long
     escaping.push_render_hook(_EscapingHook())

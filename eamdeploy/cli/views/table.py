@@ -57,15 +57,17 @@ class FittedTable:
         """The lines of the table."""
         del console
         common = self._strip(options.max_width)
-        shown, left_out = self._fit(options.max_width)
-        widths = self._widths(shown)
-        self._shrink(shown, widths, options.max_width)
+        columns_shown, left_out = self._fit(options.max_width)
+        widths = self._widths(columns_shown)
+        self._shrink(columns_shown, widths, options.max_width)
         if self._title:
             yield Text(self._title, style="italic")
-        if any(self._columns[index].head for index in shown):
-            yield from self._line([Text(self._columns[index].head, "bold") for index in shown], shown, widths)
+        if any(self._columns[index].head for index in columns_shown):
+            yield from self._line(
+                [Text(self._columns[index].head, "bold") for index in columns_shown], columns_shown, widths
+            )
         for row in self._rows:
-            yield from self._line([row[index] for index in shown], shown, widths)
+            yield from self._line([row[index] for index in columns_shown], columns_shown, widths)
         if left_out:
             names = ", ".join(self._columns[index].head for index in left_out)
             yield Text(f"not shown: {names} (--wide shows all)", style="dim")
@@ -98,8 +100,8 @@ class FittedTable:
     def _natural(self, index: int) -> int:
         return max(cell_len(self._columns[index].head), *(cell_len(row[index].plain) for row in self._rows), 0)
 
-    def _widths(self, shown: Sequence[int]) -> dict[int, int]:
-        return {index: self._natural(index) for index in shown}
+    def _widths(self, columns_shown: Sequence[int]) -> dict[int, int]:
+        return {index: self._natural(index) for index in columns_shown}
 
     def _least(self, index: int) -> int:
         natural = self._natural(index)
@@ -110,41 +112,43 @@ class FittedTable:
         return natural if self._columns[index].right else min(natural, shortest)
 
     def _fit(self, width: int) -> tuple[list[int], list[int]]:
-        shown = list(range(len(self._columns)))
+        columns_shown = list(range(len(self._columns)))
         left_out: list[int] = []
         while True:
-            dispensable = [index for index in shown if self._columns[index].dispensable]
+            dispensable = [index for index in columns_shown if self._columns[index].dispensable]
             # a long name is elided before columns go, but not so far that rows look alike
-            needed = sum(min(self._natural(i), _NAME) if i == 0 else self._natural(i) for i in shown)
-            needed += _GAP * (len(shown) - 1)
+            needed = sum(min(self._natural(i), _NAME) if i == 0 else self._natural(i) for i in columns_shown)
+            needed += _GAP * (len(columns_shown) - 1)
             if needed <= width:
-                return shown, sorted(left_out)
+                return columns_shown, sorted(left_out)
             if not dispensable:
                 # names can be elided; beyond that a whole column goes before a word is cut
-                least = sum(map(self._least, shown)) + _GAP * (len(shown) - 1)
-                if least <= width or len(shown) <= 2:
-                    return shown, sorted(left_out)
-                dispensable = shown[1:]
+                least = sum(map(self._least, columns_shown)) + _GAP * (len(columns_shown) - 1)
+                if least <= width or len(columns_shown) <= 2:
+                    return columns_shown, sorted(left_out)
+                dispensable = columns_shown[1:]
             last = max(dispensable, key=lambda index: (self._columns[index].dispensable, index))
-            shown.remove(last)
+            columns_shown.remove(last)
             left_out.append(last)
 
-    def _shrink(self, shown: Sequence[int], widths: dict[int, int], width: int) -> None:
-        over = sum(widths.values()) + _GAP * (len(shown) - 1) - width
+    def _shrink(self, columns_shown: Sequence[int], widths: dict[int, int], width: int) -> None:
+        over = sum(widths.values()) + _GAP * (len(columns_shown) - 1) - width
         while over > 0:
-            able = [index for index in shown if widths[index] > self._least(index)]
+            able = [index for index in columns_shown if widths[index] > self._least(index)]
             if not able:
                 return
             widest = max(able, key=lambda index: widths[index])
             widths[widest] -= 1
             over -= 1
 
-    def _line(self, cells: Sequence[Text], shown: Sequence[int], widths: dict[int, int]) -> Iterator[Segment | Text]:
+    def _line(
+        self, cells: Sequence[Text], columns_shown: Sequence[int], widths: dict[int, int]
+    ) -> Iterator[Segment | Text]:
         line = Text(no_wrap=True, overflow="ignore", end="\n")
-        for position, (index, cell) in enumerate(zip(shown, cells, strict=True)):
+        for position, (index, cell) in enumerate(zip(columns_shown, cells, strict=True)):
             text = elide(cell, widths[index])
             space = " " * (widths[index] - cell_len(text.plain))
-            last = position == len(shown) - 1
+            last = position == len(columns_shown) - 1
             if self._columns[index].right:
                 line.append(space)
                 line.append_text(text)

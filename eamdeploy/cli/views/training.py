@@ -52,10 +52,10 @@ class TrainingReport:
                 self._say(f"continues after epoch {event.resumed} of a run in {self._out}")
             return
         self._stored = event.epoch
-        left = f", {duration(event.seconds_left)} left" if event.epoch < event.epochs else ""
+        time_left = f", {duration(event.seconds_left)} left" if event.epoch < event.epochs else ""
         self._say(
             f"epoch {event.epoch}/{event.epochs}  loss {event.loss:.4f}  train {event.train_top1:.2f} %  test {event.top1:.2f} %  "
-            f"lr {event.learning_rate:.3g}  {duration(event.seconds)} an epoch{left}"
+            f"lr {event.learning_rate:.3g}  {duration(event.seconds)} an epoch{time_left}"
         )
 
     def _say(self, line: str) -> None:

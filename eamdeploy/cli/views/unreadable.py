@@ -12,10 +12,10 @@ def note_unreadable(store: Store) -> None:
     """Name the rows that were passed over, on stderr; nothing where all could be read."""
     if not store.unreadable:
         return
-    shown = err_console()
+    screen = err_console()
     for run_id, why in list(store.unreadable.items())[:_MOST]:
-        shown.print(f"note: stored run {run_id} cannot be read: {why}", style="yellow", markup=False, soft_wrap=True)
+        screen.print(f"note: stored run {run_id} cannot be read: {why}", style="yellow", markup=False, soft_wrap=True)
     count = len(store.unreadable)
     rest = f" ({count} in all)" if count > _MOST else ""
     words = f"note: it was passed over{rest}; set it aside with: eamdeploy history quarantine"
-    shown.print(words, style="yellow", markup=False, soft_wrap=True)
+    screen.print(words, style="yellow", markup=False, soft_wrap=True)

@@ -89,16 +89,16 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
         why = "its labels do not exclude each other, and folders give an image one class"
         raise UsageError("a multi-label classifier has no top-1", where=artifact, why=why, hint="leave `data` out")
     dataset = sample_for(metadata.classes) if data is None else open_dataset(data, "test", metadata.classes or None)
-    chosen = take(dataset, limit)
-    numbers = _numbering(chosen, metadata.classes, artifact)
+    subset = take(dataset, limit)
+    numbers = _numbering(subset, metadata.classes, artifact)
     prepared: list[Pixels] = []
     keys: list[tuple[str, str]] = []
-    for index in range(len(chosen)):
-        picture = chosen.image(index)
+    for index in range(len(subset)):
+        picture = subset.image(index)
         prepared.append(preprocessing.pixels(picture))
-        keys.append((content_hash(picture), chosen.classes[chosen.label(index)]))
-    order = sorted(range(len(chosen)), key=keys.__getitem__)
-    labels = np.asarray([numbers[chosen.label(index)] for index in order], dtype=np.int64)
+        keys.append((content_hash(picture), subset.classes[subset.label(index)]))
+    order = sorted(range(len(subset)), key=keys.__getitem__)
+    labels = np.asarray([numbers[subset.label(index)] for index in order], dtype=np.int64)
     identity = hashlib.sha256(repr([keys[index] for index in order]).encode()).hexdigest()
     remarks = tuple(remarks_on(dataset, exif=preprocessing.exif))
     pixels, count = np.stack([prepared[index] for index in order]), len(metadata.classes) or None

@@ -161,9 +161,9 @@ def _ranking(outputs: Outputs, images: Images) -> npt.NDArray[np.float64]:
 
 
 def _check_shape(session: BoardSession, part: Outputs, parts: list[Outputs | None]) -> None:
-    known = next((other for other in parts if other is not None), part)
-    if part.shape[1:] != known.shape[1:]:
-        why = f"{list(part.shape[1:])} for some images and {list(known.shape[1:])} for others"
+    known_part = next((other for other in parts if other is not None), part)
+    if part.shape[1:] != known_part.shape[1:]:
+        why = f"{list(part.shape[1:])} for some images and {list(known_part.shape[1:])} for others"
         where = f"{session.transport.name}, field 'shape'"
         raise MeasurementError("the board's outputs change their shape", where=where, why=why)
 

@@ -25,11 +25,11 @@ def conditions(measured: MeasuredCase, facts: Mapping[str, str]) -> Conditions:
     """What the machine was like during a case."""
     raw = readings(measured)
     source = next((str(reading["power_source"]) for reading in raw if "power_source" in reading), None)
-    known = dict(facts)
+    values = dict(facts)
     jump = _clock_jump_s(raw)
     if jump is not None:
-        known["wall_clock"] = f"jumped by {jump:+.0f} s during the run; durations come from the monotonic clock"
-    return Conditions(samples=tuple(_samples(raw)), governor=facts.get("governor"), energy_source=source, facts=known)
+        values["wall_clock"] = f"jumped by {jump:+.0f} s during the run; durations come from the monotonic clock"
+    return Conditions(samples=tuple(_samples(raw)), governor=facts.get("governor"), energy_source=source, facts=values)
 
 
 def energy_mj(measured: MeasuredCase) -> float | None:

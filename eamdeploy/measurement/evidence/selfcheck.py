@@ -34,12 +34,12 @@ def self_check(board: str, runs: Sequence[Run]) -> SelfCheck | None:
     timed = [run for run in runs if run.latency_ms is not None and run.latency_ms.samples]
     if len(timed) != 2:
         return None
-    one, two = (_blocks(run.latency_ms) for run in timed)
-    difference, ci95 = relative_difference(one, two)
+    first, two = (_blocks(run.latency_ms) for run in timed)
+    difference, ci95 = relative_difference(first, two)
     intervals = [run.latency_ms.ci95 for run in timed if run.latency_ms is not None and run.latency_ms.ci95]
     agree = max(low for low, _ in intervals) <= min(high for _, high in intervals)
     return SelfCheck(
-        board, timed[0].artifact, difference=difference, ci95=ci95, floor=noise_floor([*one, *two]), agree=agree
+        board, timed[0].artifact, difference=difference, ci95=ci95, floor=noise_floor([*first, *two]), agree=agree
     )
 
 

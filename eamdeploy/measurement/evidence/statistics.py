@@ -77,9 +77,11 @@ def bootstrap_medians(blocks: Sequence[Samples], *, seed: int, resamples: int = 
     medians = np.empty(resamples)
     for start in range(0, resamples, step):
         count = min(step, resamples - start)
-        chosen = generator.integers(0, len(blocks), (count, len(blocks), 1))
-        latest = lengths[chosen] - run + 1
-        starts = offsets[chosen] + np.floor(generator.random((count, len(blocks), runs)) * latest).astype(np.int64)
+        block_choice = generator.integers(0, len(blocks), (count, len(blocks), 1))
+        latest = lengths[block_choice] - run + 1
+        starts = offsets[block_choice] + np.floor(generator.random((count, len(blocks), runs)) * latest).astype(
+            np.int64
+        )
         indices = (starts[..., None] + np.arange(run)).reshape(count, -1)
         medians[start : start + count] = np.median(pooled[indices], axis=1)
     return medians

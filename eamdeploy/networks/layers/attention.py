@@ -50,8 +50,8 @@ class Attention(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What the first linear layer sees: ``(B, C' s s)``."""
-        chosen = x if self.selection is None else self.selection(x)
-        return adaptive_pool(chosen, self.pool_size, self.pool).flatten(1)
+        features = x if self.selection is None else self.selection(x)
+        return adaptive_pool(features, self.pool_size, self.pool).flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """The mixing weights of each image."""

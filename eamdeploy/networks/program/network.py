@@ -165,17 +165,17 @@ def _dtype(name: Any) -> torch.dtype:
 
 
 def _check(instructions: Sequence[Instruction], layers: Mapping[str, Any]) -> None:
-    known = {INPUT}
+    known_values = {INPUT}
     if not instructions:
         raise DataError("the checkpoint's program has no instructions")
     for step in instructions:
-        if missing := set(step.values()) - known:
+        if missing := set(step.values()) - known_values:
             raise DataError(f"an instruction reads '{min(missing)}', which none before it gives", where=step.name)
         if step.operator == CALL and step.layer not in layers:
             raise DataError(f"an instruction calls the layer '{step.layer}', which is not there", where=step.name)
         if step.operator != CALL:
             operator_function(step.operator)
-        known.add(step.name)
+        known_values.add(step.name)
 
 
 def _place(root: nn.Module, path: str, layer: nn.Module) -> None:

@@ -29,13 +29,13 @@ class SuspectPart:
     output: str
 
 
-def explained(values: Mapping[str, Values], known: Iterable[Values]) -> set[str]:
-    """Keys of the tensors in ``values`` that hold the elements of some tensor in ``known``, in whatever order.
+def explained(values: Mapping[str, Values], known_tensors: Iterable[Values]) -> set[str]:
+    """Keys of the tensors in ``values`` that hold the elements of some tensor in ``known_tensors``, in whatever order.
 
     Converters change layouts; two tensors of as many elements with the same sorted elements are taken for the same.
     """
     by_size: dict[int, list[Values]] = {}
-    for value in known:
+    for value in known_tensors:
         by_size.setdefault(value.size, []).append(np.sort(value, axis=None))
     right = set()
     for key, value in values.items():

@@ -125,10 +125,10 @@ def _worst(scores: Array, reference: Array, undecided_images: Mask, count: int =
 
 def _batches(session: Session, images: Images, judge: ParityJudge) -> tuple[BatchParity, ...]:
     size = fixed_batch(session)
-    some = images[: max(8, size or 1)]
-    if size is not None and len(some) < 2:
+    batch_images = images[: max(8, size or 1)]
+    if size is not None and len(batch_images) < 2:
         return ()
-    return tuple(compare_batch(*row, judge) for row in rearranged(session, some))
+    return tuple(compare_batch(*row, judge) for row in rearranged(session, batch_images))
 
 
 def _random(session: Session, checkpoint: Checkpoint, judge: ParityJudge, count: int) -> OutputParity | None:

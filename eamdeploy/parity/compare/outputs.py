@@ -28,11 +28,11 @@ def compare_output(name: str, value: Array, reference: Array, judge: ParityJudge
     absolute = np.abs(finite - reference).max(axis=1)
     decided = ~excused
     ratio = snr_db(finite, reference)
-    lost = () if judge.exact else lost_columns(finite, reference)
+    columns_lost = () if judge.exact else lost_columns(finite, reference)
     if judge.exact:
         passed = not bool(beyond(value, reference, judge)[decided].any()) and not broken
     else:
-        passed = not broken and not lost and (ratio is None or ratio >= judge.limits.min_snr_db)
+        passed = not broken and not columns_lost and (ratio is None or ratio >= judge.limits.min_snr_db)
     return OutputParity(
         name=name,
         images=len(reference),
@@ -46,7 +46,7 @@ def compare_output(name: str, value: Array, reference: Array, judge: ParityJudge
         tolerance_abs=judge.output_abs if judge.exact else None,
         not_finite=broken,
         passed=passed,
-        lost=lost,
+        lost=columns_lost,
     )
 
 
@@ -151,9 +151,9 @@ def compare_attention(
         wrong = error.max(axis=1) > allowed
         decided = ~(excused & wrong)
         winner = expected.argmax(axis=1)
-        chosen = value.argmax(axis=1)
+        choice = value.argmax(axis=1)
         rows_index = np.arange(len(expected))
-        margin = expected[rows_index, winner] - expected[rows_index, chosen]
+        margin = expected[rows_index, winner] - expected[rows_index, choice]
         spread, rounding = float(expected.std(axis=0).max()), judge.rounding.alpha_abs[layer]
         rows.append(
             AttentionParity(

@@ -76,7 +76,7 @@ def _measure(
         draws.append(runs.reference.take(np.asarray(positions)))
     rounding = {}
     for row, position in enumerate(positions):
-        one = np.asarray([row])
-        single = [measure_rounding(draw.take(one), exact.take(one), precision) for draw in draws]
+        row_array = np.asarray([row])
+        single = [measure_rounding(draw.take(row_array), exact.take(row_array), precision) for draw in draws]
         rounding[position] = largest(single)
     return rounding

@@ -64,11 +64,11 @@ def output_check(
     )
 
 
-def unknown_output_check(shown: str, name: str, what: str) -> Check:
+def unknown_output_check(label: str, name: str, what: str) -> Check:
     """An output of the artifact that the reference (``what``, in a word) does not have: not judged, and said so."""
     message = f"the {what} has no such output, so there is nothing to compare it with"
-    place = Location(shown)
-    return Check(f"output {name}", False, message, shown, rules.OUTPUT.id, skipped=True, location=place)
+    place = Location(label)
+    return Check(f"output {name}", False, message, label, rules.OUTPUT.id, skipped=True, location=place)
 
 
 def flips_check(artifact: str, flips: Sequence[Flip], images: int, judge: ParityJudge, layer: str | None) -> Check:

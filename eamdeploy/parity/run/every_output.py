@@ -54,11 +54,11 @@ def pair_outputs(ours: Sequence[TensorInfo], theirs: Sequence[TensorInfo]) -> Ou
     """Pair outputs by name; where exactly one is left on either side, those two, since exporters rename outputs."""
     our_names, their_names = [tensor.name for tensor in ours], [tensor.name for tensor in theirs]
     pairs = {name: name for name in their_names if name in our_names}
-    left = [name for name in their_names if name not in pairs]
+    unpaired = [name for name in their_names if name not in pairs]
     free = [name for name in our_names if name not in pairs.values()]
-    if len(left) == len(free) == 1:
-        pairs[left.pop()] = free.pop()
-    return OutputPairs({name: pairs[name] for name in their_names if name in pairs}, tuple(left), tuple(free))
+    if len(unpaired) == len(free) == 1:
+        pairs[unpaired.pop()] = free.pop()
+    return OutputPairs({name: pairs[name] for name in their_names if name in pairs}, tuple(unpaired), tuple(free))
 
 
 def run_every_output(

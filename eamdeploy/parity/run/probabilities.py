@@ -33,8 +33,8 @@ def gives_probabilities(
     prepare = Preprocessing.from_dict(checkpoint.preprocessing).apply
     if shown_head(path, session.outputs[0].name) is not None:
         return True
-    _, some = next(chunks(take(images, LOOKED_AT), prepare, LOOKED_AT, []))
-    scores = run_scores(session, np.stack(some), fixed_batch(session) or 1)
+    _, values = next(chunks(take(images, LOOKED_AT), prepare, LOOKED_AT, []))
+    scores = run_scores(session, np.stack(values), fixed_batch(session) or 1)
     return scores.shape[1] > 1 and look_of(scores) == "probabilities"
 
 

@@ -34,8 +34,8 @@ class NcnnGraph:
 
     def write(self, path: Path, keys: Sequence[str]) -> None:
         """See `Graph.write`: a shown blob that a layer reads goes through a ``Split``; the weights are the same file."""
-        shown = tuple(dict.fromkeys(keys))
-        layers = tuple(split_shared(self._param.layers, shown))
+        names = tuple(dict.fromkeys(keys))
+        layers = tuple(split_shared(self._param.layers, names))
         path.write_text(NcnnParam(layers, self._param.metadata, (*self.outputs, *keys)).text(), encoding="utf-8")
         weights = weights_path(path)
         try:

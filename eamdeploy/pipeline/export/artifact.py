@@ -149,8 +149,8 @@ def _entry(
 
 
 def _rejected(temporary: Path, path: Path, report: ParityReport) -> ParityError:
-    known = FORMATS[report.format]
-    rejected = path.with_name(f"{model_name(path)}.rejected{known.ending}")
+    artifact_format = FORMATS[report.format]
+    rejected = path.with_name(f"{model_name(path)}.rejected{artifact_format.ending}")
     for file, rejected_file in zip(companions_of(temporary), companions_of(rejected), strict=True):
         os.replace(file, rejected_file)
     os.replace(temporary, rejected)

@@ -69,10 +69,10 @@ def export_checkpoint(
     report = None
     if options.budget is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        spent = spend_budget(
+        spending = spend_budget(
             checkpoint, folder / f"{name}.rewritten.safetensors", options.budget, tuple(targets), progress
         )
-        checkpoint, report = spent.checkpoint, spent.report
+        checkpoint, report = spending.checkpoint, spending.report
     attempts: Attempts[ExportedArtifact | QuantizedArtifact] = Attempts()
     for exporter, target in zip(exporters, targets, strict=True):
 

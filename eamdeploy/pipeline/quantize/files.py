@@ -22,8 +22,8 @@ def check_format(source: Path, formats: Sequence[str] | None) -> None:
     Raises:
         UsageError: when one is asked for: only a checkpoint can be written in several.
     """
-    known = format_of(source)
-    own_format = known.name if known is not None else source.suffix.lower().removeprefix(".")
+    known_format = format_of(source)
+    own_format = known_format.name if known_format is not None else source.suffix.lower().removeprefix(".")
     for format_name in formats or ():
         if format_name != own_format:
             why = f"quantizing keeps the format, and {format_name} was asked for"
@@ -87,6 +87,6 @@ def quantize_file(
 
 def quantized_name(source: Path, precision: str) -> str:
     """The file name of ``source`` in ``precision``."""
-    known = format_of(source)
+    known_format = format_of(source)
     name = f"{model_name(source)}-{precision}"
-    return f"{name}{source.suffix.lower()}" if known is None else known.file_name(name)
+    return f"{name}{source.suffix.lower()}" if known_format is None else known_format.file_name(name)

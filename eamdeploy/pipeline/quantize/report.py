@@ -151,7 +151,7 @@ def quantized_metadata(
     """The document the quantized artifact carries: what the float one ``carried``, or a new one for a foreign artifact."""
     raw = dict(carried) or {
         "schema_version": 1,
-        "format": known.name if (known := format_of(target)) else target.suffix.lower()[1:],
+        "format": known_format.name if (known_format := format_of(target)) else target.suffix.lower()[1:],
         "architecture": None,
         "plan": [],
         "tensors": {},
@@ -181,7 +181,7 @@ def write_entry(
     """Add the artifact to the manifest ``name`` beside it; returns the manifest's path."""
     runtime = runtime_for(target)
     default = {"runtime": runtime.name, "batch": 1, "threads": 1, "machine": host_machine()}
-    known = {entry["layer"]: entry for entry in _plan_beside(source)}
+    layer_plans = {entry["layer"]: entry for entry in _plan_beside(source)}
     plan = [
         {
             "reason": "as lowered",
@@ -189,7 +189,7 @@ def write_entry(
             "measured_ms": {},
             "refusals": [],
             **entry,
-            **known.get(entry["layer"], {}),
+            **layer_plans.get(entry["layer"], {}),
         }
         for entry in metadata.get("plan", [])
     ]

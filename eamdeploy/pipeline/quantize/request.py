@@ -34,8 +34,8 @@ def quantize_request(
         UsageError: an unknown precision, a limit out of range, or a folder that cannot be read.
     """
     check_precisions(tuple(name for name in precisions if name != "fp32"))
-    chosen = options or QuantizeOptions()
-    if not 0 <= chosen.max_drop <= 100:
-        raise UsageError(f"max_drop is in points of top-1, from 0 to 100, and is {chosen.max_drop:g}")
+    settings = options or QuantizeOptions()
+    if not 0 <= settings.max_drop <= 100:
+        raise UsageError(f"max_drop is in points of top-1, from 0 to 100, and is {settings.max_drop:g}")
     calibration_images, checked = open_splits(calibration, data, classes)
-    return QuantizeRequest(replace(chosen), calibration_images, checked, class_map)
+    return QuantizeRequest(replace(settings), calibration_images, checked, class_map)

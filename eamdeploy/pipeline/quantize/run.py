@@ -122,10 +122,10 @@ def quantize_artifact(
             multi_label=card.head.multi_label,
             data_notes=_data_notes(calibration_images, judge, card),
         )
-        known = FORMATS[read_metadata(source).format]
-        exporter = get_exporter(known.name)
+        artifact_format = FORMATS[read_metadata(source).format]
+        exporter = get_exporter(artifact_format.name)
         metadata = quantized_metadata(carried, card, report, target, quantizer.input_layout)
-        with atomic_path(target, companions=known.companions) as temporary:
+        with atomic_path(target, companions=artifact_format.companions) as temporary:
             for final_file, temporary_file in zip(companions_of(result), companions_of(temporary), strict=True):
                 shutil.copyfile(final_file, temporary_file)
             shutil.copyfile(result, temporary)
@@ -196,8 +196,8 @@ class _Work:
         candidates = [layer for layer in self.quantizer.layers if layer not in self.demanded]
         if self.options.precision != "int8" or not candidates:
             raise self._too_much(first)
-        lost = f"{first.drop_points:.2f} points of top-1 are lost, over the {bound:g} allowed"
-        progress.stage(f"{lost}: measuring each of {len(candidates)} layers")
+        loss_text = f"{first.drop_points:.2f} points of top-1 are lost, over the {bound:g} allowed"
+        progress.stage(f"{loss_text}: measuring each of {len(candidates)} layers")
         ranking = rank(candidates, self._alone)
         attempts = [first, *fewest_float_layers(ranking, self.drop, bound)]
         # with every layer in float nothing is lost, and nothing is quantized either
@@ -216,8 +216,8 @@ class _Work:
         return self.judge.score_noise(self.source, self.scratch, SENSITIVITY_IMAGES)
 
     def _too_much(self, best: Attempt) -> ParityError:
-        left = f" with {len(best.float_layers)} layers in float" if best.float_layers else ""
-        why = f"{best.drop_points:.2f} points of top-1 are lost{left}, {self.options.max_drop:g} are allowed"
+        float_text = f" with {len(best.float_layers)} layers in float" if best.float_layers else ""
+        why = f"{best.drop_points:.2f} points of top-1 are lost{float_text}, {self.options.max_drop:g} are allowed"
         hint = "allow more with `max_drop`, calibrate with more images or another method, or train with `qat`"
         return ParityError(
             f"the {self.options.precision} file loses too much accuracy", where=self.source, why=why, hint=hint
@@ -245,14 +245,14 @@ def _check_fit(quantizer: Quantizer, card: ModelCard, source: Path) -> None:
 
 
 def _calibration_set(dataset: ImageDataset, card: ModelCard, options: QuantizeOptions) -> ImageDataset:
-    chosen = take(dataset, options.calibration_images)
-    classes = {chosen.label(index) for index in range(len(chosen))}
+    subset = take(dataset, options.calibration_images)
+    classes = {subset.label(index) for index in range(len(subset))}
     if len(classes) < 2 <= len(card.classes):
-        why = f"all {len(chosen)} images are of one class, and ranges seen there do not hold for the others"
+        why = f"all {len(subset)} images are of one class, and ranges seen there do not hold for the others"
         raise DataError(
             "the calibration images are not usable", where=dataset.name, why=why, hint="give images of several classes"
         )
-    return chosen
+    return subset
 
 
 def _batches(dataset: ImageDataset, card: ModelCard, size: int) -> Iterator[npt.NDArray[np.float32]]:

@@ -18,12 +18,12 @@ def different_settings(a: Run, b: Run) -> tuple[str, ...]:
     """The settings that differ, in words; only those that both runs know, of runs on one kind of device."""
     if a.device != b.device:
         return ()
-    one, two = (dict(run.conditions.facts) for run in (a, b))
-    for facts, run in ((one, a), (two, b)):
+    first, two = (dict(run.conditions.facts) for run in (a, b))
+    for facts, run in ((first, a), (two, b)):
         if run.conditions.governor:
             facts.setdefault("governor", run.conditions.governor)
     return tuple(
-        f"{words}: {one[name]} and {two[name]}"
+        f"{words}: {first[name]} and {two[name]}"
         for name, words in _SETTINGS.items()
-        if name in one and name in two and one[name] != two[name]
+        if name in first and name in two and first[name] != two[name]
     )

@@ -111,7 +111,9 @@ def _paired(rounds: Sequence[tuple[Floats, Floats]], level: float, random: np.ra
     if count < BOOTSTRAP_ROUNDS:
         return _few_rounds(ratios, float(np.median(medians[:, 0])), level)
     length = block_length(ratios)
-    draws = np.concatenate([_middle_mean(ratios[chosen]) for chosen in block_indices(count, length, RESAMPLES, random)])
+    draws = np.concatenate(
+        [_middle_mean(ratios[indices]) for indices in block_indices(count, length, RESAMPLES, random)]
+    )
     estimate = float(_middle_mean(ratios[None, :])[0])
     low, high = at_least(*_around(percentile_interval(draws, level, count / length), estimate))
     return MedianDifference(

@@ -118,9 +118,9 @@ def known_figure(name: str) -> str:
     Raises:
         UsageError: when none is.
     """
-    known = (*NAMES.values(), SETTINGS)
-    if name not in known:
-        raise UsageError(f"no figure is called '{name}'", hint=did_you_mean(name, known))
+    figure_names = (*NAMES.values(), SETTINGS)
+    if name not in figure_names:
+        raise UsageError(f"no figure is called '{name}'", hint=did_you_mean(name, figure_names))
     return name
 
 

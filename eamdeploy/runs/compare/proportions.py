@@ -36,10 +36,16 @@ def compare_accuracy(a: AccuracyResult, b: AccuracyResult, *, level: float = 0.9
         low, high = unpaired_interval(a.top1 / 100, a.n, b.top1 / 100, b.n, level)
         return AccuracyDifference(b.top1 - a.top1, 100 * low, 100 * high, level, "unpaired")
     gained = (bits_b & ~bits_a).bit_count()
-    lost = (bits_a & ~bits_b).bit_count()
-    low, high = paired_interval(gained, lost, a.n, level)
+    lost_count = (bits_a & ~bits_b).bit_count()
+    low, high = paired_interval(gained, lost_count, a.n, level)
     return AccuracyDifference(
-        100 * (gained - lost) / a.n, 100 * low, high=100 * high, level=level, method="paired", gained=gained, lost=lost
+        100 * (gained - lost_count) / a.n,
+        100 * low,
+        high=100 * high,
+        level=level,
+        method="paired",
+        gained=gained,
+        lost=lost_count,
     )
 
 

@@ -262,9 +262,9 @@ def _notes(a: Run, b: Run, interleaved: bool, session_noise: SessionNoise | None
     else:
         yield from (f"{side} is {_doubt(run)}" for side, run in (("A", a), ("B", b)) if run.verdict.state != "clean")
     if a.latency_ms and b.latency_ms and not interleaved and _latency_kind(a) == _latency_kind(b) == "measured":
-        known = (
+        conditions = (
             f"the interval allows {100 * session_noise.relative:.1f} % ({_source(session_noise)}) for what changes between sessions"
             if session_noise
             else "what changes between sessions is not in the interval"
         )
-        yield f"not interleaved: {known}; measure both in one 'eamdeploy bench A B' to pair them"
+        yield f"not interleaved: {conditions}; measure both in one 'eamdeploy bench A B' to pair them"

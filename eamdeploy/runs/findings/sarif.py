@@ -21,15 +21,15 @@ SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas
 
 def sarif_log(rules: Iterable[Rule], findings: Iterable[Finding]) -> dict[str, Any]:
     """One SARIF log with one run. A finding under a rule that is not among ``rules`` gets a bare one of its own."""
-    known = {rule.id: rule for rule in rules}
+    rule_by_id = {rule.id: rule for rule in rules}
     all_findings = list(findings)
     for finding in all_findings:
-        known.setdefault(finding.rule, Rule(finding.rule, finding.rule.replace("/", ": ").replace("-", " ")))
-    index = {rule: position for position, rule in enumerate(known)}
+        rule_by_id.setdefault(finding.rule, Rule(finding.rule, finding.rule.replace("/", ": ").replace("-", " ")))
+    index = {rule: position for position, rule in enumerate(rule_by_id)}
     driver = {
         "name": "eamdeploy",
         "version": _version(),
-        "rules": [_rule(rule) for rule in known.values()],
+        "rules": [_rule(rule) for rule in rule_by_id.values()],
     }
     results = [_result(finding, index[finding.rule]) for finding in all_findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}

@@ -81,27 +81,25 @@ def recognise(
 
 def _settled(equal: list[RecognisedSource], source_name: str | None, file_name: str) -> RecognisedSource:
     """Of candidates that explain the names equally well, one, with a note on the others."""
-    chosen = next((one for one in equal if not is_average(one.prefix)), equal[0])
-    notes = list(chosen.notes)
-    other_prefixes = [repr(one.prefix) for one in equal if one.source is chosen.source and one is not chosen]
-    if other_prefixes:
-        choice_text = f"those that begin with '{chosen.prefix}'" if chosen.prefix else "those without a prefix"
-        notes.append(f"{choice_text} are taken; the file has the same names behind {', '.join(other_prefixes)} too")
-    source = chosen.source if source_name is not None else guess_twin(chosen.source, file_name)
-    if (
-        source.same_names is not None
-        and source_name is None
-        and chosen.network.spec.arch in SOURCES["timm-tf"].functions
-    ):
+    best = next((candidate for candidate in equal if not is_average(candidate.prefix)), equal[0])
+    notes = list(best.notes)
+    prefixes = [
+        repr(candidate.prefix) for candidate in equal if candidate.source is best.source and candidate is not best
+    ]
+    if prefixes:
+        choice_text = f"those that begin with '{best.prefix}'" if best.prefix else "those without a prefix"
+        notes.append(f"{choice_text} are taken; the file has the same names behind {', '.join(prefixes)} too")
+    source = best.source if source_name is not None else guess_twin(best.source, file_name)
+    if source.same_names is not None and source_name is None and best.network.spec.arch in SOURCES["timm-tf"].functions:
         notes.append(
             f"weights of {source.same_names} have the same names and another function: say which is the source"
         )
-    return replace(chosen, source=source, notes=tuple(notes))
+    return replace(best, source=source, notes=tuple(notes))
 
 
 def _prefixed(tensors: Mapping[str, Tensor], source: WeightsSource) -> dict[str, dict[str, Tensor]]:
     """The tensors below each prefix under which the source's first convolution may lie."""
-    prefixes = {name[: -len(one)] for one in _STEMS[source.name] for name in tensors if name.endswith(one)}
+    prefixes = {name[: -len(stem)] for stem in _STEMS[source.name] for name in tensors if name.endswith(stem)}
     by_prefix = {}
     for prefix in sorted(prefixes):
         if prefix and prefix[-1] not in "._":

@@ -125,10 +125,10 @@ def import_weights(
     own_document = _own_document(source)
     plain = replace(spec, conv="static")
     tensors = without_counters(weights.tensors)
-    known = set(plain_state(plain)) <= set(tensors)
+    is_complete = set(plain_state(plain)) <= set(tensors)
     recognised = (
         None
-        if weights.folded or known
+        if weights.folded or is_complete
         else recognise(tensors, plain, source_name=options.source, file_name=source.name)
     )
     if options.source is not None and recognised is None:
@@ -136,7 +136,7 @@ def import_weights(
         raise UsageError(f"the names of the tensors are not {options.source}'s", where=source)
     if recognised is not None:
         check_complete(recognised, str(source))
-    elif not weights.folded and not known:
+    elif not weights.folded and not is_complete:
         check_other_architectures(tensors, plain, source)
     assumed = _function(weights, recognised, spec.arch) if own_document is None else _as_trained(own_document)
     function = assumed.changed(
@@ -169,7 +169,7 @@ def import_weights(
         measured = check_import(write, function, spec.arch, check, class_map=class_map)
     write(function, path, dynamic=spec.conv != "static")
     notes = [*((weights.note,) if weights.note else ()), *(recognised.notes if recognised else ())]
-    notes += _notes(matches[-1], function, plain, unknown=recognised is None and not weights.folded and not known)
+    notes += _notes(matches[-1], function, plain, unknown=recognised is None and not weights.folded and not is_complete)
     return ImportResult(
         path,
         matches[-1],
@@ -246,8 +246,8 @@ def _notes(match: Match, function: Function, spec: ArchSpec, *, unknown: bool) -
     if match.missing:
         notes.append(f"not in the file, left at random: {', '.join(match.missing[:4])}")
     if match.unused:
-        some = ", ".join(match.unused[:3]) + (", …" if len(match.unused) > 3 else "")
-        notes.append(f"{len(match.unused)} tensors of the file were not used: {some}")
+        examples = ", ".join(match.unused[:3]) + (", …" if len(match.unused) > 3 else "")
+        notes.append(f"{len(match.unused)} tensors of the file were not used: {examples}")
     if spec.input_px <= 64:
         notes.append(
             "at 64 px and less the strides are those for small images, not those that the weights had at 224 px"

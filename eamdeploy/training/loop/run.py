@@ -128,12 +128,12 @@ def train(
                 meta=meta or {},
             )
         parallel.barrier()
-        spent = (time.monotonic() - begun) / (state.epoch - first)
-        left = spent * (recipe.epochs - state.epoch)
+        epoch_s = (time.monotonic() - begun) / (state.epoch - first)
+        seconds_left = epoch_s * (recipe.epochs - state.epoch)
         tell(
             EpochReport(
                 state.epoch, recipe.epochs, row["loss"], row["train_top1"], row["top1"],
-                learning_rate=row["lr"], seconds=spent, seconds_left=left,
+                learning_rate=row["lr"], seconds=epoch_s, seconds_left=seconds_left,
             )
         )  # fmt: skip
     return TrainingResult(

@@ -69,9 +69,9 @@ class OnnxQuantizer:
             banks = sum(unit.bank is not None for unit in units)
             fused = sum(unit.output not in (None, unit.node.output[0]) for unit in units)
             done = {unit.layer for unit in units}
-            left = tuple(layer for layer in self.layers if layer not in done)
+            float_layers_left = tuple(layer for layer in self.layers if layer not in done)
             int8_layers = tuple(layer for layer in self.layers if layer in done)
-            written = Written(self._operators, len(units) + banks + fused, int8_layers, left)
+            written = Written(self._operators, len(units) + banks + fused, int8_layers, float_layers_left)
         else:
             graph = OnnxGraph(model)
             nodes = list(model.graph.node)

@@ -71,8 +71,10 @@ class TfliteQuantizer:
                 and model.graph.tensors[int(op.outputs[0])].type == INT8
                 for op in model.graph.operators
             )
-            left = tuple(layer for layer in self.layers if layer not in done)
-            written = Written(self._operators, int8, tuple(layer for layer in self.layers if layer in done), left)
+            float_layers_left = tuple(layer for layer in self.layers if layer not in done)
+            written = Written(
+                self._operators, int8, tuple(layer for layer in self.layers if layer in done), float_layers_left
+            )
         elif precision == "fp16":
             store_float16(model)
         else:

@@ -148,7 +148,7 @@ def test_an_operator_computes_what_onnx_computes(case, window, tmp_path: Path):
     model = _model(nodes, constants, shape)
     onnx.checker.check_model(model)
     path = tmp_path / "net.ncnn.param"
-    Conversion(model, channel_window=window).run().write(path, shown=["scores"])
+    Conversion(model, channel_window=window).run().write(path, outputs=["scores"])
     image = _floats(1, CHANNELS, SIDE, SIDE)
     session = get_runtime("ncnn").load(path, RuntimeOptions())
     output = session.raw_run({"input": image})[0]

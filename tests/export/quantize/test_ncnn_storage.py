@@ -42,7 +42,7 @@ def network(tmp_path: Path) -> Path:
         weights=(NcnnWeights(draw((3, 128)), tagged=True),),
     )
     path = tmp_path / "net.ncnn.param"
-    ncnn_network.write(path, shown=["scores"])
+    ncnn_network.write(path, outputs=["scores"])
     return path
 
 

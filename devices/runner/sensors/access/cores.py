@@ -21,11 +21,11 @@ class CoresThatRan:
         """Processors; those that are allowed to this process where nothing ran."""
         now, before = self._now(), self._before
         self._before = now
-        spent = {task: ticks - before.get(task, (0, 0))[0] for task, (ticks, _) in now.items()}
-        most = max(spent.values(), default=0)
+        ticks_by_task = {task: ticks - before.get(task, (0, 0))[0] for task, (ticks, _) in now.items()}
+        most = max(ticks_by_task.values(), default=0)
         if most <= 0:
             return allowed()
-        return {now[task][1] for task, ticks in spent.items() if ticks > _BUSY_SHARE * most}
+        return {now[task][1] for task, ticks in ticks_by_task.items() if ticks > _BUSY_SHARE * most}
 
     def _now(self) -> dict[str, tuple[int, int]]:
         seconds_by_core = {}

@@ -66,8 +66,8 @@ def cache_folder() -> Path:
     """Where images are kept: ``EAMDEPLOY_CACHE``, else the user's cache folder."""
     import platformdirs
 
-    chosen = os.environ.get("EAMDEPLOY_CACHE")
-    return (Path(chosen) if chosen else platformdirs.user_cache_path("eamdeploy")) / "emulated"
+    folder_name = os.environ.get("EAMDEPLOY_CACHE")
+    return (Path(folder_name) if folder_name else platformdirs.user_cache_path("eamdeploy")) / "emulated"
 
 
 def cached_image(recipe: ImageRecipe | None = None) -> Image | None:

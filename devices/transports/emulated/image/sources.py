@@ -26,9 +26,9 @@ def mirror(apt_folder: Path = _APT) -> str | None:
 
     ``EAMDEPLOY_DEBIAN_MIRROR`` takes precedence.
     """
-    chosen = os.environ.get("EAMDEPLOY_DEBIAN_MIRROR")
-    if chosen:
-        return chosen
+    mirror_address = os.environ.get("EAMDEPLOY_DEBIAN_MIRROR")
+    if mirror_address:
+        return mirror_address
     folder = apt_folder / "sources.list.d"
     for path in sorted(folder.glob("*.sources")):
         for stanza in path.read_text(errors="replace").split("\n\n"):

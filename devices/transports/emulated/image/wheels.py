@@ -56,13 +56,13 @@ def for_board(python_version: str, machine: str, glibc: tuple[int, int]) -> list
 def unhashed(requirements: Sequence[str]) -> list[str]:
     """Which of the requirements have no hash, because another version is wanted than those that were tried."""
     matches = [_LINE.match(line) for line in HASHED.read_text(encoding="utf-8").splitlines()]
-    known = {_normal(match["name"]): match["version"] for match in matches if match is not None}
-    return [each for each in requirements if not _is_known(each, known)]
+    versions = {_normal(match["name"]): match["version"] for match in matches if match is not None}
+    return [each for each in requirements if not _is_known(each, versions)]
 
 
-def _is_known(requirement: str, known: dict[str, str]) -> bool:
+def _is_known(requirement: str, versions: dict[str, str]) -> bool:
     name, pinned, version = requirement.partition("==")
-    return _normal(name) in known and (not pinned or known[_normal(name)] == version)
+    return _normal(name) in versions and (not pinned or versions[_normal(name)] == version)
 
 
 def _normal(name: str) -> str:

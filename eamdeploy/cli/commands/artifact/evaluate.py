@@ -80,9 +80,9 @@ def evaluate_command(
             progress=progress,
         )
     if evaluation.skipped:
-        some = ", ".join(evaluation.skipped[:3]) + (", …" if len(evaluation.skipped) > 3 else "")
+        examples = ", ".join(evaluation.skipped[:3]) + (", …" if len(evaluation.skipped) > 3 else "")
         err_console().print(
-            f"note: {len(evaluation.skipped)} images do not decode and are left out: {some}", markup=False
+            f"note: {len(evaluation.skipped)} images do not decode and are left out: {examples}", markup=False
         )
     for note in evaluation.notes:
         err_console().print(f"note: {note}", markup=False)

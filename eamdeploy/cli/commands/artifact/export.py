@@ -250,8 +250,8 @@ def _render_plan(artifact: ExportedArtifact, console: Console) -> None:
     for entry in artifact.plan.layers:
         cost = entry.measured_ms.get(entry.lowering, entry.predicted_ms)
         height, width = entry.input_hw
-        shown = "" if cost is None else f"{cost:.3f}"
-        table.add_row(entry.layer, entry.kind, f"{height}x{width}", entry.lowering, shown)
+        cost_text = "" if cost is None else f"{cost:.3f}"
+        table.add_row(entry.layer, entry.kind, f"{height}x{width}", entry.lowering, cost_text)
     console.print(table)
     for form, kind, why in dict.fromkeys((e.lowering, e.kind, e.reason) for e in artifact.plan.layers):
         console.print(f"  {form} for {kind} layers: {why}", style="dim", soft_wrap=True)

@@ -72,8 +72,12 @@ def register(app: typer.Typer) -> None:
             raise UsageError("give either --device or --all-devices", hint="e.g. --device pi4")
         if compare is not None:
             ratios = estimate_ratio(artifact, compare, device, runtime=runtime, precision=precision, threads=threads)
-            shown = {"artifact": str(artifact), "compared_with": str(compare), "ratios": [r.to_dict() for r in ratios]}
-            emit("estimate", shown, as_json, lambda console: show_ratios(console, ratios))
+            ratio_document = {
+                "artifact": str(artifact),
+                "compared_with": str(compare),
+                "ratios": [r.to_dict() for r in ratios],
+            }
+            emit("estimate", ratio_document, as_json, lambda console: show_ratios(console, ratios))
             if all(r.ratio is None for r in ratios):
                 raise MissingDependency("no ratio can be estimated", where=device, why=ratios[0].notes[0], hint=HINT)
             return

@@ -79,13 +79,13 @@ def register(app: typer.Typer) -> None:
             raise UsageError("give either a checkpoint or --arch", hint="e.g. eamdeploy describe --arch mobilenet_v1")
         if checkpoint is not None:
             network = eamdeploy.load(checkpoint)
-            name, shown = network.spec.name, network.spec.to_dict()
+            name, spec_document = network.spec.name, network.spec.to_dict()
             counted = eamdeploy.describe(network)
         else:
             spec = architecture.spec(classes=classes, input_px=input_px, in_channels=in_channels)
-            name, shown = spec.name, spec.to_dict()
+            name, spec_document = spec.name, spec.to_dict()
             counted = eamdeploy.describe(spec)
-        document = {"architecture": shown, **counted.to_dict()}
+        document = {"architecture": spec_document, **counted.to_dict()}
         emit("describe", document, as_json, lambda console: _render(console, name, counted))
 
 

@@ -201,11 +201,11 @@ def register(app: typer.Typer) -> None:
 def _render(result: ImportResult, console: Console) -> None:
     function, preprocessing = result.function, result.preprocessing
     console.print(f"wrote {result.checkpoint}: {len(result.match.matched)} tensors matched", soft_wrap=True)
-    known = f"as {result.source} has it" if result.source else "assumed"
+    origin = f"as {result.source} has it" if result.source else "assumed"
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (preprocessing.mean, preprocessing.std))
     resized = "resized" if preprocessing.resize is None else f"short side {preprocessing.resize}, centre"
     console.print(
-        f"  {known}: activation {function.activation}, padding {function.padding}, batch norm epsilon {function.epsilon:g}; "
+        f"  {origin}: activation {function.activation}, padding {function.padding}, batch norm epsilon {function.epsilon:g}; "
         f"{resized} {preprocessing.size} px, {preprocessing.interpolation}, mean {mean}, std {std}",
         soft_wrap=True,
     )

@@ -71,4 +71,4 @@ def report_command(
     document = {**written, "runs": len(material.runs), "bytes": size}
     count = "1 run" if len(material.runs) == 1 else f"{len(material.runs)} runs"
     words = f"{count} in {' and '.join(written.values())}"
-    emit("report", document, as_json, lambda shown: shown.print(words, soft_wrap=True, markup=False))
+    emit("report", document, as_json, lambda screen: screen.print(words, soft_wrap=True, markup=False))

@@ -20,8 +20,8 @@ def ranked_table(names: Names, place: str, runs: Sequence[Run]) -> ReportTable:
     columns = (
         ">#", "artifact", ">median [interval]", ">top-1 [interval]", ">time", ">points", "runtime", ">size", ">RAM", "status",
     )  # fmt: skip
-    left = f"; the first {_MOST} of {len(ordered)}" if len(ordered) > _MOST else ""
-    caption = f"Ranking on {place}: as accurate as the best first, then by latency; time and points are against the first{left}"
+    rest = f"; the first {_MOST} of {len(ordered)}" if len(ordered) > _MOST else ""
+    caption = f"Ranking on {place}: as accurate as the best first, then by latency; time and points are against the first{rest}"
     return table(names.unique(f"ranking {place}"), caption, columns, rows)
 
 

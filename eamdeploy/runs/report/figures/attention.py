@@ -20,10 +20,10 @@ _FLOOR = 1e-6
 
 def attention_figure(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Figure | None:
     """Mean and greatest movement of alpha and of the kernel it mixes, a row a layer; ``None`` without statistics."""
-    shown = [row for row in rows if row.get("layer") and all(_pair(row, *panel[:3]) for panel in _PANELS)]
-    if not shown:
+    rows_shown = [row for row in rows if row.get("layer") and all(_pair(row, *panel[:3]) for panel in _PANELS)]
+    if not rows_shown:
         return None
-    height = 1.2 + 0.2 * len(shown)
+    height = 1.2 + 0.2 * len(rows_shown)
 
     def draw(canvas: Any, narrow: bool) -> None:
         from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -31,7 +31,7 @@ def attention_figure(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -
         panels = canvas.subplots(2, 1) if narrow else canvas.subplots(1, 2, sharey=True)
         for number, (axes, panel) in enumerate(zip(panels, _PANELS, strict=True)):
             mean, most, factor, label, line = panel
-            for position, row in enumerate(shown):
+            for position, row in enumerate(rows_shown):
                 low, high = _pair(row, mean, most, factor) or (_FLOOR, _FLOOR)
                 axes.plot([low, high], [position, position], color=SERIES[number], lw=1.6, solid_capstyle="round")
                 axes.plot([low], [position], marker="o", ms=4, color=SERIES[number], zorder=3)
@@ -40,17 +40,17 @@ def attention_figure(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(label)
-            axes.set_ylim(len(shown) - 0.4, -0.6)
+            axes.set_ylim(len(rows_shown) - 0.4, -0.6)
             axes.tick_params(axis="y", length=0, labelcolor=INK)
             axes.grid(visible=False, axis="y")
             if narrow or number == 0:
-                labels = [shorten(str(row["layer"]), 24 if narrow else 40) for row in shown]
-                axes.set_yticks(range(len(shown)), labels, fontsize=8)
+                labels = [shorten(str(row["layer"]), 24 if narrow else 40) for row in rows_shown]
+                axes.set_yticks(range(len(rows_shown)), labels, fontsize=8)
 
-    moving = max(shown, key=lambda row: float(row["movement"]))
-    still = min(shown, key=lambda row: float(row["movement"]))
+    moving = max(rows_shown, key=lambda row: float(row["movement"]))
+    still = min(rows_shown, key=lambda row: float(row["movement"]))
     described = (
-        f"Mixing weights of {len(shown)} dynamic layers of {title}. They move most in {moving['layer']} "
+        f"Mixing weights of {len(rows_shown)} dynamic layers of {title}. They move most in {moving['layer']} "
         f"({float(moving['movement']):.3g}) and least in {still['layer']} "
         f"({float(still['movement']):.3g}); 2 is the most there can be."
     )

@@ -21,15 +21,15 @@ _MOST = 6
 
 def conditions_figure(name: str, runs: Sequence[Run]) -> Figure | None:
     """A row a sensor, a line a run; ``None`` where no sensor was read more than once."""
-    shown = [run for run in runs if any(len(_series(run, sensor)[0]) > 1 for sensor, _ in _SENSORS)][:_MOST]
-    sensors = [(s, unit) for s, unit in _SENSORS if any(len(_series(run, s)[0]) > 1 for run in shown)]
+    runs_shown = [run for run in runs if any(len(_series(run, sensor)[0]) > 1 for sensor, _ in _SENSORS)][:_MOST]
+    sensors = [(s, unit) for s, unit in _SENSORS if any(len(_series(run, s)[0]) > 1 for run in runs_shown)]
     if not sensors:
         return None
 
     def draw(canvas: Any, narrow: bool) -> None:
         grid = canvas.subplots(len(sensors), 1, sharex=True, squeeze=False)
         for axes, (sensor, unit) in zip(grid[:, 0], sensors, strict=True):
-            for index, run in enumerate(shown):
+            for index, run in enumerate(runs_shown):
                 times, values = _series(run, sensor)
                 style = {"lw": 1.6, "marker": "o", "ms": 3, "color": SERIES[index]}
                 axes.plot(times, values, label=shorten(label(run), 36 if narrow else 90), **style)
@@ -43,9 +43,9 @@ def conditions_figure(name: str, runs: Sequence[Run]) -> Figure | None:
 
     described = "Sensor readings over time. " + "; ".join(
         f"{label(run)}: " + ", ".join(_range(run, sensor, unit) for sensor, unit in sensors if _series(run, sensor)[0])
-        for run in shown
+        for run in runs_shown
     )
-    height = 0.5 + 1.35 * len(sensors) + 0.2 * len(shown)
+    height = 0.5 + 1.35 * len(sensors) + 0.2 * len(runs_shown)
     caption = "What the machine's own sensors said during the latest runs."
     return draw_figure(name, caption, described, draw, wide=height, narrow=height)
 

@@ -20,26 +20,26 @@ _BINS = 90
 def latency_figure(name: str, runs: Sequence[Run]) -> Figure | None:
     """One row a run, fastest first; ``None`` where nothing was timed."""
     timed = [run for run in runs if run.latency_ms is not None and len(run.latency_ms.samples) > 1]
-    shown = sorted(timed, key=lambda run: _samples(run)[1])[:_MOST]
-    if not shown:
+    runs_shown = sorted(timed, key=lambda run: _samples(run)[1])[:_MOST]
+    if not runs_shown:
         return None
-    height = 1.0 + 0.46 * len(shown)
+    height = 1.0 + 0.46 * len(runs_shown)
 
     def draw(canvas: Any, narrow: bool) -> None:
         axes = canvas.add_subplot()
-        low = min(float(_samples(run)[0].min()) for run in shown)
-        high = max(float(_samples(run)[0].max()) for run in shown)
+        low = min(float(_samples(run)[0].min()) for run in runs_shown)
+        high = max(float(_samples(run)[0].max()) for run in runs_shown)
         logarithmic = high > 5 * low
         edges = np.geomspace(low, high, _BINS + 1) if logarithmic else np.linspace(low, high, _BINS + 1)
         if high == low:
             edges = np.linspace(low * 0.99, high * 1.01, _BINS + 1)
-        for row, run in enumerate(shown):
-            _row(axes, run, len(shown) - 1 - row, edges)
-        axes.set_yticks(range(len(shown)), [_title(run, narrow) for run in reversed(shown)])
+        for row, run in enumerate(runs_shown):
+            _row(axes, run, len(runs_shown) - 1 - row, edges)
+        axes.set_yticks(range(len(runs_shown)), [_title(run, narrow) for run in reversed(runs_shown)])
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.grid(axis="x", visible=False)
         axes.spines["left"].set_visible(False)
-        axes.set_ylim(-0.35, len(shown) - 0.05)
+        axes.set_ylim(-0.35, len(runs_shown) - 0.05)
         axes.set_xlabel("latency of one inference, ms")
         if logarithmic:
             axes.set_xscale("log")
@@ -48,12 +48,12 @@ def latency_figure(name: str, runs: Sequence[Run]) -> Figure | None:
     described = "Distribution of latencies: " + "; ".join(
         f"{artifact(run)} median {figure(run.latency_ms.p50)} ms, slowest of {len(run.latency_ms.samples)} "
         f"{figure(max(run.latency_ms.samples))} ms"
-        for run in shown
+        for run in runs_shown
         if run.latency_ms
     )
-    left = f" The fastest {_MOST} of {len(timed)} runs." if len(timed) > _MOST else ""
-    caption = f"Every timed inference. Line: median; thick: its interval; ticks: 90th and 99th percentile.{left}"
-    return draw_figure(name, caption, described, draw, wide=height, narrow=height + 0.25 * len(shown))
+    rest_text = f" The fastest {_MOST} of {len(timed)} runs." if len(timed) > _MOST else ""
+    caption = f"Every timed inference. Line: median; thick: its interval; ticks: 90th and 99th percentile.{rest_text}"
+    return draw_figure(name, caption, described, draw, wide=height, narrow=height + 0.25 * len(runs_shown))
 
 
 def _row(axes: Any, run: Run, position: int, edges: Any) -> None:

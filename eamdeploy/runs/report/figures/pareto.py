@@ -30,36 +30,36 @@ _LONGEST = 28
 
 def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
     """The runs of one place that have both figures; ``None`` where there are fewer than two."""
-    shown = [run for run in runs if run.latency_ms is not None and run.accuracy is not None]
-    if len(shown) < 2:
+    runs_shown = [run for run in runs if run.latency_ms is not None and run.accuracy is not None]
+    if len(runs_shown) < 2:
         return None
-    front = pareto_front(shown)
+    front = pareto_front(runs_shown)
 
     def draw(canvas: Any, narrow: bool) -> None:
         axes = canvas.add_subplot()
-        widest = max(run.bytes for run in shown) or 1
-        for run in sorted(shown, key=lambda run: -run.bytes):  # the smaller ones in front
+        widest = max(run.bytes for run in runs_shown) or 1
+        for run in sorted(runs_shown, key=lambda run: -run.bytes):  # the smaller ones in front
             _point(axes, run, widest)
         _front(axes, front)
         axes.set_xlabel("median latency, ms")
         axes.set_ylabel("top-1, %")
-        values = [run.latency_ms.p50 for run in shown if run.latency_ms]
+        values = [run.latency_ms.p50 for run in runs_shown if run.latency_ms]
         if max(values) > 6 * min(values):
             axes.set_xscale("log")
             plain_log(axes.xaxis, min(values), max(values))
         axes.margins(x=0.16 if not narrow else 0.22, y=0.16)
         axes.autoscale_view()
-        ordered = [*front, *(run for run in shown if run not in front)]
+        ordered = [*front, *(run for run in runs_shown if run not in front)]
         texts = _texts(ordered)
         count = min(_LABELS, (len(front) or len(ordered)) if narrow else len(ordered))
         points = [(_p50(run), _top1(run)) for run in ordered[:count]]
         colours = [INK if run in front else MUTED for run in ordered[:count]]
         draw_labels(axes, points, texts[:count], colours)
-        handles = _legend(shown)
+        handles = _legend(runs_shown)
         canvas.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else len(handles))
 
     names = ", ".join(f"{artifact(run)} ({figure(_p50(run))} ms, {_top1(run):.1f} %)" for run in front)
-    described = f"Scatter plot of {len(shown)} variants on {place}. Pareto frontier: {names or 'no valid run'}."
+    described = f"Scatter plot of {len(runs_shown)} variants on {place}. Pareto frontier: {names or 'no valid run'}."
     caption = (
         f"Accuracy against latency on {place}. Bars: intervals of both; area: file size; dashed line: Pareto frontier."
     )
@@ -121,16 +121,16 @@ def _front(axes: Any, front: Sequence[Run]) -> None:
         )
 
 
-def _legend(shown: Sequence[Run]) -> list[Any]:
+def _legend(runs_shown: Sequence[Run]) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    precisions = {run.precision for run in shown}
-    kinds = {latency_kind(run) for run in shown}
+    precisions = {run.precision for run in runs_shown}
+    kinds = {latency_kind(run) for run in runs_shown}
     handles = [
         Line2D([], [], ls="", marker="o", color=_PRECISIONS.get(name, SERIES[3]), label=name or "precision unknown")
         for name in sorted(precisions)
     ]
-    sizes = sorted({min(run.bytes for run in shown), max(run.bytes for run in shown)})
+    sizes = sorted({min(run.bytes for run in runs_shown), max(run.bytes for run in runs_shown)})
     for kind in (kind for kind in _MARKERS if kind in kinds):
         face = MUTED if kind == "measured" else CARD
         handles.append(Line2D([], [], ls="", marker=_MARKERS[kind], mfc=face, mec=MUTED, label=kind))

@@ -64,12 +64,12 @@ def layer_adapters() -> tuple[LayerAdapter, ...]:
 
 def apply_adapters(module: nn.Module, adapters: tuple[LayerAdapter, ...] | None = None) -> tuple[nn.Module, list[str]]:
     """A copy of ``module`` with the adapted layers in place, and what was adapted: ``path (adapter)``."""
-    known = layer_adapters() if adapters is None else adapters
-    if not known:
+    known_adapters = layer_adapters() if adapters is None else adapters
+    if not known_adapters:
         return module, []
     adapted, notes = copy.deepcopy(module), []
     for path, layer in list(adapted.named_modules()):
-        for adapter in known:
+        for adapter in known_adapters:
             replacement = adapter.adapt(layer)
             if replacement is None:
                 continue

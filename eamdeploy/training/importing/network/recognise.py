@@ -73,7 +73,7 @@ def recognise(traced: Traced, other: Traced | None) -> Recognised:
     """
     dependent = {traced.input.name}
     for node in traced.nodes:
-        if any(one.name in dependent for one in node.all_input_nodes):
+        if any(source.name in dependent for source in node.all_input_nodes):
             dependent.add(node.name)
     if traced.output.name not in dependent:
         raise DataError("the network's output does not depend on its input")
@@ -156,8 +156,8 @@ def _dynamic(convolution: Convolution, emitter: InstructionEmitter, result: Reco
 def _bounds(traced: Traced, mixing: Mixing) -> MixingBounds:
     bounds = mixing_bounds(traced, mixing)
     gates = [gate_bound(gate.node) for gate in mixing.taps]
-    known = [bound for bound in gates if bound is not None]
-    return replace(bounds, taps=math.prod(known) if len(known) == len(gates) else None)
+    known_bounds = [bound for bound in gates if bound is not None]
+    return replace(bounds, taps=math.prod(known_bounds) if len(known_bounds) == len(gates) else None)
 
 
 def _note(mixing: Mixing, bounds: MixingBounds) -> str:
@@ -190,11 +190,11 @@ def _mixed(
     if not mixing.alphas and not mixing.taps:
         return _gated(convolution, mixing, groups, maps, emitter)
     alpha, source = mixing_weights(emitter, mixing, where)
-    bias = shift = left = None
+    bias = shift = rest = None
     if not mixing.outputs:
-        bias, shift, left = mixed_bias(emitter, convolution, mixing, bank.shape[1])
+        bias, shift, rest = mixed_bias(emitter, convolution, mixing, bank.shape[1])
     else:
-        left = plain_bias(emitter, convolution)
+        rest = plain_bias(emitter, convolution)
     layer = MixedConv2d(
         tuple(bank.shape),  # type: ignore[arg-type]
         **convolution.geometry(groups),
@@ -218,7 +218,7 @@ def _mixed(
     y = emitter.call(path, layer, arguments)
     for gate in mixing.outputs:
         y = gated(emitter, y, gate, where)
-    return path, y, left
+    return path, y, rest
 
 
 def _gated(

@@ -46,14 +46,16 @@ def mixing_bounds(traced: Traced, mixing: Mixing) -> MixingBounds:
     constant = mixing.constant is not None
     if not bounds:
         return CONVEX
-    known = [weights for weights in bounds if weights is not None]
-    signed = len(known) < len(bounds) or any(weights.signed for weights in known)
-    if len(known) < len(bounds):
+    known_bounds = [weights for weights in bounds if weights is not None]
+    signed = len(known_bounds) < len(bounds) or any(weights.signed for weights in known_bounds)
+    if len(known_bounds) < len(bounds):
         return MixingBounds(signed=signed)
-    convex = len(known) == 1 and known[0].exact and len(known[0].groups.unique()) == 1 and not constant
+    convex = (
+        len(known_bounds) == 1 and known_bounds[0].exact and len(known_bounds[0].groups.unique()) == 1 and not constant
+    )
     met = torch.zeros_like(mixing.bank[0])
     first = 0
-    for weights in known:
+    for weights in known_bounds:
         bank = mixing.bank[first : first + len(weights.groups)]
         first += len(weights.groups)
         for group in weights.groups.unique():

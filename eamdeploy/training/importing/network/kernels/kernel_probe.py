@@ -28,7 +28,7 @@ class KernelProbe:
     def __init__(self, traced: Traced, kernel: fx.Node, sources: Sequence[fx.Node], shape: tuple[int, ...]) -> None:
         self.traced, self.kernel, self.shape = traced, kernel, shape
         self.batch = traced.batch
-        self.fits = all(count and count % self.batch == 0 for count in (elements(traced, one) for one in sources))
+        self.fits = all(count and count % self.batch == 0 for count in (elements(traced, part) for part in sources))
         self.cuts = {source: source for source in sources}
         self._generator = torch.Generator().manual_seed(0)
         self._filling = {source: self._arbitrary(source) for source in sources} if self.fits else {}

@@ -40,10 +40,10 @@ def walk(kernel: fx.Node, dependent: set[str]) -> tuple[set[fx.Node], list[fx.No
         if node in region or node in sources:
             continue
         name = operator_name(node)
-        inner = [one for one in node.all_input_nodes if one.name in dependent]
+        inner = [source for source in node.all_input_nodes if source.name in dependent]
         linear = name in REARRANGING or name in _LINEAR or (name in _CASTS and _keeps_fractions(node))
         if name in _PLACING:
-            linear = all(any(node.args[place] is one for place in _PLACING[name]) for one in inner)
+            linear = all(any(node.args[place] is source for place in _PLACING[name]) for source in inner)
         if name == "div.Tensor":
             divisor = node.args[1]
             linear = not (isinstance(divisor, fx.Node) and divisor.name in dependent)
@@ -64,7 +64,7 @@ def narrowest(
         users = [user for user in chain[-1].users if user in region]
         if len(users) != 1 or users[0] is kernel:
             break
-        if any(one not in chain for one in users[0].all_input_nodes if one.name in dependent):
+        if any(node_input not in chain for node_input in users[0].all_input_nodes if node_input.name in dependent):
             break
         chain.append(users[0])
     counted = [(node, elements(traced, node)) for node in chain]

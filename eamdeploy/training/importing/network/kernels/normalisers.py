@@ -64,7 +64,7 @@ def _same(first: Any, second: Any) -> bool:
         return True
     alike = first.op == second.op == "call_function" and first.target == second.target
     plain = alike and first.kwargs == second.kwargs and len(first.args) == len(second.args)
-    return plain and all(_same(one, other) for one, other in zip(first.args, second.args, strict=True))
+    return plain and all(_same(left_part, other) for left_part, other in zip(first.args, second.args, strict=True))
 
 
 def _count(shape: tuple[int, ...], axis: int) -> int:

@@ -55,7 +55,9 @@ def evaluate(traced: Traced, node: fx.Node, values: Mapping[str, Tensor], memory
             continue
         if current.op != "call_function":
             raise LookupError(current.name)
-        missing = [one for one in current.all_input_nodes if one.name not in values and one.name not in memory]
+        missing = [
+            source for source in current.all_input_nodes if source.name not in values and source.name not in memory
+        ]
         if missing:
             stack.extend(missing)
             continue

@@ -79,8 +79,8 @@ def _attribute(module: Any, name: str, source: str) -> Any:
     if not hasattr(module, name):
         from eamdeploy.base.errors import did_you_mean
 
-        known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise UsageError(f"the module has no '{name}'", where=source, hint=did_you_mean(name, known))
+        callables = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise UsageError(f"the module has no '{name}'", where=source, hint=did_you_mean(name, callables))
     return getattr(module, name)
 
 

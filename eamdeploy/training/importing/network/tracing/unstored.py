@@ -71,9 +71,9 @@ def _numbers(module: nn.Module) -> Iterator[tuple[nn.Module, str, float]]:
     for layer in module.modules():
         if type(layer).__module__.partition(".")[0] == "torch":
             continue  # the constants of PyTorch's own layers are part of what they are
-        known = _NORM_CONSTANTS if isinstance(layer, _NORMS) else ()
+        constants = _NORM_CONSTANTS if isinstance(layer, _NORMS) else ()
         for attribute, value in vars(layer).items():
-            if attribute in known:
+            if attribute in constants:
                 continue
             number = isinstance(value, float) or (
                 isinstance(value, int) and not isinstance(value, bool) and bool(_TEMPERATURE.search(attribute))
