@@ -94,10 +94,10 @@ def _warn_of_cuda(uv: list[str], environment: dict[str, str]) -> None:
         return
     quiet = [word for word in uv if word != "--quiet"]
     done = subprocess.run([*quiet, f"{ROOT}[train]"], capture_output=True, text=True, check=False, env=environment)
-    chosen = re.search(r"\+ torch==(\S+)", done.stderr)
-    if chosen and "nvidia" in done.stderr:
+    match = re.search(r"\+ torch==(\S+)", done.stderr)
+    if match and "nvidia" in done.stderr:
         print(
-            f"PyTorch {chosen[1]} comes with CUDA libraries here, about 3 GB, and this machine has no NVIDIA GPU.\n"
+            f"PyTorch {match[1]} comes with CUDA libraries here, about 3 GB, and this machine has no NVIDIA GPU.\n"
             "To take the CPU build instead, stop and run: make setup TORCH_INDEX=<the index of PyTorch's CPU builds>",
             flush=True,
         )

@@ -69,8 +69,8 @@ class MnnSession:
             "numThread": options.threads,
             "precision": _PRECISIONS[options.arithmetic],
         }
-        if network.shown:
-            config["saveTensors"] = network.shown
+        if network.extra_outputs:
+            config["saveTensors"] = network.extra_outputs
         try:
             with greetings_dropped((1, 2)):
                 self._interpreter = mnn.Interpreter(str(path))

@@ -27,8 +27,8 @@ class TextbookAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         attention = self.inner
-        chosen = x if attention.selection is None else attention.selection(x)
-        pooled = F.adaptive_avg_pool2d(chosen, attention.pool_size).flatten(1)
+        features = x if attention.selection is None else attention.selection(x)
+        pooled = F.adaptive_avg_pool2d(features, attention.pool_size).flatten(1)
         return torch.softmax(attention.fc2(F.relu(attention.fc1(pooled))) / attention.temperature, dim=1)
 
 

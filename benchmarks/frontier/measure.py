@@ -52,7 +52,7 @@ def latencies(paths: Sequence[Path], rounds: int) -> list[dict[str, float]]:
         {
             "p10_ms": float(np.percentile(call_times, 10)),
             "p50_ms": median(call_times),
-            "ratio": median(one / first for one, first in zip(call_times, times[0], strict=True)),
+            "ratio": median(series / first for series, first in zip(call_times, times[0], strict=True)),
         }
         for call_times in times
     ]

@@ -20,7 +20,7 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: Path, conditions: str) 
     head = "| network | variant | format | precision | top-1 % | drop | file kB | of exact | ms (p10) | of static | instructions |"
     lines = [conditions, "", head, "|" + "---|" * 11]
     for row in rows:
-        shown = [
+        columns_shown = [
             row["network"],
             row["variant"],
             row["format"],
@@ -33,7 +33,7 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: Path, conditions: str) 
             f"{row['of_static']:.2f}",
             _number(row["instructions"], ".3g"),
         ]
-        lines.append("| " + " | ".join(shown) + " |")
+        lines.append("| " + " | ".join(columns_shown) + " |")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -48,13 +48,13 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     mpl.use("svg")
     import matplotlib.pyplot as plt
 
-    known = [row for row in rows if row["top1"] is not None]  # the twin's weights are random
-    networks = list(dict.fromkeys(row["network"] for row in known))
-    markers = dict(zip(dict.fromkeys(row["variant"] for row in known), MARKERS, strict=False))
+    rated_rows = [row for row in rows if row["top1"] is not None]  # the twin's weights are random
+    networks = list(dict.fromkeys(row["network"] for row in rated_rows))
+    markers = dict(zip(dict.fromkeys(row["variant"] for row in rated_rows), MARKERS, strict=False))
     figure, axes = plt.subplots(1, len(networks), figsize=(5.0 * len(networks), 4.6), squeeze=False)
     for axis, network in zip(axes[0], networks, strict=True):
         for key, colour in COLOURS.items():
-            series = [row for row in known if (row["network"], row["format"], row["precision"]) == (network, *key)]
+            series = [row for row in rated_rows if (row["network"], row["format"], row["precision"]) == (network, *key)]
             axis.plot([row["of_static"] for row in series], [row["top1"] for row in series], color=colour, linewidth=1)
             for row in series:
                 axis.plot(
@@ -62,8 +62,8 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
                 )
         axis.axvline(1, color="grey", linewidth=0.8, linestyle=":")
         axis.set_xscale("log")
-        shown = [ratio for ratio in (1, 1.2, 1.5, 2, 3, 4, 6, 8, 10) if ratio <= 1.2 * axis.get_xlim()[1]]
-        axis.set_xticks(shown, [f"{ratio:g}" for ratio in shown])
+        ticks = [ratio for ratio in (1, 1.2, 1.5, 2, 3, 4, 6, 8, 10) if ratio <= 1.2 * axis.get_xlim()[1]]
+        axis.set_xticks(ticks, [f"{ratio:g}" for ratio in ticks])
         axis.minorticks_off()
         axis.set(title=network, xlabel="latency over the static twin's, same precision", ylabel="top-1 %")
         axis.grid(visible=True, alpha=0.2)

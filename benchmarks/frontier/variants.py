@@ -82,5 +82,5 @@ def make_variant(
         arguments += ["--class-map", str(options.class_map)]
     entries = cli(*arguments)["artifacts"]
     artifacts = {(entry["format"], entry["precision"]): Path(entry["path"]) for entry in entries}
-    spent = next((entry["budget"] for entry in entries if entry.get("budget")), None)
-    return FrontierVariant(name, artifacts, spent)
+    budget_entry = next((entry["budget"] for entry in entries if entry.get("budget")), None)
+    return FrontierVariant(name, artifacts, budget_entry)

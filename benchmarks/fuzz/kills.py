@@ -63,15 +63,15 @@ def main() -> int:
         _prepare(folder, board)
         for number in range(arguments.kills):
             command = list(COMMANDS)[number % len(COMMANDS)]
-            chosen, after_s = rng.choice(SIGNALS), rng.uniform(0.2, _LONGEST_S)
-            problems, ended_s = _one(folder / f"run-{number}", folder, command, chosen, after_s)
+            signal_number, after_s = rng.choice(SIGNALS), rng.uniform(0.2, _LONGEST_S)
+            problems, ended_s = _one(folder / f"run-{number}", folder, command, signal_number, after_s)
             problems += _left_on(board)
-            late = chosen is not signal.SIGKILL and ended_s > _ENDS_WITHIN_S
+            late = signal_number is not signal.SIGKILL and ended_s > _ENDS_WITHIN_S
             slow += late
             outcomes.update(problems)
             words = "; ".join(problems) or "nothing"
             print(
-                f"{number:3} {command:16} {chosen.name:8} after {after_s:4.1f} s, ended in {ended_s:.1f} s: {words}",
+                f"{number:3} {command:16} {signal_number.name:8} after {after_s:4.1f} s, ended in {ended_s:.1f} s: {words}",
                 flush=True,
             )
     print(f"\n{arguments.kills} kills: {sum(outcomes.values())} findings, {slow} ended later than {_ENDS_WITHIN_S:g} s")

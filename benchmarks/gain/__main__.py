@@ -62,15 +62,15 @@ def prepared(data: Path, limit: int | None) -> tuple[Any, list[int]]:
     images = open_dataset(data / "test", "test")
     preprocessing = Preprocessing.from_dict(loaded.preprocessing)
     order = [loaded.classes.index(name) for name in images.classes]
-    chosen = range(0, len(images), max(1, len(images) // limit) if limit else 1)
-    pixels = np.stack([preprocessing.apply(images.image(index)) for index in chosen])
-    return pixels, [order[images.label(index)] for index in chosen]
+    indices = range(0, len(images), max(1, len(images) // limit) if limit else 1)
+    pixels = np.stack([preprocessing.apply(images.image(index)) for index in indices])
+    return pixels, [order[images.label(index)] for index in indices]
 
 
 def measure(
-    files: dict[str, Path], pixels: Any, labels: list[int], rounds: int, known: dict[str, Any] | None = None
+    files: dict[str, Path], pixels: Any, labels: list[int], rounds: int, known_scores: dict[str, Any] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Median and quartiles of the time of each file, in turns, and top-1 where the network was trained; ``known``: from there."""
+    """Median and quartiles of each file's time, and top-1 where the network was trained, from ``known_scores`` if given."""
     from runtimes.protocol import RuntimeOptions
     from runtimes.registry import get_runtime
 
@@ -87,8 +87,8 @@ def measure(
         low, median, high = statistics.quantiles(samples[name], n=4)
         rows[name] = {"p50_ms": round(median, 4), "p25_ms": round(low, 4), "p75_ms": round(high, 4), "top1": None}
         rows[name]["bytes"] = files[name].stat().st_size
-        if known is not None:
-            rows[name]["top1"] = known[name]["top1"]
+        if known_scores is not None:
+            rows[name]["top1"] = known_scores[name]["top1"]
         elif name != "static":
             hits = sum(
                 int(np.argmax(_scores(session, image))) == label for image, label in zip(pixels, labels, strict=True)

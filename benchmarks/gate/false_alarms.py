@@ -81,8 +81,8 @@ def _far_apart(a: Sequence[Run], b: Sequence[Run], limits: Thresholds) -> list[t
 
 
 def _summary(judged: Sequence[tuple[bool, float, float, float]]) -> dict[str, object]:
-    failed = sum(one[0] for one in judged)
-    changes = np.array([one[1:] for one in judged])
+    failed = sum(judgement[0] for judgement in judged)
+    changes = np.array([judgement[1:] for judgement in judged])
     middle = float(np.median(changes[:, 0]))
     low, high = share_interval(failed / len(judged), len(judged))
     return {

@@ -82,13 +82,13 @@ def compare(measured: Sequence[tuple[ArtifactFeatures, float]], runtime: str) ->
     logs = np.log([t for _, t in static])
     by_size = np.argsort([f.macs for f, _ in static])
     errors = []
-    for chosen in (by_size, by_size[[0, -1]]):
-        model = fit_model(totals[chosen], logs[chosen], np.ones(len(chosen)), population_priors("tflite-fp32"))
+    for subset in (by_size, by_size[[0, -1]]):
+        model = fit_model(totals[subset], logs[subset], np.ones(len(subset)), population_priors("tflite-fp32"))
         for f, t in dynamic:
             expected = float(np.exp(model.predict(term_matrix(f.records).sum(0, keepdims=True)).log_ms[0]))
             errors.append(float(np.log(t / expected)))
             print(
-                f"{runtime}, {len(chosen)} static: {f.name}, {len(f.records)} operators: {t:.3f} ms, expected {expected:.3f}"
+                f"{runtime}, {len(subset)} static: {f.name}, {len(f.records)} operators: {t:.3f} ms, expected {expected:.3f}"
             )
     return errors
 

@@ -83,8 +83,8 @@ def evaluate_population(rows: Sequence[LatencyRow], population: Population, tabl
 
 def rebuild(rows: Sequence[LatencyRow], out: Path, progress: Progress = SILENT) -> list[Evaluated]:
     """Write `calibrations/*.json`, `priors.json` and `transfers.json` under `out`; returns all tests for the report."""
-    known = load_networks()
-    unknown = {row.network[0] for row in rows if row.network not in known}
+    networks = load_networks()
+    unknown = {row.network[0] for row in rows if row.network not in networks}
     if unknown:
         progress.stage(f"left out, operators not known: {', '.join(sorted(unknown))}")
     counted = fit_tables(read_counts())
@@ -121,12 +121,12 @@ def calibrations(t: Evaluated) -> list[Calibration]:
     models = {g.conditions: g.model(t.priors) for g in t.groups}
     beyond = beyond_factor(t.by_network)
     for g in t.groups:
-        one, family = _of(g, t.by_network), _of(g, t.by_family)
-        near = one if len(one) >= OWN_SCORES_FROM else t.by_network
+        network_errors, family = _of(g, t.by_network), _of(g, t.by_family)
+        near = network_errors if len(network_errors) >= OWN_SCORES_FROM else t.by_network
         far = family if enough_of_its_own(family) else t.by_family
         inside = covered(family, t.without) if family else []
         tests: dict[str, Any] = {
-            "leave_network_out": summary(one, coverage(one, "network", beyond)),
+            "leave_network_out": summary(network_errors, coverage(network_errors, "network", beyond)),
             "leave_family_out": summary(family, float(np.mean(inside)) if inside else math.nan)
             | {
                 "coverage90_by_others_percent": _percent(coverage(family, "family")),
@@ -150,7 +150,7 @@ def calibrations(t: Evaluated) -> list[Calibration]:
                 quantile(r.score for r in far),
                 network_error=quantile(r.log_error for r in near),
                 family_error=quantile(r.log_error for r in far),
-                pair_error=pair_error(one, g),
+                pair_error=pair_error(network_errors, g),
                 beyond=beyond,
                 rate=t.rates[g.conditions].rate if g.conditions in t.rates else None,
                 tests=tests,
@@ -221,8 +221,8 @@ def _pooled_widths(t: Evaluated) -> dict[str, Any]:
 
 def pooled_pair_error(t: Evaluated) -> float | None:
     """Of a board of which too little is measured: the median of the published ones'."""
-    known = [e for g in t.groups if (e := pair_error(_of(g, t.by_network), g)) is not None]
-    return round(float(np.median(known)), 4) if known else None
+    pair_errors = [e for g in t.groups if (e := pair_error(_of(g, t.by_network), g)) is not None]
+    return round(float(np.median(pair_errors)), 4) if pair_errors else None
 
 
 def _prior_dict(prior: tuple[tuple[str, ...], Any]) -> dict[str, dict[str, float]]:

@@ -67,9 +67,9 @@ def render(recordings: Sequence[Recording]) -> str:
         for when, line in timed_lines(recording):
             clock += min(when - before, _LONGEST_WAIT)
             before = when
-            shown = Text.from_ansi(line)
-            at.extend([clock] * max(1, -(-len(shown.plain) // _WIDTH)))
-            console.print(shown, soft_wrap=False, overflow="fold")
+            line_text = Text.from_ansi(line)
+            at.extend([clock] * max(1, -(-len(line_text.plain) // _WIDTH)))
+            console.print(line_text, soft_wrap=False, overflow="fold")
         clock += _BREATH
     whole = clock + _END
     svg = console.export_svg(title="eamdeploy", unique_id="recording")

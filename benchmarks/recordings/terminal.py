@@ -100,13 +100,13 @@ def make_images(folder: Path) -> None:
 def run(words: Sequence[str], folder: Path, width: int | None, environment: Mapping[str, str]) -> Recording:
     """Run ``eamdeploy`` with ``words`` in a terminal of ``width`` columns, or in a pipe."""
     command = [sys.executable, "-m", "eamdeploy", *words]
-    shown = " ".join(words)
+    command_line = " ".join(words)
     if width is None:
         done = subprocess.run(
             command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=600, check=False,
         )  # fmt: skip
-        return Recording(shown, None, done.returncode, done.stdout)
+        return Recording(command_line, None, done.returncode, done.stdout)
     main, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     process = subprocess.Popen(
@@ -118,7 +118,7 @@ def run(words: Sequence[str], folder: Path, width: int | None, environment: Mapp
     os.close(main)
     text = b"".join(part for _, part in parts).decode("utf-8", "replace")
     lines = tuple((when, part.decode("utf-8", "replace")) for when, part in parts)
-    return Recording(shown, width, process.wait(timeout=60), text, lines)
+    return Recording(command_line, width, process.wait(timeout=60), text, lines)
 
 
 def _read(descriptor: int) -> Iterator[bytes]:

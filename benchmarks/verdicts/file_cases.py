@@ -51,8 +51,8 @@ def edits() -> Iterator[tuple[str, Edit]]:
 
 def verify_edits() -> Iterator[tuple[str, Edit]]:
     """Faults that only a comparison of outputs can see: the classes stay, or another output is wrong."""
-    for lost in range(10):
-        yield f"class {lost} always 0", on("w", partial(_columns, {lost: None}))
+    for lost_count in range(10):
+        yield f"class {lost_count} always 0", on("w", partial(_columns, {lost_count: None}))
     yield "input scaled by 255", on("one", lambda value: value * 255)
     for index in range(4):
         yield f"second output, column {index} negated", on("narrow", partial(_negated, index))
@@ -123,8 +123,11 @@ def cases(folder: Path) -> Iterator[VerdictCase]:
         evaluation = evaluate(path, data, card=replace(card, path=path, **other))
         if evaluation.warning or evaluation.skipped or evaluation.result.n != len(embedded_sample()):
             return False
-        lost = round((good() - evaluation.result.top1) / 100 * evaluation.result.n)
-        return paired_interval(0, max(0, lost), evaluation.result.n)[1] >= 0 and lost <= 0.01 * evaluation.result.n
+        lost_count = round((good() - evaluation.result.top1) / 100 * evaluation.result.n)
+        return (
+            paired_interval(0, max(0, lost_count), evaluation.result.n)[1] >= 0
+            and lost_count <= 0.01 * evaluation.result.n
+        )
 
     @cache
     def good() -> float:

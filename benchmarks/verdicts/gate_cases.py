@@ -216,8 +216,8 @@ def _compared(folder: Path) -> Iterator[VerdictCase]:
         return not comparison.unjudged() and not worse and not comparison.absent
 
     def itself() -> bool:
-        one = run()
-        return not compare_references(store_in(folder, one), one.id, one.id).unjudged()
+        single_run = run()
+        return not compare_references(store_in(folder, single_run), single_run.id, single_run.id).unjudged()
 
     yield VerdictCase("compare", "a run with itself", True, itself)
     # whether the current run is the older one is the gate's question; the others are the comparison's too

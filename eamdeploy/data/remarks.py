@@ -34,7 +34,7 @@ def remarks_on(dataset: ImageDataset, *, exif: bool = False) -> list[str]:
     if dataset.turned:
         what = "is applied" if exif else 'is ignored ("exif": true in the preprocessing applies it)'
         remarks.append(
-            f"{len(dataset.turned)} of {len(dataset.read)} pictures read carry an EXIF orientation, which {what}"
+            f"{len(dataset.turned)} of {len(dataset.indices_read)} pictures read carry an EXIF orientation, which {what}"
         )
     if dataset.largest and max(dataset.largest.values()) <= _FOURTEEN_BITS:
         remarks.append(

@@ -29,7 +29,7 @@ class CaseResult:
         resumed: images whose outputs came from an earlier, interrupted try.
         instructions: of one inference.
         operators: time per operator.
-        ran: it was loaded and run once, without images.
+        has_run: it was loaded and run once, without images.
     """
 
     case: BenchCase
@@ -39,13 +39,15 @@ class CaseResult:
     resumed: int = 0
     instructions: int | None = None
     operators: list[dict[str, Any]] = field(default_factory=list)
-    ran: bool = False
+    has_run: bool = False
 
     @property
     def anything(self) -> bool:
         """Whether there is a result at all."""
         timed = self.measured is not None and self.measured.summary is not None
-        return timed or self.ran or self.accuracy is not None or self.instructions is not None or bool(self.operators)
+        return (
+            timed or self.has_run or self.accuracy is not None or self.instructions is not None or bool(self.operators)
+        )
 
 
 def assemble(result: CaseResult, target: BenchTarget, facts: Mapping[str, str], group: str) -> Run:
@@ -110,7 +112,7 @@ def _note(result: CaseResult) -> str | None:
         return f"TensorRT built its engine in {built / 1000:.1f} s, which is in no other figure"
     if result.resumed:
         return f"{result.resumed} of the images ran before the link was lost"
-    return "it loads and runs; no images were given to compare outputs on" if result.ran else None
+    return "it loads and runs; no images were given to compare outputs on" if result.has_run else None
 
 
 def new_id() -> str:

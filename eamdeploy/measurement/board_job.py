@@ -171,7 +171,7 @@ async def _try(session: BoardSession, result: CaseResult, request: Request) -> N
     async with session.worker() as worker:
         result.load = await worker.load(await session.push(case.artifact), case.runtime, case.options)
         await worker.measure(batch=case.batch, seconds=0.0, min_samples=1, max_samples=1, warmup_seconds=0.0)
-    result.ran = True
+    result.has_run = True
 
 
 async def _count(session: BoardSession, result: CaseResult, request: Request, work: BoardWork) -> None:

@@ -127,7 +127,7 @@ def spend_budget(
         beyond=request.finetune_epochs > 0,
         progress=progress,
     )
-    if not (spending.chosen.steps or spending.cheapest):
+    if not (spending.point.steps or spending.cheapest):
         return BudgetResult(checkpoint, budget_report(checkpoint, spending, images, None), spending)
     network, finetuned = spending.network, None
     if request.finetune_epochs:
@@ -137,7 +137,7 @@ def spend_budget(
         tuned = finetune_within(checkpoint, spending, images, how, progress)
         if tuned is not None:
             spending, network, finetuned = tuned.spending, tuned.network, (tuned.calibration, tuned.validation)
-        elif not spending.chosen.steps:
+        elif not spending.point.steps:
             return BudgetResult(checkpoint, budget_report(checkpoint, spending, images, None), spending)
     report = budget_report(checkpoint, spending, images, finetuned)
     # the accuracy that training noted was the exact network's
@@ -158,7 +158,7 @@ def budget_report(
     checkpoint: Checkpoint, spending: Spending, images: BudgetImages, finetuned: tuple[Change, Change] | None
 ) -> dict[str, Any]:
     """What the manifest, the artifacts and ``--json`` say about a spent budget."""
-    confirmed = spending.chosen.validation or spending.chosen.calibration
+    confirmed = spending.point.validation or spending.point.calibration
     warning = None
     if confirmed is not None:
         warning = reference_warning(confirmed.top1_exact, confirmed.images, len(checkpoint.classes))
@@ -167,8 +167,8 @@ def budget_report(
         "minimize": spending.minimize,
         "original_sha256": checkpoint.sha256,
         "original": checkpoint.name,
-        "calibration": {"data": images.calibration.name, **_change(spending.chosen.calibration)},
-        "validation": {"data": images.validation.name, **_change(spending.chosen.validation)},
+        "calibration": {"data": images.calibration.name, **_change(spending.point.calibration)},
+        "validation": {"data": images.validation.name, **_change(spending.point.validation)},
         "finetuned": None
         if finetuned is None
         else {"calibration": finetuned[0].to_dict(), "validation": finetuned[1].to_dict()},
@@ -219,7 +219,7 @@ def _point(point: FrontierPoint) -> dict[str, Any]:
 
 def sentence(spending: Spending, finetuned: Change | None = None) -> str:
     """The result in words, and plainly so where there was little to save; ``finetuned``: validation images after training."""
-    point, layers = spending.chosen, len(spending.layers)
+    point, layers = spending.point, len(spending.layers)
     saved = 100 * (1 - point.cost)
     validation = finetuned or point.validation
     drop = 0.0 if validation is None else validation.drop_points

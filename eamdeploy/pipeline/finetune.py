@@ -51,7 +51,7 @@ def finetune_within(
     rewrite that the search chose is then the answer as it is.
     """
     for candidate in (spending.cheapest, spending):
-        if candidate is None or not candidate.chosen.steps:
+        if candidate is None or not candidate.point.steps:
             continue
         tuned = _finetune(checkpoint, candidate, images, how, progress)
         if tuned.validation.drop_points <= spending.budget_points:
@@ -73,7 +73,7 @@ def _finetune(
     recipe = replace(get_recipe(RECIPE), epochs=how.epochs)
     recipe = replace(recipe, batch=min(recipe.batch, len(data)))
     preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
-    point = spending.chosen
+    point = spending.point
     progress.stage(f"fine-tuning with {point.collapsed} layers collapsed for {how.epochs} epochs on {len(data)} images")
     start = copy.deepcopy(spending.network)
     if not isinstance(start, Network):

@@ -114,7 +114,7 @@ class SelectLast(nn.Module):
 
     def __init__(self, indices: list[int], channels: int, input_hw: tuple[int, int]) -> None:
         super().__init__()
-        self.chosen = indices
+        self.indices = indices
         self.run = (indices[0], indices[-1] + 1) if indices == list(range(indices[0], indices[-1] + 1)) else None
         self.slices = len(indices) <= SLICE_UP_TO_CHANNELS and math.prod(input_hw) <= SLICE_UP_TO_POSITIONS
         self.register_buffer("pick", torch.eye(channels)[indices][:, :, None, None])
@@ -122,14 +122,14 @@ class SelectLast(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The chosen channels."""
         last = x.permute(0, 2, 3, 1)
-        if self.run and len(self.chosen) > 1:
+        if self.run and len(self.indices) > 1:
             return last[..., self.run[0] : self.run[1]].permute(0, 3, 1, 2)
         if self.slices and x.shape[2] * x.shape[3] <= TRANSPOSE_UP_TO_POSITIONS:
-            parts = [last[..., index : index + 1] for index in self.chosen]
+            parts = [last[..., index : index + 1] for index in self.indices]
             return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=3)).permute(0, 3, 1, 2)
         if self.slices:
             shape = (x.shape[0], 1, x.shape[2], x.shape[3])
-            parts = [last[..., index : index + 1].reshape(shape) for index in self.chosen]
+            parts = [last[..., index : index + 1].reshape(shape) for index in self.indices]
             return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         return F.conv2d(x, self.pick.to(x))
 

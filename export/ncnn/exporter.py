@@ -65,7 +65,7 @@ class NcnnExporter:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         document = {**metadata, "weights": {"bytes": weights.stat().st_size, "sha256": digest}}
         param = read_param(path)
-        atomic_write_text(path, NcnnParam(param.layers, document, param.shown).text())
+        atomic_write_text(path, NcnnParam(param.layers, document, param.output_blobs).text())
 
 
 def _present(path: Path, tensors: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

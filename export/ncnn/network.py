@@ -65,7 +65,7 @@ class NcnnNetwork:
             half: store weights in float16 where ncnn can.
         """
         layers = split_shared([layer for layer, _ in self.layers], outputs)
-        param.write_text(NcnnParam(tuple(layers), shown=tuple(outputs)).text(), encoding="utf-8")
+        param.write_text(NcnnParam(tuple(layers), output_blobs=tuple(outputs)).text(), encoding="utf-8")
         with weights_path(param).open("wb") as file:
             for _, blocks in self.layers:
                 for block in blocks:

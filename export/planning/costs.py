@@ -63,7 +63,7 @@ class MeasuredCosts:
         self.timer = timer or HostTimer()
         self.cache = cache or default_cache()
         self.rounds, self.progress = rounds, progress
-        self.known = self._load()
+        self.times = self._load()
 
     def __call__(self, site: LayerSite, target: Target, serving: tuple[str, ...]) -> Mapping[str, float]:
         """Milliseconds of each lowering in ``serving``: the 10th percentile of the layer alone.
@@ -78,13 +78,13 @@ class MeasuredCosts:
                 hint="leave it out, and the shipped rules decide; or name a board of that kind with `device` or `board`",
             )
         key = layer_key(site, target, self.timer.identity(target.runtime))
-        times = self.known.get(key, {})
+        times = self.times.get(key, {})
         missing = tuple(name for name in serving if name not in times)
         if missing:
             self.progress.stage(f"measuring {', '.join(missing)} for {site.path} on {self.timer.where}")
             # all of them again: only times taken side by side compare
             times = measure_layer(site, target, serving, self.rounds, self.timer)
-            self.known[key] = times
+            self.times[key] = times
             self._save()
         return {name: times[name] for name in serving}
 
@@ -100,7 +100,7 @@ class MeasuredCosts:
 
         self.cache.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.cache}.lock"):
-            merged = {**self._load(), **self.known}
+            merged = {**self._load(), **self.times}
             atomic_write_text(
                 self.cache, json.dumps({"schema_version": SCHEMA_VERSION, "costs": merged}, indent=1) + "\n"
             )

@@ -221,7 +221,7 @@ class _Search:
             network=rewrite_network(self.network, choices, self.statistics).eval(),
             layers=layers,
             frontier=frontier,
-            chosen=self._point(steps),
+            point=self._point(steps),
             before=self._total({}),
             after=self._total(choices),
         )

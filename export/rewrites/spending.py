@@ -56,7 +56,7 @@ class Spending:
     Attributes:
         network: rewritten, in evaluation mode.
         frontier: measured points, cheapest last.
-        chosen: the point taken.
+        point: the point taken.
         before, after: estimated costs of the dynamic layers; milliseconds, bytes or instructions.
         cheapest: the cheapest end of the path, where that was asked for and is beyond the budget: a start for fine-tuning.
     """
@@ -66,7 +66,7 @@ class Spending:
     network: AnyNetwork
     layers: tuple[LayerResult, ...]
     frontier: tuple[FrontierPoint, ...]
-    chosen: FrontierPoint
+    point: FrontierPoint
     before: float
     after: float
     cheapest: Spending | None = None

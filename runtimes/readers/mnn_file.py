@@ -42,17 +42,17 @@ class MnnNetwork:
     Attributes:
         operators: in order of execution.
         named: the network's own outputs.
-        shown: tensors to hand out behind them.
+        extra_outputs: tensors to hand out behind them.
     """
 
     operators: tuple[MnnOperator, ...]
     named: tuple[str, ...]
-    shown: tuple[str, ...] = ()
+    extra_outputs: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Every tensor to hand out."""
-        return (*self.named, *self.shown)
+        return (*self.named, *self.extra_outputs)
 
 
 def read_network(path: Path) -> MnnNetwork:

@@ -66,12 +66,12 @@ class NcnnParam:
     Attributes:
         layers: in order of execution.
         metadata: what eamdeploy wrote about the artifact, ``None`` for a foreign one.
-        shown: blobs to hand out, or ``None`` for those that no layer reads.
+        output_blobs: blobs to hand out, or ``None`` for those that no layer reads.
     """
 
     layers: tuple[NcnnLayer, ...]
     metadata: Mapping[str, Any] | None = None
-    shown: tuple[str, ...] | None = None
+    output_blobs: tuple[str, ...] | None = None
 
     @property
     def inputs(self) -> tuple[NcnnLayer, ...]:
@@ -81,8 +81,8 @@ class NcnnParam:
     @property
     def outputs(self) -> tuple[str, ...]:
         """The blobs to hand out."""
-        if self.shown is not None:
-            return self.shown
+        if self.output_blobs is not None:
+            return self.output_blobs
         input_names = {blob for layer in self.layers for blob in layer.inputs}
         return tuple(blob for layer in self.layers for blob in layer.outputs if blob not in input_names)
 
@@ -90,8 +90,8 @@ class NcnnParam:
         """The file's text."""
         blobs = sum(len(layer.outputs) for layer in self.layers)
         lines = [MAGIC, f"{len(self.layers)} {blobs}", *(layer.line() for layer in self.layers)]
-        if self.shown is not None:
-            lines.append(OUTPUTS_LINE + json.dumps(list(self.shown)))
+        if self.output_blobs is not None:
+            lines.append(OUTPUTS_LINE + json.dumps(list(self.output_blobs)))
         if self.metadata is not None:
             lines.append(METADATA_LINE + json.dumps(self.metadata, ensure_ascii=False))
         return "\n".join(lines) + "\n"

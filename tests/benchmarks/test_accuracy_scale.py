@@ -81,7 +81,7 @@ def test_a_difference_is_paired_by_seed_and_by_image() -> None:
     assert comparison.seeds95 is not None
     # Student's t with two degrees of freedom: 4.303 * 0.2 / sqrt(3)
     assert comparison.seeds95 == pytest.approx((1.2 - 4.303 * 0.2 / math.sqrt(3), 1.2 + 4.303 * 0.2 / math.sqrt(3)))
-    assert comparison.shown
+    assert comparison.differs
     assert comparison.images95[0] < 1.2 < comparison.images95[1]
 
 
@@ -89,7 +89,7 @@ def test_one_seed_is_not_judged_and_none_in_common_is_no_difference() -> None:
     alone = paired([row("static", 0, answers(100, 50))], [row("eam rcr", 0, answers(100, 80))])
     assert alone is not None
     assert alone.seeds95 is None
-    assert not alone.shown
+    assert not alone.differs
     assert paired([row("static", 0, answers(10, 5))], [row("eam rcr", 1, answers(10, 5))]) is None
 
 
@@ -99,7 +99,7 @@ def test_more_seeds_than_the_table_of_students_t_are_judged() -> None:
     ]
     comparison = paired([a for a, _ in pairs], [b for _, b in pairs])
     assert comparison is not None
-    assert comparison.shown
+    assert comparison.differs
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ def test_the_cpu_passes_and_a_missing_provider_says_why(tmp_path: Path) -> None:
     assert all(row.passed and row.p50_ms and row.least_snr_db is None for row in present)
     assert [row.convolution for row in missing] == ["static", "eam"]
     assert all("CUDAExecutionProvider" in (row.problem or "") and not row.passed for row in missing)
-    shown = table(rows)
-    assert "the same bits" in shown
-    assert "not run: " in shown
+    table_text = table(rows)
+    assert "the same bits" in table_text
+    assert "not run: " in table_text
     assert not replace(present[0], agreement=0.99).passed
     assert not replace(present[0], least_snr_db=LEAST_SNR_DB - 1).passed

@@ -107,10 +107,12 @@ def test_commands_stand_in_blocks_that_are_run_or_checked(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_is_only_shown_exists(page: Path) -> None:
-    shown = [words for block in blocks(page) if block.language == "console" for words in command_lines(block.text)]
-    assert [(words, complaint) for words in shown if (complaint := wrong(words))] == []
+    shown_commands = [
+        words for block in blocks(page) if block.language == "console" for words in command_lines(block.text)
+    ]
+    assert [(words, complaint) for words in shown_commands if (complaint := wrong(words))] == []
     if page != GENERATED:  # its examples are parsed by the tests of the help
-        assert len(shown) <= SHOWN_ONLY.get(page.name, 0), "run it, or say why it cannot be run"
+        assert len(shown_commands) <= SHOWN_ONLY.get(page.name, 0), "run it, or say why it cannot be run"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -125,7 +127,7 @@ def test_what_sentences_name_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_sentence_names_an_option_that_nothing_has(page: Path) -> None:
-    known = set().union(*options().values()) | {
+    known_options = set().union(*options().values()) | {
         "--version", "--install-completion", "--show-completion", "--config", "--wide", "--debug"
     }  # fmt: skip
     named = {
@@ -134,7 +136,7 @@ def test_no_sentence_names_an_option_that_nothing_has(page: Path) -> None:
         if span.startswith("--")
         for word in re.findall(r"--[a-z][\w-]*", span)
     }
-    assert named <= known
+    assert named <= known_options
 
 
 def test_the_checks_see_what_is_wrong() -> None:
@@ -156,9 +158,9 @@ def test_the_reference_is_what_the_application_says(monkeypatch: pytest.MonkeyPa
     main([str(tmp_path / "reference.md")])
     assert (tmp_path / "reference.md").read_text("utf-8") == narrow
     assert GENERATED.read_text("utf-8") == narrow, "docs/reference/reference.md is out of date: make docs"
-    for name, known in options().items():
+    for name, known_options in options().items():
         section = narrow.partition(f"\n## eamdeploy {name}\n")[2].partition("\n## ")[0]
-        assert all(f"`{flag}`" in section for flag in known - {"--help", "-h", "--debug", "--wide"}), name
+        assert all(f"`{flag}`" in section for flag in known_options - {"--help", "-h", "--debug", "--wide"}), name
 
 
 def test_links_lead_somewhere() -> None:
@@ -173,8 +175,8 @@ def test_links_lead_somewhere() -> None:
                 if target_path.suffix == ".md"
                 else []
             )
-            known = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
-            if not target_path.exists() or (anchor and anchor[1:] not in known):
+            anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+            if not target_path.exists() or (anchor and anchor[1:] not in anchors):
                 broken.append(f"{page.name}: {target}{anchor}")
     assert broken == []
 

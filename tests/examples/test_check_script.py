@@ -19,11 +19,11 @@ def test_each_action_has_one_version() -> None:
 
 
 def test_templates_give_the_script_variables_that_it_knows() -> None:
-    known = set(re.findall(r"^#   ([A-Z]+) ", (CI / "check.sh").read_text("utf-8"), re.MULTILINE))
+    known_names = set(re.findall(r"^#   ([A-Z]+) ", (CI / "check.sh").read_text("utf-8"), re.MULTILINE))
     action = yaml.safe_load((CI / "action" / "action.yml").read_text("utf-8"))
     check = next(step for step in action["runs"]["steps"] if step["name"] == "Check")
-    assert set(check["env"]) == known
-    assert {name.upper() for name in action["inputs"]} == known
+    assert set(check["env"]) == known_names
+    assert {name.upper() for name in action["inputs"]} == known_names
     text = (CI / "github.yml").read_text("utf-8")
     # what is commented out is there to be uncommented
     whole = yaml.safe_load(
@@ -33,7 +33,7 @@ def test_templates_give_the_script_variables_that_it_knows() -> None:
     assert {"preprocessing", "labels", "model", "images", "device"} == set(step["with"])
     for server in ("gitlab", "jenkins"):
         caches = {"PIP_CACHE_DIR", "EAMDEPLOY_CACHE", "CI_PROJECT_DIR"}
-        assert set(SERVERS[server]("x").environment) - known <= caches
+        assert set(SERVERS[server]("x").environment) - known_names <= caches
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -50,7 +50,7 @@ def test_what_is_written_is_read_again(network: Path) -> None:
     param = read_param(network)
     assert param.text() == network.read_text(encoding="utf-8")
     document = {"format": "ncnn", "name": "kürzer"}
-    network.write_text(NcnnParam(param.layers, document, param.shown).text(), encoding="utf-8")
+    network.write_text(NcnnParam(param.layers, document, param.output_blobs).text(), encoding="utf-8")
     assert read_param(network).metadata == document
     assert read_metadata(network).name == "kürzer"
 
@@ -71,7 +71,7 @@ def test_without_its_weights_it_is_refused(network: Path) -> None:
 
 def test_weights_of_another_network_are_refused(network: Path) -> None:
     param = read_param(network)
-    network.write_text(NcnnParam(param.layers, {"weights": {"bytes": 7}}, param.shown).text(), encoding="utf-8")
+    network.write_text(NcnnParam(param.layers, {"weights": {"bytes": 7}}, param.output_blobs).text(), encoding="utf-8")
     with pytest.raises(UsageError, match="do not belong together"):
         get_runtime("ncnn").load(network, RuntimeOptions())
 
@@ -98,5 +98,5 @@ def test_a_network_that_was_split_is_split_again_under_other_names() -> None:
     blobs = [blob for layer in twice for blob in layer.outputs]
     assert len(blobs) == len(set(blobs))
     assert {"a", "b", "c"} <= set(blobs)
-    read = [blob for layer in twice for blob in layer.inputs]
-    assert len(read) == len(set(read))
+    input_names = [blob for layer in twice for blob in layer.inputs]
+    assert len(input_names) == len(set(input_names))

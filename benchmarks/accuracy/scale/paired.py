@@ -34,7 +34,7 @@ class PairedDifference:
     images95: tuple[float, float] | None
 
     @property
-    def shown(self) -> bool:
+    def differs(self) -> bool:
         """Whether the interval over the seeds excludes no difference."""
         return self.seeds95 is not None and not self.seeds95[0] <= 0 <= self.seeds95[1]
 

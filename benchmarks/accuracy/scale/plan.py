@@ -24,7 +24,7 @@ class Kind:
     @property
     def setting(self) -> AccuracyVariant:
         """The variant, at this width."""
-        variant = next(known for known in VARIANTS if known.name == self.variant)
+        variant = next(candidate for candidate in VARIANTS if candidate.name == self.variant)
         return replace(variant, spec=replace(variant.spec, width=self.width))
 
 

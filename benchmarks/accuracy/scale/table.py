@@ -72,7 +72,7 @@ def _differences(groups: dict[tuple[float, str], list[Row]]) -> list[str]:
                 seeds, verdict = "–", "one seed: not judged"
             else:
                 seeds = f"{pairs.seeds95[0]:+.2f} to {pairs.seeds95[1]:+.2f}"
-                verdict = "a difference" if pairs.shown else "no difference shown"
+                verdict = "a difference" if pairs.differs else "no difference shown"
             cells = [
                 f"x{width:g} {ours} – {other}",
                 f"{pairs.mean:+.2f}",

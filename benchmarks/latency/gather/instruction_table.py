@@ -82,10 +82,10 @@ def fit_tables(counts: Sequence[InstructionCount]) -> list[TestedTable]:
         by_table.setdefault((c.runtime, c.precision, c.instruction_set), []).append(c)
     fitted: dict[tuple[str, str, str], TestedTable] = {}
     # float first: what is left of an int8 file without its float operators
-    for key, some in sorted(by_table.items()):
-        if len(some) >= LEAST:
+    for key, table_counts in sorted(by_table.items()):
+        if len(table_counts) >= LEAST:
             wide = fitted.get((key[0], "fp32", key[2]))
-            fitted[key] = _fit(*key, some, [_without_float(c, wide) for c in some])
+            fitted[key] = _fit(*key, table_counts, [_without_float(c, wide) for c in table_counts])
     return list(fitted.values())
 
 
@@ -101,27 +101,27 @@ def _fit(
     precision: str,
     instruction_set: str,
     whole: Sequence[InstructionCount],
-    some: Sequence[InstructionCount],
+    counts: Sequence[InstructionCount],
 ) -> TestedTable:
-    """Fit one table to `some`, and test it on the instructions of the `whole` files, float operators included."""
+    """Fit one table to `counts`, and test it on the instructions of the `whole` files, float operators included."""
     static, dynamic = [], []
-    for of, c in zip(whole, some, strict=True):
+    for of, c in zip(whole, counts, strict=True):
         # a dynamic network is left out alone, its static twin too; a static design as a whole
         other_counts = [
-            k for k in some if (k.name != c.name and _twin(k) != _twin(c) if c.dynamic else k.design != c.design)
+            k for k in counts if (k.name != c.name and _twin(k) != _twin(c) if c.dynamic else k.design != c.design)
         ]
         if other_counts:
             foreseen = _costs(other_counts).millions(np.array(c.terms)) + of.millions - c.millions
             error = float(np.log(foreseen / of.millions))
             (dynamic if c.dynamic else static).append(error)
-    fitted = _costs(some)
+    fitted = _costs(counts)
     table = InstructionTable(
         runtime,
-        max(c.version for c in some),
+        max(c.version for c in counts),
         precision=precision,
         costs={k: float(f"{v:.5g}") for k, v in fitted.costs.items()},
         dynamic_error=round(quantile(abs(e) for e in dynamic or static), 4),
-        networks=len(some),
+        networks=len(counts),
         instruction_set=instruction_set,
     )
     return TestedTable(table, tuple(static), tuple(dynamic))
@@ -131,8 +131,8 @@ def _twin(c: InstructionCount) -> str:
     return re.sub(r"-(eam|dynet|static).*", "", c.name)
 
 
-def _costs(some: Sequence[InstructionCount]) -> InstructionTable:
-    x, y = np.array([c.terms for c in some]), np.log([c.millions for c in some])
+def _costs(counts: Sequence[InstructionCount]) -> InstructionTable:
+    x, y = np.array([c.terms for c in counts]), np.log([c.millions for c in counts])
     start = np.array([START[name] for name in COUNTED])
     fit = fit_one(Sample(x, y, np.ones(len(y))), Prior(start, np.ones(len(start))))
     return InstructionTable(
@@ -141,7 +141,7 @@ def _costs(some: Sequence[InstructionCount]) -> InstructionTable:
         precision="",
         costs=dict(zip(COUNTED, np.exp(fit.log_cost), strict=True)),
         dynamic_error=0.0,
-        networks=len(some),
+        networks=len(counts),
     )
 
 

@@ -97,7 +97,7 @@ def chance_of_aim(hold_out: HeldOut, aim: float) -> float:
     Boards are drawn as the others differ from each other, networks of similar size depart together, and each measurement
     scatters as it does where all networks of the calibration are fitted: the estimate knows all three, but not the draw.
     """
-    known, rest = np.flatnonzero(hold_out.anchors), np.flatnonzero(~hold_out.anchors)
+    anchored, rest = np.flatnonzero(hold_out.anchors), np.flatnonzero(~hold_out.anchors)
     totals, scatter = hold_out.group.totals, hold_out.scatter
     together = alike(coordinates(totals))
     draw, n, within = np.random.default_rng(0), len(totals), []
@@ -105,8 +105,8 @@ def chance_of_aim(hold_out: HeldOut, aim: float) -> float:
         covariance = believed(totals, terms, prior)[1] + together
         root = np.linalg.cholesky(covariance + 1e-9 * np.eye(n))
         boards = root @ draw.standard_normal((n, DRAWS)) + scatter * draw.standard_normal((n, DRAWS))
-        inner = covariance[np.ix_(known, known)] + scatter**2 * np.eye(len(known))
-        predicted = covariance[:, known] @ np.linalg.solve(inner, boards[known])
+        inner = covariance[np.ix_(anchored, anchored)] + scatter**2 * np.eye(len(anchored))
+        predicted = covariance[:, anchored] @ np.linalg.solve(inner, boards[anchored])
         errors = 100 * np.abs(np.exp(predicted - boards) - 1)[rest].mean(axis=0)
         within.append(np.mean(errors <= aim))
     return float(np.mean(within))

@@ -104,12 +104,12 @@ def small_networks_table(tested: Sequence[Evaluated]) -> str:
     body = []
     for t in tested:
         for name, words in (("nb201", "NAS-Bench-201 networks"), ("fbnet", "FBNet blocks")):
-            some = [r for r in t.by_network if r.family == name]
-            if some:
-                errors = np.array([100 * r.error for r in some])
-                inside = 100 * coverage(some, "network", beyond_factor(t.by_network))
+            rows_here = [r for r in t.by_network if r.family == name]
+            if rows_here:
+                errors = np.array([100 * r.error for r in rows_here])
+                inside = 100 * coverage(rows_here, "network", beyond_factor(t.by_network))
                 cells = [np.abs(errors).mean(), np.median(np.abs(errors)), errors.mean()]
-                body.append([words, str(len(some)), *(number(float(v)) for v in cells), number(inside)])
+                body.append([words, str(len(rows_here)), *(number(float(v)) for v in cells), number(inside)])
     return table(("left out", "rows", "mean abs. error", "median", "bias", "covered"), body)
 
 

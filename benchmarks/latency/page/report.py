@@ -48,8 +48,8 @@ def write_page(
 ) -> Path:
     """Fill in the template; returns the page's path."""
     entries = [(c, g) for t in tested for c, g in zip(calibrations(t), t.groups, strict=True)]
-    known = held_out(tested)
-    hold_outs = [(c, known[g.conditions]) for c, g in entries if g.conditions in known]
+    tests_by_conditions = held_out(tested)
+    hold_outs = [(c, tests_by_conditions[g.conditions]) for c, g in entries if g.conditions in tests_by_conditions]
     figures = plot_boards(tested, docs / "latency-model")
     page = TEMPLATE.read_text(encoding="utf-8")
     for key, text in {
@@ -86,16 +86,16 @@ def _calibrations(entries: Sequence[tuple[Calibration, CalibrationGroup]], condi
     for c, _ in sorted(entries, key=lambda e: e[0].name):
         if not condition(c):
             continue
-        one, fam = c.tests["leave_network_out"], c.tests["leave_family_out"]
+        network_test, fam = c.tests["leave_network_out"], c.tests["leave_family_out"]
         body.append(
             [
                 c.title,
                 str(c.rows),
                 str(c.networks),
-                number(one.get("mean_abs_percent")),
-                number(one.get("median_abs_percent")),
-                number(one.get("within_10_percent"), 0),
-                number(one.get("coverage90_percent"), 0),
+                number(network_test.get("mean_abs_percent")),
+                number(network_test.get("median_abs_percent")),
+                number(network_test.get("within_10_percent"), 0),
+                number(network_test.get("coverage90_percent"), 0),
                 number(fam.get("mean_abs_percent")),
                 number(fam.get("coverage90_percent"), 0),
                 number(c.tests.get("repeated_percent")),
@@ -259,10 +259,10 @@ def _aim_by_chance(hold_outs: Sequence[tuple[Calibration, HeldOut]]) -> str:
     """How many held-out calibrations the best linear estimate is expected to keep within the aim, and how many are."""
     words = []
     for name, aim in zip(("float", "int8"), AIM, strict=True):
-        some = [(c, h) for c, h in hold_outs if _aim(c) == aim]
-        expected = sum(chance_of_aim(h, aim) for _, h in some)
-        within_aim = sum(c.tests["board_held_out"]["mean_abs_percent"] <= aim for c, _ in some)
-        words.append(f"{expected:.0f} of {len(some)} in {name} ({within_aim} are)")
+        within = [(c, h) for c, h in hold_outs if _aim(c) == aim]
+        expected = sum(chance_of_aim(h, aim) for _, h in within)
+        within_aim = sum(c.tests["board_held_out"]["mean_abs_percent"] <= aim for c, _ in within)
+        words.append(f"{expected:.0f} of {len(within)} in {name} ({within_aim} are)")
     return " and ".join(words)
 
 

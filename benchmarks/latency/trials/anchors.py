@@ -52,9 +52,9 @@ def choose_anchors(totals: Array, priors: Priors) -> tuple[int, int]:
         covariance = believed(totals, terms, prior)[1] + together
         for i in range(n):
             for j in range(i + 1, n):
-                known = [i, j]
-                inner = covariance[np.ix_(known, known)] + MISFIT**2 * np.eye(2)
-                explained = covariance[:, known] @ np.linalg.solve(inner, covariance[known])
+                anchors = [i, j]
+                inner = covariance[np.ix_(anchors, anchors)] + MISFIT**2 * np.eye(2)
+                explained = covariance[:, anchors] @ np.linalg.solve(inner, covariance[anchors])
                 remaining[i, j] += np.mean(np.diag(covariance) - np.diag(explained))
     remaining[np.tril_indices(n)] = np.inf
     first, second = np.unravel_index(int(np.argmin(remaining)), remaining.shape)

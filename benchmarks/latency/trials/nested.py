@@ -24,16 +24,16 @@ def errors_without(groups: Sequence[CalibrationGroup], population: Population) -
     """For each family, the left-out errors of every other family, from fits that saw neither of the two."""
     families = sorted({f for g in groups for f in g.families})
     behind: dict[str, list[LeftOut]] = {f: [] for f in families}
-    for i, one in enumerate(families):
+    for i, left_family in enumerate(families):
         for other in families[i + 1 :]:
-            masks = {id(g): np.array([f not in (one, other) for f in g.families]) for g in groups}
+            masks = {id(g): np.array([f not in (left_family, other) for f in g.families]) for g in groups}
             priors = fit_priors(groups, population, lambda g, masks=masks: masks[id(g)])  # type: ignore[misc]
             for g in groups:
                 mask = masks[id(g)]
                 if mask.all() or mask.sum() < 2:
                     continue
                 for r in predict_left_out(g, mask, priors):
-                    behind[other if r.family == one else one].append(r)
+                    behind[other if r.family == left_family else left_family].append(r)
     return behind
 
 

@@ -50,9 +50,9 @@ def test_rates(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[Measu
         table = table_for(
             g.conditions.runtime, g.conditions.precision, instruction_set(boards().get(g.conditions.board)), tables
         )
-        known = countable(g.conditions.runtime, g.totals)
-        if table is not None and g.conditions.processor == "cpu" and known.sum() > 1:
-            g = g.keep(known)
+        rate_terms = countable(g.conditions.runtime, g.totals)
+        if table is not None and g.conditions.processor == "cpu" and rate_terms.sum() > 1:
+            g = g.keep(rate_terms)
             errors[g.conditions] = (g, table, *_left_out(g, table))
     left = {c: [*by_family, *by_size] for c, (_, _, by_family, by_size) in errors.items()}
     tested = {}
@@ -93,19 +93,19 @@ def _width(
         lambda _: True,
     )
     for near in circles:
-        some = [errors for c, errors in left.items() if near(c) and errors]
-        if sum(len(errors) for errors in some) >= OWN_SCORES_FROM:
-            return weighted_quantile((abs(e), 1 / len(errors)) for errors in some for e in errors)
+        near_errors = [errors for c, errors in left.items() if near(c) and errors]
+        if sum(len(errors) for errors in near_errors) >= OWN_SCORES_FROM:
+            return weighted_quantile((abs(e), 1 / len(errors)) for errors in near_errors for e in errors)
     return max((abs(e) for errors in left.values() for e in errors), default=UNKNOWN)
 
 
 def pooled_widths(tests: Iterable[RateTest]) -> dict[str, float] | None:
     """For a board of which too little is measured: half width of an interval, error of a pair."""
-    some = list(tests)
-    errors = [abs(e) for t in some for e in (*t.family, *t.size)]
+    rate_tests = list(tests)
+    errors = [abs(e) for t in rate_tests for e in (*t.family, *t.size)]
     if not errors:
         return None
-    pair = float(np.median([t.rate.pair_error for t in some]))
+    pair = float(np.median([t.rate.pair_error for t in rate_tests]))
     return {"half_width": round(quantile(errors), 4), "pair_error": round(pair, 4)}
 
 

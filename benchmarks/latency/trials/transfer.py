@@ -34,13 +34,13 @@ def transfers(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str, A
         kind: [g for g in cpu if (g.conditions.precision == "int8") == (kind == "int8")] for kind in ("float", "int8")
     }
     factors: dict[str, Any] = {"board": {}, "pairs": {}, "runtime": {}, "rates": {}, "speedup": speedup_law(cpu)}
-    for kind, some in kinds.items():
+    for kind, groups_here in kinds.items():
         for alike in LIKENESSES:
-            if factor := board_factor(some, alike):
+            if factor := board_factor(groups_here, alike):
                 factors["board"].setdefault(kind, {})[alike] = factor
-        factors["pairs"][kind] = pair_factors(some)
-        factors["runtime"][kind] = runtime_factors(some)
-        if factor := rate_factor(some, tables):
+        factors["pairs"][kind] = pair_factors(groups_here)
+        factors["runtime"][kind] = runtime_factors(groups_here)
+        if factor := rate_factor(groups_here, tables):
             factors["rates"][kind] = factor
     return factors
 
@@ -101,10 +101,10 @@ def runtime_factors(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
         if a.conditions.board == b.conditions.board and a.conditions.threads == b.conditions.threads:
             changes.setdefault(a.conditions.runtime, []).append(_ratios(a, b))
     factors = {}
-    for name, some in sorted(changes.items()):
-        if len(some) >= RUNTIME_PAIRS:
-            shift = weighted_quantile(((float(r), 1 / len(rs)) for rs in some for r in rs), 0.5)
-            factors[name] = {"shift": round(shift, 4), **(_factor([np.abs(rs - shift) for rs in some]) or {})}
+    for name, factors_here in sorted(changes.items()):
+        if len(factors_here) >= RUNTIME_PAIRS:
+            shift = weighted_quantile(((float(r), 1 / len(rs)) for rs in factors_here for r in rs), 0.5)
+            factors[name] = {"shift": round(shift, 4), **(_factor([np.abs(rs - shift) for rs in factors_here]) or {})}
     return factors
 
 
@@ -117,9 +117,9 @@ def rate_factor(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str,
     for g in groups:
         c = g.conditions
         table = own_table(c.runtime, c.precision, instruction_set(boards().get(c.board)), tables)
-        known = countable(c.runtime, g.totals)
-        if table is not None and c.precision != "fp16" and known.any():
-            g = g.keep(known)
+        rate_terms = countable(c.runtime, g.totals)
+        if table is not None and c.precision != "fp16" and rate_terms.any():
+            g = g.keep(rate_terms)
             rates.append((g, table.runtime, g.log_ms - np.log(table.millions(static_counted(g.totals)))))
     errors = [
         np.abs(logs - np.median(other_rates))
@@ -135,7 +135,7 @@ def rate_factor(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str,
 def _factor(errors: Sequence[np.ndarray]) -> dict[str, Any] | None:
     if not errors:
         return None
-    half_width = weighted_quantile((float(e), 1 / len(some)) for some in errors for e in some)
+    half_width = weighted_quantile((float(e), 1 / len(board_errors)) for board_errors in errors for e in board_errors)
     return {"half_width": round(half_width, 4), "pairs": len(errors)}
 
 
@@ -170,9 +170,11 @@ def speedup_law(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
     """The share of the work that threads divide, and how far single networks on single boards are from it."""
     parallel, left = {}, []
     for kind in ("float", "int8"):
-        some = [g for g in groups if g.speedup.scatter and (g.conditions.precision == "int8") == (kind == "int8")]
-        parallel[kind] = round(float(np.median([g.speedup.parallel for g in some])), 3)
-        for g in some:
+        groups_here = [
+            g for g in groups if g.speedup.scatter and (g.conditions.precision == "int8") == (kind == "int8")
+        ]
+        parallel[kind] = round(float(np.median([g.speedup.parallel for g in groups_here])), 3)
+        for g in groups_here:
             for n, change in g.speedup.measured.items():
                 if n > 1:
                     law = math.log(1 - parallel[kind] + parallel[kind] / n)

@@ -168,7 +168,7 @@ def coverage(results: Sequence[LeftOut], by: str, beyond: float = BEYOND) -> flo
         together.setdefault(r.network if by == "network" else r.family, []).append(r)
     inside: list[bool] = []
     for board_errors in together.values():
-        other_errors = [o for some in together.values() if some is not board_errors for o in some]
+        other_errors = [o for errors_here in together.values() if errors_here is not board_errors for o in errors_here]
         if not other_errors:
             continue
         by_spread, plain = quantile(o.score for o in other_errors), quantile(o.log_error for o in other_errors)

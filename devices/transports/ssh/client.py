@@ -80,7 +80,7 @@ async def _one(
             # asked only for keys that are not on file: note which, and refuse
             del addr
             key.fingerprint = key_.get_fingerprint()
-            key.known = _is_on_file(target, host, port)
+            key.is_on_file = _is_on_file(target, host, port)
             return False
 
         def connection_lost(self, exc: Exception | None) -> None:

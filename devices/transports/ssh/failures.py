@@ -18,11 +18,11 @@ class OfferedKey:
 
     Attributes:
         fingerprint: ``SHA256:…``, or None when the board showed none.
-        known: whether another key is on file for this host, that is, whether the key changed.
+        is_on_file: whether another key is on file for this host, that is, whether the key changed.
     """
 
     fingerprint: str | None = None
-    known: bool = False
+    is_on_file: bool = False
 
 
 def connect_failure(
@@ -109,7 +109,7 @@ def _host_key_failure(error: Exception, *, name: str, where: str, key: OfferedKe
     if key.fingerprint is None:
         return BoardUnreachable("the board's host key cannot be checked", where=where, why=_reason(error))
     trust = f"eamdeploy devices trust {name} --fingerprint {key.fingerprint}"
-    if key.known:
+    if key.is_on_file:
         return BoardUnreachable(
             "the board's host key is not the one on file",
             where=where,

@@ -49,7 +49,7 @@ class FolderDataset:
         parts = {name.split("/")[0] for name in names}
         self.of_no_class = tuple(name for name in folders if name not in parts and _images(root / name, []))
         self.turned: set[int] = set()
-        self.read: set[int] = set()
+        self.indices_read: set[int] = set()
         self.largest: dict[int, int] = {}
         if not self.files:
             raise _nothing(root, folders, classes or (), self.left_out)
@@ -61,7 +61,7 @@ class FolderDataset:
     def image(self, index: int) -> Image.Image:
         """The decoded picture."""
         picture = read_image(self.files[index][0])
-        self.read.add(index)
+        self.indices_read.add(index)
         if is_turned(picture):
             self.turned.add(index)
         if (largest := largest_value(picture)) is not None:

@@ -28,7 +28,7 @@ class Imported:
     """How many runs an import added, and how many were there before."""
 
     added: int
-    known: int
+    existing: int
 
 
 def export_runs(store: Store, path: Path | str, where: RunFilter | None = None) -> int:

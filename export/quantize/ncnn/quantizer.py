@@ -42,7 +42,7 @@ class NcnnQuantizer(HalfWeights):
         del float_layers
         why = "its int8 layers take constant kernels with scales from the file, and these kernels are computed"
         self.refuse_all_but_fp16(precision, files="ncnn networks", runtime="ncnn", why=why)
-        path.write_text(NcnnParam(self._param.layers, None, self._param.shown).text(), encoding="utf-8")
+        path.write_text(NcnnParam(self._param.layers, None, self._param.output_blobs).text(), encoding="utf-8")
         weights_path(path).write_bytes(self._halved())
         computing = [layer for layer in self._param.layers if layer.kind in _COMPUTING]
         return Written(len(computing), 0)

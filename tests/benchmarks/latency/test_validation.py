@@ -31,10 +31,10 @@ def groups(name: str) -> tuple[CalibrationGroup, ...]:
     return tuple(g for g in make_groups(read_rows(), load_networks(), population(name)) if len(g.networks) >= 4)
 
 
-def poisoned(some: tuple[CalibrationGroup, ...], label: str, by: str) -> list[CalibrationGroup]:
+def poisoned(groups_given: tuple[CalibrationGroup, ...], label: str, by: str) -> list[CalibrationGroup]:
     """Multiply what is to be left out by a hundred, everywhere."""
     out = []
-    for g in some:
+    for g in groups_given:
         labels = [n[0] if by == "name" else family(n[0]) for n in g.networks]
         timed = tuple(
             tuple((n, log + np.log(100)) for n, log in runs) if at == label else runs
@@ -47,8 +47,8 @@ def poisoned(some: tuple[CalibrationGroup, ...], label: str, by: str) -> list[Ca
 def test_a_left_out_family_was_not_seen_by_any_board() -> None:
     kind, name = population("armnn-gpu-int8"), "mobilenet_v1"
     clean, dirty = (
-        {(r.conditions, r.network): (r.family, r.predicted_ms) for r in leave_out(some, kind, "family")}
-        for some in (groups(kind.name), poisoned(groups(kind.name), name, "family"))
+        {(r.conditions, r.network): (r.family, r.predicted_ms) for r in leave_out(group_set, kind, "family")}
+        for group_set in (groups(kind.name), poisoned(groups(kind.name), name, "family"))
     )
     assert {f for f, _ in clean.values()} >= {name, "mobilenet_v2"}
     changed = {f for key, (f, ms) in dirty.items() if ms != pytest.approx(clean[key][1], rel=1e-9)}
@@ -59,7 +59,8 @@ def test_a_left_out_family_was_not_seen_by_any_board() -> None:
 def test_the_interval_of_a_left_out_family_knows_nothing_of_it() -> None:
     kind, name = population("armnn-gpu-int8"), "mobilenet_v1"
     clean, dirty = (
-        errors_without(some, kind) for some in (groups(kind.name), poisoned(groups(kind.name), name, "family"))
+        errors_without(group_set, kind)
+        for group_set in (groups(kind.name), poisoned(groups(kind.name), name, "family"))
     )
     assert {r.family for r in clean[name]} >= {"mobilenet_v2", "efficientnet_lite"}
     assert name not in {r.family for r in clean[name]}
@@ -207,12 +208,12 @@ def test_own_int8_files_are_estimated_within_five_percent_and_their_intervals_ho
 
 @pytest.mark.slow
 def test_small_networks_are_estimated_within_their_noise() -> None:
-    some = [r for r in evaluated("tflite-fp32").by_network if r.family == "nb201"]
-    errors = np.array([r.error for r in some])
+    rows_here = [r for r in evaluated("tflite-fp32").by_network if r.family == "nb201"]
+    errors = np.array([r.error for r in rows_here])
     assert len(errors) > 8000
     assert np.abs(errors).mean() <= 0.09
     assert abs(errors.mean()) <= 0.03
-    assert 0.86 <= coverage(some, "network") <= 0.95
+    assert 0.86 <= coverage(rows_here, "network") <= 0.95
 
 
 def test_every_shipped_calibration_reports_its_errors() -> None:
@@ -220,9 +221,9 @@ def test_every_shipped_calibration_reports_its_errors() -> None:
 
     assert len(shipped()) > 50
     for c in shipped():
-        one = c.tests["leave_network_out"]
-        assert one["n"] == c.rows, c.name
-        assert one["mean_abs_percent"] > 0
+        network_test = c.tests["leave_network_out"]
+        assert network_test["n"] == c.rows, c.name
+        assert network_test["mean_abs_percent"] > 0
         assert c.sources, c.name
         # many spreads away the plain errors hold the width down
         assert c.far_width(0.5) < 10 * c.far_width(0.05) or c.family_error is None

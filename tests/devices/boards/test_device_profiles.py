@@ -67,8 +67,8 @@ def test_qemu_knows_every_cpu():
         done = subprocess.run(["qemu-system-aarch64", "-cpu", "help"], capture_output=True, text=True, check=True)
     except FileNotFoundError:
         pytest.skip("qemu-system-aarch64 is not installed")
-    known = done.stdout.split()
-    assert {profile.emulation.cpu for profile in profiles() if profile.emulation} <= set(known)
+    cpu_names = done.stdout.split()
+    assert {profile.emulation.cpu for profile in profiles() if profile.emulation} <= set(cpu_names)
 
 
 def test_an_unknown_device_is_answered_with_the_nearest():

@@ -83,8 +83,8 @@ def test_two_networks_make_a_wide_interval_and_ten_a_narrow_one(export_network) 
     paths = [export_network(width=w, input_px=px) for w in (0.25, 0.5, 0.75, 1.0, 1.25) for px in (96, 128)]
     truth = {p: 2 * estimate(p, "pi4", runtime="litert").p50_ms for p in paths}
     widths = []
-    for known in (paths[1:7:5], paths):
-        calibrate([run(p, truth[p]) for p in known])
+    for calibration_paths in (paths[1:7:5], paths):
+        calibrate([run(p, truth[p]) for p in calibration_paths])
         low, high = estimate(paths[3], "mypi").interval90_ms
         assert low < truth[paths[3]] < high
         widths.append(high / low)

@@ -64,12 +64,12 @@ def test_a_family_that_was_not_measured_never_narrows_the_interval_and_is_named(
     (pi4,) = [c for c in shipped() if c.name == "raspberry-pi-4b-tflite-2.7.1-cpu-fp32"]
     # like no measured network in its weights
     records = tuple(dataclasses.replace(r, weights=3 * r.weights) for r in features.records)
-    known, foreign = (
+    same_family, foreign = (
         by_operators(dataclasses.replace(features, family=family, records=records), pi4, ())
         for family in ("mobilenet_v1", "convnext")
     )
-    assert foreign.milliseconds == pytest.approx(known.milliseconds)
-    assert foreign.half_width >= known.half_width
+    assert foreign.milliseconds == pytest.approx(same_family.milliseconds)
+    assert foreign.half_width >= same_family.half_width
     assert any("convnext" in note for note in foreign.notes)
 
 
@@ -98,9 +98,9 @@ def test_no_number_where_no_calibration_is_close(static: Path) -> None:
 
 
 def test_threads_are_those_asked_for(static: Path) -> None:
-    one, two = (estimate(static, "pi5", runtime="litert", threads=n) for n in (1, 2))
-    assert (one.threads, two.threads) == (1, 2)
-    assert one.p50_ms > two.p50_ms
+    first, two = (estimate(static, "pi5", runtime="litert", threads=n) for n in (1, 2))
+    assert (first.threads, two.threads) == (1, 2)
+    assert first.p50_ms > two.p50_ms
     stated = [c for c in shipped() if c.conditions.threads == "stated" and {1, 2} <= set(c.speedup.measured)]
     assert stated
     assert all(c.speedup.log_change(1) == 0 > c.speedup.log_change(2) for c in stated)
@@ -108,10 +108,10 @@ def test_threads_are_those_asked_for(static: Path) -> None:
 
 def test_threads_that_nobody_stated_cost_certainty(static: Path) -> None:
     (unstated,) = [c for c in shipped() if c.name == "raspberry-pi-4b-tflite-2.7.1-cpu-int8"]
-    one, four = (estimate(static, "pi4", "litert", "int8", threads=n, calibrations=[unstated]) for n in (1, 4))
-    assert one.p50_ms > four.p50_ms
-    assert one.interval90_ms[1] / one.p50_ms > four.interval90_ms[1] / four.p50_ms
-    assert any("threads" in n for n in one.notes)
+    first, four = (estimate(static, "pi4", "litert", "int8", threads=n, calibrations=[unstated]) for n in (1, 4))
+    assert first.p50_ms > four.p50_ms
+    assert first.interval90_ms[1] / first.p50_ms > four.interval90_ms[1] / four.p50_ms
+    assert any("threads" in n for n in first.notes)
 
 
 def test_a_tiny_network_is_given_one_thread(export_network) -> None:

@@ -30,23 +30,23 @@ def pointwise(element_bytes: int, pixels: int = 28 * 28) -> OperatorRecord:
 def test_boards_with_a_dot_product_have_tables_of_their_own() -> None:
     assert instruction_set(board_of("pi4")) == instruction_set(None) == BASE
     assert instruction_set(board_of("pi5")) == DOT_PRODUCT
-    known = keyed([table("litert", "int8", BASE), table("litert", "int8", DOT_PRODUCT)])
-    assert table_for("TFLite", "int8", DOT_PRODUCT, known) is known["litert", "int8", DOT_PRODUCT]
+    known_tables = keyed([table("litert", "int8", BASE), table("litert", "int8", DOT_PRODUCT)])
+    assert table_for("TFLite", "int8", DOT_PRODUCT, known_tables) is known_tables["litert", "int8", DOT_PRODUCT]
 
 
 def test_int8_prefers_the_instruction_set_and_float_the_runtime() -> None:
-    some = [table(r, p, s) for r, s in (("ncnn", BASE), ("litert", DOT_PRODUCT)) for p in ("fp32", "int8")]
-    known = keyed(some)
-    assert table_for("ncnn", "int8", DOT_PRODUCT, known) is known["litert", "int8", DOT_PRODUCT]
-    assert table_for("ncnn", "fp32", DOT_PRODUCT, known) is known["ncnn", "fp32", BASE]
+    several = [table(r, p, s) for r, s in (("ncnn", BASE), ("litert", DOT_PRODUCT)) for p in ("fp32", "int8")]
+    known_tables = keyed(several)
+    assert table_for("ncnn", "int8", DOT_PRODUCT, known_tables) is known_tables["litert", "int8", DOT_PRODUCT]
+    assert table_for("ncnn", "fp32", DOT_PRODUCT, known_tables) is known_tables["ncnn", "fp32", BASE]
 
 
 def test_a_runtime_whose_kernels_were_not_counted_has_no_table_of_its_own() -> None:
-    known = keyed([table("litert", "fp32", BASE)])
-    assert table_for("ArmNN-Neon", "fp32", BASE, known) is not None
-    assert own_table("ArmNN-Neon", "fp32", BASE, known) is None
-    assert own_table("ncnn", "fp32", BASE, known) is None
-    assert own_table("TFLite", "fp32", BASE, known) is not None
+    known_tables = keyed([table("litert", "fp32", BASE)])
+    assert table_for("ArmNN-Neon", "fp32", BASE, known_tables) is not None
+    assert own_table("ArmNN-Neon", "fp32", BASE, known_tables) is None
+    assert own_table("ncnn", "fp32", BASE, known_tables) is None
+    assert own_table("TFLite", "fp32", BASE, known_tables) is not None
 
 
 def test_float_operators_of_an_int8_file_are_worked_off_at_the_float_rate() -> None:

@@ -55,14 +55,14 @@ def test_raspberry_pi(tmp_path, vcgencmd):
             "proc/meminfo": "MemAvailable: 2048000 kB\nSwapTotal: 102396 kB\nSwapFree: 51196 kB\n",
         },
     )
-    read = Sensors(tmp_path, cores=lambda: {0, 3}).read()
-    assert read["throttled"] == 0x50005
-    assert read["temperature_c"] == 61.342  # the kernel's, not the firmware's
-    assert read["clock_mhz"] == 1500
-    assert read["load1"] == 0.52
-    assert read["memory_available_mb"] == 2000
-    assert read["swap_used_mb"] == 50
-    assert "power_mw" not in read
+    values = Sensors(tmp_path, cores=lambda: {0, 3}).read()
+    assert values["throttled"] == 0x50005
+    assert values["temperature_c"] == 61.342  # the kernel's, not the firmware's
+    assert values["clock_mhz"] == 1500
+    assert values["load1"] == 0.52
+    assert values["memory_available_mb"] == 2000
+    assert values["swap_used_mb"] == 50
+    assert "power_mw" not in values
 
 
 def test_temperature_from_the_firmware_where_the_kernel_has_none(tmp_path, vcgencmd):
@@ -76,9 +76,9 @@ def test_raspberry_pi_5_rails_add_up(tmp_path, vcgencmd):
         " 3V7_WL_SW_V volt(8)=3.70000000V\n 3V3_SYS_V volt(9)=3.30000000V\n EXT5V_V volt(24)=5.10000000V"
     )
     vcgencmd(get_throttled="throttled=0x0", pmic_read_adc=lines)
-    read = Sensors(tmp_path).read()
-    assert read["power_mw"] == pytest.approx(370 + 660)
-    assert "PMIC" in read["power_source"]
+    values = Sensors(tmp_path).read()
+    assert values["power_mw"] == pytest.approx(370 + 660)
+    assert "PMIC" in values["power_source"]
 
 
 def test_jetson_input_rail(tmp_path, monkeypatch):
@@ -95,9 +95,9 @@ def test_jetson_input_rail(tmp_path, monkeypatch):
             f"{chip}/curr2_input": "400\n",
         },
     )
-    read = Sensors(tmp_path).read()
-    assert read["power_mw"] == 6000
-    assert read["power_source"] == "INA3221 VDD_IN"
+    values = Sensors(tmp_path).read()
+    assert values["power_mw"] == 6000
+    assert values["power_source"] == "INA3221 VDD_IN"
 
 
 def test_a_tool_that_refuses_or_hangs_is_an_absent_sensor(tmp_path, monkeypatch):
@@ -180,14 +180,14 @@ def test_a_tool_that_refuses_is_named_with_what_is_missing(*, tool, answer, name
 
 def test_the_clock_is_that_of_the_cores_that_ran(tmp_path):
     """Big and little cores: the little ones are idle at their top speed, the big ones that run are slowed down."""
-    ran = {4, 5}
+    active_cores = {4, 5}
     little = sensor_tree.cpus(range(4), khz=1_800_000, top_khz=1_800_000)
     sensor_tree.write(tmp_path, little | sensor_tree.cpus(range(4, 6), khz=1_512_000, top_khz=2_208_000))
-    sensors = Sensors(tmp_path, cores=lambda: ran)
+    sensors = Sensors(tmp_path, cores=lambda: active_cores)
     assert sensors.read()["clock_mhz"] == 1512
     sensor_tree.write(tmp_path, sensor_tree.cpus(range(4, 6), khz=600_000, top_khz=2_208_000))
     assert sensors.read()["clock_mhz"] == 600
-    ran |= {0, 1}  # both kinds: their mean, in which either's fall shows
+    active_cores |= {0, 1}  # both kinds: their mean, in which either's fall shows
     assert sensors.read()["clock_mhz"] == 1200
 
 

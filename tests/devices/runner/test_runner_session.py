@@ -91,9 +91,9 @@ def test_each_worker_is_a_process_of_its_own_and_idle_ones_do_not_disturb(tmp_pa
     async def scenario():
         async with BoardSession(local(tmp_path)) as session:
             remote = await session.push(model)
-            async with session.worker() as one, session.worker() as two:
-                await asyncio.gather(*(each.load(remote, "onnxruntime", RuntimeOptions()) for each in (one, two)))
-                timings = await asyncio.gather(one.measure(**QUICK), two.measure(**QUICK))
+            async with session.worker() as first, session.worker() as two:
+                await asyncio.gather(*(each.load(remote, "onnxruntime", RuntimeOptions()) for each in (first, two)))
+                timings = await asyncio.gather(first.measure(**QUICK), two.measure(**QUICK))
                 assert all(len(answer["timing"]["samples_ns"]) == 7 for answer in timings)
 
     run(scenario())

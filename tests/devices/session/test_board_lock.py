@@ -237,8 +237,8 @@ def test_this_machine_can_be_locked_too(tmp_path, run, monkeypatch):
     monkeypatch.setenv("EAMDEPLOY_LOCK_DIR", str(tmp_path))
 
     async def scenario():
-        one, two = LocalTransport(), LocalTransport()
-        async with board_lock(one, job="bench"):
+        first, two = LocalTransport(), LocalTransport()
+        async with board_lock(first, job="bench"):
             with pytest.raises(BoardBusy):
                 async with board_lock(two, job="bench"):
                     pass

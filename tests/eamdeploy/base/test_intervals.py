@@ -19,9 +19,9 @@ def test_no_interval_is_degenerate_or_out_of_range(count: int) -> None:
         low, high = share_interval(right / count, count)
         assert 0.0 <= low <= right / count <= high <= 1.0
         assert high - low > 1.0 / (2 * count)
-    for gained, lost in ((0, 0), (0, 1), (count, 0), (0, count), (1, 1)):
-        low, high = paired_interval(gained, lost, count)
-        assert -1.0 <= low <= (gained - lost) / count <= high <= 1.0
+    for gained, losses in ((0, 0), (0, 1), (count, 0), (0, count), (1, 1)):
+        low, high = paired_interval(gained, losses, count)
+        assert -1.0 <= low <= (gained - losses) / count <= high <= 1.0
         assert high - low > 1.0 / count
     for a, b in ((0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.5, 0.5)):
         low, high = unpaired_interval(a, count, b, count)
@@ -62,7 +62,7 @@ def test_coverage_of_differences(count: int) -> None:
     paired, unpaired = [], []
     for gain, loss in ((0.0, 0.0), (0.01, 0.01), (0.02, 0.1), (0.1, 0.3), (0.2, 0.2)):
         counts = random.multinomial(count, (gain, loss, 1 - gain - loss), ROUNDS)
-        bounds = [paired_interval(int(gained), int(lost), count) for gained, lost, _ in counts]
+        bounds = [paired_interval(int(gained), int(losses), count) for gained, losses, _ in counts]
         paired.append(np.mean([low <= gain - loss <= high for low, high in bounds]))
         a, b = random.binomial(count, 0.9, ROUNDS), random.binomial(count, 0.9 + gain - loss, ROUNDS)
         bounds = [unpaired_interval(x / count, count, y / count, count) for x, y in zip(a, b, strict=True)]

@@ -35,13 +35,13 @@ def test_nothing_printed_becomes_a_command(
     evil: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    for shown in (console(), err_console()):
+    for console_here in (console(), err_console()):
         table = make_table("name", "value")
         table.add_row(evil, evil)
-        shown.print(evil)
-        shown.print(evil, end="")
-        shown.print(evil)
-        shown.print(table)
+        console_here.print(evil)
+        console_here.print(evil, end="")
+        console_here.print(evil)
+        console_here.print(table)
     emit("x", {"name": evil}, True, lambda _: None)
     out, err = capsys.readouterr()
     assert _commands(out) == []

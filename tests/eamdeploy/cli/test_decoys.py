@@ -90,9 +90,9 @@ def _leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ..
         yield from _leaves(each, (*words, name))
 
 
-def _name(words: tuple[str, ...], known: set[tuple[str, ...]]) -> tuple[str, ...]:
+def _name(words: tuple[str, ...], known_words: set[tuple[str, ...]]) -> tuple[str, ...]:
     """Which command these words call."""
-    return next((words[:count] for count in (2, 1) if words[:count] in known), words)
+    return next((words[:count] for count in (2, 1) if words[:count] in known_words), words)
 
 
 KNOWN = set(_leaves(typer.main.get_command(build_app())))

@@ -39,7 +39,7 @@ def _options() -> list[tuple[str, str, Any]]:
 
 @pytest.mark.parametrize("flag", MEANINGS)
 def test_a_flag_means_the_same_everywhere(flag: str) -> None:
-    uses = [(name, option) for known, name, option in _options() if known == flag]
+    uses = [(name, option) for other_name, name, option in _options() if other_name == flag]
     assert uses, f"no command has {flag}"
     for name, option in uses:
         words = (getattr(option, "help", "") or "").lower()

@@ -86,9 +86,9 @@ def test_what_a_user_types_is_quoted_as_it_is(name: str, call: Call, tmp_path: P
 def test_consoles_tables_and_bars(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     table = make_table(name, title=name)
     table.add_row(name)
-    for shown in (console(), err_console()):
-        shown.print(name, soft_wrap=True)
-        shown.print(table)
+    for console_here in (console(), err_console()):
+        console_here.print(name, soft_wrap=True)
+        console_here.print(table)
     out = capsys.readouterr()
     assert out.out.count(name) == out.err.count(name) == 4
     with make_bar() as bars:

@@ -53,12 +53,12 @@ def test_no_panel_is_long_and_no_option_of_a_long_command_is_left_over(name: str
 
 
 def test_panels_name_options_that_some_command_has() -> None:
-    known = {
+    known_options = {
         flag.lstrip("-") for command in command_by_name().values() for option in command.params for flag in option.opts
     }
     for name, panels in PANELS.items():
         assert name in command_by_name()
-        assert set(" ".join(panels.values()).split()) - known - {"help"} == set(), name
+        assert set(" ".join(panels.values()).split()) - known_options - {"help"} == set(), name
 
 
 @pytest.mark.parametrize("name", names())
@@ -127,8 +127,8 @@ def test_choices_are_the_library_s() -> None:
         (choices.MethodName, METHODS),
         (choices.RuntimeArithmetic, ARITHMETICS),
     )
-    for choice, known in pairs:
-        assert set(get_args(choice)) == set(known)
+    for choice, known_choices in pairs:
+        assert set(get_args(choice)) == set(known_choices)
 
 
 def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(call: Call) -> None:

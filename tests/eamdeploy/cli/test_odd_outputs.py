@@ -33,7 +33,7 @@ COMMANDS = {
 
 
 @pytest.fixture
-def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shown:
+def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shown:
     """Run a command here, with outputs of an encoding: its exit code, what it printed, and what it said beside."""
     from PIL import Image
 
@@ -72,31 +72,31 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shown:
 
 
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
-def test_every_result_on_every_output(shown: Shown, words: list[str]) -> None:
-    code, plain, _ = shown(words)
+def test_every_result_on_every_output(show: Shown, words: list[str]) -> None:
+    code, plain, _ = show(words)
     assert plain
     # colours that were asked for change no word, and no bar is drawn where nobody watches
-    coloured, out, err = shown(words, FORCE_COLOR="1")
+    coloured, out, err = show(words, FORCE_COLOR="1")
     assert (coloured, _COLOUR.sub("", out)) == (code, plain)
     assert "\x1b" not in _COLOUR.sub("", err)
     # a terminal of forty columns: tables fit, sentences are wrapped by the terminal
-    narrow, out, _ = shown(words, COLUMNS="40")
+    narrow, out, _ = show(words, COLUMNS="40")
     assert narrow == code
     table = [line for line in out.splitlines() if "─" in line or "━" in line]
     assert all(len(line) <= 40 for line in table)
     # encodings without the characters: a "?" in their place
     for encoding in ("ascii", "latin-1"):
-        lossy, out, _ = shown(words, encoding=encoding)
+        lossy, out, _ = show(words, encoding=encoding)
         assert lossy == code
         assert out == plain.encode(encoding, errors="replace").decode(encoding)
 
 
 @pytest.mark.parametrize("place", ["/proc/none/runs.db", "file/runs.db", "folder"])
-def test_a_store_that_cannot_be_used_is_named(shown: Shown, tmp_path: Path, place: str) -> None:
+def test_a_store_that_cannot_be_used_is_named(show: Shown, tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     for name in ("compare", "gate", "report"):
-        code, out, err = shown([*COMMANDS[name], "--store", place])
+        code, out, err = show([*COMMANDS[name], "--store", place])
         assert (code, out) == (2, ""), name
         assert place in err
         assert err.count("\n") == 1

@@ -27,8 +27,8 @@ def test_a_group_is_spelled_out_and_comes_in_as_one_value() -> None:
         """Draw."""
         values.extend((place, size, loud))
 
-    shown = CliRunner().invoke(app, ["--help"]).output
-    assert all(word in shown for word in ("--width", "--name", "--loud", "In pixels."))
+    help_text = CliRunner().invoke(app, ["--help"]).output
+    assert all(word in help_text for word in ("--width", "--name", "--loud", "In pixels."))
     assert CliRunner().invoke(app, ["here", "--width", "7", "--loud"]).exit_code == 0
     assert values == ["here", Size(7), True]
 
@@ -38,5 +38,7 @@ def test_commands_spell_an_architecture_the_same_way() -> None:
 
     app = build_app()
     for command in ("describe", "init", "train", "import"):
-        shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
-        assert all(f"--{word}" in shown for word in ("arch", "width", "select", "pool-size", "temperature")), command
+        help_text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+        assert all(f"--{word}" in help_text for word in ("arch", "width", "select", "pool-size", "temperature")), (
+            command
+        )

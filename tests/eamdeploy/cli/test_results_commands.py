@@ -62,9 +62,9 @@ def test_history_lists_what_is_stored(eamdeploy: Callable[..., Any]) -> None:
     assert "samples" not in document["runs"][0]["latency_ms"]
     with_samples = json.loads(eamdeploy("history", "--json", "--samples", "--artifact", "fast.onnx").stdout)
     assert [len(run["latency_ms"]["samples"]) for run in with_samples["runs"]] == [200]
-    shown = eamdeploy("history").stdout
-    assert "median [95 % interval]" in shown
-    assert "measured" in shown
+    history_text = eamdeploy("history").stdout
+    assert "median [95 % interval]" in history_text
+    assert "measured" in history_text
 
 
 def test_an_empty_history_is_no_error(eamdeploy: Callable[..., Any], tmp_path: Path) -> None:

@@ -52,10 +52,10 @@ def test_a_row_is_a_line_and_figures_are_whole(width: int) -> None:
 def test_the_most_dispensable_columns_go_first() -> None:
     table = FittedTable(COLUMNS)
     table.add_row(*ROW)
-    shown = [set(lines_of(table, width)[0].split()) for width in range(30, 160, 5)]
-    for narrow, wide in itertools.pairwise(shown):
+    columns_by_width = [set(lines_of(table, width)[0].split()) for width in range(30, 160, 5)]
+    for narrow, wide in itertools.pairwise(columns_by_width):
         assert narrow <= wide
-    assert "verdict" in shown[0]
+    assert "verdict" in columns_by_width[0]
     assert "RAM" not in lines_of(table, 90)[0]
 
 

@@ -15,11 +15,11 @@ _EVIL = "pi\x1b[2J\x1b]0;owned\x07\x9b31m\u202egnp.exe"
 
 @pytest.mark.parametrize("make", [console, err_console])
 def test_control_characters_are_shown_and_not_obeyed(capsys, make):
-    shown = make()
-    shown.print(_EVIL, markup=False)
+    text = make()
+    text.print(_EVIL, markup=False)
     table = make_table("board")
     table.add_row(_EVIL)
-    shown.print(table)
+    text.print(table)
     out = "".join(capsys.readouterr())
     assert "\\x1b[2J" in out
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out)

@@ -117,10 +117,10 @@ def test_the_embedded_sample_is_balanced_and_only_for_its_classes() -> None:
 
 def test_take_is_balanced_and_stable() -> None:
     sample = embedded_sample()
-    some = take(sample, 30)
-    labels = [some.label(index) for index in range(30)]
+    subset = take(sample, 30)
+    labels = [subset.label(index) for index in range(30)]
     assert sorted(labels) == sorted(list(range(10)) * 3)
-    assert [some.key(i) for i in range(10)] == [take(sample, 10).key(i) for i in range(10)]
+    assert [subset.key(i) for i in range(10)] == [take(sample, 10).key(i) for i in range(10)]
 
 
 def test_content_hash_follows_pixels_not_storage(tmp_path: Path) -> None:

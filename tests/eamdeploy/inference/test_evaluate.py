@@ -115,8 +115,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def call(*words: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
             main([str(word) for word in words])
-        shown = capsys.readouterr()
-        return (ended.value.code if isinstance(ended.value.code, int) else 0), shown.out, shown.err
+        captured = capsys.readouterr()
+        return (ended.value.code if isinstance(ended.value.code, int) else 0), captured.out, captured.err
 
     return call
 

@@ -117,13 +117,13 @@ def test_probabilities_are_not_put_through_softmax_again(tmp_path: Path) -> None
     data = embedded_sample()
     picture = tmp_path / "picture.png"
     data.image(3).save(picture)
-    shown = []
+    probabilities = []
     for tail in ("logits", "probabilities"):
         card = foreign_card(classifier(tmp_path / f"{tail}.onnx", tail), PREPROCESSING, data.classes)
         (prediction,) = predict(card.path, [picture], card=card)
-        shown.append([(row.label, pytest.approx(row.probability, abs=1e-5)) for row in prediction.top])
-    assert shown[0] == shown[1]
-    assert shown[0][0][1].expected > 0.3
+        probabilities.append([(row.label, pytest.approx(row.probability, abs=1e-5)) for row in prediction.top])
+    assert probabilities[0] == probabilities[1]
+    assert probabilities[0][0][1].expected > 0.3
 
 
 def test_a_single_score_is_two_classes_with_a_threshold(tmp_path: Path) -> None:
@@ -201,8 +201,8 @@ def test_the_command_asks_for_a_head_and_takes_it(tmp_path: Path, capsys: pytest
     def run(*more: str) -> tuple[object, str, str]:
         with pytest.raises(SystemExit) as ended:
             main([*words, *more])
-        shown = capsys.readouterr()
-        return ended.value.code, shown.out, shown.err
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
 
     code, out, err = run()
     assert (code, out) == (2, "")

@@ -79,14 +79,14 @@ def test_the_order_depends_on_the_content_alone(case, pictures, tmp_path):
         (renamed / "test" / name).mkdir(parents=True)
         for number, path in enumerate(sorted((pictures / "test" / name).iterdir(), reverse=True)):
             Image.open(path).save(renamed / "test" / name / f"x{number:03}.bmp")
-    one = prepare_images(case.metadata, pictures, None, case.artifact)
+    first = prepare_images(case.metadata, pictures, None, case.artifact)
     other = prepare_images(case.metadata, renamed, None, case.artifact)
-    np.testing.assert_array_equal(one.pixels, other.pixels)
-    np.testing.assert_array_equal(one.labels, other.labels)
-    assert one.digest == other.digest
-    assert one.identity == other.identity
+    np.testing.assert_array_equal(first.pixels, other.pixels)
+    np.testing.assert_array_equal(first.labels, other.labels)
+    assert first.digest == other.digest
+    assert first.identity == other.identity
     fewer = prepare_images(case.metadata, pictures, 30, case.artifact)
-    assert fewer.identity != one.identity
+    assert fewer.identity != first.identity
     assert len(fewer) == 30
     assert np.bincount(fewer.labels).tolist() == [10, 10, 10]
 
@@ -94,14 +94,14 @@ def test_the_order_depends_on_the_content_alone(case, pictures, tmp_path):
 def test_artifacts_of_other_input_sizes_see_the_same_images_in_the_same_order(case, pictures):
     size = case.metadata.preprocessing["size"]
     doubled = replace(case.metadata, preprocessing={**case.metadata.preprocessing, "size": 2 * size})
-    one = prepare_images(case.metadata, pictures, None, case.artifact)
+    first = prepare_images(case.metadata, pictures, None, case.artifact)
     other = prepare_images(doubled, pictures, None, case.artifact)
-    assert one.digest != other.digest
-    assert one.identity == other.identity
-    np.testing.assert_array_equal(one.labels, other.labels)
+    assert first.digest != other.digest
+    assert first.identity == other.identity
+    np.testing.assert_array_equal(first.labels, other.labels)
     back = other.pixels.reshape(len(other), size, 2, size, 2, -1).mean(axis=(2, 4))
-    apart = [np.abs(back - picture).mean(axis=(1, 2, 3)) for picture in one.pixels.astype(float)]
-    assert np.argmin(apart, axis=1).tolist() == list(range(len(one)))
+    apart = [np.abs(back - picture).mean(axis=(1, 2, 3)) for picture in first.pixels.astype(float)]
+    assert np.argmin(apart, axis=1).tolist() == list(range(len(first)))
 
 
 def test_the_board_prepares_bit_for_bit_like_the_host(images):

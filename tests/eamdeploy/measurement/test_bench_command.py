@@ -103,9 +103,9 @@ def test_self_check_reports_the_false_alarm_floor(artifacts):
     (check,) = document["self_checks"]
     assert check["floor"] > 0
     assert check["ci95"][0] <= check["difference"] <= check["ci95"][1]
-    one, two = document["runs"]
-    assert one["artifact_sha256"] == two["artifact_sha256"]
-    assert one["group"] == two["group"]
+    first, two = document["runs"]
+    assert first["artifact_sha256"] == two["artifact_sha256"]
+    assert first["group"] == two["group"]
 
 
 def test_threads_spinning_and_affinity_reach_the_runtime(artifacts):

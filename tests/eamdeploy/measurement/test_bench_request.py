@@ -57,8 +57,8 @@ def test_a_registered_board_is_used_for_its_profile(tmp_path):
         registry.add(Board(name=name, profile="pi4", host=f"pi@{name}.invalid"))
     with pytest.raises(UsageError, match=r"several boards.*`every`"):
         choose_targets("pi4", registry=registry)
-    chosen = choose_targets("pi4", every=True, registry=registry)
-    assert [(target.name, target.board, target.kind, target.shared) for target in chosen] == [
+    targets = choose_targets("pi4", every=True, registry=registry)
+    assert [(target.name, target.board, target.kind, target.shared) for target in targets] == [
         ("one", "one", "measured", True),
         ("two", "two", "measured", True),
     ]

@@ -56,10 +56,10 @@ def test_intervals_of_the_same_thing_overlap_and_of_different_things_do_not():
     generator = np.random.default_rng(1)
     overlaps = apart = 0
     for _ in range(30):
-        one, two = (summarize(blocks(generator)).ci95 for _ in range(2))
+        first, two = (summarize(blocks(generator)).ci95 for _ in range(2))
         other = summarize(blocks(generator, median=1.1)).ci95
-        overlaps += max(one[0], two[0]) <= min(one[1], two[1])
-        apart += max(one[0], other[0]) > min(one[1], other[1])
+        overlaps += max(first[0], two[0]) <= min(first[1], two[1])
+        apart += max(first[0], other[0]) > min(first[1], other[1])
     assert overlaps >= 28
     assert apart >= 28
 

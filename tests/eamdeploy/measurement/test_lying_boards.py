@@ -40,13 +40,13 @@ def test_a_hundred_lies(artifacts: tuple[Path, object], pictures: Path) -> None:
     assert len(LIES) >= 100
     cases = expand([artifacts[0] / "tiny.onnx"])
     timed = Request(cases, Effort(runs=40), accuracy=False)
-    shown = Request(cases, Effort(runs=40), latency=False, data=pictures, limit=4)
+    request = Request(cases, Effort(runs=40), latency=False, data=pictures, limit=4)
 
     async def all_of_them() -> list[BenchOutcome]:
         answers = []
         for batch in itertools.batched(LIES, 16) if hasattr(itertools, "batched") else _batches(LIES, 16):
             attempts = [
-                _outcome(LyingBoard(one_lie(operation, change)), shown if operation == "infer" else timed)
+                _outcome(LyingBoard(one_lie(operation, change)), request if operation == "infer" else timed)
                 for operation, _, change in batch
             ]
             answers += await asyncio.wait_for(asyncio.gather(*attempts), 60)

@@ -25,14 +25,14 @@ def loop_alpha(layer: AttentionConv2d, image: Tensor) -> Tensor:
     """The attention of one image ``(C, H, W)``, written from the paper without the library's modules."""
     attention = layer.attention
     if isinstance(attention.selection, StaticSelection):
-        chosen = attention.selection.indices.tolist()
+        indices = attention.selection.indices.tolist()
     elif isinstance(attention.selection, CgrMaxSelection):
-        means, chosen = [float(plane.mean()) for plane in image], []
+        means, indices = [float(plane.mean()) for plane in image], []
         for low, high in itertools.pairwise(block_bounds(image.shape[0], attention.selected)):
-            chosen.append(max(range(low, high), key=lambda index: (means[index], -index)))
+            indices.append(max(range(low, high), key=lambda index: (means[index], -index)))
     else:
-        chosen = list(range(image.shape[0]))
-    maps, size, cells = image[chosen], attention.pool_size, []
+        indices = list(range(image.shape[0]))
+    maps, size, cells = image[indices], attention.pool_size, []
     height, width = maps.shape[1:]
     for row, column in itertools.product(range(size), repeat=2):
         top, bottom = row * height // size, -(-(row + 1) * height // size)
@@ -176,8 +176,8 @@ def test_random_channels_follow_the_seed(select: str) -> None:
 def test_cgr_max_breaks_ties_to_the_lowest_index() -> None:
     x = torch.zeros(2, 8, 3, 3)
     x[1, 3] = 1.0
-    chosen = CgrMaxSelection(8, 4).choose(x)
-    assert chosen.tolist() == [[0, 2, 4, 6], [0, 3, 4, 6]]
+    maps = CgrMaxSelection(8, 4).choose(x)
+    assert maps.tolist() == [[0, 2, 4, 6], [0, 3, 4, 6]]
 
 
 def test_timm_cond_conv_agrees_under_the_same_routing() -> None:

@@ -25,9 +25,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
     def call(*words: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
             main([str(word) for word in words])
-        shown = capsys.readouterr()
+        captured = capsys.readouterr()
         code = ended.value.code
-        return (code if isinstance(code, int) else 0), shown.out, shown.err
+        return (code if isinstance(code, int) else 0), captured.out, captured.err
 
     return call
 

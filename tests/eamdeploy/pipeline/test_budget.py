@@ -78,7 +78,7 @@ def images_of(trained: Checkpoint, tree: Path):  # type: ignore[no-untyped-def]
 
 def test_the_search_hands_over_the_cheapest_rewrite_where_it_is_asked_to(search: Spending) -> None:
     best = search.cheapest or search
-    assert best.chosen.collapsed == len(best.layers)
+    assert best.point.collapsed == len(best.layers)
     assert best.after <= search.after
 
 
@@ -86,7 +86,7 @@ def test_fine_tuning_starts_from_the_cheapest_rewrite(search: Spending, trained:
     sentences: list[str] = []
     tuned = finetune_within(trained, search, images_of(trained, tree), Finetuning(6, tree, tree), sentences.append)
     cheapest = search.cheapest or search
-    assert f"fine-tuning with {cheapest.chosen.collapsed} layers collapsed" in sentences[0]
+    assert f"fine-tuning with {cheapest.point.collapsed} layers collapsed" in sentences[0]
     if tuned is not None:
         assert tuned.validation.drop_points <= search.budget_points
         assert not tuned.network.dynamic_layers() or tuned.spending is search

@@ -63,11 +63,11 @@ def trainer(
     network: Network, acceleration: str = "off", parallel: Parallel | None = None, **options: object
 ) -> EpochTrainer:
     parallel = parallel or Parallel()
-    chosen = make_acceleration(acceleration, network, parallel.device)
+    acceleration_used = make_acceleration(acceleration, network, parallel.device)
     training_options = TrainingOptions(acceleration=acceleration, **options)  # type: ignore[arg-type]
     state = TrainingState(settings={"spec": network.spec.to_dict()})
-    wrapped = chosen.prepare(network.train())
-    optimizer = make_optimizer(network, RECIPE, fused=chosen.fused)
+    wrapped = acceleration_used.prepare(network.train())
+    optimizer = make_optimizer(network, RECIPE, fused=acceleration_used.fused)
     return EpochTrainer(
         network,
         wrapped,
@@ -75,7 +75,7 @@ def trainer(
         recipe=RECIPE,
         options=training_options,
         parallel=parallel,
-        acceleration=chosen,
+        acceleration=acceleration_used,
         state=state,
     )
 
@@ -90,9 +90,9 @@ def shortened(spec: ArchSpec) -> Network:
 
 
 def gradients(network: Network, acceleration: str, images: Tensor, labels: Tensor) -> list[Tensor]:
-    chosen = trainer(network, acceleration)
+    trainer_used = trainer(network, acceleration)
     network.eval()  # batch norm in training mode divides by the deviation of eight random images
-    chosen.parallel.backward(chosen.forward(images, labels, RunningScores(CPU)))
+    trainer_used.parallel.backward(trainer_used.forward(images, labels, RunningScores(CPU)))
     return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
 
 
@@ -101,18 +101,18 @@ def host_batches() -> Iterator[tuple[Tensor, Tensor]]:
     data = NoiseImages()
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
     for step in range(2):
-        chosen = order[step * 8 : step * 8 + 8].tolist()
+        indices = order[step * 8 : step * 8 + 8].tolist()
         generator = torch.Generator().manual_seed(int(np.random.default_rng((0, 0, step, 0)).integers(2**62)))
         offsets = torch.randint(81, (8,), generator=generator).tolist()
         flips = (torch.rand(8, generator=generator) < 0.5).tolist()
         pictures = []
-        for index, offset, flip in zip(chosen, offsets, flips, strict=True):
+        for index, offset, flip in zip(indices, offsets, flips, strict=True):
             padded = np.pad(np.asarray(data.image(index)), ((4, 4), (4, 4), (0, 0)))
             top, left = divmod(offset, 9)
             cut = padded[top : top + 16, left : left + 16]
             pictures.append(cut[:, ::-1] if flip else cut)
         normal = PREPROCESSING.normalize(np.stack(pictures)).transpose(0, 3, 1, 2)
-        yield torch.from_numpy(np.ascontiguousarray(normal)), torch.tensor([data.label(index) for index in chosen])
+        yield torch.from_numpy(np.ascontiguousarray(normal)), torch.tensor([data.label(index) for index in indices])
 
 
 def test_batches_are_the_hosts_bit_for_bit() -> None:
@@ -165,13 +165,13 @@ def test_compiled_gradients_are_the_same_and_annealing_does_not_compile_anew(mon
     images, labels = next(host_batches())
     network = shortened(replace(SPECS["eam"], temperature=30.0))
     plain = copy.deepcopy(network)
-    chosen = trainer(network, "compile", anneal_to=1.0)
+    trainer_used = trainer(network, "compile", anneal_to=1.0)
     network.eval()
     for temperature in (30.0, 21.0, 13.0, 5.0, 1.0):
-        for one in (network, plain):
-            one.set_temperature(temperature)
-            one.zero_grad()
-        chosen.parallel.backward(chosen.forward(images, labels, RunningScores(CPU)))
+        for network_here in (network, plain):
+            network_here.set_temperature(temperature)
+            network_here.zero_grad()
+        trainer_used.parallel.backward(trainer_used.forward(images, labels, RunningScores(CPU)))
         F.cross_entropy(plain(images), labels).backward()
         for a, b in zip(network.parameters(), plain.parameters(), strict=True):
             assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-6)  # type: ignore[arg-type]
@@ -185,14 +185,14 @@ def test_a_step_stays_on_its_device_and_reads_nothing_back(name: str) -> None:
     network = shortened(SPECS[name])
     with FakeTensorMode(allow_non_fake_inputs=True):
         batches = Batches(NoiseImages(), PREPROCESSING, "pad-crop-flip", device=device)
-        chosen = trainer(network.to(device), "auto", Parallel(device=device))
-        assert chosen.acceleration.fused
-        assert chosen.acceleration.channels_last == (name == "static")
-        chosen.optimizer = make_optimizer(network, RECIPE)  # fused needs a real device
+        trainer_used = trainer(network.to(device), "auto", Parallel(device=device))
+        assert trainer_used.acceleration.fused
+        assert trainer_used.acceleration.channels_last == (name == "static")
+        trainer_used.optimizer = make_optimizer(network, RECIPE)  # fused needs a real device
         running = RunningScores(device)
         for images, labels in batches.epoch(0, 8):
-            loss = chosen.forward(images, labels, running)
-            chosen.update(loss)
+            loss = trainer_used.forward(images, labels, running)
+            trainer_used.update(loss)
         assert {tensor.device.type for tensor in (images, labels, loss, *network.parameters())} == {"meta"}
 
 

@@ -25,7 +25,7 @@ def run(out: Path, processes: int) -> dict[str, torch.Tensor]:
 
 def test_averaged_gradients_equal_those_of_one_process(tmp_path: Path) -> None:
     pytest.importorskip("lightning_fabric", reason="training over several processes needs the scale extra")
-    one, two = run(tmp_path / "one.safetensors", 1), run(tmp_path / "two.safetensors", 2)
-    assert set(one) == set(two)
-    for name, gradient in one.items():
+    first, two = run(tmp_path / "one.safetensors", 1), run(tmp_path / "two.safetensors", 2)
+    assert set(first) == set(two)
+    for name, gradient in first.items():
         assert torch.allclose(gradient, two[name], atol=1e-5), name

@@ -25,8 +25,8 @@ def test_rules_plan_every_layer_in_order(small: Network) -> None:
 
 
 def test_litert_gets_products_for_its_pointwise_layers(small: Network) -> None:
-    chosen = plan_network(small, Target("litert"), SHAPE).lowerings()
-    assert {name for layer, name in chosen.items() if "pointwise" in layer} == {"matmul"}
+    lowerings = plan_network(small, Target("litert"), SHAPE).lowerings()
+    assert {name for layer, name in lowerings.items() if "pointwise" in layer} == {"matmul"}
 
 
 def test_a_batch_never_gets_aggregate(small: Network) -> None:
@@ -39,9 +39,9 @@ def test_a_static_network_has_nothing_to_plan(make: NetworkMaker) -> None:
 
 
 def test_one_name_is_used_where_it_serves(small: Network) -> None:
-    chosen = plan_network(small, Target(), SHAPE, lowering="taps").lowerings()
-    assert {name for layer, name in chosen.items() if "depthwise" in layer} == {"taps"}
-    assert "taps" not in {name for layer, name in chosen.items() if "depthwise" not in layer}
+    lowerings = plan_network(small, Target(), SHAPE, lowering="taps").lowerings()
+    assert {name for layer, name in lowerings.items() if "depthwise" in layer} == {"taps"}
+    assert "taps" not in {name for layer, name in lowerings.items() if "depthwise" not in layer}
 
 
 def test_a_demand_for_one_layer_is_met_or_refused(small: Network) -> None:

@@ -46,8 +46,8 @@ def test_only_a_plan_for_this_very_host_uses_its_layout(make: NetworkMaker) -> N
     assert "blocked" not in plan_network(network, Target(), (3, 32, 32)).lowerings().values()
     if host_machine() != "x86-64":
         pytest.skip("ONNX Runtime has no blocked layout on this machine")
-    chosen = plan_network(network, Target(portable=False), (3, 32, 32)).lowerings()
-    assert set(chosen.values()) == {"blocked"}
+    lowerings = plan_network(network, Target(portable=False), (3, 32, 32)).lowerings()
+    assert set(lowerings.values()) == {"blocked"}
 
 
 def test_a_cost_grows_with_the_layer(make: NetworkMaker) -> None:

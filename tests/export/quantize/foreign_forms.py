@@ -70,7 +70,10 @@ def write(path: Path, form: Form, batch: int | str = "N") -> Path:
     sides = [1, 28, 28] if form.layout == "NCHW" else [28, 28, 1]
     inputs = [helper.make_tensor_value_info("image", form.dtype, [batch, *sides])]
     if form.ir < 4:
-        inputs += [helper.make_tensor_value_info(one.name, one.data_type, list(one.dims)) for one in constants]
+        inputs += [
+            helper.make_tensor_value_info(constant.name, constant.data_type, list(constant.dims))
+            for constant in constants
+        ]
     shape = [batch, 10, 1, 1] if form.maps else [batch, 10]
     kind = TensorProto.FLOAT16 if form.half else TensorProto.FLOAT
     outputs = [helper.make_tensor_value_info("scores", kind, shape)]

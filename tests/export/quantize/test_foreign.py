@@ -143,8 +143,8 @@ def test_the_quantized_file_is_verified_against_the_float_one(
     def verify(*words: object) -> tuple[object, str, str]:
         with pytest.raises(SystemExit) as ended:
             main(["verify", *map(str, words)])
-        shown = capsys.readouterr()
-        return ended.value.code, shown.out, shown.err
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
 
     # the quantized file knows how images become its input; of random weights the classes lie close together
     code, out, _ = verify(quantized.path, "--against", source, "--limit", 40, "--min-agreement", 0.7, "--json")

@@ -17,9 +17,11 @@ from tests.export.quantize.tiny_network import TinyFiles, halves
 
 def test_calibration_is_refused_on_one_class_or_none(tiny: TinyFiles, tmp_path: Path) -> None:
     data = embedded_sample()
-    one = Subset(data, [index for index in range(len(data)) if data.label(index) == 3])
+    single_class = Subset(data, [index for index in range(len(data)) if data.label(index) == 3])
     with pytest.raises(DataError, match="one class"):
-        quantize_artifact(tiny.paths["onnx"], tmp_path / "n.onnx", QuantizeOptions(), card=tiny.card, calibration=one)
+        quantize_artifact(
+            tiny.paths["onnx"], tmp_path / "n.onnx", QuantizeOptions(), card=tiny.card, calibration=single_class
+        )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -38,14 +38,14 @@ def halves() -> tuple[Subset, Subset]:
 
 
 def dynamic(channels: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> ConvBnAct:
-    chosen = min(4, channels)
+    kernels = min(4, channels)
     attention = Attention(
         channels,
         4,
         selection=None
-        if chosen == channels
-        else StaticSelection(list(range(0, channels, channels // chosen))[:chosen]),
-        selected=chosen,
+        if kernels == channels
+        else StaticSelection(list(range(0, channels, channels // kernels))[:kernels]),
+        selected=kernels,
         hidden=10,
         pool="avg",
         pool_size=5,

@@ -49,8 +49,8 @@ def test_every_step_saves_and_harms_more_per_saving_than_the_one_before(forms: l
     costs = {EXACT: 10.0} | {choice: cost for choice, (cost, _) in choices.items()}
     steps = layer_steps("a", costs, {choice: harm for choice, (_, harm) in choices.items()})
     assert all(step.saving > 0 for step in steps)
-    for one, two in pairwise(steps):
-        assert one.harm / one.saving <= two.harm / two.saving + 1e-9
+    for first, two in pairwise(steps):
+        assert first.harm / first.saving <= two.harm / two.saving + 1e-9
     # whatever is cheapest is reached, unless it saves too little over the last step
     if steps:
         assert costs[steps[-1].choice] <= min(cost for cost, _ in forms) + 0.02 * 10 + 1e-9

@@ -66,7 +66,7 @@ def test_a_collapsed_layer_costs_less_on_every_runtime(still: Network, runtime: 
 def test_still_attention_collapses_everywhere(still: Network) -> None:
     spending = search(still, 0.5)
     assert {layer.choice for layer in spending.layers} == {RewriteChoice("collapse")}
-    assert spending.chosen.collapsed == len(still.dynamic_layers())
+    assert spending.point.collapsed == len(still.dynamic_layers())
     assert spending.after < 0.3 * spending.before
     assert not spending.network.dynamic_layers()
 
@@ -79,8 +79,8 @@ def test_moving_attention_is_not_collapsed_and_the_budget_holds(restless: Networ
     before = scores_of(restless, images.batches())
     assert compare_answers(before, scores_of(ruined, images.batches()), images.labels).drop_points > 10
     spending = search(restless, 2.0)
-    assert spending.chosen.exact + spending.chosen.mean_residual + spending.chosen.low_rank > 0
-    for change in (spending.chosen.calibration, spending.chosen.validation):
+    assert spending.point.exact + spending.point.mean_residual + spending.point.low_rank > 0
+    for change in (spending.point.calibration, spending.point.validation):
         assert change is not None
         assert change.drop_points <= 2.0
         assert change.expected_points <= 2.0
@@ -90,7 +90,7 @@ def test_what_is_reported_is_what_the_network_does(restless: Network) -> None:
     spending = search(restless, 2.0, "size", "litert")
     images = images_answered_by(restless, 2)
     exact, rewritten = scores_of(restless, images.batches()), scores_of(spending.network, images.batches())
-    assert compare_answers(exact, rewritten, images.labels) == spending.chosen.validation
+    assert compare_answers(exact, rewritten, images.labels) == spending.point.validation
     assert spending.frontier[0].exact == len(spending.layers)
     assert spending.network.rewrites == {
         layer.layer: layer.choice.to_dict() for layer in spending.layers if layer.choice.kind != "exact"
@@ -99,13 +99,13 @@ def test_what_is_reported_is_what_the_network_does(restless: Network) -> None:
 
 def test_two_sets_of_one_name_are_two_sets(still: Network) -> None:
     """Both splits of some datasets are called alike, and so are two folders that end in ``val``."""
-    one, two = images_answered_by(still, 1), images_answered_by(still, 2)
+    first, two = images_answered_by(still, 1), images_answered_by(still, 2)
     spending = spend(
-        still, BudgetImages(one, replace(two, name=one.name), parted=False), (Target(),), SHAPE, budget_points=0.5
+        still, BudgetImages(first, replace(two, name=first.name), parted=False), (Target(),), SHAPE, budget_points=0.5
     )
     assert {layer.choice for layer in spending.layers} == {RewriteChoice("collapse")}
     exact, rewritten = scores_of(still, two.batches()), scores_of(spending.network, two.batches())
-    assert compare_answers(exact, rewritten, two.labels) == spending.chosen.validation
+    assert compare_answers(exact, rewritten, two.labels) == spending.point.validation
 
 
 def test_the_network_that_was_given_stays_as_it_was(still: Network) -> None:

@@ -114,8 +114,8 @@ def import_history(
     from eamdeploy.runs.store import import_runs, open_store
 
     done = import_runs(open_store(store), file)
-    words = f"imported {done.added} runs" + (f", {done.known} were here already" if done.known else "")
-    document = {"imported": done.added, "known": done.known, "path": str(file)}
+    words = f"imported {done.added} runs" + (f", {done.existing} were here already" if done.existing else "")
+    document = {"imported": done.added, "known": done.existing, "path": str(file)}
     emit("history-import", document, as_json, lambda console: console.print(words))
 
 

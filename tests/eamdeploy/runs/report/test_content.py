@@ -129,7 +129,7 @@ def test_labels_of_close_points_do_not_cover_each_other() -> None:
     canvas.canvas.draw()
     boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line to the point
     assert len(boxes) == 5
-    assert not any(one.overlaps(other) for index, one in enumerate(boxes) for other in boxes[index + 1 :])
+    assert not any(first.overlaps(other) for index, first in enumerate(boxes) for other in boxes[index + 1 :])
 
 
 def test_layers_are_split_into_parts() -> None:
@@ -228,10 +228,10 @@ def test_an_invalid_or_estimated_run_has_no_rank() -> None:
 
 
 def test_runs_that_cannot_be_told_apart_share_a_rank() -> None:
-    one = album.make_run(0)
-    twin = dataclasses.replace(one, id="20261122T130000-pi4", artifact="out/twin.onnx")
+    first = album.make_run(0)
+    twin = dataclasses.replace(first, id="20261122T130000-pi4", artifact="out/twin.onnx")
     slower = album.make_run(4)
-    assert [rank for rank, _ in ranked([slower, twin, one])] == ["1=", "1=", "3"]
+    assert [rank for rank, _ in ranked([slower, twin, first])] == ["1=", "1=", "3"]
 
 
 def test_what_a_run_confuses_is_counted() -> None:

@@ -31,12 +31,12 @@ def filled(tmp_path: Path, make_run: Callable[..., Run], monkeypatch: pytest.Mon
 def _refused(path: Path, run: Run, words: str) -> StoreError:
     """Reading and writing are both refused in one sentence, and the file is not touched."""
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=words) as read:
+    with pytest.raises(StoreError, match=words) as caught:
         open_store(path).runs()
     with pytest.raises(StoreError, match=words) as written:
         open_store(path).append(run)
     assert path.read_bytes() == before
-    assert "\n" not in str(read.value)
+    assert "\n" not in str(caught.value)
     assert written.value.hint is not None
     assert "the run is kept in" in written.value.hint
     return written.value

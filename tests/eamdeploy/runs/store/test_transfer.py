@@ -25,10 +25,10 @@ def store(tmp_path: Path, make_run: Callable[..., Run]) -> Store:
 def test_there_and_back(tmp_path: Path, store: Store, name: str) -> None:
     assert export_runs(store, tmp_path / name) == 2
     other = open_store(tmp_path / "other.db")
-    assert (lambda done: (done.added, done.known))(import_runs(other, tmp_path / name)) == (2, 0)
+    assert (lambda done: (done.added, done.existing))(import_runs(other, tmp_path / name)) == (2, 0)
     assert other.runs(samples=True) == store.runs(samples=True)
     assert other.manifests() == store.manifests() != {}
-    assert (lambda done: (done.added, done.known))(import_runs(other, tmp_path / name)) == (0, 2)
+    assert (lambda done: (done.added, done.existing))(import_runs(other, tmp_path / name)) == (0, 2)
 
 
 def test_a_part_of_it(tmp_path: Path, store: Store) -> None:
