@@ -82,8 +82,8 @@ async def measure_cases(
         if not open_ones:
             break
         if number == request.effort.blocks:
-            wanted = f"until each median is known to {request.effort.precision:.1%}, {request.effort.max_seconds:g} s at most"
-            request.progress.stage(f"timing goes on {wanted}")
+            goal = f"until each median is known to {request.effort.precision:.1%}, {request.effort.max_seconds:g} s at most"
+            request.progress.stage(f"timing goes on {goal}")
         for index in round_order(len(results), number):
             result = results[index]
             # all go on while one needs more: blocks that are not interleaved could not be compared

@@ -98,8 +98,8 @@ def audit(
     keys_shown = list(dict.fromkeys(graph.tensors))
     with open_probe(artifact, graph, keys_shown, runtime_for(artifact), threads) as probe:
         values, model_input = probe.shaped(image), probe.model_input(image)
-    known = _known_tensors(checkpoint, image)
-    right = explained(values, known)
+    known_tensors = _known_tensors(checkpoint, image)
+    right = explained(values, known_tensors)
     wrong = _wrong_tensor(report, graph, values, right)
     if wrong is None:
         return AuditReport(report)
@@ -133,8 +133,8 @@ def _known_tensors(checkpoint: Checkpoint, image: Values) -> list[Values]:
     layers = trace(checkpoint.network, image).values()
     forms = [form for layer in layers for form in layer.forms]
     alphas = [layer.alpha for layer in layers if layer.alpha is not None]
-    known = [np.asarray(value, dtype=np.float32) for value in (*forms, *alphas, forward(checkpoint.network, image))]
-    return [*known, np.asarray(image, dtype=np.float32)]
+    tensors = [np.asarray(value, dtype=np.float32) for value in (*forms, *alphas, forward(checkpoint.network, image))]
+    return [*tensors, np.asarray(image, dtype=np.float32)]
 
 
 def _expected(report: ParityReport, checkpoint: Checkpoint, image: Values) -> Values | None:

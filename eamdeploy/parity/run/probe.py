@@ -106,7 +106,7 @@ class Probe:
     def model_input(self, image: Images) -> Images:
         """One image ``(1, C, H, W)`` as the artifact takes it, with its channels last where they are there."""
         shape = self._session.inputs[0].shape[1:]
-        fits = all(size in (None, own) for size, own in zip(shape, image.shape[1:], strict=True))
+        fits = all(size in (None, side) for size, side in zip(shape, image.shape[1:], strict=True))
         return image if fits else np.ascontiguousarray(np.moveaxis(image, 1, -1))
 
     def run(self, images: Images) -> dict[str, Array]:
