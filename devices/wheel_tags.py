@@ -1,4 +1,4 @@
-"""The platform tags of wheels that a board can install (PEP 600)."""
+"""The platform tags of wheels that a board can install (PEP 600, PEP 656)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ def manylinux_platforms(machine: str, glibc: tuple[int, int]) -> list[str]:
         if legacy and (machine in ("x86_64", "i686") or legacy == "manylinux2014"):
             tags.append(f"{legacy}_{machine}")
     return tags
+
+
+def musllinux_platforms(machine: str, musl: tuple[int, int]) -> list[str]:
+    """As `manylinux_platforms`, for a musl C library (PEP 656).
+
+    Args:
+        machine: as ``uname -m`` prints it.
+        musl: major and minor version of the board's C library.
+    """
+    major, newest = musl
+    return [f"musllinux_{major}_{minor}_{machine}" for minor in range(newest, -1, -1)]
 
 
 def require_pip() -> None:

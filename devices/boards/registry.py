@@ -101,7 +101,7 @@ class BoardRegistry:
         try:
             if not self.path.exists():
                 return ()
-            document = tomllib.loads(read_limited(self.path, _LIMIT_BYTES, what=_UNREADABLE).decode())
+            document = tomllib.loads(read_limited(self.path, _LIMIT_BYTES, what=_UNREADABLE).decode("utf-8-sig"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise UsageError(_UNREADABLE, where=self.path, why=error) from error
         what, hint = "the file of boards is not as expected", "one [boards.NAME] each"
@@ -168,7 +168,7 @@ class BoardRegistry:
     def _write(self, boards: dict[str, Board]) -> None:
         import tomlkit
 
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else _HEADER
+        text = self.path.read_text(encoding="utf-8-sig") if self.path.exists() else _HEADER
         document = tomlkit.parse(text)
         if "boards" not in document:
             document["boards"] = tomlkit.table(is_super_table=True)
@@ -183,8 +183,9 @@ class BoardRegistry:
                     entries[name][key] = value
                 elif value is None:
                     entries[name].pop(key, None)
-        # tomlkit keeps what people wrote around the entries: comments, order, blank lines
-        atomic_write_text(self.path, tomlkit.dumps(document), private=True)
+        # tomlkit keeps what people wrote around the entries: comments, order, blank lines; and a link, as those make who
+        # keep their settings in a repository, stays one
+        atomic_write_text(self.path.resolve(), tomlkit.dumps(document), private=True)
 
     def _locked(self) -> Any:
         import filelock

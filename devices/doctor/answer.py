@@ -59,6 +59,7 @@ class ProbeAnswer:
     numpy: Text | None
     pip: bool
     venv: bool
+    libc: Text | None = None
     onnxruntime: Text | None = None
     ai_edge_litert: Text | None = None
     tflite_runtime: Text | None = None

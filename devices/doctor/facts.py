@@ -61,12 +61,15 @@ class BoardFacts:
         machine: ``uname -m``.
         libc: C library and its version, as the board names it.
         glibc: version of a GNU C library.
+        musl: version of a musl C library.
         features: CPU flags.
         readings: what the runner's sensors read (`devices.runner.sensors`), for example ``temperature_c``.
         settings: governor, power mode and the like (`devices.runner.sensors.settings`).
         problems: why something that is there cannot be read, by what it would tell.
         shell_noise: what the login shell prints around answers.
         noexec: folders in which nothing may be executed.
+        work_free_files: how many more files the work folder's file system can hold; home_free_files of the home folder's.
+        home_silent: its server does not answer.
         home_type: kind of file system of the home folder.
         clock_offset_s: the board's clock minus this machine's.
         probe_s: how long asking took: the link's and the board's speed.
@@ -79,6 +82,7 @@ class BoardFacts:
     user: str | None
     libc: str | None
     glibc: tuple[int, int] | None
+    musl: tuple[int, int] | None
     bits: int | None
     cpus: int | None
     features: frozenset[str]
@@ -95,9 +99,13 @@ class BoardFacts:
     home_type: str | None
     work_folder: str | None
     work_free_mb: int | None
+    work_free_files: int | None
     home: str | None
+    home_silent: bool
+    home_exists: bool
     home_writable: bool
     home_free_mb: int | None
+    home_free_files: int | None
     clock_offset_s: float | None
     probe_s: float
     python: PythonFacts | None
@@ -149,7 +157,7 @@ async def read_facts(transport: Transport, *, python: Literal["no", "version", "
         )
     noise = getattr(transport, "noise", None)
     values["shell_noise"] = noise.text if noise is not None else ""
-    if python == "no":
+    if python == "no" or "home_silent" in values:
         return parse_facts(values, python=None, python_error="not asked", probe_s=elapsed, now=now)
     source = folder.joinpath("python_probe.py").read_text(encoding="utf-8")
     command_result = await transport.run(
@@ -160,6 +168,8 @@ async def read_facts(transport: Transport, *, python: Literal["no", "version", "
     answers = [text for line in command_result.text.splitlines() if (text := marked(line)) is not None]
     answer = decode_answer(ProbeAnswer, answers[-1], board=transport.name) if answers else None
     python_facts = None if answer is None else _python_facts(answer)
+    if answer is not None and answer.libc and not values.get("libc"):
+        values["libc"] = answer.libc.strip()  # a board without getconf and ldd
     error = (
         None
         if python_facts
@@ -179,7 +189,7 @@ def parse_facts(
     sensed: Survey = Survey(),  # noqa: B008  # it is frozen
 ) -> BoardFacts:
     """The facts in the probe's ``name=value`` lines and the sensors' survey; ``now`` is this machine's clock then."""
-    glibc = re.search(r"(?:glibc|GLIBC|GNU libc)\D*(\d+)\.(\d+)", values.get("libc", ""))
+    libc = values.get("libc") or None
     seconds = _number(values, "seconds")
     swap, swap_free = _megabytes(values, "SwapTotal"), _megabytes(values, "SwapFree")
     problems = dict(sensed.problems)
@@ -191,8 +201,9 @@ def parse_facts(
         kernel=values.get("kernel"),
         model=values.get("model"),
         user=values.get("user"),
-        libc=values.get("libc"),
-        glibc=(int(glibc[1]), int(glibc[2])) if glibc else None,
+        libc=libc,
+        glibc=_libc_version("glibc|GLIBC|GNU libc", libc),
+        musl=_libc_version("musl(?:.*Version)?", libc),
         bits=_integer(values, "bits"),
         cpus=_integer(values, "cpus"),
         features=frozenset(values.get("features", "").split()),
@@ -209,9 +220,13 @@ def parse_facts(
         home_type=values.get("home_type"),
         work_folder=values.get("work_folder"),
         work_free_mb=_megabytes(values, "work_free_kb"),
+        work_free_files=_integer(values, "work_free_files"),
         home=values.get("home"),
+        home_silent=values.get("home_silent") == "yes",
+        home_exists=values.get("home_exists") == "yes",
         home_writable=values.get("home_writable") == "yes",
         home_free_mb=_megabytes(values, "home_free_kb"),
+        home_free_files=_integer(values, "home_free_files"),
         clock_offset_s=None if seconds is None else seconds - now,
         probe_s=probe_s,
         python=python,
@@ -240,6 +255,11 @@ def _python_facts(answer: ProbeAnswer) -> PythonFacts:
         pip=answer.pip,
         venv=answer.venv,
     )
+
+
+def _libc_version(name: str, libc: str | None) -> tuple[int, int] | None:
+    match = re.search(rf"(?:{name})\D*(\d+)\.(\d+)", libc or "")
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def _number(values: Mapping[str, str], name: str) -> float | None:

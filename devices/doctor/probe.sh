@@ -11,7 +11,18 @@ if has getconf; then
   libc="$(getconf GNU_LIBC_VERSION 2>/dev/null)"
   say bits "$(getconf LONG_BIT 2>/dev/null)"
 fi
-say libc "${libc:-$(ldd --version 2>&1 | head -n 1)}"
+if [ -z "$libc" ]; then  # musl says its name and its version on two lines; without ldd its loader does
+  for program in ldd /lib/ld-musl-*.so.1; do
+    has "$program" || continue
+    libc="$("$program" --version 2>&1 | {
+      IFS= read -r first; IFS= read -r second
+      case "$first" in musl*) first="$first $second" ;; esac
+      printf %s "$first"
+    })"
+    break
+  done
+fi
+say libc "$libc"
 if [ -r /etc/os-release ]; then
   while IFS='=' read -r key value; do
     [ "$key" = PRETTY_NAME ] && value="${value%\"}" && say os "${value#\"}"
@@ -31,14 +42,23 @@ if [ -r "$root/proc/meminfo" ]; then
 fi
 line "$root/proc/loadavg"; say load "${value%% *}"
 free() { df -Pk "$1" 2>/dev/null | { read -r _; read -r _ _ _ kilobytes _; say "$2" "$kilobytes"; }; }
+# a file system may have room and no more names for files; one that counts none says so with a zero
+files() {
+  df -Pi "$1" 2>/dev/null | { read -r _; read -r _ all _ left _; [ "${all:-0}" -gt 0 ] 2>/dev/null && say "$2" "$left"; }
+}
 for base in "${TMPDIR:-/tmp}" /var/tmp "$HOME" /dev/shm; do
   if [ -d "$base" ] && [ -w "$base" ]; then
     say work_folder "$base"
     free "$base" work_free_kb
+    files "$base" work_free_files
     break
   fi
 done
 mounted() { df -Pk "$1" 2>/dev/null | { read -r _; read -r _ _ _ _ _ where; printf %s "$where"; }; }
+# a network file system whose server is gone answers nobody, for ever: what touches such a home is left out
+limited() { if has timeout; then timeout -s KILL 10 "$@"; else "$@"; fi; }
+limited stat -f "$HOME" > /dev/null 2>&1
+[ $? = 137 ] && { say home "$HOME"; say home_silent yes; say seconds "$(date +%s)"; exit 0; }
 for base in /tmp "$HOME"; do
   case "$(grep " $(mounted "$base") " /proc/mounts 2>/dev/null | tail -n 1)" in *noexec*) say noexec "$base" ;; esac
 done
@@ -46,4 +66,6 @@ say home "$HOME"
 say home_type "$(stat -f -c %T "$HOME" 2>/dev/null)"
 [ -w "$HOME" ] && say home_writable yes
 free "$HOME" home_free_kb
+files "$HOME" home_free_files
+[ -d "$HOME" ] && say home_exists yes
 say seconds "$(date +%s)"

@@ -76,6 +76,7 @@ print(  # noqa: T201 - this is the answer
             "executable": sys.executable,
             "platform": sysconfig.get_platform(),
             "bits": 64 if sys.maxsize > 2**32 else 32,
+            "libc": " ".join(platform.libc_ver()),
             "prefix": sys.prefix,
             "numpy": version("numpy"),
             "onnxruntime": version("onnxruntime"),

@@ -17,7 +17,8 @@ class RuntimeWheel:
         formats: file types that it runs.
         python_min: oldest Python, major and minor.
         python_max: newest Python, None where there is no end.
-        glibc: oldest C library.
+        glibc: oldest GNU C library.
+        musl: oldest musl C library, None where there are no wheels for any.
         note: which release is for what.
     """
 
@@ -26,13 +27,16 @@ class RuntimeWheel:
     python_min: tuple[int, int]
     python_max: tuple[int, int] | None
     glibc: tuple[int, int]
+    musl: tuple[int, int] | None
     note: str
 
-    def fits(self, python: tuple[int, int], glibc: tuple[int, int] | None) -> bool:
+    def fits(self, python: tuple[int, int], glibc: tuple[int, int] | None, musl: tuple[int, int] | None = None) -> bool:
         """Whether some release installs on such a board."""
         return (
-            glibc is not None
-            and glibc >= self.glibc
+            (
+                (glibc is not None and glibc >= self.glibc)
+                or (musl is not None and self.musl is not None and musl >= self.musl)
+            )
             and python >= self.python_min
             and (self.python_max is None or python <= self.python_max)
         )
@@ -49,6 +53,7 @@ def runtime_wheels() -> tuple[RuntimeWheel, ...]:
             python_min=tuple(entry["python_min"]),
             python_max=tuple(entry["python_max"]) if "python_max" in entry else None,
             glibc=tuple(entry["glibc"]),
+            musl=tuple(entry["musl"]) if "musl" in entry else None,
             note=entry["note"],
         )
         for entry in tomllib.loads(text)["wheel"]

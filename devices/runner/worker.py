@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -59,6 +58,9 @@ class Worker:
             return _error(error)
         except MemoryError:
             return _error(MeasurementError("the board ran out of memory", hint="close other programs or add swap"))
+        except ImportError as error:  # what was installed is imported elsewhere: this is a part of Python itself
+            hint = "use the Python of the board's system, or install that part of it"
+            return _error(MissingDependency("the board's Python is not complete", why=error, hint=hint))
         except Exception as error:  # a bug on the board must reach the host in words
             detail = traceback.format_exc(limit=-4)
             answer = _error(EamdeployError("the runner failed", why=f"{type(error).__name__}: {error}"))
@@ -68,7 +70,9 @@ class Worker:
         try:
             import numpy as np
         except ImportError as error:
-            hint = "install it there: python3 -m pip install numpy, or let 'eamdeploy devices setup' do it"
+            hint = "'eamdeploy devices setup' installs it"
+            if sys.maxsize < 2**32:
+                hint = "there are no wheels of it for 32-bit programs: install the 64-bit system"
             raise MissingDependency("numpy is not installed on the board", why=error, hint=hint) from error
 
         before_mb = facts.memory_mb("VmRSS")
@@ -146,7 +150,9 @@ def _error(error: EamdeployError) -> dict[str, Any]:
 def _die_with_parent() -> None:
     # the supervisor may be killed without a chance to end its workers; the kernel then does it
     parent = os.getppid()
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, ImportError):  # a Python may be built without ctypes
+        import ctypes
+
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         raise SystemExit(1)

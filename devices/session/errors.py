@@ -49,7 +49,7 @@ def from_answer(message: Failed, board: str, names: Mapping[str, str]) -> Eamdep
     parts = {key: _renamed(getattr(message, key), names) for key in ("what", "where", "why", "hint")}
     where = f"on {board}" if not parts["where"] else f"{parts['where']} on {board}"
     if kind is MissingDependency and board != LOCAL and (parts["hint"] or "").startswith("install it with: pip"):
-        parts["hint"] = f"'eamdeploy devices setup {board}' installs what is missing there"
+        parts["hint"] = f"'eamdeploy devices setup {board}' installs what is missing, if the board can run it"
     error = kind(parts["what"] or "the runner failed", where=where, why=parts["why"], hint=parts["hint"])
     if message.traceback is not UNSET:
         error.add_note(message.traceback)

@@ -109,7 +109,8 @@ async def _answer(transport: Transport, stream: Stream, lines: AsyncIterator[str
     except TimeoutError as error:
         raise BoardUnreachable("the board does not answer", where=transport.name, why="Python did not start") from error
     last_line = (stream.stderr_tail.splitlines() or ["Python ended"])[-1]
-    hint = "free some space there (df -h)" if "No space left" in last_line else "the home folder must be writable there"
+    full = "No space left" in last_line
+    hint = "free some space there (df -h, df -i)" if full else "the home folder must be writable there"
     raise MissingDependency(
         "no virtual environment could be made on the board", where=transport.name, why=last_line, hint=hint
     )

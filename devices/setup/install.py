@@ -17,7 +17,7 @@ from devices.setup.download import download_wheels
 from devices.setup.environment import ENVIRONMENT_PYTHON, FreshEnvironment, fresh_environment
 from devices.setup.prove import prove
 from devices.transports.protocol import CompletedCommand, Transport
-from eamdeploy.base.errors import MeasurementError, MissingDependency
+from eamdeploy.base.errors import BoardUnreachable, MeasurementError, MissingDependency
 from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.base.values import Name
 
@@ -110,6 +110,9 @@ async def _install(
 
 
 def _chosen(facts: BoardFacts, runtimes: Sequence[str], name: str) -> tuple[str, ...]:
+    if facts.home_silent:
+        hint = "check the network and the server that the home folder is on"
+        raise BoardUnreachable("the board's home folder does not answer", where=name, hint=hint)
     if facts.python is None:
         hint = "install it: sudo apt-get install python3 python3-venv"
         raise MissingDependency("there is no Python on the board", where=name, why=facts.python_error, hint=hint)
@@ -122,7 +125,7 @@ def _chosen(facts: BoardFacts, runtimes: Sequence[str], name: str) -> tuple[str,
         raise MissingDependency("nothing that is installed on the board can be loaded", where=name, why=why, hint=hint)
     if runtimes:
         return tuple(runtimes)
-    fitting = [wheel.package for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc)]
+    fitting = [wheel.package for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc, facts.musl)]
     # ai-edge-litert is tflite-runtime's successor: the old one only where nothing else fits, as it wants numpy<2
     return tuple(name for name in fitting if name != "tflite-runtime") or ("tflite-runtime", "numpy<2")
 
@@ -179,5 +182,5 @@ async def _packages(transport: Transport, python: str, requirements: Sequence[st
 def _failed(what: str, result: CompletedCommand, name: str) -> MissingDependency:
     error_lines = [line for line in result.error_text.splitlines() if line.strip()]
     errors = [line for line in error_lines if "rror" in line] or error_lines
-    hint = "free some space there (df -h)" if "No space left" in result.error_text else None
+    hint = "free some space there (df -h, df -i)" if "No space left" in result.error_text else None
     return MissingDependency(what, where=name, why=" / ".join(errors[-_LAST_LINES:]) or None, hint=hint)

@@ -10,7 +10,6 @@ runs out of the new environment is killed and the environment removed, so the on
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import json
 import os
@@ -111,8 +110,10 @@ def switch(base: Path, folder: Path) -> None:
 def exchanged(first: Path, other: Path) -> bool:
     """Swap two names in one step, where the C library and the file system can."""
     try:
+        import ctypes  # which a Python may be built without
+
         call = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, ImportError):
         return False
     return bool(call(CURRENT_FOLDER, os.fsencode(first), CURRENT_FOLDER, os.fsencode(other), EXCHANGE) == 0)
 

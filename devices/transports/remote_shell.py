@@ -62,7 +62,9 @@ def write_failure(result: CompletedCommand, *, name: str, remote: str) -> Eamdep
     error_text = result.error_text
     if "No space left" in error_text or "Disk quota exceeded" in error_text:
         return MissingDependency(
-            "the board's disk is full", where=f"{name}:{remote}", hint="free some space there (df -h), then run again"
+            "the board's disk is full",
+            where=f"{name}:{remote}",
+            hint="free some space there (df -h, df -i), then run again",
         )
     if "Read-only file system" in error_text or "Permission denied" in error_text:
         return MissingDependency(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import sys
 import tempfile
@@ -70,7 +69,9 @@ def _flush(descriptor: int) -> None:
     if descriptor != _STDERR:
         with contextlib.suppress(AttributeError, ValueError, OSError):
             sys.stdout.flush()
-        with contextlib.suppress(AttributeError, OSError):
+        with contextlib.suppress(AttributeError, OSError, ImportError):  # a Python may be built without ctypes
+            import ctypes
+
             ctypes.CDLL(None).fflush(None)
 
 

@@ -6,7 +6,6 @@ Not run on a GPU here: the keys and options are tested, the building is onnxrunt
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import re
 import shutil
@@ -80,6 +79,8 @@ def version_of(number: int) -> str:
 
 def tensorrt_version() -> str:
     """The installed version, or ``unknown``."""
+    import ctypes  # which a Python on a board may lack
+
     for name in _LIBRARIES:
         with contextlib.suppress(OSError, AttributeError):
             return version_of(int(ctypes.CDLL(name).getInferLibVersion()))
@@ -88,6 +89,8 @@ def tensorrt_version() -> str:
 
 def gpu_name() -> str:
     """Name and compute capability of the first GPU, as the driver says them, or ``unknown``."""
+    import ctypes
+
     with contextlib.suppress(OSError, AttributeError):
         driver = ctypes.CDLL("libcuda.so.1")
         device, text = ctypes.c_int(), ctypes.create_string_buffer(100)

@@ -15,6 +15,8 @@ _SETUP = "install what is missing with: eamdeploy devices setup"
 
 def check_python(facts: BoardFacts) -> Iterator[Diagnosis]:
     """There is one, new enough."""
+    if facts.home_silent:
+        return
     if facts.python is None:
         hint = "install it: sudo apt-get install python3, or name another with: eamdeploy devices add … --python PATH"
         yield Diagnosis("Python", "problem", "none", facts.python_error or "", hint)
@@ -34,10 +36,11 @@ def check_numpy(facts: BoardFacts) -> Iterator[Diagnosis]:
     if facts.python is None:
         return
     numpy, old_runtime = facts.python.numpy, facts.python.runtimes.get("tflite-runtime")
+    setup = _SETUP if unfit(facts) is None else ""
     if numpy is None:
-        yield Diagnosis("numpy", "problem", "none", "the runner needs it", _SETUP)
+        yield Diagnosis("numpy", "problem", "none", "the runner needs it", setup)
     elif numpy.startswith("broken:"):
-        yield Diagnosis("numpy", "problem", numpy, "it cannot be imported", _SETUP)
+        yield Diagnosis("numpy", "problem", numpy, "it cannot be imported", setup)
     elif old_runtime is not None and int(numpy.split(".")[0]) >= 2:
         meaning = f"tflite-runtime {old_runtime} was built for numpy 1 and crashes with numpy 2"
         yield Diagnosis("numpy", "warning", numpy, meaning, "use ai-edge-litert instead, or numpy<2 beside it")
@@ -61,15 +64,18 @@ def check_runtimes(facts: BoardFacts) -> Iterator[Diagnosis]:
             yield Diagnosis(name, "ok", version)
         else:
             yield Diagnosis(name, "problem", version, "it cannot be imported", _SETUP)
+    fitting = [wheel for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc, facts.musl)]
+    runnable = {format_ for wheel in fitting for format_ in wheel.formats}
     if not working:
-        fitting = [wheel.package for wheel in runtime_wheels() if wheel.fits(facts.python.release, facts.glibc)]
         if (why := unfit(facts)) is not None:
             yield Diagnosis("runtimes", "problem", "none", why)
         else:
-            yield Diagnosis("runtimes", "problem", "none", f"wheels fit for {' and '.join(fitting)}", _SETUP)
+            names = " and ".join(wheel.package for wheel in fitting)
+            yield Diagnosis("runtimes", "problem", "none", f"wheels fit for {names}", _SETUP)
     elif "onnxruntime" not in working or not working.keys() & {"ai-edge-litert", "tflite-runtime"}:
-        formats = ".tflite" if "onnxruntime" in working else ".onnx"
-        yield Diagnosis("runtimes", "note", ", ".join(working), f"{formats} files cannot be run yet", _SETUP)
+        format_ = ".tflite" if "onnxruntime" in working else ".onnx"
+        if format_ in runnable:
+            yield Diagnosis("runtimes", "note", ", ".join(working), f"{format_} files cannot be run yet", _SETUP)
 
 
 def unfit(facts: BoardFacts) -> str | None:
@@ -80,8 +86,8 @@ def unfit(facts: BoardFacts) -> str | None:
     if python.release < OLDEST:
         return f"Python {python.version} is older than {'.'.join(map(str, OLDEST))}"
     if python.bits == 32 or facts.machine in MACHINES_32:
-        return f"the runtimes have no wheels for 32-bit programs ({facts.machine})"
-    if not any(wheel.fits(python.release, facts.glibc) for wheel in runtime_wheels()):
+        return f"numpy, which every runtime needs, has no wheels for 32-bit programs ({facts.machine})"
+    if not any(wheel.fits(python.release, facts.glibc, facts.musl) for wheel in runtime_wheels()):
         return f"no wheel fits {_describe(python, facts)}"
     return None
 

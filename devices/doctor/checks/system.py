@@ -32,7 +32,7 @@ def check_machine(facts: BoardFacts) -> Iterator[Diagnosis]:
     if facts.machine in MACHINES_32 or facts.bits == 32 or python_32:
         yield Diagnosis(
             "machine", "problem", f"{facts.machine}, 32-bit programs",
-            "the runtimes have no wheels for 32-bit systems",
+            "numpy, which every runtime needs, has no wheels for 32-bit systems",
             "install the 64-bit system (Raspberry Pi OS 64-bit); a Zero 2 W and every later board runs it",
         )  # fmt: skip
     else:
@@ -41,6 +41,13 @@ def check_machine(facts: BoardFacts) -> Iterator[Diagnosis]:
 
 def check_glibc(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Wheels name the oldest C library that they run with."""
+    if facts.musl is not None and (musl_wheels := [wheel for wheel in runtime_wheels() if wheel.musl is not None]):
+        meaning = f"of the runtimes only {' and '.join(wheel.package for wheel in musl_wheels)} has wheels for it"
+        libc_text = f"musl {facts.musl[0]}.{facts.musl[1]}"
+        yield Diagnosis(
+            "C library", "warning", libc_text, meaning, "for the others use a Debian based system, not Alpine"
+        )
+        return
     if facts.glibc is None:
         yield Diagnosis(
             "C library", "problem", facts.libc or _ABSENT,

@@ -41,7 +41,13 @@ class Ina3221:
         if any(value is None for value in values):
             self.problems["energy"] = "the INA3221's files cannot be read by this user: allow it with a udev rule"
             return {}
-        return {"power_mw": float(sum(value or 0.0 for value in values)), "power_source": self._source}
+        milliwatts = float(sum(value or 0.0 for value in values))
+        if milliwatts < 0:
+            self.problems["energy"] = (
+                "the INA3221 reads a negative power: the board is fed by another way than it measures"
+            )
+            return {}
+        return {"power_mw": milliwatts, "power_source": self._source}
 
 
 def _hwmon_rails(root: Path) -> Iterator[_Rail]:

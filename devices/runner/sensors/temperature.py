@@ -15,7 +15,7 @@ _COLDEST_C, _HOTTEST_C = -40.0, 150.0  # beyond, a zone is switched off: Orin's 
 
 
 class Temperature:
-    """``/sys/class/thermal/thermal_zone*/temp``, in thousandths of a degree Celsius."""
+    """``/sys/class/thermal/thermal_zone*/temp``, in thousandths of a degree Celsius; some vendors' kernels say degrees."""
 
     def __init__(self, root: Path) -> None:
         zones = sorted((root / "sys/class/thermal").glob("thermal_zone*"))
@@ -31,6 +31,10 @@ class Temperature:
 
     def read(self) -> dict[str, Any]:
         """``temperature_c``: the hottest zone."""
-        values = [value / 1000 for value in map(number, self._files) if value is not None and value != 0]
+        values = [_celsius(value) for value in map(number, self._files) if value is not None and value != 0]
         sane = [value for value in values if _COLDEST_C < value < _HOTTEST_C]
         return {"temperature_c": max(sane)} if sane else {}
+
+
+def _celsius(value: float) -> float:
+    return value / 1000 if abs(value) >= _HOTTEST_C else value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from devices.boards.profiles import Profile
 from devices.transports.emulated.image.build import build_image
+from devices.transports.emulated.image.recipe import ImageRecipe
 from devices.transports.emulated.machine import Machine, MachineOptions
 from devices.transports.ssh import SshTarget, SshTransport
 from eamdeploy.base.errors import BoardUnreachable, MissingDependency
@@ -39,6 +40,7 @@ class EmulatedTransport(SshTransport):
         instructions: bool = False,
         name: str | None = None,
         silence_s: float = _SILENCE_S,
+        recipe: ImageRecipe | None = None,
         progress: Progress = SILENT,
     ) -> None:
         """Prepare; nothing starts before `connect`.
@@ -48,6 +50,7 @@ class EmulatedTransport(SshTransport):
             instructions: count instructions instead of time.
             name: for messages.
             silence_s: seconds without an answer after which it is taken for gone.
+            recipe: what is on its disk, where that is not the usual.
             progress: receives what is being done.
 
         Raises:
@@ -63,7 +66,7 @@ class EmulatedTransport(SshTransport):
         self.profile = profile
         self.options = machine_options(profile, instructions=instructions)
         self.machine: Machine | None = None
-        self._progress = progress
+        self._recipe, self._progress = recipe, progress
         self._starting = asyncio.Lock()
 
     async def connect(self) -> None:
@@ -75,7 +78,7 @@ class EmulatedTransport(SshTransport):
         """
         async with self._starting:
             if self.machine is None:
-                image = await asyncio.to_thread(build_image, progress=self._progress)
+                image = await asyncio.to_thread(build_image, self._recipe, progress=self._progress)
                 self._progress.stage(f"booting a {self.options.cpu}")
                 machine = Machine(image, self.options)
                 await machine.start()

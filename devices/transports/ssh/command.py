@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from devices.transports.limits import OUTPUT_BYTES
 from devices.transports.protocol import CompletedCommand
 from devices.transports.ssh import login_shell
+from devices.transports.ssh.ending import Ending
 from devices.transports.ssh.failures import lost
 from devices.transports.ssh.frames import Frame, Noise
 from eamdeploy.base.errors import EamdeployError, MeasurementError
@@ -78,7 +79,7 @@ class SshCommand:
             done, _ = await asyncio.wait({reading}, timeout=self._limit_s)
             if not done:
                 raise await self._hanging(process, reading)
-            self._report_noise(reading.result().removesuffix(self.frame.start))
+            self._report_noise(self.frame.noise(reading.result()))
             self.process_id = await self._told_process_id(process)
         except asyncio.IncompleteReadError as error:
             noise_bytes = error.partial
@@ -104,8 +105,10 @@ class SshCommand:
         import asyncssh
 
         try:
-            stdout, stderr = await asyncio.gather(self._all_of(process.stdout), self._all_of(process.stderr))
-            await process.wait_closed()
+            ending = Ending(process)
+            stdout, stderr, _ = await asyncio.gather(
+                self._all_of(process.stdout, ending), self._all_of(process.stderr, ending), ending.wait()
+            )
         except (asyncssh.Error, OSError) as error:
             raise self._lost(error) from error
         output, status, after = self.frame.split(stdout)
@@ -126,9 +129,10 @@ class SshCommand:
         process.close()
         raise MeasurementError("the board's shell does not answer as one", where=self._where, why=why)
 
-    async def _all_of(self, reader: asyncssh.SSHReader[bytes]) -> bytes:
+    async def _all_of(self, reader: asyncssh.SSHReader[bytes], ending: Ending) -> bytes:
         pieces, size = [], 0
         while piece := await reader.read(_PIECE_BYTES):
+            ending.note_output()
             pieces.append(piece)
             size += len(piece)
             if size > OUTPUT_BYTES:
@@ -145,13 +149,13 @@ class SshCommand:
         noise_bytes = b""
         if reading.done():
             try:
-                noise_bytes, started = reading.result().removesuffix(self.frame.start), True
+                noise_bytes, started = self.frame.noise(reading.result()), True
             except asyncio.IncompleteReadError as error:
                 noise_bytes, ended = error.partial, True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.2):
                 # after the end of its input it may have begun the command: what follows the mark is not the shell's
-                noise_bytes += (await process.stderr.read(_SAID_BYTES)).partition(self.frame.start)[0]
+                noise_bytes += (await process.stderr.read(_SAID_BYTES)).partition(self.frame.errors_start)[0]
         with contextlib.suppress(OSError):
             process.kill()
         process.close()

@@ -66,7 +66,8 @@ def connect_failure(
             f"{subject} refuses the login",
             where=where,
             why=f"no key or password of yours is accepted for user '{user}'{doubts}",
-            hint="check the user name, and copy your key with: ssh-copy-id",
+            hint="check the user name, and copy your key with: ssh-copy-id; a login that asks for more than that, as a code, "
+            "cannot be used",
         )
     if isinstance(error, ConnectionRefusedError):
         return BoardUnreachable(
@@ -91,6 +92,8 @@ def connect_failure(
         )
     if isinstance(error, asyncssh.Error | OSError):
         hint = "check its address, and that it is switched on and on this network"
+        if isinstance(error, asyncssh.DisconnectError | ConnectionResetError):
+            hint = "it was reached and ended this before the login: too many logins, or no cipher in common; ssh -v shows more"
         return BoardUnreachable(f"cannot connect to {subject}", where=where, why=_reason(error), hint=hint)
     return error
 

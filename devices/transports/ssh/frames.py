@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 # shells differ, and "!" is history to a csh
 _PLAIN = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _@%+=:,./-()[]{}<>|;&*?#~^"$')
 _SAID_BYTES = 4000
+# a start-up file may have lost the path to all programs, or stand in a folder that is gone
+_USABLE = 'export PATH="${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"; [ -d "$(pwd -P 2>&-)" ] || cd /'
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,17 @@ class Frame:
 
     @property
     def start(self) -> bytes:
-        """What ends whatever the login shell printed before; on standard output the process id follows it."""
+        """What ends whatever the login shell printed before, on standard output; the process id follows it."""
         return f"{self.mark} begins\n".encode()
+
+    @property
+    def errors_start(self) -> bytes:
+        """The same of standard error; another line, as a start-up file may send both the same way."""
+        return f"{self.mark} errors\n".encode()
+
+    def noise(self, before: bytes) -> bytes:
+        """What the login shell printed, of all up to and with the first line."""
+        return before.removesuffix(self.start).replace(self.errors_start, b"")
 
     def command(self, argv: Sequence[str]) -> str:
         """A command whose output ends with a second line, which holds its exit status."""
@@ -47,17 +58,17 @@ class Frame:
 
     def own_errors(self, errors: bytes) -> bytes:
         """Standard error without what stands before the frame."""
-        _, separator, own_errors = errors.partition(self.start)
+        _, separator, own_errors = errors.partition(self.errors_start)
         return own_errors if separator else errors
 
     @property
     def _begin(self) -> str:
-        line = f"'%s begins\\n' {self.mark}"
-        return f"printf {line} >&2; printf {line}; echo $$"
+        lines = f"printf '%s errors\\n' {self.mark} >&2; printf '%s begins\\n' {self.mark}; echo $$"
+        return f"{_USABLE}; {lines}"
 
     def _wrapped(self, script: str) -> str:
         environment = "".join(f"{variable} " for variable in self.variables)
-        shell = f"env {environment}/bin/sh" if environment else "/bin/sh"
+        shell = f"/usr/bin/env {environment}/bin/sh" if environment else "/bin/sh"
         return f"exec {shell} -c 'eval \"$(printf %b \"$1\")\"' sh '{_coded(script)}'"
 
     def split(self, output: bytes) -> tuple[bytes, int | None, bytes]:

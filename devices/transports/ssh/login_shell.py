@@ -10,10 +10,26 @@ _GUARD = "case $- in *i*) ;; *) return ;; esac"
 _HINT = f"let the start-up files of the shell there (~/.bashrc and the like) end early without a terminal; first line: {_GUARD}"
 _ACCOUNT = "log in as a user who may run commands: eamdeploy devices add … --host USER@…"
 # what such accounts print, and what it means
+_RENEW = "log in there with ssh and choose another password"
+_LATER = "wait a minute, then run the command again"
 _REFUSALS = (
-    (re.compile(r"sftp connections only|sftp only", re.IGNORECASE), "the account may copy files and nothing else"),
-    (re.compile(r"account is currently not available|nologin", re.IGNORECASE), "the account is closed for logins"),
-    (re.compile(r"restricted", re.IGNORECASE), "the account's shell is a restricted one"),
+    (
+        re.compile(r"password has expired|change your password", re.IGNORECASE),
+        "its password has expired",
+        _RENEW,
+    ),
+    (re.compile(r"booting up|shutting down|going down", re.IGNORECASE), "the board is starting or stopping", _LATER),
+    (
+        re.compile(r"sftp connections only|sftp only", re.IGNORECASE),
+        "the account may copy files and nothing else",
+        _ACCOUNT,
+    ),
+    (
+        re.compile(r"account is currently not available|nologin", re.IGNORECASE),
+        "the account is closed for logins",
+        _ACCOUNT,
+    ),
+    (re.compile(r"restricted", re.IGNORECASE), "the account's shell is a restricted one", _ACCOUNT),
 )
 
 
@@ -39,19 +55,23 @@ def is_silent(where: str, noise: str, *, limit_s: float) -> BoardUnreachable:
     return BoardUnreachable(
         "the board's login shell does not get to the command",
         where=where,
-        why=_why(f"its start-up files still run after {limit_s:g} s", noise),
+        why=_why(f"its start-up files still run after {limit_s:g} s, or its home folder does not answer", noise),
         hint=_HINT,
     )
 
 
 def refuses(where: str, noise: str, status: int | None) -> EamdeployError:
     """The session ended before the command began."""
-    meaning = next((meaning for pattern, meaning in _REFUSALS if pattern.search(noise)), "the login shell ended first")
+    unknown = (
+        ("the login shell ended without a word, or sends its output elsewhere", _HINT)
+        if status == 0 and not noise.strip()
+        else ("the login shell ended first", _ACCOUNT)
+    )
+    meaning, hint = next(((meaning, hint) for pattern, meaning, hint in _REFUSALS if pattern.search(noise)), unknown)
     if status is not None:
         meaning += f" (exit status {status})"
-    return MissingDependency(
-        "the board runs no commands for this login", where=where, why=_why(meaning, noise), hint=_ACCOUNT
-    )
+    kind = BoardUnreachable if hint is _LATER else MissingDependency
+    return kind("the board runs no commands for this login", where=where, why=_why(meaning, noise), hint=hint)
 
 
 def _why(meaning: str, noise: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from devices.transports.lines import TAIL_LINE_CHARACTERS, whole_lines
+from devices.transports.ssh.ending import Ending
 from devices.transports.ssh.failures import lost
 from eamdeploy.base.errors import EamdeployError
 
@@ -32,20 +33,22 @@ class SshStream:
         name: str,
         target: object,
         is_lost: Callable[[], bool],
-        start: bytes = b"",
+        errors_start: bytes = b"",
         end_group: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        self._process, self._start, self._end_group = process, start, end_group
+        self._process, self._errors_start, self._end_group = process, errors_start, end_group
         self._name, self._target, self._is_lost = name, target, is_lost
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._stderr = asyncio.create_task(self._read_stderr())
+        self._ending = Ending(process)
+        self._ended = asyncio.create_task(self._ending.wait())
 
     async def _read_stderr(self) -> None:
         import asyncssh
 
         with contextlib.suppress(asyncssh.Error, OSError):
             async for line in self._process.stderr:
-                if line == self._start:  # what stands before it is the login shell's
+                if line == self._errors_start:  # what stands before it is the login shell's
                     self._tail.clear()
                 else:
                     self._tail.append(line[:TAIL_LINE_CHARACTERS].decode(errors="replace").rstrip("\r\n"))
@@ -69,6 +72,7 @@ class SshStream:
         async for piece in self._process.stdout:
             if not piece:  # the end of the output, seen a moment later than asked for
                 break
+            self._ending.note_output()
             yield piece
 
     async def send(self, line: str) -> None:
@@ -89,7 +93,7 @@ class SshStream:
 
         with contextlib.suppress(asyncssh.Error, OSError):
             self._process.stdin.write_eof()
-        await self._process.wait_closed()
+        await asyncio.shield(self._ended)
         await self._stderr
         status = self._process.returncode
         if status is None:
@@ -112,6 +116,7 @@ class SshStream:
                     await self._ends(_KILL_WAIT_S)
         self._process.close()
         self._stderr.cancel()
+        self._ended.cancel()
 
     async def _ask_to_end(self, end_group: Callable[[str], Awaitable[None]], signal: str) -> None:
         # a server with a forced command passes no signals on: another command sends them

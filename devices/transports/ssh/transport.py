@@ -234,6 +234,6 @@ class SshTransport:
             name=self.name,
             target=self.target,
             is_lost=is_lost,
-            start=command.frame.start,
+            errors_start=command.frame.errors_start,
             end_group=end_group,
         )

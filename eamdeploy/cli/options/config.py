@@ -98,7 +98,7 @@ def _read(path: Path) -> dict[str, Any]:
 
     content = read_limited(path, LIMIT_BYTES, what=_WHAT)
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(_WHAT, where=path, why=error) from error
     except RecursionError as error:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TextIO
@@ -96,6 +97,8 @@ def _console(file: TextIO) -> Console:
     escaping = _WordWrapping(file=stream, highlight=False, soft_wrap=False, markup=False, emoji=False)
     if _wide or not (is_watched(escaping) or "COLUMNS" in os.environ):
         escaping.width = _WIDE  # nobody's window: a file, a pipe or a CI log, where lines may be long
+    elif escaping.width < 1:  # COLUMNS=0, as some editors' terminals have it, says that nothing is known
+        escaping.width = shutil.get_terminal_size().columns
     escaping.push_render_hook(_EscapingHook())
     return escaping
 

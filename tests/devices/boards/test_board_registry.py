@@ -117,3 +117,21 @@ def test_a_wrong_profile_in_the_file_names_file_and_board(tmp_path):
     path.write_text('[boards.desk]\nprofile = "pi44"\nhost = "pi@a"\n')
     with pytest.raises(UsageError, match=r"pi44.*boards\.toml, boards\.desk.*pi4"):
         BoardRegistry(path).boards()
+
+
+def test_a_mark_of_windows_before_the_first_line_is_no_mistake(tmp_path):
+    path = tmp_path / "boards.toml"
+    path.write_text('\ufeff[boards.desk]\r\nprofile = "pi4"\r\nhost = "pi@a"\r\n', encoding="utf-8")
+    registry = BoardRegistry(path)
+    registry.add(Board(name="new", profile="pi3b", host="pi@c"))
+    assert [board.name for board in registry.boards()] == ["desk", "new"]
+
+
+def test_a_link_into_a_folder_of_settings_stays_one(tmp_path):
+    real, path = tmp_path / "dotfiles" / "boards.toml", tmp_path / "boards.toml"
+    real.parent.mkdir()
+    real.write_text('[boards.desk]\nprofile = "pi4"\nhost = "pi@a"\n')
+    path.symlink_to(real)
+    BoardRegistry(path).add(Board(name="new", profile="pi3b", host="pi@c"))
+    assert path.is_symlink()
+    assert [board.name for board in BoardRegistry(real).boards()] == ["desk", "new"]

@@ -21,7 +21,8 @@ PI5 = {
     "machine": "aarch64", "os": "Debian GNU/Linux 12 (bookworm)", "kernel": "6.12", "libc": "glibc 2.36", "bits": "64",
     "model": "Raspberry Pi 5 Model B", "cpus": "4", "features": "fp asimd fphp asimdhp asimddp", "MemTotal": "8000000",
     "MemAvailable": "7000000", "SwapTotal": "100000", "SwapFree": "100000", "load": "0.05",
-    "work_folder": "/tmp", "work_free_kb": "4000000", "home": "/home/pi", "home_writable": "yes", "seconds": "1000",
+    "work_folder": "/tmp", "work_free_kb": "4000000", "home": "/home/pi", "home_exists": "yes", "home_writable": "yes",
+    "seconds": "1000",
 }  # fmt: skip
 SENSED = {
     "readings": {

@@ -162,9 +162,9 @@ def test_every_board_is_read_as_it_is(board, tmp_path, monkeypatch):
         ("vcgencmd", "echo 'error=1 error_msg=\"Command not registered\"'", "throttling", "Command not registered"),
         (
             "nvpmodel",
-            "echo 'NVPM ERROR: Error opening /var/lib/nvpmodel/status: 13'; exit 255",
+            "echo 'NVPM ERROR: Error opening /var/lib/nvpmodel/status: 13'; echo 'NVPM ERROR: Failed'; exit 255",
             "power mode",
-            "NVPM ERROR",
+            "it needs root there",
         ),
         ("nvpmodel", "echo 'NV Fan Mode:quiet'", "power mode", "names no mode"),
     ],
@@ -219,3 +219,23 @@ def test_settings_name_the_processors_where_governors_differ(tmp_path, monkeypat
     files |= {f"{fan}/name": "pwmfan", f"{fan}/pwm1": "128", f"{fan}/pwm1_enable": "1"}
     settings = Settings(sensor_tree.write(tmp_path / "tree", files)).read()
     assert settings == {"governor": "performance (CPU 4-5), powersave (CPU 0-3)", "fan": "fixed at 128 of 255"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "celsius"), [("48", 48.0), ("48312", 48.312), ("-256000", None), ("N/A", None), ("", None)]
+)
+def test_a_temperature_in_degrees_is_no_twentieth_of_one(tmp_path, monkeypatch, raw, celsius):
+    """The kernel's documentation wants thousandths; some vendors' kernels give degrees."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    zone = "sys/class/thermal/thermal_zone0"
+    write(tmp_path, {f"{zone}/type": "cpu-thermal\n", f"{zone}/temp": f"{raw}\n"})
+    assert Sensors(tmp_path).read().get("temperature_c") == celsius
+
+
+def test_a_negative_power_is_no_reading_and_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("EAMDEPLOY_SENSOR_ROOT", str(tmp_path))
+    write(tmp_path, sensor_tree.rails("VDD_IN", milliamperes=-20))
+    answer = survey()
+    assert "power_mw" not in answer["readings"]
+    assert "negative power" in answer["problems"]["energy"]

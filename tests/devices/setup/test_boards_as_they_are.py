@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from devices.doctor import examine
 from devices.session.run import BoardSession
 from devices.setup import set_up
 from devices.setup.environment import BASE
+from devices.transports.protocol import Transport
 from eamdeploy.base.errors import BoardUnreachable, EamdeployError, MissingDependency
+from runtimes.protocol import RuntimeOptions
 from tests.devices.kit.installable_board import installable_board, set_up_there, works
 from tests.devices.kit.sshd_board import SshdBoard
 from tests.runtimes import tiny_models
@@ -65,13 +68,15 @@ def diagnoses(board: SshdBoard, run) -> dict[str, tuple[str, str]]:
     }
 
 
+async def load_with(transport: Transport, artifact: Path) -> None:
+    async with BoardSession(transport) as session, session.worker() as worker:
+        await worker.load(await session.push(artifact), "onnxruntime", RuntimeOptions())
+
+
 async def load_on(board: SshdBoard, artifact: Path) -> None:
     transport = board.transport(python=(sys.executable,))
     try:
-        async with BoardSession(transport) as session, session.worker() as worker:
-            from runtimes.protocol import RuntimeOptions
-
-            await worker.load(await session.push(artifact), "onnxruntime", RuntimeOptions())
+        await load_with(transport, artifact)
     finally:
         await transport.close()
 
@@ -134,6 +139,51 @@ def test_a_full_folder_for_temporary_files(tmp_path, run, mounted):
             run(load_on(board, artifact))
         assert caught.value.exit_code == 7
         assert [path.name for path in full.iterdir()] == ["filler"]
+
+
+def test_a_home_that_holds_no_more_files(tmp_path, run, mounted):
+    """Room enough, and no more names: `df -h` shows nothing wrong."""
+    mounted(tmp_path / "home", "nr_inodes=14,size=64m")
+    with installable_board(tmp_path) as board:
+        level, words = diagnoses(board, run)["home"]
+        assert (level, "more files" in words) == ("warning", True), words
+        with pytest.raises(MissingDependency, match=r"No space left .*df -i") as caught:
+            run(set_up_there(board))
+        assert caught.value.exit_code == 7
+
+
+def test_a_temporary_folder_that_holds_no_more_files(tmp_path, run, mounted):
+    mounted(tmp_path / "tmp", "nr_inodes=3,size=640m")
+    with installable_board(tmp_path) as board:
+        level, words = diagnoses(board, run)["disk"]
+        assert (level, "can hold no more files" in words) == ("problem", True), words
+
+
+def test_a_home_that_is_not_there(tmp_path, run):
+    with installable_board(tmp_path, environment={"HOME": str(tmp_path / "gone")}) as board:
+        level, words = diagnoses(board, run)["home"]
+        assert (level, "there is no folder" in words) == ("warning", True), words
+
+
+def test_a_python_without_ctypes_runs_models(tmp_path, run):
+    """As one that was built on the board without libffi."""
+    artifact = tmp_path / "tiny.onnx"
+    tiny_models.write_onnx(artifact, metadata=tiny_models.metadata())
+    built = tmp_path / "built"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", built], check=True)
+    (site,) = built.glob("lib/python3*/site-packages")
+    (site / "a.pth").write_text("import sys; sys.modules['_ctypes'] = None\n")
+    (site / "b.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n")
+
+    async def scenario(board):
+        transport = board.transport(python=(str(built / "bin/python"),))
+        try:
+            await load_with(transport, artifact)
+        finally:
+            await transport.close()
+
+    with installable_board(tmp_path) as board:
+        run(scenario(board))
 
 
 def test_a_clock_of_1970_is_named_and_stops_no_setup(tmp_path, run):
@@ -206,10 +256,7 @@ def test_a_python_that_is_too_old_is_said_alike_by_doctor_setup_and_bench(tmp_pa
             await transport.close()
 
     async def measure(transport):
-        async with BoardSession(transport) as session, session.worker() as worker:
-            from runtimes.protocol import RuntimeOptions
-
-            await worker.load(await session.push(artifact), "onnxruntime", RuntimeOptions())
+        await load_with(transport, artifact)
 
     with installable_board(tmp_path) as board:
         board.program("python3", f'exec {old} "$@"')

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from devices.session.opening import open_emulated
 from devices.transports.emulated import tools
 from devices.transports.emulated.image import build as image_module
+from devices.transports.emulated.image import recipe as recipe_module
 from devices.transports.emulated.image.build import build_image, cached_image
 from devices.transports.emulated.image.recipe import ImageRecipe
 from devices.transports.emulated.image.sources import mirror
@@ -25,10 +27,22 @@ def test_an_image_is_named_after_its_contents(monkeypatch):
         replace(recipe, requirements=("numpy<2",)),
         replace(recipe, free_mb=100),
         replace(recipe, suite="trixie"),
+        replace(recipe, modules=("nfsd",)),
     ]
-    assert len({each.content_hash for each in [recipe, *different]}) == 4
+    assert len({each.content_hash for each in [recipe, *different]}) == 5
     monkeypatch.setattr("devices.transports.emulated.image.recipe.guest_file", lambda name: "changed")
     assert recipe.content_hash != ImageRecipe.content_hash.fget(replace(recipe, free_mb=1))
+
+
+def test_an_image_is_named_after_the_code_that_builds_it(tmp_path, monkeypatch):
+    before = ImageRecipe().content_hash
+    folder = tmp_path / "image"
+    shutil.copytree(Path(recipe_module.__file__).parent, folder)
+    monkeypatch.setattr(recipe_module, "_folder", lambda: folder)
+    assert ImageRecipe().content_hash == before
+    with (folder / "kernel.py").open("a") as file:
+        file.write("# another way\n")
+    assert ImageRecipe().content_hash != before
 
 
 @pytest.mark.parametrize(
@@ -143,11 +157,14 @@ def test_a_cached_image_that_was_changed_is_not_used(tmp_path, monkeypatch):
     for name in ("vmlinuz", "init.gz", "disk.img", "id_ed25519", "host_key.pub"):
         (folder / name).write_bytes(name.encode())
         digests[name] = hashlib.sha256(name.encode()).hexdigest()
-    (folder / "image.json").write_text(json.dumps({"packages": {}, "sha256": digests}))
+    described = {"recipe": folder.name, "packages": {}, "sha256": digests}
+    (folder / "image.json").write_text(json.dumps(described))
     assert cached_image() is not None
-    (folder / "image.json").write_text(json.dumps({"packages": {}, "sha256": {"vmlinuz": digests["vmlinuz"]}}))
+    (folder / "image.json").write_text(json.dumps(described | {"sha256": {"vmlinuz": digests["vmlinuz"]}}))
     assert cached_image() is None  # of the disk nothing is said
-    (folder / "image.json").write_text(json.dumps({"packages": {}, "sha256": digests}))
+    (folder / "image.json").write_text(json.dumps(described | {"recipe": "0123456789abcdef"}))
+    assert cached_image() is None  # another recipe's, under this one's name
+    (folder / "image.json").write_text(json.dumps(described))
     (folder / "vmlinuz").write_bytes(b"kernel!")
     assert cached_image() is None
     (folder / "image.json").write_text("[" * 10_000)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from eamdeploy.base.processes import eamdeploy_command
 from eamdeploy.cli.main import main
 from eamdeploy.runs.store import open_store
 from tests.eamdeploy.cli.test_results_commands import _run
@@ -89,6 +92,26 @@ def test_every_result_on_every_output(show: Shown, words: list[str]) -> None:
         lossy, out, _ = show(words, encoding=encoding)
         assert lossy == code
         assert out == plain.encode(encoding, errors="replace").decode(encoding)
+
+
+def test_a_width_of_nothing_is_no_width(shown: Shown) -> None:
+    """As the terminals of some editors say it."""
+    _, plain, _ = shown(COMMANDS["devices"], COLUMNS="80")
+    assert shown(COMMANDS["devices"], COLUMNS="0") == (0, plain, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["devices", "list"], ["devices", "list", "--json"]])
+def test_an_output_on_a_full_disk_is_said(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(eamdeploy_command(*words), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: the output cannot be written: No space left on device\n")
+
+
+def test_closed_outputs_change_no_exit_code() -> None:
+    for closed in ("2>&-", ">&- 2>&-", "<&- 2>&-"):
+        script = f"exec {shlex.join(eamdeploy_command('devices', 'show', 'nix'))} {closed}"
+        assert subprocess.run(["sh", "-c", script], check=False, stdout=subprocess.DEVNULL).returncode == 2, closed
 
 
 @pytest.mark.parametrize("place", ["/proc/none/runs.db", "file/runs.db", "folder"])

@@ -7,8 +7,14 @@ import shutil
 import subprocess
 
 _TIMEOUT_S = 2.0
-# what a refusal looks like, and the device whose group opens it
-_REFUSED = ("permission denied", "can't open device file", "vchi initialization failed", "operation not permitted")
+# what a refusal looks like (13 is the number of "permission denied"), and the device whose group opens it
+_REFUSED = (
+    "permission denied",
+    "can't open device file",
+    "vchi initialization failed",
+    "operation not permitted",
+    ": 13\n",
+)
 _RIGHTS = {
     "vcgencmd": "the user is not in group 'video': sudo usermod -aG video $USER, then log in again",
     "nvpmodel": "it needs root there: allow it in sudoers, or run it once as root",
@@ -54,12 +60,14 @@ class Tool:
             self.problem = f"'{command_line}' cannot be run: {error.strerror}"
             return None
         output_text = (done.stdout + b"\n" + done.stderr).decode(errors="replace").strip()
-        if any(words in output_text.lower() for words in _REFUSED):
+        if any(words in f"{output_text.lower()}\n" for words in _REFUSED):
             self.problem = f"'{command_line}' is refused: {_RIGHTS.get(self._name, 'this user has no right to ask it')}"
             return None
         if done.returncode != 0:
-            last = (output_text.splitlines() or [f"exit status {done.returncode}"])[-1]
-            self.problem = f"'{command_line}' fails: {last[:200]}"
+            lines = output_text.splitlines() or [f"exit status {done.returncode}"]
+            # the first error is the cause, and others follow from it
+            cause = next((line for line in lines if "error" in line.lower()), lines[-1])
+            self.problem = f"'{command_line}' fails: {cause[:200]}"
             return None
         return done.stdout.decode(errors="replace").strip()
 

@@ -72,23 +72,25 @@ def cache_folder() -> Path:
 
 def cached_image(recipe: ImageRecipe | None = None) -> Image | None:
     """The finished image of a recipe, or None when it is still to be built or no longer what was built."""
-    folder = cache_folder() / (recipe or ImageRecipe()).content_hash
-    return Image(folder) if (folder / "image.json").is_file() and _unchanged(folder) else None
+    name = (recipe or ImageRecipe()).content_hash
+    folder = cache_folder() / name
+    return Image(folder) if (folder / "image.json").is_file() and _is_of(folder, name) else None
 
 
 @dataclass
 class _Described:
     packages: dict[str, str]
+    recipe: str = ""
     sha256: dict[str, str] = field(default_factory=dict)
 
 
-def _unchanged(folder: Path) -> bool:
-    """Whether every file of an image has the digest that it was built with."""
+def _is_of(folder: Path, recipe: str) -> bool:
+    """Whether an image was built by this recipe, and every file of it has the digest that it was built with."""
     try:
-        expected_sha256 = _description(folder).sha256
-        return expected_sha256.keys() >= _RUN and all(
-            _digest(folder / name) == digest for name, digest in expected_sha256.items()
-        )
+        description = _description(folder)
+        digests = description.sha256
+        whole = description.recipe == recipe and digests.keys() >= _RUN
+        return whole and all(_digest(folder / name) == digest for name, digest in digests.items())
     except (UsageError, OSError):
         return False
 
@@ -139,9 +141,11 @@ def _build(recipe: ImageRecipe, scratch: Path, progress: Progress) -> Path:
     progress.stage("fetching Debian packages")
     unpack_packages(recipe, root)
     shutil.copyfile(kernel_image(root), out / "vmlinuz")
-    (out / "init.gz").write_bytes(ram_disk(root))
+    (out / "init.gz").write_bytes(ram_disk(root, recipe.modules))
     unhashed_lines = unhashed(recipe.requirements)
-    checked = f"no hash is known of {', '.join(unhashed_lines)}" if unhashed_lines else "each by its hash"
+    checked = "each by its hash"
+    if unhashed_lines:
+        checked = f"without their hashes, as none is known of {', '.join(unhashed_lines)}"
     progress.stage(f"installing the runtimes' aarch64 wheels, {checked}")
     furnish(recipe, root, keys)
     progress.stage("writing the disk")
@@ -150,6 +154,7 @@ def _build(recipe: ImageRecipe, scratch: Path, progress: Progress) -> Path:
     (out / "host_key.pub").write_text(keys.host_public + "\n", encoding="ascii")
     digests = {path.name: _digest(path) for path in sorted(out.iterdir())}
     described = {
+        "recipe": recipe.content_hash,
         "suite": recipe.suite,
         "python": recipe.python_version,
         "packages": _versions(root),

@@ -27,13 +27,18 @@ def kernel_image(root: Path) -> Path:
     return kernels[-1]
 
 
-def ram_disk(root: Path) -> bytes:
-    """An initial RAM disk with busybox and the modules, in the order in which they are to be loaded."""
+def ram_disk(root: Path, modules: tuple[str, ...] = ()) -> bytes:
+    """An initial RAM disk with busybox and the modules, in the order in which they are to be loaded.
+
+    Args:
+        root: the unpacked tree.
+        modules: more than what the disk and the network need.
+    """
     files = {
         path.name.split(".ko")[0].replace("-", "_"): path for path in sorted((root / "lib" / "modules").rglob("*.ko*"))
     }
     order: dict[str, bytes] = {}
-    for name in _MODULES:
+    for name in (*_MODULES, *modules):
         _add_with_needs(name, files, order)
     busybox = (root / "bin" / "busybox").read_bytes()
     entries = [ArchiveEntry.folder(path) for path in ("bin", "dev", "proc", "disk", "modules")]

@@ -6,11 +6,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from importlib import metadata, resources
+from importlib.resources.abc import Traversable
 
 from devices.transports.emulated.image.wheels import HASHED
-
-# raise it when the building code changes what comes out
-BUILDER_VERSION = 4
 
 # mmdebstrap's "extract" variant brings nothing by itself: a shell and the usual tools are named here
 _PACKAGES = (
@@ -32,6 +30,7 @@ class ImageRecipe:
         glibc: the suite's C library, which decides which wheels fit.
         requirements: Python packages, installed from aarch64 wheels.
         free_mb: room left on the disk.
+        modules: kernel modules that are loaded at start, beside those that find and mount the disk.
     """
 
     suite: str = "bookworm"
@@ -40,12 +39,14 @@ class ImageRecipe:
     glibc: tuple[int, int] = (2, 36)
     requirements: tuple[str, ...] = field(default_factory=lambda: default_requirements())
     free_mb: int = 512
+    modules: tuple[str, ...] = ()
 
     @property
     def content_hash(self) -> str:
-        """A name for what comes out, the same for the same recipe and start-up files."""
+        """A name for what comes out, the same for the same recipe, start-up files, wheels and building code."""
         guest = {name: guest_file(name) for name in _GUEST_FILES}
-        text = json.dumps([BUILDER_VERSION, asdict(self), guest, HASHED.read_text(encoding="utf-8")], sort_keys=True)
+        builder = {file.name: file.read_text("utf-8") for file in _folder().iterdir() if file.name.endswith(".py")}
+        text = json.dumps([builder, asdict(self), guest, HASHED.read_text(encoding="utf-8")], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -56,7 +57,11 @@ def default_requirements() -> tuple[str, ...]:
 
 def guest_file(name: str) -> str:
     """The text of a file of the guest's start-up."""
-    return resources.files("devices.transports.emulated.image").joinpath("guest", name).read_text(encoding="utf-8")
+    return _folder().joinpath("guest", name).read_text(encoding="utf-8")
+
+
+def _folder() -> Traversable:
+    return resources.files("devices.transports.emulated.image")
 
 
 def _like_here(package: str) -> str:

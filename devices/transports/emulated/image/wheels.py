@@ -1,7 +1,7 @@
 """Installs wheels for another machine into a folder; pip needs no emulation for that.
 
 ``wheels.txt`` holds the versions that were tried, with the hashes of their files, so that an index cannot slip in another
-file. A runtime that is installed here in another version is fetched in that version, as the index gives it.
+file. Where a runtime is installed here in another version, all wheels are fetched as the index gives them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ def install_for_board(
     Raises:
         MissingDependency: no wheel fits, one is not what it was, or the index cannot be reached.
     """
+    if not requirements:
+        return
     require_pip()
     argv = ["install", "--quiet", "--no-input", "--disable-pip-version-check", "--target", str(target)]
     argv += ["--no-compile", "--no-warn-conflicts", "--root-user-action=ignore"]

@@ -1,0 +1,83 @@
+"""A board without the GNU C library: musl, busybox in place of all the usual programs, and a Python built for it.
+
+Python's source is Debian's, so apt checks where it comes from. Building takes a minute or two, once; what comes out is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from devices.transports.emulated.image.sources import mirror
+from tests.devices.kit.userland import cached_folder, debian
+
+_TOOLS = {"musl-gcc": "musl-tools", "make": "make", "apt-get": "apt", "mmdebstrap": "mmdebstrap"}
+_SOURCES = """Types: deb-src
+URIs: {uri}
+Suites: bookworm
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+"""
+_BUILD = r"""
+set -e
+printf '#!/bin/sh\n[ "$1" = --print-multiarch ] || exec musl-gcc "$@"\n' > cc; chmod +x cc
+export CC="$PWD/cc" CFLAGS="-O0 -w"
+tar xf zlib_*.orig.tar.*; tar xf python3.11_*.orig.tar.*
+zlib="$(echo "$PWD"/zlib-*)"
+cd "$zlib"; ./configure --static > /dev/null; make -s -j2 libz.a; cd ..
+cd Python-3.11*
+./configure -q --prefix=/usr --without-ensurepip --disable-test-modules CPPFLAGS="-I$zlib" LDFLAGS="-L$zlib"
+make -s -j2 > build.log 2>&1 || { tail -5 build.log; exit 1; }
+library="$1/usr/lib/python3.11"
+mkdir -p "$library/lib-dynload"
+cp python "$1/usr/bin/python3.11"
+cp -r Lib/. "$library"
+rm -rf "$library/test" "$library/idlelib" "$library/lib2to3"
+cp "$(cat pybuilddir.txt)"/*.so "$library/lib-dynload"
+cp "$(cat pybuilddir.txt)"/_sysconfigdata*.py "$library"
+"""
+
+
+def musl_root() -> Path:
+    """The folder that such a board has as its root; made if need be."""
+    missing = [package for tool, package in _TOOLS.items() if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"needs {' '.join(missing)} (apt-get install)")
+    root = cached_folder("musl-python-3.11")
+    with FileLock(f"{root}.lock"):
+        if not (root / "board").is_dir():
+            shutil.rmtree(root, ignore_errors=True)
+            debian(root, arch="amd64", packages="busybox-static,musl")
+            for command in ("mkdir -p proc dev tmp", "/bin/busybox --install -s /usr/bin"):
+                subprocess.run(["chroot", root, "/bin/busybox", "sh", "-c", command], check=True)
+            (root / "bin/sh").symlink_to("busybox")
+            (root / "usr/bin/ldd").unlink(missing_ok=True)
+            (root / "usr/bin/ldd").symlink_to("/lib/ld-musl-x86_64.so.1")  # as Alpine has it
+            _build_python(root)
+            (root / "usr/bin/python3").symlink_to("python3.11")
+            (root / "board").mkdir()
+    return root
+
+
+def _build_python(root: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="eamdeploy-musl-") as scratch:
+        folder = Path(scratch)
+        (folder / "lists/partial").mkdir(parents=True)
+        (folder / "source.sources").write_text(_SOURCES.format(uri=mirror() or "http://deb.debian.org/debian"))
+        apt = ["apt-get", "-q", "-o", f"Dir::Etc::sourcelist={folder}/source.sources", "-o", "Dir::Etc::sourceparts=-"]
+        apt += ["-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::Cache={folder}", "-o", "APT::Sandbox::User="]
+        for command in ([*apt, "update"], [*apt, "source", "--download-only", "python3.11", "zlib"]):
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"Python's source could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
+        quiet = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MAKE"))}
+        done = subprocess.run(
+            ["sh", "-c", _BUILD, "sh", root], cwd=folder, capture_output=True, text=True, env=quiet, check=False
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
