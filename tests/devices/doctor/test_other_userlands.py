@@ -37,7 +37,7 @@ def test_32_bit_programs_on_a_64_bit_kernel(tmp_path, run):
         examination = outcome(board, run, examine)
         assert (examination.facts.machine, examination.facts.bits, examination.facts.python.bits) == ("x86_64", 32, 32)
         problems = {
-            each.check: f"{each.seen} {each.meaning}" for each in examination.findings if each.level == "problem"
+            each.check: f"{each.observation} {each.meaning}" for each in examination.findings if each.level == "problem"
         }
         assert "32-bit programs" in problems["machine"]
         assert "has no wheels for 32-bit programs" in problems["runtimes"]

@@ -28,7 +28,7 @@ def board():
 
 def test_the_doctor_says_so_and_sees_nothing_wrong_with_it(board):
     findings = {each.check: each for each in board.run(examine(board.transport)).findings}
-    assert (findings["home"].level, findings["home"].seen) == ("note", f"{HOME} is on nfs")
+    assert (findings["home"].level, findings["home"].observation) == ("note", f"{HOME} is on nfs")
 
 
 def test_two_setups_at_once_are_kept_apart_there_too(board):
@@ -67,7 +67,7 @@ def test_a_server_that_is_gone_is_said(board):
     assert board.run(transport.run(["true"])).ok
     stop_server(board)
     findings = {each.check: each for each in board.run(examine(transport)).findings}
-    assert (findings["home"].level, findings["home"].seen) == ("problem", f"{HOME} does not answer")
+    assert (findings["home"].level, findings["home"].observation) == ("problem", f"{HOME} does not answer")
     with pytest.raises(BoardUnreachable, match="home folder does not answer") as caught:
         board.run(set_up(transport))
     assert caught.value.exit_code == 6
