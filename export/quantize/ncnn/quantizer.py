@@ -3,6 +3,7 @@
 int8 is refused. ncnn's int8 layers read their weights' scales from the ``.bin`` file when they load; a layer whose kernel is
 computed gets weights alone (``Convolution_*::forward`` with two inputs makes a layer of the kernel as it comes), so the
 convolutions that a dynamic network consists of cannot be int8 in ncnn, and the few constant ones would gain nothing.
+Networks with constant kernels alone are not written in int8 either: the package has no tool for it.
 """
 
 from __future__ import annotations
