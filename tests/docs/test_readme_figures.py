@@ -21,12 +21,39 @@ def test_the_table_of_checkpoints() -> None:
     assert top1_by_name == {model.name: f"{model.top1:.2f}" for model in list_models()}
 
 
-def _shown(ending: str) -> tuple[str, str]:
-    """Top-1 and number of images in the demo's table, of one file."""
-    (line,) = (line for line in TEXT.splitlines() if line.startswith(f"{NAME}{ending} "))
-    match = re.search(r" ([\d.]+)  (\d+)  \d+  \w+$", line)
-    assert match, line
-    return match[1], match[2]
+def test_the_badges() -> None:
+    """They say what pyproject.toml and the CI's own matrix say."""
+    import tomllib
+
+    import yaml
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]
+    tested = jobs["quick"]["strategy"]["matrix"]["python"]
+    assert f"Python: {' | '.join(tested)}<" in (ROOT / "docs" / "images" / "badge-python.svg").read_text("utf-8")
+    assert f"![Python {', '.join(tested)}]" in TEXT
+    assert project["requires-python"] == f">={tested[0]}"
+    assert f"licence: {project['license']}<" in (ROOT / "docs" / "images" / "badge-licence.svg").read_text("utf-8")
+    assert f"Licence: {project['license']}]" in TEXT
+    assert "actions/workflows/ci.yml/badge.svg" in TEXT
+
+
+def test_the_demo_s_table_is_that_of_its_runs() -> None:
+    from benchmarks.recordings.demo import FIGURE, RUNS, shown, table
+    from eamdeploy.runs.store.files import read_runs
+
+    runs = read_runs(RUNS)
+    assert shown(TEXT) == table(runs)
+    assert max(map(len, shown(TEXT).splitlines())) <= 80
+    # what the page says of them
+    by_name = {run.artifact.rpartition("rcr")[2]: run for run in runs}
+    for ending in ("onnx", "tflite"):
+        float_run, int8_run = by_name[f".{ending}"], by_name[f"-int8.{ending}"]
+        assert float_run.latency_ms is not None
+        assert int8_run.latency_ms is not None
+        assert int8_run.latency_ms.p50 >= float_run.latency_ms.p50
+    assert {run.verdict.state for run in runs} == {"suspect"}
+    assert FIGURE.stat().st_size < 150_000
 
 
 def test_what_a_dynamic_network_costs() -> None:
@@ -40,11 +67,16 @@ def test_what_a_dynamic_network_costs() -> None:
 
 @pytest.mark.slow
 def test_the_demo_s_accuracies(start: Path) -> None:
+    from benchmarks.recordings.demo import RUNS
     from eamdeploy.inference.evaluate import evaluate
+    from eamdeploy.runs.store.files import read_runs
 
+    runs = {run.artifact.rpartition("rcr")[2]: run for run in read_runs(RUNS)}
     for ending in (".onnx", ".tflite", "-int8.onnx"):
         result = evaluate(start / "build" / f"net{ending}").result
-        assert _shown(ending) == (f"{result.top1:.2f}", str(result.n)), ending
+        measured = runs[ending].accuracy
+        assert measured is not None
+        assert (measured.top1, measured.n) == (result.top1, result.n), ending
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def show(report: BenchReport, *, as_json: bool) -> None:
 
 def _render(report: BenchReport, console: Console) -> None:
     if report.runs:
-        console.print(_runs_table(report.runs))
+        console.print(runs_table(report.runs))
         for run in report.runs:
             for reason in run.verdict.reasons:
                 style = _STATE_STYLE[run.verdict.state]
@@ -53,7 +53,8 @@ def _render(report: BenchReport, console: Console) -> None:
         )
 
 
-def _runs_table(runs: Sequence[Run]) -> FittedTable:
+def runs_table(runs: Sequence[Run]) -> FittedTable:
+    """The table of runs; what nobody has a value for is left out."""
     rows = [_cells(run) for run in runs]
     # a column that nobody has a value for only takes room
     used = [name for name in rows[0] if any(row[name] for row in rows)]

@@ -68,7 +68,8 @@ def recommendation(runs: Sequence[Run]) -> str:
         f"Ship {words.artifact(ship)} ({words.setting(ship)}): {words.figure(_p50(ship))} ms, {_top1(ship):.1f} %."
     ]
     if tied:
-        sentences.append(f"No difference in latency is shown to {', '.join(words.artifact(run) for run in tied[:3])}.")
+        as_fast = " or ".join(words.artifact(run) for run in tied[:3])
+        sentences.append(f"No difference in latency is shown between it and {as_fast}.")
     if (note := _int8(ship, usable)) is not None:
         sentences.append(note)
     cheaper = [run for run in rated_runs if run not in good and _p50(run) * _MUCH_FASTER < _p50(ship)]
