@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from eamdeploy.base.intervals import share_interval
-from eamdeploy.base.results import AccuracyResult
+from eamdeploy.base.results import AccuracyResult, HeadMetric
 
 
 def chance_share(confused: Iterable[tuple[int, int, int]]) -> float:
@@ -46,8 +46,19 @@ def reference_warning(top1: float | None, images: int, classes: int) -> str | No
     return f"the reference is at chance level: {warning}" if warning else None
 
 
+def _metric_warning(metric: HeadMetric, images: int) -> str | None:
+    if metric.low > metric.chance:
+        return None
+    return (
+        f"{metric.title} of {metric.value:.2f} % over {images} images is no better than guessing ({metric.chance:.3g} %): "
+        "check the preprocessing (mean, std, size), the order of the classes, or give more images"
+    )
+
+
 def chance_warning(result: AccuracyResult, classes: int | None = None) -> str | None:
     """One sentence where ``result`` cannot be told from guessing, else ``None``."""
+    if result.metric is not None:
+        return _metric_warning(result.metric, result.n)
     chance = None if result.confused is None else chance_share(result.confused)
     if classes is None and result.confused is not None:
         classes = len({right for right, _, _ in result.confused}) or None

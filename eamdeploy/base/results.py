@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from eamdeploy.base.intervals import share_interval
 from eamdeploy.base.values import (
     Amount,
     Bits,
@@ -32,6 +34,8 @@ from eamdeploy.base.values import (
 
 SCHEMA_VERSION = 1
 _MOST_SAMPLES = 10_000_000
+_MOST_SHARES = 20_000
+METRIC_TITLES = {"map": "mAP", "balanced": "balanced accuracy"}
 
 
 @dataclass(frozen=True)
@@ -103,11 +107,49 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class HeadMetric:
+    """The accuracy of a head that top-1 does not fit, in percent.
+
+    Attributes:
+        name: ``map``, the mean average precision of labels, or ``balanced``, the accuracy averaged over two classes.
+        low, high: 95 % interval.
+        chance: what answers reach that do not depend on the images.
+        least: what one more image of the rarest class could change: no interval is narrower.
+        shares: what each image contributed, in their fixed order (jackknife pseudo-values less the value); empty for large data.
+    """
+
+    name: Literal["map", "balanced"]
+    value: Percent
+    low: Percent
+    high: Percent
+    chance: Percent
+    least: Percent
+    shares: Annotated[tuple[Reading, ...], Meta(max_length=_MOST_SHARES)] = ()
+
+    @property
+    def title(self) -> str:
+        """For messages and tables."""
+        return METRIC_TITLES[self.name]
+
+    def summary(self) -> dict[str, Any]:
+        """The figures without the images' shares, as JSON types."""
+        return {"name": self.name, "value": self.value, "interval95": [self.low, self.high], "chance": self.chance}
+
+    def bounded(self, error: float) -> HeadMetric:
+        """The same with the interval of a standard error, in points."""
+        half = 1.96 * math.hypot(error, self.least)
+        low, high = max(0.0, self.value - half), min(100.0, self.value + half)
+        return dataclasses.replace(self, low=low, high=high)
+
+
+@dataclass(frozen=True)
 class AccuracyResult:
     """Accuracy over a data set, in percent.
 
     Attributes:
-        top1, top5: percent; ``top5`` is ``None`` with fewer than six classes.
+        top1, top5: percent; ``top5`` is ``None`` with fewer than six classes. Of a head with several labels an image,
+            ``top1`` is the share of images of which exactly their labels are said.
+        metric: of a head that top-1 does not fit, what does.
         n: images.
         flips: images whose top-1 class differs from the reference's, where one was run.
         confused: how often an image of a class was taken for a class: (true, predicted, images), hits among them, pairs
@@ -126,6 +168,25 @@ class AccuracyResult:
     data: Name = ""
     correct: Bits | None = None
     images: Digest | None = None
+    metric: HeadMetric | None = None
+
+    @property
+    def title(self) -> str:
+        """What :attr:`figure` is called."""
+        return "top-1" if self.metric is None else self.metric.title
+
+    @property
+    def figure(self) -> float:
+        """The one number that fits the head, in percent."""
+        return self.top1 if self.metric is None else self.metric.value
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of :attr:`figure`, in percent."""
+        if self.metric is not None:
+            return self.metric.low, self.metric.high
+        low, high = share_interval(self.top1 / 100, self.n)
+        return 100 * low, 100 * high
 
 
 @dataclass(frozen=True)

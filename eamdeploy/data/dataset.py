@@ -43,6 +43,18 @@ class ImageDataset(Protocol):
         ...
 
 
+def label_sets(dataset: ImageDataset) -> list[tuple[int, ...]] | None:
+    """The labels of each image, where an image may have several or none; ``None`` where each has one."""
+    if isinstance(dataset, Relabelled):
+        inner = label_sets(dataset.dataset)
+        return None if inner is None else [tuple(sorted(dataset.labels[label] for label in labels)) for labels in inner]
+    if isinstance(dataset, Subset):
+        inner = label_sets(dataset.dataset)
+        return None if inner is None else [inner[index] for index in dataset.indices]
+    sets: Sequence[tuple[int, ...]] | None = getattr(dataset, "label_sets", None)
+    return None if sets is None else list(sets)
+
+
 def content_hash(image: Image.Image) -> str:
     """SHA-256 of a picture's pixels, mode and size: the same however it was stored."""
     head = f"{image.mode} {image.width} {image.height}\n".encode()
@@ -129,5 +141,10 @@ def take(dataset: ImageDataset, limit: int | None) -> ImageDataset:
         return dataset
     by_name = sorted(range(len(dataset.classes)), key=dataset.classes.__getitem__)
     turns = {label: turn for turn, label in enumerate(by_name)}
-    order = balanced_order([turns[dataset.label(index)] for index in range(len(dataset))])
+    several = label_sets(dataset)
+    if several is None:
+        labels = [turns[dataset.label(index)] for index in range(len(dataset))]
+    else:  # an image counts for the first of its names; those without one are one more class
+        labels = [min((turns[label] for label in row), default=len(turns)) for row in several]
+    order = balanced_order(labels)
     return Subset(dataset, order[:limit])

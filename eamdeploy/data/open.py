@@ -11,6 +11,7 @@ from eamdeploy.data.dataset import ImageDataset, Relabelled
 from eamdeploy.data.formats.cifar import FOLDERS, CifarDataset
 from eamdeploy.data.formats.folder import FolderDataset
 from eamdeploy.data.formats.idx import IdxDataset, find_idx
+from eamdeploy.data.formats.listing import ListedImages, find_listing
 
 TRAIN_NAMES = ("train",)
 TEST_NAMES = ("test", "val", "validation", "valid")
@@ -19,7 +20,8 @@ TEST_NAMES = ("test", "val", "validation", "valid")
 def open_dataset(root: Path | str, split: str = "test", classes: tuple[str, ...] | None = None) -> ImageDataset:
     """The ``train`` or ``test`` split of the data below ``root``.
 
-    Understood are: a CIFAR Python folder or its parent; a folder of IDX files; a tree with one folder of images per class,
+    Understood are: a table of pictures and labels (``labels.csv`` in the folder or in its split, or another ``.csv`` file); a CIFAR
+    Python folder or its parent; a folder of IDX files; a tree with one folder of images per class,
     or with ``train/`` and ``test/`` (or ``val/``) above those. A tree without a split serves as both.
 
     Args:
@@ -31,6 +33,8 @@ def open_dataset(root: Path | str, split: str = "test", classes: tuple[str, ...]
     path = Path(root)
     if not path.exists():
         raise DataError("no such data folder", where=path)
+    if (table := find_listing(path)) is not None:
+        return ListedImages(table, classes)
     if not path.is_dir():
         raise DataError("the data must be a folder", where=path, hint="unpack archives first")
     for candidate in (path, *(path / name for name in FOLDERS)):
@@ -42,6 +46,8 @@ def open_dataset(root: Path | str, split: str = "test", classes: tuple[str, ...]
     tree = next((path / name for name in names if (path / name).is_dir()), None)
     if tree is None and any((path / name).is_dir() for name in (*TRAIN_NAMES, *TEST_NAMES)):
         raise DataError(f"no {split} split", where=path, hint=f"expected a folder named {' or '.join(names)}")
+    if tree is not None and (table := find_listing(tree)) is not None:
+        return ListedImages(table, classes)
     return FolderDataset(tree or path, classes)
 
 
@@ -72,6 +78,8 @@ def in_order_of(dataset: ImageDataset, classes: tuple[str, ...]) -> ImageDataset
 
     A class with a slash in its name is a folder in a folder, which is not seen from the top.
     """
+    if isinstance(dataset, ListedImages):
+        return dataset.with_classes(classes)
     if not isinstance(dataset, FolderDataset) or dataset.classes == classes:
         return dataset
     same = sorted(dataset.classes) == sorted(classes) or all((dataset.root / name).is_dir() for name in classes)

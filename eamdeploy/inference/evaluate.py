@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eamdeploy.base.chance import chance_warning
-from eamdeploy.base.errors import MeasurementError, UsageError
+from eamdeploy.base.errors import DataError, MeasurementError, UsageError
 from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.base.results import AccuracyResult
 from eamdeploy.data import ImageDataset
@@ -20,6 +20,7 @@ from eamdeploy.data.dataset import take
 from eamdeploy.data.open import in_order_of
 from eamdeploy.data.remarks import remarks_on
 from eamdeploy.data.stream import chunks
+from eamdeploy.inference.head_metrics import exact_matches, head_metric, label_matrix
 from eamdeploy.inference.model_card import ModelCard, read_card
 from runtimes.protocol import RuntimeOptions
 from runtimes.registry import get_runtime, runtime_for
@@ -38,6 +39,7 @@ class Evaluation:
         runtime: that ran the model, with its version.
         covered: classes of the network that the data has.
         notes: what a user should know of the data.
+        multi_label: whether an image can have several labels: top-1 is then the share of images with exactly theirs.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Evaluation:
     classes: int
     covered: int
     notes: tuple[str, ...] = ()
+    multi_label: bool = False
 
     @property
     def warning(self) -> str | None:
@@ -88,22 +91,23 @@ def evaluate(
     if dataset is not None and class_map is None:
         dataset = in_order_of(dataset, card.classes)
     data = take(dataset if dataset is not None else sample_for(card.classes), limit)
-    targets = np.asarray(output_indices(data.classes, card.classes, class_map, where=data.name))
+    indices_of = output_indices(data.classes, card.classes, class_map, where=data.name)
+    targets = targets_of(data, indices_of, card)
     runtime_adapter = get_runtime(runtime) if runtime else runtime_for(card.path)
     session = load_untrusted(runtime_adapter, card.path, RuntimeOptions(threads=threads))
     names = [tensor.name for tensor in session.outputs]
     skipped: list[str] = []
-    counted: _Count = _Count(len(card.classes))
+    counted: _Count = _Count(card)
     try:
         for indices, prepared in chunks(data, card.preprocessing.apply, CHUNK, skipped):
             scores = card.head.scores(session.run(np.stack(prepared)), names, images=len(indices), where=card.path)
             check_scores(scores, card)
-            counted.add(card.head.ranking(scores, len(card.classes)), targets[[data.label(index) for index in indices]])
+            counted.add(scores, targets[indices])
             progress.step(counted.n + len(skipped), len(data))
     finally:
         session.close()
-    result = counted.result(data.name, with_top5=card.head.kind != "ids")
-    covered = len(np.unique(targets))
+    result = counted.result(data.name)
+    covered = len(np.unique(indices_of))
     notes = tuple(remarks_on(data, exif=card.preprocessing.exif))
     return Evaluation(
         str(model),
@@ -113,30 +117,61 @@ def evaluate(
         classes=len(card.classes),
         covered=covered,
         notes=notes,
+        multi_label=card.head.multi_label,
     )
 
 
 class _Count:
-    """Hits so far."""
+    """Hits so far; the scores too, where the metric that fits the head needs them all."""
 
-    def __init__(self, classes: int) -> None:
-        self.classes, self.n, self.top1, self.top5 = classes, 0, 0, 0
+    def __init__(self, card: ModelCard) -> None:
+        self.head, self.classes, self.n, self.top1, self.top5 = card.head, len(card.classes), 0, 0, 0
         self.confused = Counter[tuple[int, int]]()
+        self.pieces: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]] = []
 
     def add(self, scores: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> None:
         """Count one piece. A tie goes to the lower index, as argmax has it."""
-        ranked = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
+        if self.head.multi_label or self.head.two_classes:
+            self.pieces.append((scores, labels))
+        if self.head.multi_label:
+            self.n += len(labels)
+            self.top1 += int(exact_matches(self.head, scores, labels.astype(bool)).sum())
+            return
+        ranked = np.argsort(-self.head.ranking(scores, self.classes), axis=1, kind="stable")[:, :TOP]
         hits = ranked == labels[:, None]
         self.n += len(labels)
         self.top1 += int(hits[:, 0].sum())
         self.top5 += int(hits.any(axis=1).sum())
         self.confused.update(zip(labels.tolist(), ranked[:, 0].tolist(), strict=True))
 
-    def result(self, data: str, *, with_top5: bool) -> AccuracyResult:
+    def result(self, data: str) -> AccuracyResult:
         """The counts in percent."""
-        top5 = 100 * self.top5 / self.n if with_top5 and self.classes > TOP else None
+        ranks = self.head.kind != "ids" and not self.head.multi_label
+        top5 = 100 * self.top5 / self.n if ranks and self.classes > TOP else None
         confused = tuple((true, predicted, images) for (true, predicted), images in sorted(self.confused.items()))
-        return AccuracyResult(100 * self.top1 / self.n, self.n, top5, confused=confused, data=data)
+        metric = None
+        if self.pieces:
+            scores, labels = (np.concatenate(part) for part in zip(*self.pieces, strict=True))
+            metric = head_metric(self.head, scores, labels)
+        if metric is None and self.head.multi_label:
+            raise DataError("none of the images has a label, so there is nothing to find", where=data)
+        return AccuracyResult(
+            100 * self.top1 / self.n, self.n, top5, confused=confused or None, data=data, metric=metric
+        )
+
+
+def targets_of(data: ImageDataset, indices: Sequence[int], card: ModelCard) -> npt.NDArray[np.int64]:
+    """The class of each image, ``(n,)``; for a multi-label head which image has which label, ``(n, labels)`` of 0 and 1.
+
+    Args:
+        indices: for each class of the data its number in the model.
+
+    Raises:
+        DataError: when the head is multi-label and the data gives each image one class.
+    """
+    if not card.head.multi_label:
+        return np.asarray([indices[data.label(index)] for index in range(len(data))], dtype=np.int64)
+    return label_matrix(data, indices, len(card.classes), where=card.path)
 
 
 def check_scores(scores: npt.NDArray[np.float64], card: ModelCard) -> None:

@@ -62,6 +62,11 @@ class Head:
         """Whether an image can have several labels, or none."""
         return self.kind.startswith("multi-label")
 
+    @property
+    def two_classes(self) -> bool:
+        """Whether it gives one score that decides between two classes."""
+        return self.kind in _TWO_CLASSES
+
     def classes_of(self, width: int) -> int | None:
         """The number of classes that an output with ``width`` values an image speaks of; ``None`` where it does not say."""
         if self.kind in _TWO_CLASSES:

@@ -14,7 +14,6 @@ from typing import Any
 from eamdeploy.base.decoding.manifest import decode_manifest
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.files import atomic_write_text
-from eamdeploy.base.intervals import share_interval
 from eamdeploy.base.results import Run
 
 _SUFFIX = ".manifest.json"
@@ -125,8 +124,9 @@ def _measurements(manifest: Mapping[str, Any], runs: Sequence[Run]) -> str:
         latency, accuracy = run.latency_ms, run.accuracy
         score = ""
         if accuracy is not None:
-            low, high = share_interval(accuracy.top1 / 100, accuracy.n)
-            score = f"{accuracy.top1:.2f} ({100 * low:.1f}–{100 * high:.1f}), {accuracy.n} images of {accuracy.data}"
+            low, high = accuracy.interval
+            other = "" if accuracy.metric is None else f" {accuracy.title}"
+            score = f"{accuracy.figure:.2f}{other} ({low:.1f}–{high:.1f}), {accuracy.n} images of {accuracy.data}"
         figures = [latency.p50, latency.p90, latency.p99] if latency else [None] * 3
         cells = [
             f"`{files[run.artifact_sha256]}`", run.board or run.device, run.provenance.kind,

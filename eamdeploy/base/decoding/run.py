@@ -138,6 +138,11 @@ def _accuracy(accuracy: AccuracyResult) -> Iterator[Problem]:
             yield "accuracy.correct", f"it speaks of more than the {accuracy.n} images"
         elif abs(100 * right.bit_count() / accuracy.n - accuracy.top1) > _PERCENT_ROUNDING:
             yield "accuracy.correct", f"{right.bit_count()} of {accuracy.n} images are not {accuracy.top1} %"
+    if (metric := accuracy.metric) is not None:
+        if not _within(metric.value, metric.low, metric.high):
+            yield "accuracy.metric", f"{metric.value} is not inside [{metric.low}, {metric.high}]"
+        if metric.shares and len(metric.shares) != accuracy.n:
+            yield "accuracy.metric.shares", f"{len(metric.shares)} for {accuracy.n} images"
     if accuracy.confused is not None and (images := sum(count for _, _, count in accuracy.confused)) != accuracy.n:
         yield "accuracy.confused", f"it counts {images} images, not {accuracy.n}"
 

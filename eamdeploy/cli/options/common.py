@@ -15,7 +15,8 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         envvar="EAMDEPLOY_DATA",
-        help="Labelled images: a folder with one folder per class, a cifar-*-py folder, or IDX files. "
+        help="Labelled images: a folder with one folder per class, a cifar-*-py folder, IDX files, or a CSV file "
+        "with the columns path,labels. "
         "Default: the 200 bundled images, if the model has their classes.",
     ),
 ]

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from eamdeploy.base.chance import chance_warning
-from eamdeploy.base.results import Run
+from eamdeploy.base.results import METRIC_TITLES, Run
 from eamdeploy.cli.views.output import emit, err_console, make_table
 from eamdeploy.cli.views.table import FittedTable
 from eamdeploy.measurement import BenchReport
@@ -77,7 +77,12 @@ def _cells(run: Run) -> dict[str, str | Text]:
         ">95 % interval?": f"{_number(interval[0])}–{_number(interval[1])}" if interval else "",
         ">p90 ms??": _number(latency.p90 if latency else None),
         ">p99 ms??": _number(latency.p99 if latency else None),
-        ">top-1 %": f"{accuracy.top1:.2f}" if accuracy else "",
+        **{
+            f">{title.removesuffix(' accuracy')} %": f"{accuracy.figure:.2f}"
+            if accuracy and accuracy.title == title
+            else ""
+            for title in ("top-1", *METRIC_TITLES.values())
+        },
         ">flips???": str(accuracy.flips) if accuracy and accuracy.flips is not None else "",
         ">images???": str(accuracy.n) if accuracy else "",
         ">RAM MB???": f"{run.memory_mb:.0f}" if run.memory_mb is not None else "",

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from eamdeploy.base.results import Run, to_dict
+from eamdeploy.base.results import METRIC_TITLES, Run, to_dict
 from eamdeploy.cli.views.output import emit, make_table, print_facts
 from eamdeploy.cli.views.table import FittedTable
 from eamdeploy.runs.store import Store
@@ -94,7 +94,7 @@ def _cells(run: Run, now: datetime) -> dict[str, str | Text]:
         "precision????": run.precision,
         ">median [95 % interval]": latency_words(run),
         "verdict": Text(run.verdict.state, style),
-        ">top-1 %": f"{run.accuracy.top1:.2f}" if run.accuracy else "",
+        **{f">{name.removesuffix(' accuracy')} %": _accuracy(run, name) for name in ("top-1", *METRIC_TITLES.values())},
         ">instructions??": f"{run.instructions:,}" if run.instructions else "",
         "source": run.provenance.kind,
         "commit???": (run.git_commit or "")[:8],
@@ -115,7 +115,9 @@ def _render_one(run: Run, console: Console) -> None:
         "note": run.provenance.note or "",
         "latency": latency_words(run) + (f", {len(run.latency_ms.samples)} samples" if run.latency_ms else ""),
         "p90 / p99": f"{_figure(run.latency_ms.p90)} / {_figure(run.latency_ms.p99)} ms" if run.latency_ms else "",
-        "accuracy": f"{accuracy.top1:.2f} % of {accuracy.n} images of {accuracy.data}" if accuracy else "",
+        "accuracy": f"{accuracy.title} {accuracy.figure:.2f} % of {accuracy.n} images of {accuracy.data}"
+        if accuracy
+        else "",
         "memory": f"{run.memory_mb:.1f} MB peak" if run.memory_mb is not None else "",
         "energy": f"{run.energy_mj:.2f} mJ ({run.conditions.energy_source})" if run.energy_mj is not None else "",
         "instructions": f"{run.instructions:,}" if run.instructions else "",
@@ -125,6 +127,10 @@ def _render_one(run: Run, console: Console) -> None:
         **{name: value for name, value in facts.items() if value},
     }
     print_facts(console, entries.items())
+
+
+def _accuracy(run: Run, title: str) -> str:
+    return f"{run.accuracy.figure:.2f}" if run.accuracy is not None and run.accuracy.title == title else ""
 
 
 def _figure(value: float | None) -> str:

@@ -14,10 +14,11 @@ import numpy.typing as npt
 from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.data import ImageDataset, open_dataset, sample_for
 from eamdeploy.data.class_list import position_of
-from eamdeploy.data.dataset import content_hash, take
+from eamdeploy.data.dataset import content_hash, label_sets, take
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.data.remarks import remarks_on
 from eamdeploy.inference.head import Head
+from eamdeploy.inference.head_metrics import label_matrix
 from eamdeploy.inference.model_card import head_of
 from runtimes.readers.metadata import ArtifactMetadata
 
@@ -30,7 +31,7 @@ class Images:
 
     Attributes:
         pixels: uint8 (N, H, W, C).
-        labels: classes as the artifact numbers them.
+        labels: classes as the artifact numbers them; of a multi-label head 0 or 1 for each label, (N, labels).
         name: of the data set.
         preprocessing: what is left to do is its normalisation.
         head: what the artifact's output means.
@@ -85,20 +86,23 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
         hint = "export it with eamdeploy, or leave `data` out to measure latency only"
         raise UsageError("the artifact does not say how its images are prepared", where=artifact, hint=hint)
     preprocessing, head = Preprocessing.from_dict(metadata.preprocessing), head_of(metadata)
-    if head.multi_label:
-        why = "its labels do not exclude each other, and folders give an image one class"
-        raise UsageError("a multi-label classifier has no top-1", where=artifact, why=why, hint="leave `data` out")
     dataset = sample_for(metadata.classes) if data is None else open_dataset(data, "test", metadata.classes or None)
     subset = take(dataset, limit)
     numbers = _numbering(subset, metadata.classes, artifact)
+    sets = label_sets(subset)
+    if head.multi_label:
+        targets = label_matrix(subset, numbers, len(metadata.classes) or len(subset.classes), where=artifact)
+    else:
+        targets = np.asarray([numbers[subset.label(index)] for index in range(len(subset))], dtype=np.int64)
     prepared: list[Pixels] = []
     keys: list[tuple[str, str]] = []
     for index in range(len(subset)):
         picture = subset.image(index)
         prepared.append(preprocessing.pixels(picture))
-        keys.append((content_hash(picture), subset.classes[subset.label(index)]))
+        positions = (subset.label(index),) if sets is None else sets[index]
+        keys.append((content_hash(picture), ";".join(subset.classes[label] for label in positions)))
     order = sorted(range(len(subset)), key=keys.__getitem__)
-    labels = np.asarray([numbers[subset.label(index)] for index in order], dtype=np.int64)
+    labels = targets[order]
     identity = hashlib.sha256(repr([keys[index] for index in order]).encode()).hexdigest()
     remarks = tuple(remarks_on(dataset, exif=preprocessing.exif))
     pixels, count = np.stack([prepared[index] for index in order]), len(metadata.classes) or None

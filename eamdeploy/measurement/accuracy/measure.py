@@ -17,7 +17,8 @@ from devices.session.run import BoardSession
 from devices.session.worker import RemoteWorker
 from eamdeploy.base.errors import MeasurementError
 from eamdeploy.base.progress import Progress
-from eamdeploy.base.results import AccuracyResult, pack_correct
+from eamdeploy.base.results import AccuracyResult, HeadMetric, pack_correct
+from eamdeploy.inference.head_metrics import exact_matches, head_metric
 from eamdeploy.measurement.accuracy.images import Images
 from eamdeploy.measurement.accuracy.progress_store import ShardStore
 from eamdeploy.measurement.request import BenchCase
@@ -115,6 +116,10 @@ def run_on_host(case: BenchCase, images: Images, *, stopped: Callable[[], bool] 
 
 def score(outputs: Outputs, images: Images, reference: Outputs | None) -> AccuracyResult:
     """Top-1, top-5, which classes were taken for which, and the images whose class differs from the reference's."""
+    rows = outputs.reshape(len(outputs), -1).astype(np.float64)
+    metric = head_metric(images.head, rows, images.labels)
+    if images.head.multi_label:
+        return _score_labels(rows, images, reference, metric)
     flat = _ranking(outputs, images)
     classes = flat.shape[1]
     best = flat.argmax(axis=1)
@@ -134,6 +139,29 @@ def score(outputs: Outputs, images: Images, reference: Outputs | None) -> Accura
         data=images.name,
         correct=pack_correct((best == images.labels).tolist()),
         images=images.identity,
+        metric=metric,
+    )
+
+
+def _score_labels(
+    rows: npt.NDArray[np.float64], images: Images, reference: Outputs | None, metric: HeadMetric | None
+) -> AccuracyResult:
+    """Mean average precision, and how often exactly an image's labels are said."""
+    if metric is None:
+        raise MeasurementError("none of the images has a label, so there is nothing to find", where=images.name)
+    right = exact_matches(images.head, rows, images.labels.astype(bool))
+    flips = None
+    if reference is not None:
+        other = reference.reshape(len(reference), -1).astype(np.float64)
+        flips = int(images.head.changed(rows, other).sum())
+    return AccuracyResult(
+        top1=float(right.mean() * 100),
+        n=len(images),
+        flips=flips,
+        data=images.name,
+        correct=pack_correct(right.tolist()),
+        images=images.identity,
+        metric=metric,
     )
 
 

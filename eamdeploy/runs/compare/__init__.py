@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from eamdeploy.runs.compare.medians import MedianDifference, compare_latency
-from eamdeploy.runs.compare.model import SETTINGS, Comparison, MetricChange, known_figure, summary
+from eamdeploy.runs.compare.model import (
+    ACCURACIES,
+    SETTINGS,
+    Comparison,
+    MetricChange,
+    accuracy_metric,
+    known_figure,
+    summary,
+)
 from eamdeploy.runs.compare.noise import SessionNoise, session_noise
 from eamdeploy.runs.compare.proportions import AccuracyDifference, compare_accuracy, same_images
 from eamdeploy.runs.compare.runs import compare_runs
 
 __all__ = [
+    "ACCURACIES",
     "SETTINGS",
     "AccuracyDifference",
     "Comparison",
     "MedianDifference",
     "MetricChange",
     "SessionNoise",
+    "accuracy_metric",
     "compare_accuracy",
     "compare_latency",
     "compare_runs",

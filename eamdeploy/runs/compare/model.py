@@ -14,11 +14,12 @@ Direction = Literal["better", "worse", "same", "unknown"]
 ITSELF = "run"
 # what allow_skipped calls a figure of runs that were taken under other settings of the machine
 SETTINGS = "settings"
-_HEADLINES = ("latency_ms.p50", "accuracy.top1", "instructions")
+ACCURACIES = ("accuracy.top1", "accuracy.map", "accuracy.balanced")
+_HEADLINES = ("latency_ms.p50", *ACCURACIES, "instructions")
 # metric to the name that allow_skipped takes, here and in the gate
 NAMES = {
     "latency_ms.p50": "latency",
-    "accuracy.top1": "accuracy",
+    **dict.fromkeys(ACCURACIES, "accuracy"),
     "instructions": "instructions",
     "bytes": "size",
     "memory_mb": "memory",
@@ -31,7 +32,7 @@ class MetricChange:
     """One figure of run B against run A.
 
     Attributes:
-        metric: ``latency_ms.p50``, ``instructions``, ``accuracy.top1``, ``bytes``, ``memory_mb`` or ``energy_mj``.
+        metric: ``latency_ms.p50``, ``instructions``, one of :data:`ACCURACIES`, ``bytes``, ``memory_mb`` or ``energy_mj``.
         a, b: the two values, in the metric's unit.
         change: b relative to a as a fraction; for accuracy the difference in percentage points.
         low, high: the interval of ``change``; both equal to it where the figure is exact.
@@ -112,13 +113,19 @@ class Comparison:
         }
 
 
+def accuracy_metric(a: Run, b: Run) -> str:
+    """The name of the figure by which the accuracies of two runs are compared: what fits their head."""
+    metrics = [run.accuracy.metric for run in (a, b) if run.accuracy is not None and run.accuracy.metric is not None]
+    return f"accuracy.{metrics[0].name}" if metrics else "accuracy.top1"
+
+
 def known_figure(name: str) -> str:
     """``name``, if a figure is called so.
 
     Raises:
         UsageError: when none is.
     """
-    figure_names = (*NAMES.values(), SETTINGS)
+    figure_names = (*dict.fromkeys(NAMES.values()), SETTINGS)
     if name not in figure_names:
         raise UsageError(f"no figure is called '{name}'", hint=did_you_mean(name, figure_names))
     return name

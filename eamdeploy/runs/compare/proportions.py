@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
-from eamdeploy.base.intervals import paired_interval, unpaired_interval
+from eamdeploy.base.intervals import LEVEL, paired_interval, unpaired_interval
 from eamdeploy.base.results import AccuracyResult
 
 
@@ -47,6 +49,24 @@ def compare_accuracy(a: AccuracyResult, b: AccuracyResult, *, level: float = 0.9
         gained=gained,
         lost=lost_count,
     )
+
+
+def compare_metrics(a: AccuracyResult, b: AccuracyResult, *, level: float = LEVEL) -> AccuracyDifference:
+    """Compare what fits the heads of both: image by image where both were over the same ones, else by intervals."""
+    one, other = a.metric, b.metric
+    if one is None or other is None or one.name != other.name:
+        raise ValueError("two results without a metric in common")
+    points = other.value - one.value
+    paired = same_images(a, b) and len(one.shares) == len(other.shares) == a.n
+    if paired:
+        spread = sum((y - x) ** 2 for x, y in zip(one.shares, other.shares, strict=True))
+        error = math.sqrt(spread / max(a.n * (a.n - 1), 1))
+        low = high = NormalDist().inv_cdf(0.5 + level / 2) * math.hypot(error, max(one.least, other.least))
+    else:
+        low = math.hypot(other.value - other.low, one.high - one.value)
+        high = math.hypot(other.high - other.value, one.value - one.low)
+    method: Literal["paired", "unpaired"] = "paired" if paired else "unpaired"
+    return AccuracyDifference(points, points - low, high=points + high, level=level, method=method)
 
 
 def same_images(a: AccuracyResult, b: AccuracyResult) -> bool:

@@ -12,9 +12,17 @@ from eamdeploy.base.errors import MeasurementError
 from eamdeploy.base.results import AccuracyResult, Run
 from eamdeploy.runs.compare.conditions import different_settings
 from eamdeploy.runs.compare.medians import LEVEL, compare_latency
-from eamdeploy.runs.compare.model import ITSELF, Comparison, Direction, MetricChange, percent_words, points_words
+from eamdeploy.runs.compare.model import (
+    ITSELF,
+    Comparison,
+    Direction,
+    MetricChange,
+    accuracy_metric,
+    percent_words,
+    points_words,
+)
 from eamdeploy.runs.compare.noise import SessionNoise
-from eamdeploy.runs.compare.proportions import compare_accuracy, same_images
+from eamdeploy.runs.compare.proportions import compare_accuracy, compare_metrics, same_images
 from eamdeploy.runs.store.places import moment_of
 
 # file sizes and counts: no noise, so any difference is one
@@ -148,18 +156,23 @@ def _latency_kind(run: Run) -> str:
 
 
 def _accuracy(a: Run, b: Run, level: float) -> _Step:
-    metric = "accuracy.top1"
+    metric = accuracy_metric(a, b)
     if a.accuracy is None or b.accuracy is None:
         yield from _one_sided(metric, a.accuracy, b.accuracy)
+        return
+    titles = [result.title for result in (a.accuracy, b.accuracy)]
+    if titles[0] != titles[1]:
+        yield metric, f"one is a {titles[0]} and the other a {titles[1]}"
         return
     if different := _other_images(a.accuracy, b.accuracy):
         yield metric, different
         return
-    accuracy = compare_accuracy(a.accuracy, b.accuracy, level=level)
+    compare = compare_accuracy if a.accuracy.metric is None else compare_metrics
+    accuracy = compare(a.accuracy, b.accuracy, level=level)
     yield MetricChange(
         metric,
-        a.accuracy.top1,
-        b=b.accuracy.top1,
+        a.accuracy.figure,
+        b=b.accuracy.figure,
         change=accuracy.points,
         low=accuracy.low,
         high=accuracy.high,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eamdeploy.base.results import Run
-from eamdeploy.runs.compare import SETTINGS, Comparison, MetricChange
+from eamdeploy.runs.compare import ACCURACIES, SETTINGS, Comparison, MetricChange, accuracy_metric
 from eamdeploy.runs.findings import Check, Location
 from eamdeploy.runs.gate import unjudged
 from eamdeploy.runs.gate.model import Thresholds
@@ -29,6 +29,15 @@ class Question:
     rule: str
     points: bool = False
     why_not: Callable[[Comparison], str | None] = unjudged.other_settings
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What may be compared: of accuracies, what fits the head."""
+        return ACCURACIES if self.points else (self.metric,)
+
+    def metric_of(self, comparison: Comparison) -> str:
+        """What is compared of two runs."""
+        return accuracy_metric(comparison.a, comparison.b) if self.points else self.metric
 
 
 QUESTIONS = (
@@ -53,10 +62,11 @@ def judge(comparison: Comparison, thresholds: Thresholds, *, stale: str | None =
         presence = has(comparison.a, question), has(comparison.b, question)
         if allowed is None or not any(presence):
             continue
-        change = comparison.change(question.metric)
-        why = strangers or refused.get(question.metric) or _one_sided(presence) or question.why_not(comparison)
+        metric = question.metric_of(comparison)
+        change = comparison.change(metric)
+        why = strangers or refused.get(metric) or _one_sided(presence) or question.why_not(comparison)
         if why is not None:
-            otherwise = why == refused.get(question.metric) and question.metric in comparison.otherwise
+            otherwise = why == refused.get(metric) and metric in comparison.otherwise
             yield _skipped(comparison, question, why, rule=f"gate/{SETTINGS}" if otherwise else question.rule)
         elif change is not None:
             check = _judgement(comparison, change, question, allowed)
@@ -112,7 +122,7 @@ def _judgement(comparison: Comparison, change: MetricChange, question: Question,
 
 def _skipped(comparison: Comparison, question: Question, why: str, *, rule: str) -> Check:
     return Check(
-        name=question.metric,
+        name=question.metric_of(comparison),
         passed=False,
         message=f"not judged: {why}",
         group=title(comparison.b),

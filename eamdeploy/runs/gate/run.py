@@ -125,7 +125,7 @@ def _not_asked(comparisons: Sequence[Comparison], existing: Sequence[Check], req
     checks = []
     for place, run in sorted({place_of(comparison.b.artifact): comparison.b for comparison in comparisons}.items()):
         for question in QUESTIONS:
-            if question.name in required and (place, question.metric) not in judged:
+            if question.name in required and not judged & {(place, metric) for metric in question.metrics}:
                 why = "not judged: neither run has measured it"
                 checks.append(
                     Check(

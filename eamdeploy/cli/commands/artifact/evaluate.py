@@ -10,7 +10,6 @@ from rich.console import Console
 
 import eamdeploy
 from eamdeploy.base.errors import UsageError
-from eamdeploy.base.intervals import share_interval
 from eamdeploy.cli.options.choices import SplitName
 from eamdeploy.cli.options.common import DataOption, JsonOption, LimitOption
 from eamdeploy.cli.options.foreign import ForeignOptions
@@ -55,8 +54,10 @@ def evaluate_command(
     foreign: ForeignOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the top-1 and top-5 accuracy of a model on labelled images.
+    """Measure the accuracy of a model on labelled images: top-1 and top-5.
 
+    A model with one score for two classes has balanced accuracy too. One with several labels an image has mean average precision;
+    its images are listed in a CSV file with the columns path,labels and rows such as photos/1.jpg,cat;sofa.
     The images are prepared as the model's file says. Images that cannot be decoded are reported and left out.
     """
     from eamdeploy.cli.progress import CountBar
@@ -89,7 +90,9 @@ def evaluate_command(
     result = evaluation.result
     document = {
         "model": evaluation.model,
-        "top1": result.top1,
+        "top1": None if evaluation.multi_label else result.top1,
+        "exact_match": result.top1 if evaluation.multi_label else None,
+        "metric": None if result.metric is None else result.metric.summary(),
         "top5": result.top5,
         "n": result.n,
         "skipped": list(evaluation.skipped),
@@ -98,15 +101,18 @@ def evaluate_command(
         "runtime": evaluation.runtime,
         "classes": evaluation.classes,
         "classes_in_data": evaluation.covered,
-        "interval95": [round(100 * bound, 4) for bound in share_interval(result.top1 / 100, result.n)],
+        "interval95": [round(bound, 4) for bound in result.interval],
         "warning": evaluation.warning,
     }
 
     def render(console: Console) -> None:
-        five = "" if result.top5 is None else f", top-5 {result.top5:.2f} %"
-        low, high = (100 * bound for bound in share_interval(result.top1 / 100, result.n))
+        more = "" if result.top5 is None else f", top-5 {result.top5:.2f} %"
+        if result.metric is not None:
+            more = f", {'exact match' if evaluation.multi_label else 'top-1'} {result.top1:.2f} %"
+        low, high = result.interval
         console.print(
-            f"top-1 {result.top1:.2f} % [{low:.1f}, {high:.1f}]{five} on {result.n} images of {result.data} ({evaluation.runtime})"
+            f"{result.title} {result.figure:.2f} % [{low:.1f}, {high:.1f}]{more} on {result.n} images of {result.data} "
+            f"({evaluation.runtime})"
         )
 
     if evaluation.warning:

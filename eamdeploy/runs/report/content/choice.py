@@ -49,6 +49,6 @@ def _against(run: Run, first: Run) -> tuple[Cell, Cell]:
         ratio = run.latency_ms.p50 / first.latency_ms.p50
         times = Cell(f"{ratio:.2f}×" if ratio < 10 else f"{ratio:.0f}×", ratio)
     if run is not first and run.accuracy is not None and first.accuracy is not None:
-        difference = run.accuracy.top1 - first.accuracy.top1
+        difference = run.accuracy.figure - first.accuracy.figure
         points = Cell(f"{difference:+.1f}".replace("-", "−"), difference)
     return times, points

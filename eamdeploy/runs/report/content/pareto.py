@@ -15,11 +15,11 @@ def pareto_front(runs: Sequence[Run]) -> list[Run]:
             for run in runs
             if run.latency_ms is not None and run.accuracy is not None and run.verdict.state != "invalid"
         ),
-        key=lambda run: (_latency(run), -_top1(run)),
+        key=lambda run: (_latency(run), -_accuracy(run)),
     )
     front: list[Run] = []
     for run in candidates:
-        if not front or _top1(run) > _top1(front[-1]):
+        if not front or _accuracy(run) > _accuracy(front[-1]):
             front.append(run)
     return front
 
@@ -28,5 +28,5 @@ def _latency(run: Run) -> float:
     return run.latency_ms.p50 if run.latency_ms else float("inf")
 
 
-def _top1(run: Run) -> float:
-    return run.accuracy.top1 if run.accuracy else float("-inf")
+def _accuracy(run: Run) -> float:
+    return run.accuracy.figure if run.accuracy else float("-inf")

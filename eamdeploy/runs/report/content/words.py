@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from eamdeploy.base.intervals import share_interval
 from eamdeploy.base.results import Run
 from eamdeploy.runs.report.model import Cell
 
@@ -58,19 +57,17 @@ def latency(run: Run) -> Cell:
 
 
 def accuracy_interval(run: Run) -> tuple[float, float] | None:
-    """Wilson's 95 % interval of top-1, in percent."""
-    if run.accuracy is None:
-        return None
-    low, high = share_interval(run.accuracy.top1 / 100, run.accuracy.n)
-    return 100 * low, 100 * high
+    """95 % interval of the accuracy, in percent."""
+    return None if run.accuracy is None else run.accuracy.interval
 
 
 def accuracy(run: Run) -> Cell:
-    """Top-1 with its interval."""
+    """Top-1 with its interval, or what fits the head better."""
     interval = accuracy_interval(run)
     if run.accuracy is None or interval is None:
         return NOTHING
-    return Cell(f"{run.accuracy.top1:.2f} % [{interval[0]:.1f}, {interval[1]:.1f}]", run.accuracy.top1)
+    other = "" if run.accuracy.metric is None else f" {run.accuracy.title}"
+    return Cell(f"{run.accuracy.figure:.2f} %{other} [{interval[0]:.1f}, {interval[1]:.1f}]", run.accuracy.figure)
 
 
 def number(value: float | None, unit: str = "") -> Cell:

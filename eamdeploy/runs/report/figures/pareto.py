@@ -42,7 +42,7 @@ def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
             _point(axes, run, widest)
         _front(axes, front)
         axes.set_xlabel("median latency, ms")
-        axes.set_ylabel("top-1, %")
+        axes.set_ylabel(f"{runs_shown[0].accuracy.title if runs_shown[0].accuracy else 'top-1'}, %")
         values = [run.latency_ms.p50 for run in runs_shown if run.latency_ms]
         if max(values) > 6 * min(values):
             axes.set_xscale("log")
@@ -52,13 +52,13 @@ def pareto_figure(name: str, place: str, runs: Sequence[Run]) -> Figure | None:
         ordered = [*front, *(run for run in runs_shown if run not in front)]
         texts = _texts(ordered)
         count = min(_LABELS, (len(front) or len(ordered)) if narrow else len(ordered))
-        points = [(_p50(run), _top1(run)) for run in ordered[:count]]
+        points = [(_p50(run), _accuracy(run)) for run in ordered[:count]]
         colours = [INK if run in front else MUTED for run in ordered[:count]]
         draw_labels(axes, points, texts[:count], colours)
         handles = _legend(runs_shown)
         canvas.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else len(handles))
 
-    names = ", ".join(f"{artifact(run)} ({figure(_p50(run))} ms, {_top1(run):.1f} %)" for run in front)
+    names = ", ".join(f"{artifact(run)} ({figure(_p50(run))} ms, {_accuracy(run):.1f} %)" for run in front)
     described = f"Scatter plot of {len(runs_shown)} variants on {place}. Pareto frontier: {names or 'no valid run'}."
     caption = (
         f"Accuracy against latency on {place}. Bars: intervals of both; area: file size; dashed line: Pareto frontier."
@@ -84,7 +84,7 @@ def _texts(runs: Sequence[Run]) -> list[str]:
 def _point(axes: Any, run: Run, widest: int) -> None:
     colour = _PRECISIONS.get(run.precision, SERIES[3])
     estimated = latency_kind(run) != "measured"
-    x, y = _p50(run), _top1(run)
+    x, y = _p50(run), _accuracy(run)
     low_x, high_x = latency_interval(run) or (x, x)
     low_y, high_y = accuracy_interval(run) or (y, y)
     axes.errorbar(
@@ -117,7 +117,7 @@ def _point(axes: Any, run: Run, widest: int) -> None:
 def _front(axes: Any, front: Sequence[Run]) -> None:
     if len(front) > 1:
         axes.step(
-            [_p50(r) for r in front], [_top1(r) for r in front], where="post", color=MUTED, lw=1.2, ls=(0, (4, 3))
+            [_p50(r) for r in front], [_accuracy(r) for r in front], where="post", color=MUTED, lw=1.2, ls=(0, (4, 3))
         )
 
 
@@ -143,5 +143,5 @@ def _p50(run: Run) -> float:
     return run.latency_ms.p50 if run.latency_ms else 0.0
 
 
-def _top1(run: Run) -> float:
-    return run.accuracy.top1 if run.accuracy else 0.0
+def _accuracy(run: Run) -> float:
+    return run.accuracy.figure if run.accuracy else 0.0
