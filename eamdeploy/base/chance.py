@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from eamdeploy.base.head_metric import HeadMetric
 from eamdeploy.base.intervals import share_interval
-from eamdeploy.base.results import AccuracyResult, HeadMetric
+from eamdeploy.base.results import AccuracyResult
 
 
 def chance_share(confused: Iterable[tuple[int, int, int]]) -> float:

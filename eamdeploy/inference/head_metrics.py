@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eamdeploy.base.errors import DataError
-from eamdeploy.base.results import HeadMetric
+from eamdeploy.base.head_metric import HeadMetric
 from eamdeploy.data.dataset import ImageDataset, label_sets
 from eamdeploy.inference.head import Head, Scores
 

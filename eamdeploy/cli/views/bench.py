@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from eamdeploy.base.chance import chance_warning
-from eamdeploy.base.results import METRIC_TITLES, Run
+from eamdeploy.base.head_metric import METRIC_TITLES
+from eamdeploy.base.results import Run
 from eamdeploy.cli.views.output import emit, err_console, make_table
 from eamdeploy.cli.views.table import FittedTable
 from eamdeploy.measurement import BenchReport

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from eamdeploy.base.results import METRIC_TITLES, Run, to_dict
+from eamdeploy.base.head_metric import METRIC_TITLES
+from eamdeploy.base.results import Run, to_dict
 from eamdeploy.cli.views.output import emit, make_table, print_facts
 from eamdeploy.cli.views.table import FittedTable
 from eamdeploy.runs.store import Store

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from devices.session.run import BoardSession
 from devices.session.worker import RemoteWorker
 from eamdeploy.base.errors import MeasurementError
+from eamdeploy.base.head_metric import HeadMetric
 from eamdeploy.base.progress import Progress
-from eamdeploy.base.results import AccuracyResult, HeadMetric, pack_correct
+from eamdeploy.base.results import AccuracyResult, pack_correct
 from eamdeploy.inference.head_metrics import exact_matches, head_metric
 from eamdeploy.measurement.accuracy.images import Images
 from eamdeploy.measurement.accuracy.progress_store import ShardStore

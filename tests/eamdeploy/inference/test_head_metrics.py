@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eamdeploy.base.chance import chance_warning
-from eamdeploy.base.results import AccuracyResult, HeadMetric
+from eamdeploy.base.head_metric import HeadMetric
+from eamdeploy.base.results import AccuracyResult
 from eamdeploy.inference.head import Head
 from eamdeploy.inference.head_metrics import (
     average_precision,
