@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from devices.doctor.facts import BoardFacts
 from devices.doctor.finding import Diagnosis
 
-_NO_FILES, _SETUP_FILES = 20, 5000
+_NO_FILES, _SETUP_FILES = 20, 2500
 _LITTLE_MEMORY_MB, _LITTLE_DISK_MB, _NO_DISK_MB, _MUCH_SWAP_MB = 200, 200, 20, 100
 _NETWORK = ("nfs", "nfs4", "cifs", "smb2", "fuseblk", "fuse.sshfs")
 

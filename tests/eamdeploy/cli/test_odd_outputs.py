@@ -94,10 +94,10 @@ def test_every_result_on_every_output(show: Shown, words: list[str]) -> None:
         assert out == plain.encode(encoding, errors="replace").decode(encoding)
 
 
-def test_a_width_of_nothing_is_no_width(shown: Shown) -> None:
+def test_a_width_of_nothing_is_no_width(show: Shown) -> None:
     """As the terminals of some editors say it."""
-    _, plain, _ = shown(COMMANDS["devices"], COLUMNS="80")
-    assert shown(COMMANDS["devices"], COLUMNS="0") == (0, plain, "")
+    _, plain, _ = show(COMMANDS["devices"], COLUMNS="80")
+    assert show(COMMANDS["devices"], COLUMNS="0") == (0, plain, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
