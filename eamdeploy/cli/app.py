@@ -40,7 +40,7 @@ _MAIN_PATH = """eamdeploy takes an image classifier to a verified,
 quantized, measured model on a board.
 
   eamdeploy demo
-      the whole path in a minute, without a network
+      the whole path in a minute, without the internet
   eamdeploy export CKPT --out build
       a checkpoint becomes verified files
   eamdeploy quantize build/NAME.onnx --calibration IMAGES

@@ -20,6 +20,9 @@ from eamdeploy.data.class_list import position_of
 _Output: Any = Count | Name  # its index or its name
 _UNUSABLE = "the class map cannot be used"
 
+# the class of an output that nobody has named
+UNNAMED = "class {}"
+
 
 def read_class_map(path: Path | str) -> dict[str, int | str]:
     """A JSON object from the data's class (folder) names to the network's class indices or names.
@@ -78,6 +81,8 @@ def output_indices(
     if tuple(data) == tuple(network):
         return tuple(range(len(network)))
     hint = "give other data, or say which is which with `class_map`"
+    if network and network[0] == UNNAMED.format(0):
+        hint = "name its classes with `labels`, in the order of its outputs"
     if len(data) != len(network):
         why = f"the data has {len(data)} ({_some(data)}) and the network {len(network)} ({_some(network)})"
         raise DataError("the data's classes are not the network's", where=where, why=why, hint=hint)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.data.class_list import read_class_list
+from eamdeploy.data.class_map import UNNAMED
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.data.preprocessing_said import read_said
 from eamdeploy.inference.head import Head, parse_head
@@ -110,4 +111,4 @@ def class_names(path: Path | None, classes: int) -> tuple[str, ...]:
 
 
 def _numbered(count: int) -> tuple[str, ...]:
-    return tuple(f"class {index}" for index in range(count))
+    return tuple(UNNAMED.format(index) for index in range(count))

@@ -51,9 +51,8 @@ def read_card(model: Path | str) -> ModelCard:
         metadata = read_metadata(model)
         if metadata.preprocessing is None or not metadata.classes:
             why = "it does not say what its classes are and how images become its input"
-            raise UsageError(
-                "the artifact was not made by eamdeploy", where=model, why=why, hint="export it with eamdeploy"
-            )
+            hint = "give `preprocessing` and `labels`, or write them into the file with `eamdeploy attach`"
+            raise UsageError("the artifact was not made by eamdeploy", where=model, why=why, hint=hint)
         preprocessing = Preprocessing.from_dict(metadata.preprocessing)
         return ModelCard(Path(model), metadata.classes, preprocessing, head_of(metadata))
     from eamdeploy.networks.zoo.shipped import resolve_checkpoint

@@ -23,6 +23,8 @@ KEY = "eamdeploy"
 _HEADER_LIMIT = 100_000_000
 _DAMAGED = "the checkpoint's metadata is damaged"
 _IMPORT_HINT = "give a .safetensors checkpoint of eamdeploy; others come in with `eamdeploy import`"
+_ARTIFACT_ENDINGS = (".onnx", ".tflite", ".mnn", ".param")
+_ARTIFACT_HINT = "`eamdeploy quantize`, `evaluate`, `bench` and `estimate` take such a file"
 
 
 @dataclass
@@ -75,9 +77,8 @@ def _header(path: Path) -> dict[str, Any]:
         if _weights_end(header) != size - 8 - length:
             raise ValueError("the weights do not fill the file")
     except (OSError, TypeError, ValueError, RecursionError) as error:
-        raise DataError(
-            "cannot read the checkpoint", where=path, why=_reason(path, error), hint=_IMPORT_HINT
-        ) from error
+        hint = _ARTIFACT_HINT if path.suffix in _ARTIFACT_ENDINGS else _IMPORT_HINT
+        raise DataError("cannot read the checkpoint", where=path, why=_reason(path, error), hint=hint) from error
     return header
 
 
@@ -98,6 +99,8 @@ def _reason(path: Path, error: Exception) -> str:
         return "no such file"
     if path.is_dir():
         return "it is a folder"
+    if path.suffix in _ARTIFACT_ENDINGS:
+        return "it is an artifact for a runtime, not a checkpoint"
     with path.open("rb") as file:
         head = file.read(8)
     if head[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):

@@ -83,7 +83,7 @@ def prepare_images(metadata: ArtifactMetadata, data: Path | None, limit: int | N
         DataError: no such data, or its classes are not the artifact's.
     """
     if metadata.preprocessing is None:
-        hint = "export it with eamdeploy, or leave `data` out to measure latency only"
+        hint = "describe it with `eamdeploy attach`, or leave `data` out to measure latency only"
         raise UsageError("the artifact does not say how its images are prepared", where=artifact, hint=hint)
     preprocessing, head = Preprocessing.from_dict(metadata.preprocessing), head_of(metadata)
     dataset = sample_for(metadata.classes) if data is None else open_dataset(data, "test", metadata.classes or None)
