@@ -6,9 +6,9 @@ import re
 
 # where the flag is spelled as the parameter, with dashes, it need not be written twice
 _SAME = (
-    "board", "budget", "calibration", "class_map", "current", "data", "debug", "device", "estimate", "instructions", "labels",
-    "lowering", "lr", "max_drop", "measure", "minimize", "out", "preprocessing", "provider", "python", "qat", "resume", "runtime", "store",
-    "xnnpack",
+    "board", "budget", "calibration", "class_map", "current", "data", "debug", "device", "estimate", "instructions",
+    "labels", "lowering", "lr", "max_drop", "measure", "minimize", "out", "preprocessing", "provider", "python",
+    "qat", "resume", "runtime", "store", "xnnpack",
 )  # fmt: skip
 FLAGS = {
     **{name: "--" + name.replace("_", "-") for name in _SAME},

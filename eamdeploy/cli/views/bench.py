@@ -56,7 +56,12 @@ def _render(report: BenchReport, console: Console) -> None:
 
 def runs_table(runs: Sequence[Run]) -> FittedTable:
     """The table of runs; what nobody has a value for is left out."""
-    rows = [_cells(run) for run in runs]
+    kinds = {run.provenance.kind for run in runs}
+    # an estimate's interval is another one
+    interval = (
+        "95 % interval" if "estimated" not in kinds else "90 % interval" if kinds == {"estimated"} else "interval"
+    )
+    rows = [_cells(run, interval) for run in runs]
     # a column that nobody has a value for only takes room
     used = [name for name in rows[0] if any(row[name] for row in rows)]
     table = make_table(*used)
@@ -65,17 +70,19 @@ def runs_table(runs: Sequence[Run]) -> FittedTable:
     return table
 
 
-def _cells(run: Run) -> dict[str, str | Text]:
+def _cells(run: Run, interval_head: str) -> dict[str, str | Text]:
     latency, accuracy, style = run.latency_ms, run.accuracy, _STATE_STYLE[run.verdict.state]
     interval = (latency.ci95 or latency.interval90) if latency else None
+    estimated = run.provenance.kind == "estimated"
+    level = " (90 %)" if estimated and interval_head == "interval" else ""
     return {
         "artifact": _name(run),
         "device?": run.board or run.device,
         "source": run.provenance.kind,
         "runtime??": f"{run.provenance.runtime} {run.provenance.runtime_version}".strip(),
         ">threads??": str(run.threads),
-        ">p50 ms": _number(latency.p50 if latency else None),
-        ">95 % interval?": f"{_number(interval[0])}–{_number(interval[1])}" if interval else "",
+        ">p50 ms": ("~" if estimated and latency else "") + _number(latency.p50 if latency else None),
+        f">{interval_head}?": f"{_number(interval[0])}–{_number(interval[1])}{level}" if interval else "",
         ">p90 ms??": _number(latency.p90 if latency else None),
         ">p99 ms??": _number(latency.p99 if latency else None),
         **{
@@ -89,7 +96,7 @@ def _cells(run: Run) -> dict[str, str | Text]:
         ">RAM MB???": f"{run.memory_mb:.0f}" if run.memory_mb is not None else "",
         ">mJ??": _number(run.energy_mj),
         ">instructions": f"{run.instructions:,}" if run.instructions is not None else "",
-        "verdict": Text(run.verdict.state, style),
+        "verdict": "" if estimated else Text(run.verdict.state, style),
     }
 
 

@@ -59,7 +59,8 @@ def latency_words(run: Run) -> str:
 
 def _table(runs: Sequence[Run]) -> FittedTable:
     now = datetime.now(UTC)
-    rows = [_cells(run, now) for run in runs]
+    level = "" if any(run.provenance.kind == "estimated" for run in runs) else "95 % "
+    rows = [_cells(run, now, level) for run in runs]
     used = [name for name in rows[0] if any(row[name] for row in rows)]
     table = make_table(*used)
     for row in rows:
@@ -84,7 +85,7 @@ def relative_time(when: str, now: datetime) -> str:
     return when[:10]
 
 
-def _cells(run: Run, now: datetime) -> dict[str, str | Text]:
+def _cells(run: Run, now: datetime, level: str) -> dict[str, str | Text]:
     style = STATE_STYLES[run.verdict.state]
     return {
         "artifact": Path(run.artifact).name,
@@ -93,8 +94,8 @@ def _cells(run: Run, now: datetime) -> dict[str, str | Text]:
         "device?": run.board or run.device,
         "runtime??": f"{run.runtime} ×{run.threads}",
         "precision????": run.precision,
-        ">median [95 % interval]": latency_words(run),
-        "verdict": Text(run.verdict.state, style),
+        f">median [{level}interval]": latency_words(run),
+        "verdict": "" if run.provenance.kind == "estimated" else Text(run.verdict.state, style),
         **{f">{name.removesuffix(' accuracy')} %": _accuracy(run, name) for name in ("top-1", *METRIC_TITLES.values())},
         ">instructions??": f"{run.instructions:,}" if run.instructions else "",
         "source": run.provenance.kind,
@@ -137,4 +138,4 @@ def _accuracy(run: Run, title: str) -> str:
 def _figure(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}" if value >= 100 else f"{value:.2f}"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
