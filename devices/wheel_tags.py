@@ -29,14 +29,14 @@ def manylinux_platforms(machine: str, glibc: tuple[int, int]) -> list[str]:
     return tags
 
 
-def musllinux_platforms(machine: str, musl: tuple[int, int]) -> list[str]:
+def musllinux_platforms(machine: str, musl: tuple[int, ...]) -> list[str]:
     """As `manylinux_platforms`, for a musl C library (PEP 656).
 
     Args:
         machine: as ``uname -m`` prints it.
-        musl: major and minor version of the board's C library.
+        musl: version of the board's C library.
     """
-    major, newest = musl
+    major, newest = musl[:2]
     return [f"musllinux_{major}_{minor}_{machine}" for minor in range(newest, -1, -1)]
 
 

@@ -82,7 +82,7 @@ class BoardFacts:
     user: str | None
     libc: str | None
     glibc: tuple[int, int] | None
-    musl: tuple[int, int] | None
+    musl: tuple[int, ...] | None
     bits: int | None
     cpus: int | None
     features: frozenset[str]
@@ -202,8 +202,8 @@ def parse_facts(
         model=values.get("model"),
         user=values.get("user"),
         libc=libc,
-        glibc=_libc_version("glibc|GLIBC|GNU libc", libc),
-        musl=_libc_version("musl(?:.*Version)?", libc),
+        glibc=_glibc_version(libc),
+        musl=_musl_version(libc),
         bits=_integer(values, "bits"),
         cpus=_integer(values, "cpus"),
         features=frozenset(values.get("features", "").split()),
@@ -257,9 +257,14 @@ def _python_facts(answer: ProbeAnswer) -> PythonFacts:
     )
 
 
-def _libc_version(name: str, libc: str | None) -> tuple[int, int] | None:
-    match = re.search(rf"(?:{name})\D*(\d+)\.(\d+)", libc or "")
+def _glibc_version(libc: str | None) -> tuple[int, int] | None:
+    match = re.search(r"(?:glibc|GLIBC|GNU libc)\D*(\d+)\.(\d+)", libc or "")
     return (int(match[1]), int(match[2])) if match else None
+
+
+def _musl_version(libc: str | None) -> tuple[int, ...] | None:
+    match = re.search(r"musl(?:.*Version)?\D*(\d+(?:\.\d+)+)", libc or "")
+    return tuple(int(part) for part in match[1].split(".")[:3]) if match else None
 
 
 def _number(values: Mapping[str, str], name: str) -> float | None:

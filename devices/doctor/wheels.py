@@ -30,7 +30,7 @@ class RuntimeWheel:
     musl: tuple[int, int] | None
     note: str
 
-    def fits(self, python: tuple[int, int], glibc: tuple[int, int] | None, musl: tuple[int, int] | None = None) -> bool:
+    def fits(self, python: tuple[int, int], glibc: tuple[int, int] | None, musl: tuple[int, ...] | None = None) -> bool:
         """Whether some release installs on such a board."""
         return (
             (

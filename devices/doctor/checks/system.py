@@ -41,12 +41,8 @@ def check_machine(facts: BoardFacts) -> Iterator[Diagnosis]:
 
 def check_glibc(facts: BoardFacts) -> Iterator[Diagnosis]:
     """Wheels name the oldest C library that they run with."""
-    if facts.musl is not None and (musl_wheels := [wheel for wheel in runtime_wheels() if wheel.musl is not None]):
-        meaning = f"of the runtimes only {' and '.join(wheel.package for wheel in musl_wheels)} has wheels for it"
-        libc_text = f"musl {facts.musl[0]}.{facts.musl[1]}"
-        yield Diagnosis(
-            "C library", "warning", libc_text, meaning, "for the others use a Debian based system, not Alpine"
-        )
+    if facts.musl is not None:
+        yield _check_musl(facts.musl)
         return
     if facts.glibc is None:
         yield Diagnosis(
@@ -68,3 +64,14 @@ def check_glibc(facts: BoardFacts) -> Iterator[Diagnosis]:
         )
     else:
         yield Diagnosis("C library", "ok", version_text)
+
+
+def _check_musl(musl: tuple[int, ...]) -> Diagnosis:
+    libc_text = f"musl {'.'.join(map(str, musl))}"
+    wheels = {wheel.package: wheel.musl for wheel in runtime_wheels() if wheel.musl is not None}
+    needs = ", ".join(f"{package} needs {'.'.join(map(str, oldest))}" for package, oldest in wheels.items())
+    if not any(musl >= oldest for oldest in wheels.values()):
+        hint = "install a newer system, or a Debian based one"
+        return Diagnosis("C library", "problem", libc_text, f"no runtime has wheels for it: {needs}", hint)
+    meaning = f"of the runtimes only {' and '.join(wheels)} has wheels for it"
+    return Diagnosis("C library", "warning", libc_text, meaning, "for the others use a Debian based system, not Alpine")

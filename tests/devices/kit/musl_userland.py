@@ -25,14 +25,25 @@ Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 """
 _LEFT_OUT = (
-    "_codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp _codecs_kr _codecs_tw _ctypes_test _curses _curses_panel _dbm "
-    "_decimal _elementtree _gdbm _multibytecodec _sqlite3 _testbuffer _testcapi _testclinic _testimportmultiple "
-    "_testinternalcapi _testmultiphase _tkinter _xxtestfuzz audioop nis ossaudiodev readline spwd xxlimited xxlimited_35"
+    "_bz2 _crypt _ctypes _hashlib _lzma _ssl _uuid _codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp _codecs_kr "
+    "_codecs_tw _ctypes_test _curses _curses_panel _dbm _decimal _elementtree _gdbm _multibytecodec _sqlite3 "
+    "_testbuffer _testcapi _testclinic _testimportmultiple _testinternalcapi _testmultiphase _tkinter _xxtestfuzz "
+    "audioop nis ossaudiodev readline spwd xxlimited xxlimited_35"
 )
 _BUILD = r"""
 set -e
-printf '#!/bin/sh\n[ "$1" = --print-multiarch ] || exec musl-gcc "$@"\n' > cc; chmod +x cc
-export CC="$PWD/cc" CFLAGS="-O0 -w"
+cat > cc <<'END'
+#!/bin/sh
+[ "$1" = --print-multiarch ] && exit 0
+# this machine's headers and libraries are of another C library
+for word do
+  shift
+  case "$word" in -I/usr/* | -L/usr/*) ;; *) set -- "$@" "$word" ;; esac
+done
+exec musl-gcc "$@"
+END
+chmod +x cc
+export CC="$PWD/cc" CFLAGS="-O0 -w -fPIC"
 tar xf zlib_*.orig.tar.*; tar xf python3.11_*.orig.tar.*
 zlib="$(echo "$PWD"/zlib-*)"
 cd "$zlib"; ./configure --static > /dev/null; make -s -j2 libz.a; cd ..
@@ -52,23 +63,30 @@ ls "$library/lib-dynload"/zlib*.so > /dev/null || { tail -20 build.log; exit 1; 
 """
 
 
-def musl_root() -> Path:
-    """The folder that such a board has as its root; made if need be."""
+def musl_root(suite: str) -> Path:
+    """The folder that such a board has as its root, with the musl of a Debian release; made if need be."""
     missing = [package for tool, package in _TOOLS.items() if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"needs {' '.join(missing)} (apt-get install)")
-    root = cached_folder("musl-python-3.11")
-    with FileLock(f"{root}.lock"):
+    python, root = cached_folder("musl-python-3.11"), cached_folder(f"musl-{suite}")
+    with FileLock(f"{python}.lock"):
+        if not (python / "usr/bin/python3").exists():
+            shutil.rmtree(python, ignore_errors=True)
+            (python / "usr/bin").mkdir(parents=True)
+            _build_python(python)
+            (python / "usr/bin/python3").symlink_to("python3.11")
         if not (root / "board").is_dir():
-            shutil.rmtree(root, ignore_errors=True)
-            debian(root, arch="amd64", packages="busybox-static,musl")
-            for command in ("mkdir -p proc dev tmp", "/bin/busybox --install -s /usr/bin"):
-                subprocess.run(["chroot", root, "/bin/busybox", "sh", "-c", command], check=True)
-            (root / "bin/sh").symlink_to("busybox")
-            (root / "usr/bin/ldd").unlink(missing_ok=True)
-            (root / "usr/bin/ldd").symlink_to("/lib/ld-musl-x86_64.so.1")  # as Alpine has it
-            _build_python(root)
-            (root / "usr/bin/python3").symlink_to("python3.11")
+            debian(root, arch="amd64", packages="busybox-static,musl", suite=suite)
+            for name in ("bin", "lib"):
+                if not (root / name).exists():  # where everything is in /usr, scripts make the links
+                    (root / name).symlink_to(f"usr/{name}")
+            for name in ("usr/bin", "proc", "dev", "tmp"):
+                (root / name).mkdir(parents=True, exist_ok=True)
+            subprocess.run(["chroot", root, "/bin/busybox", "--install", "-s", "/usr/bin"], check=True)
+            for path, target in (("bin/sh", "/bin/busybox"), ("usr/bin/ldd", "/lib/ld-musl-x86_64.so.1")):
+                (root / path).unlink(missing_ok=True)
+                (root / path).symlink_to(target)
+            shutil.copytree(python / "usr", root / "usr", symlinks=True, dirs_exist_ok=True)
             (root / "board").mkdir()
     return root
 

@@ -58,15 +58,15 @@ def debian_32_bit() -> Path:
     return root
 
 
-def debian(root: Path, *, arch: str, packages: str) -> None:
-    """Unpack packages of Debian 12 into a folder; no script of theirs runs."""
+def debian(root: Path, *, arch: str, packages: str, suite: str = "bookworm") -> None:
+    """Unpack packages of a Debian release into a folder; no script of theirs runs."""
     if shutil.which("mmdebstrap") is None:
         pytest.skip("needs mmdebstrap (apt-get install)")
     shutil.rmtree(root, ignore_errors=True)
     command = ["mmdebstrap", "--quiet", "--variant=extract", "--mode=chrootless", f"--arch={arch}"]
-    command += ["--format=directory", f"--include={packages}", "bookworm", str(root)]
+    command += ["--format=directory", f"--include={packages}", suite, str(root)]
     source = mirror()
-    command += [f"deb [signed-by={_KEYS}] {source} bookworm main"] if source else [f"--keyring={_KEYS}"]
+    command += [f"deb [signed-by={_KEYS}] {source} {suite} main"] if source else [f"--keyring={_KEYS}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(root, ignore_errors=True)
