@@ -112,20 +112,20 @@ def doctor(path: Path) -> None:
     import asyncio
 
     from devices.doctor import examine
-    from tests.devices.doctor.test_lying_probe import MARK, PROBE, Board
+    from tests.devices.doctor.test_lying_probe import MARK, PROBE, ScriptedBoard
 
     text = path.read_bytes().decode("utf-8", "replace").replace("\n", " ")
-    asyncio.run(examine(Board(PROBE, MARK + text))).to_dict()
+    asyncio.run(examine(ScriptedBoard(PROBE, MARK + text))).to_dict()
 
 
 def set_up(path: Path) -> None:
     import asyncio
 
     from devices.setup.environment import fresh_environment
-    from tests.devices.doctor.test_lying_probe import MARK, Board
+    from tests.devices.doctor.test_lying_probe import MARK, ScriptedBoard
 
     async def make() -> None:
-        async with fresh_environment(Board(MARK + path.read_bytes().decode("utf-8", "replace")), "/home/pi"):
+        async with fresh_environment(ScriptedBoard(MARK + path.read_bytes().decode("utf-8", "replace")), "/home/pi"):
             pass
 
     asyncio.run(make())
