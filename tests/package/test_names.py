@@ -9,7 +9,7 @@ from tests.package.test_house import sources
 
 # each could name anything
 PARTICIPLES = "asked chosen found given heard held kept known made own ran said seen shown spent taken told wanted"
-PRONOUNS = "both here it others some that them there these they this those"
+PRONOUNS = "both here it one others some that them there these they this those"
 BANNED = frozenset((PARTICIPLES + " " + PRONOUNS).split())
 
 

@@ -53,18 +53,18 @@ def compare_accuracy(a: AccuracyResult, b: AccuracyResult, *, level: float = 0.9
 
 def compare_metrics(a: AccuracyResult, b: AccuracyResult, *, level: float = LEVEL) -> AccuracyDifference:
     """Compare what fits the heads of both: image by image where both were over the same ones, else by intervals."""
-    one, other = a.metric, b.metric
-    if one is None or other is None or one.name != other.name:
+    first, other = a.metric, b.metric
+    if first is None or other is None or first.name != other.name:
         raise ValueError("two results without a metric in common")
-    points = other.value - one.value
-    paired = same_images(a, b) and len(one.shares) == len(other.shares) == a.n
+    points = other.value - first.value
+    paired = same_images(a, b) and len(first.shares) == len(other.shares) == a.n
     if paired:
-        spread = sum((y - x) ** 2 for x, y in zip(one.shares, other.shares, strict=True))
+        spread = sum((y - x) ** 2 for x, y in zip(first.shares, other.shares, strict=True))
         error = math.sqrt(spread / max(a.n * (a.n - 1), 1))
-        low = high = NormalDist().inv_cdf(0.5 + level / 2) * math.hypot(error, max(one.least, other.least))
+        low = high = NormalDist().inv_cdf(0.5 + level / 2) * math.hypot(error, max(first.least, other.least))
     else:
-        low = math.hypot(other.value - other.low, one.high - one.value)
-        high = math.hypot(other.high - other.value, one.value - one.low)
+        low = math.hypot(other.value - other.low, first.high - first.value)
+        high = math.hypot(other.high - other.value, first.value - first.low)
     method: Literal["paired", "unpaired"] = "paired" if paired else "unpaired"
     return AccuracyDifference(points, points - low, high=points + high, level=level, method=method)
 

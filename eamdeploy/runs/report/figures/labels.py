@@ -76,5 +76,5 @@ def _box(x: float, y: float, place: Place, text: str) -> Box:
     return left, y + place.dy - _HEIGHT / 2, left + length, y + place.dy + _HEIGHT / 2
 
 
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _overlap(first: Box, other: Box) -> bool:
+    return first[0] < other[2] and other[0] < first[2] and first[1] < other[3] and other[1] < first[3]
