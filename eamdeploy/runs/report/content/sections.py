@@ -199,7 +199,7 @@ def _conditions(material: Material, names: Names) -> Section:
 
 def _runs(material: Material, names: Names) -> Section:
     tables = _present([runs_table(names, material.runs)]) if material.runs else ()
-    folds = (Fold(f"Table of {len(material.runs)} runs", (), tables),) if tables else ()
+    folds = (Fold(f"Table of {words.counted(len(material.runs), 'run')}", (), tables),) if tables else ()
     return Section("runs", "All runs", folds=folds, absent="" if tables else "No run meets the filter.")
 
 

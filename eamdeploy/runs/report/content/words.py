@@ -90,6 +90,11 @@ def setting(run: Run) -> str:
     return f"{run.runtime} ×{run.threads}" + (f", batch {run.batch}" if run.batch != 1 else "")
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 run``, ``12 runs``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def shorten(text: str, most: int) -> str:
     """At most ``most`` characters, the end kept too: names differ there as often as at the beginning."""
     if len(text) <= most:
