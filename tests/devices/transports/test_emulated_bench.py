@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import eamdeploy
 from eamdeploy.measurement import Effort, Request, bench, choose_targets, expand
+from eamdeploy.pipeline.export import ExportOptions
+from runtimes.registry import runtime_for
 from tests.devices.emulated_board import needs_qemu
 from tests.runtimes import tiny_models
 
@@ -39,6 +42,27 @@ def test_both_runtimes_answer_on_500_images_as_on_the_host(tmp_path):
         assert run.accuracy.n >= 498
         assert run.accuracy.flips <= 1
     assert all(run.provenance.kind != "measured" for run in report.runs)
+
+
+def test_ncnn_and_mnn_answer_as_on_the_host(tmp_path):
+    """The shipped network with all its computed kernels, in the aarch64 wheels of both."""
+    artifacts = eamdeploy.export(
+        "fashion-mnist-v1x0.25-eam-rcr",
+        tmp_path,
+        formats=["ncnn", "mnn"],
+        device="pi4",
+        options=ExportOptions(images=20),
+    )
+    report = eamdeploy.bench(artifacts, "pi4", accuracy=True, limit=100, keep=False)
+    assert [failure.to_dict() for failure in report.failures] == []
+    emulated = {run.runtime: run.accuracy for run in report.runs if run.provenance.kind == "emulated"}
+    assert set(emulated) == {"ncnn", "mnn"}
+    for artifact in artifacts:
+        host = eamdeploy.evaluate(artifact, limit=100)
+        accuracy = emulated[runtime_for(artifact.path).name]
+        assert accuracy.n == 100
+        assert accuracy.flips == 0
+        assert accuracy.top1 == pytest.approx(host.top1, abs=1e-9)
 
 
 def test_instructions_repeat_over_boots(tmp_path):
