@@ -106,6 +106,27 @@ def merged(before: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict
     return list(({key(row): row for row in before} | {key(row): row for row in new}).values())
 
 
+def table(rows: Sequence[Mapping[str, Any]], device: str) -> list[str]:
+    """The lines of a Markdown table: millions of instructions, the ratio to static, and MB that the operators read."""
+    of_device = [row for row in rows if row["device"] == device]
+    kinds = [kind for kind in CONVOLUTIONS[1:] if any(row["convolutions"] == kind for row in of_device)]
+    titles = ["network", "runtime", STATIC, *(title for kind in kinds for title in (kind, "ratio"))]
+    titles += ["MB read, static", "exact"]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for name, runtime in dict.fromkeys((row["network"], row["runtime"]) for row in of_device):
+        by_kind = {r["convolutions"]: r for r in of_device if (r["network"], r["runtime"]) == (name, runtime)}
+        base = by_kind[STATIC]["instructions"]
+        cells = [name, runtime, f"{base / 1e6:.1f}"]
+        for kind in kinds:
+            row = by_kind.get(kind)
+            cells += (
+                ["", ""] if row is None else [f"{row['instructions'] / 1e6:.1f}", f"{row['instructions'] / base:.2f}"]
+            )
+        cells += [f"{by_kind[kind]['read_bytes'] / 1e6:.0f}" for kind in (STATIC, EXACT)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", nargs="+", default=["pi4", "pi5"])
@@ -121,8 +142,7 @@ def main() -> None:
                 new = count(device, name, kinds, Path(folder))
             rows = merged(rows, new)
             atomic_write_text(arguments.out, json.dumps(rows, indent=1) + "\n")
-            for row in new:
-                print(*row.values(), sep="  ", flush=True)
+        print("\n".join(table(rows, device)), flush=True)
 
 
 if __name__ == "__main__":

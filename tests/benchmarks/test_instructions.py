@@ -1,0 +1,37 @@
+"""The page's table of instructions is the data's, and the data is the command's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.export.instructions import EXACT, FORMATS, STATIC, merged, table
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, object]]:
+    text = (ROOT / "benchmarks" / "export" / "instructions-pi4.json").read_text(encoding="utf-8")
+    return list(json.loads(text))
+
+
+def test_the_page_shows_the_counts(rows: list[dict[str, object]]) -> None:
+    page = (ROOT / "docs" / "reference" / "ncnn-mnn.md").read_text(encoding="utf-8").splitlines()
+    for line in table(rows, "pi4"):
+        assert line in page
+
+
+def test_the_large_network_was_counted_in_every_runtime(rows: list[dict[str, object]]) -> None:
+    for kind in (STATIC, EXACT):
+        counted = [row for row in rows if (row["network"], row["convolutions"]) == ("x1.0, 224 px", kind)]
+        assert len(counted) == len(FORMATS)
+        assert all(row["instructions"] > 1e6 and row["read_bytes"] > 0 for row in counted)
+
+
+def test_a_new_count_takes_the_place_of_an_old_one(rows: list[dict[str, object]]) -> None:
+    first = rows[0] | {"instructions": 1}
+    assert merged(rows, [first])[0]["instructions"] == 1
+    assert len(merged(rows, [first])) == len(rows)
