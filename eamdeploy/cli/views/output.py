@@ -142,8 +142,9 @@ def print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
     rows = [(name, value) for name, value in facts if value]
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
-        first, *more = _wrapped(Text(one_line(value)), max(console.width - width - 2, 1))
-        lines = Text("\n" + " " * (width + 2)).join((first, *more))
-        console.print(
-            Text.assemble((name.ljust(width), "bold"), "  ", lines), no_wrap=True, overflow="ignore", crop=False
-        )
+        text, indent = one_line(value), width + 2
+        if max(map(cell_len, text.split()), default=0) > console.width - indent:
+            indent = 2  # a long word gets more room below the name
+        begin = "\n  " if indent == 2 else " " * (indent - len(name))
+        lines = Text("\n" + " " * indent).join(_wrapped(Text(text), max(console.width - indent, 1)))
+        console.print(Text.assemble((name, "bold"), begin, lines), no_wrap=True, overflow="ignore", crop=False)

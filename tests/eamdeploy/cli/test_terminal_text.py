@@ -65,3 +65,18 @@ def test_a_long_value_goes_on_below_its_beginning(
         "           2.13, safetensors 0.8",
         "CPU        x",
     ]
+
+
+def test_a_word_that_is_longer_than_its_column_goes_below_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from eamdeploy.cli.views.output import print_facts
+
+    monkeypatch.setenv("COLUMNS", "40")
+    print_facts(console(), [("source", "github:somebody/some-results@53f795 page 3"), ("a long name", "x")])
+    assert capsys.readouterr().out.splitlines() == [
+        "source",
+        "  github:somebody/some-results@53f795",
+        "  page 3",
+        "a long name  x",
+    ]
