@@ -9,9 +9,10 @@ from devices.session.lock import board_lock
 from devices.session.run import BoardSession
 from devices.setup import set_up
 from devices.setup.environment import fresh_environment
+from devices.setup.models import smallest_model
 from eamdeploy.base.errors import BoardBusy, BoardUnreachable
 from runtimes.protocol import RuntimeOptions
-from tests.devices.emulated_board import model, needs_qemu
+from tests.devices.emulated_board import needs_qemu
 from tests.devices.kit.nfs_board import nfs_board, stop_server
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -43,19 +44,20 @@ def test_two_setups_at_once_are_kept_apart_there_too(board):
     assert board.run(board.transport.run(["ls", f"{HOME}/.local/share/eamdeploy/environments"])).text == ""
 
 
-def test_setup_installs_there_and_bench_runs_from_there(board, tmp_path):
-    artifact = model(tmp_path)
+def test_setup_installs_there_and_bench_runs_from_there(board):
+    runtime, files = smallest_model("MNN")
 
     async def measure(transport):
         async with board_lock(transport, job="bench"), BoardSession(transport) as session, session.worker() as worker:
-            load = await worker.load(await session.push(artifact), "onnxruntime", RuntimeOptions())
+            artifact, *_ = [await session.push_bytes(content, name) for name, content in files.items()]
+            load = await worker.load(artifact, runtime, RuntimeOptions())
             answer = await worker.measure(seconds=0.0, min_samples=5, max_samples=5, warmup_seconds=0.2)
             return load["version"], len(answer["timing"]["samples_ns"])
 
-    installed = board.run(set_up(board.transport, runtimes=["onnxruntime"], offline=True))
+    installed = board.run(set_up(board.transport, runtimes=["MNN"], offline=True))
     assert installed.python.startswith(f"{HOME}/")
     transport = board.login(python=(installed.python,), silence_s=90)
-    assert board.run(measure(transport)) == (f"onnxruntime {installed.packages['onnxruntime']}", 5)
+    assert board.run(measure(transport)) == (f"MNN {installed.packages['MNN']}", 5)
     assert {each.check for each in board.run(examine(transport)).findings if each.level == "problem"} == set()
     board.run(transport.close())
     assert board.folders() == []
