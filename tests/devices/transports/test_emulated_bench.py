@@ -62,7 +62,7 @@ def test_ncnn_and_mnn_answer_as_on_the_host(tmp_path):
         accuracy = emulated[runtime_for(artifact.path).name]
         assert accuracy.n == 100
         assert accuracy.flips == 0
-        assert accuracy.top1 == pytest.approx(host.top1, abs=1e-9)
+        assert accuracy.top1 == pytest.approx(host.result.top1, abs=1e-9)
 
 
 def test_instructions_repeat_over_boots(tmp_path):
