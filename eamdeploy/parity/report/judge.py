@@ -52,6 +52,17 @@ class ParityJudge:
                 allowed[position] = max(allowed[position], self.factor * figure(rounding))
         return allowed
 
+    @property
+    def widest_relative(self) -> float:
+        """The relative error above which nothing would be shown: an exact artifact is not held looser than an approximate one."""
+        return float(10 ** (-self.limits.min_snr_db / 20))
+
+    def unjudgeable(self, count: int) -> int:
+        """Of the first ``count`` images, those on which rounding alone explains more than :attr:`widest_relative`."""
+        if not self.exact:
+            return 0
+        return int((self.each(count, lambda rounding: rounding.output_relative) > self.widest_relative).sum())
+
     def alpha_abs(self, layer: str, count: int) -> Array:
         """Allowed error of one mixing weight, of each of the first ``count`` images."""
         return self.each(count, lambda rounding: rounding.alpha_abs[layer])

@@ -199,7 +199,10 @@ class ParityReport:
         """The verdict in one sentence, without the artifact's name."""
         if self.passed:
             return f"the same function as {shown_name(self.checkpoint)} on {self.images} images"
-        first = next(check for check in self.checks if check.failed or check.unjudged)
+        first = next((check for check in self.checks if check.failed), None)
+        if first is None:
+            unjudged = next(check for check in self.checks if check.unjudged)
+            return f"not shown to be the same function as {shown_name(self.checkpoint)}: {unjudged.message}"
         place = f"; the first layer to differ is {self.first_divergence}" if self.first_divergence else ""
         return f"not the same function as {shown_name(self.checkpoint)}: {first.message}{place}"
 

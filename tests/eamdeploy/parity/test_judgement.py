@@ -15,7 +15,9 @@ from eamdeploy.networks.random_init import write_random
 from eamdeploy.parity import ParityTolerance, check_parity
 from eamdeploy.parity.compare.outputs import compare_output, find_flips
 from eamdeploy.parity.compare.rounding import Rounding
+from eamdeploy.parity.report.checks import output_check
 from eamdeploy.parity.report.judge import ParityJudge
+from eamdeploy.parity.report.rules import OUTPUT
 from tests.eamdeploy.parity.artifact_breaking import break_artifact, onnx_edit
 from tests.eamdeploy.parity.parity_artifacts import Made
 
@@ -150,3 +152,24 @@ def test_one_image_mixed_into_another_is_seen_as_a_batch(artifact_of: Callable[.
 def good_spec(artifact_of: Callable[..., Made]) -> object:
     """The usual network with a temperature low enough that images have different kernels."""
     return replace(artifact_of("onnx").checkpoint.spec, temperature=1.0)
+
+
+def test_a_limit_that_everything_is_within_is_no_proof(artifact_of: Callable[..., Made], tmp_path: Path) -> None:
+    good = artifact_of("onnx")
+    broken = break_artifact(good.path, tmp_path / "broken.onnx", "expert", "blocks.0.depthwise.conv")
+    for path in (good.path, broken):
+        report = check_parity(path, good.checkpoint, limit=8, limits=ParityTolerance(factor=1e9))
+        assert not report.passed
+        assert "not shown to be the same function" in report.sentence
+        assert "nothing is shown there" in next(check.message for check in report.checks if check.unjudged)
+
+
+def test_one_image_in_ten_may_be_too_ill_conditioned_to_judge() -> None:
+    reference = np.ones((20, 4))
+    wild = replace(ROUNDING, output_relative=0.05)
+    for count, unjudged in ((2, False), (3, True)):
+        judge = replace(EXACT, image_rounding=dict.fromkeys(range(count), wild))
+        row = compare_output("scores", reference, reference, judge, np.zeros(20, dtype=bool))
+        check = output_check("net.onnx", row, judge=judge, excused=0, layer=None, rule=OUTPUT.id)
+        assert (check.passed, check.unjudged) == (not unjudged, unjudged)
+        assert f"on {count} of 20 images" in check.message
