@@ -97,7 +97,8 @@ def quantized(checkpoint: Checkpoint, folder: Path, images: Path, form: str) -> 
         calibration=images,
         data=images,
         options=ExportOptions(images=IMAGES),
-        quantization=QuantizeOptions(calibration_images=100, check_images=200, max_drop=10, latency=False),
+        # of random weights: what an int8 file loses is shown, and says nothing of a trained network
+        quantization=QuantizeOptions(calibration_images=100, check_images=200, max_drop=100, latency=False),
     )
     assert not isinstance(artifact, ExportedArtifact)
     outcome = artifact.report.outcome
