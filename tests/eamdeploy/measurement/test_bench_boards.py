@@ -43,10 +43,11 @@ def test_eight_boards_two_of_them_bad(boards, artifacts):
     """Six complete results, two clear errors, and no longer than the slowest needs."""
     machines = boards(8)
     machines.on_loop(lambda: asyncio.ensure_future(machines.servers[2].stop()))
-    machines.on_loop(lambda: machines.servers[5].environment.update(PATH="/nonexistent"))
     targets = [machines.target(number) for number in range(8)]
     bad = machines.servers[5]
-    targets[5] = BenchTarget("pi5", "pi4", "pi5", "measured", lambda _: bad.transport("pi5"))
+    targets[5] = BenchTarget(
+        "pi5", "pi4", "pi5", "measured", lambda _: bad.transport("pi5", python="/nonexistent/python3")
+    )
     times: dict[str, list[float]] = {}
     store = open_store()
     start = time.monotonic()
