@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eamdeploy.base.errors import DataError
+from eamdeploy.base.progress import SILENT
 from eamdeploy.data import open_dataset
 from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint
@@ -21,6 +22,7 @@ from export.rewrites.images import budget_images
 from export.rewrites.search import spend
 from export.rewrites.spending import Spending
 from tests.eamdeploy.training.runs import SPEC, request
+from tests.recorded_progress import RecordedProgress
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +85,10 @@ def test_the_search_hands_over_the_cheapest_rewrite_where_it_is_asked_to(search:
 
 
 def test_fine_tuning_starts_from_the_cheapest_rewrite(search: Spending, trained: Checkpoint, tree: Path) -> None:
-    sentences: list[str] = []
-    tuned = finetune_within(trained, search, images_of(trained, tree), Finetuning(6, tree, tree), sentences.append)
+    progress = RecordedProgress()
+    tuned = finetune_within(trained, search, images_of(trained, tree), Finetuning(6, tree, tree), progress)
     cheapest = search.cheapest or search
-    assert f"fine-tuning with {cheapest.point.collapsed} layers collapsed" in sentences[0]
+    assert f"fine-tuning with {cheapest.point.collapsed} layers collapsed" in progress.sentences[0]
     if tuned is not None:
         assert tuned.validation.drop_points <= search.budget_points
         assert not tuned.network.dynamic_layers() or tuned.spending is search
@@ -100,7 +102,7 @@ def test_fine_tuning_that_leaves_the_budget_is_not_kept(
     # a learning rate that destroys the network
     wild = replace(recipes.RECIPES["finetune"], lr=5.0, nesterov=False)
     monkeypatch.setitem(recipes.RECIPES, "finetune", wild)
-    assert finetune_within(trained, search, images_of(trained, tree), Finetuning(1, tree, tree), str) is None
+    assert finetune_within(trained, search, images_of(trained, tree), Finetuning(1, tree, tree), SILENT) is None
 
 
 def test_a_class_map_serves_a_budget(trained: Checkpoint, tree: Path, tmp_path: Path) -> None:
