@@ -24,7 +24,7 @@ _HEADER_LIMIT = 100_000_000
 _DAMAGED = "the checkpoint's metadata is damaged"
 _IMPORT_HINT = "give a .safetensors checkpoint of eamdeploy; others come in with `eamdeploy import`"
 _ARTIFACT_ENDINGS = (".onnx", ".tflite", ".mnn", ".param")
-_ARTIFACT_HINT = "`eamdeploy quantize`, `evaluate`, `bench` and `estimate` take such a file"
+_ARTIFACT_HINT = "'eamdeploy quantize', 'evaluate', 'bench' and 'estimate' take such a file"
 
 
 @dataclass
