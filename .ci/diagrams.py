@@ -6,6 +6,7 @@ is built without it; the theme then loads mermaid from the internet when a reade
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -53,10 +54,14 @@ def fetch() -> Path | None:
     return path
 
 
+# a build has many pages, and a registry that cannot be reached is not asked for each of them
+_script = functools.cache(fetch)
+
+
 def on_post_page(output: str, *, page: Any, config: Any) -> str:
     """Load the script on pages that have a diagram; the theme uses it where it is there."""
     del config
-    if 'class="mermaid"' not in output or fetch() is None:
+    if 'class="mermaid"' not in output or _script() is None:
         return output
     depth = page.url.strip("/").count("/") + 1 if page.url.strip("/") else 0
     return output.replace("</head>", f'<script src="{"../" * depth}{TARGET}"></script></head>', 1)
@@ -64,7 +69,7 @@ def on_post_page(output: str, *, page: Any, config: Any) -> str:
 
 def on_post_build(*, config: Any) -> None:
     """Copy the script into the site."""
-    script = fetch()
+    script = _script()
     if script is None:
         _log.info("npm cannot fetch %s: diagrams need the internet when they are read", PACKAGE)
         return

@@ -28,6 +28,7 @@ from eamdeploy.data.preprocessing import Preprocessing
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.pipeline.export import ExportedArtifact, ExportOptions
+from runtimes.readers.artifact_files import artifact_bytes
 from tests.foreign.fitted_timm import fitted_timm_network
 
 NETWORKS = ("efficientnet_cc_b0_4e", "efficientnet_cc_b0_8e", "efficientnet_cc_b1_8e")
@@ -149,16 +150,11 @@ def one(name: str, images: Path, out: Path, *, size: int, rounds: int, exports: 
         row[f"int8 {form}"] = artifact
         print(name, "int8", form, artifact, flush=True)
     row["export_seconds"] = {key: round(statistics.median(values), 1) for key, values in seconds.items()}
-    row["megabytes"] = {" ".join(key): round(megabytes(path), 2) for key, path in files.items()}
+    row["megabytes"] = {" ".join(key): round(artifact_bytes(path) / 1e6, 2) for key, path in files.items()}
     times = measure(files, rounds)
     row["p10_ms"] = {" ".join(key): value for key, value in times.items()}
     row["ratio"] = {" ".join(key): round(value / times["textbook onnx", key[1]], 3) for key, value in times.items()}
     return row
-
-
-def megabytes(path: Path) -> float:
-    """Of a file and the weights beside it."""
-    return sum(file.stat().st_size for file in (path, path.with_name(path.name + ".data")) if file.exists()) / 1e6
 
 
 def main() -> None:

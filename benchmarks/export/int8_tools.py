@@ -14,16 +14,15 @@ import tempfile
 from pathlib import Path
 
 import eamdeploy
-from eamdeploy.base import processes
 from eamdeploy.data import embedded_sample
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.pipeline.export import ExportOptions
 from export.mnn.converter import convert
+from export.quantize.mnn.calibration import run_quantizer
 
 SIDE, IMAGES, LIMIT_S = 32, 20, 300.0
 METHODS = ("KL", "ADMM", "EMA")
-_QUANTIZE = "import _tools\n_tools.mnnquant(['mnnquant', *sys.argv[1:]])"
 
 
 def quantized(network: Path, folder: Path, method: str) -> str:
@@ -39,9 +38,9 @@ def quantized(network: Path, folder: Path, method: str) -> str:
     }  # fmt: skip
     config, target = folder / "config.json", folder / f"{network.stem}-{method}.mnn"
     config.write_text(json.dumps(settings), encoding="utf-8")
-    done = processes.run(processes.python_code(_QUANTIZE, str(network), str(target), str(config)), timeout_s=LIMIT_S)
+    status = run_quantizer(network, target, config, limit_s=LIMIT_S)
     size = f"{target.stat().st_size / 1e6:.2f} MB" if target.is_file() else "no file"
-    return f"exit status {done.returncode}, {size}"
+    return f"exit status {status}, {size}"
 
 
 def main() -> None:

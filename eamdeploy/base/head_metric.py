@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from eamdeploy.base.values import Percent, Reading
 
-_MOST_SHARES = 20_000
+MOST_SHARES = 20_000  # images; larger runs are compared by their intervals
 METRIC_TITLES = {"map": "mAP", "balanced": "balanced accuracy"}
 
 
@@ -33,7 +33,7 @@ class HeadMetric:
     high: Percent
     chance: Percent
     least: Percent
-    shares: Annotated[tuple[Reading, ...], Meta(max_length=_MOST_SHARES)] = ()
+    shares: Annotated[tuple[Reading, ...], Meta(max_length=MOST_SHARES)] = ()
 
     @property
     def title(self) -> str:

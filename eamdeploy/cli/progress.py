@@ -27,8 +27,7 @@ class StageLines:
 
     def stage(self, sentence: str, of: str | None = None) -> None:
         """Show a stage."""
-        line = f"{of}: {sentence}" if of else sentence
-        self.console.print(f"{line}{self.ending}", style=self.style)
+        self.console.print(f"{_named(sentence, of)}{self.ending}", style=self.style)
 
     def step(self, done: int, total: int, of: str | None = None) -> None:
         """Show nothing."""
@@ -96,7 +95,7 @@ class BoardsBar(_ShownBar):
 
     def stage(self, sentence: str, of: str | None = None) -> None:
         """Show what a board does now."""
-        line = f"{of}: {sentence}" if of else sentence
+        line = _named(sentence, of)
         if of:
             self._shares.setdefault(of, 0.0)
         if self._watched:
@@ -113,6 +112,10 @@ class BoardsBar(_ShownBar):
     def share(self) -> float:
         """How much is done, from 0 to 1."""
         return sum(self._shares.values()) / len(self._shares) if self._shares else 0.0
+
+
+def _named(sentence: str, of: str | None) -> str:
+    return f"{of}: {sentence}" if of else sentence
 
 
 def make_bar() -> Bar:

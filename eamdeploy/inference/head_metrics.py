@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from eamdeploy.base.errors import DataError
-from eamdeploy.base.head_metric import HeadMetric
+from eamdeploy.base.head_metric import MOST_SHARES, HeadMetric
 from eamdeploy.data.dataset import ImageDataset, label_sets
 from eamdeploy.inference.head import Head, Scores
 
 Labels = npt.NDArray[np.int64]
 Truth = npt.NDArray[np.bool_]
-MOST_CONTRIBUTIONS = 20_000  # images; larger runs are compared by their intervals
 _DIGITS = 4
 
 
@@ -149,7 +148,7 @@ def _metric(
 ) -> HeadMetric:
     count = len(without)
     shares = 100 * (count - 1) * (value - without)
-    contributions = tuple(np.round(shares, _DIGITS).tolist()) if count <= MOST_CONTRIBUTIONS else ()
+    contributions = tuple(np.round(shares, _DIGITS).tolist()) if count <= MOST_SHARES else ()
     bare = HeadMetric(
         name="map" if name == "map" else "balanced",
         value=100 * value,

@@ -129,9 +129,15 @@ def _apart(device: str, first_candidate: Candidate, other: Candidate) -> RatioEs
     )
 
 
-def _none(device: str, reason: str) -> RatioEstimate:
+def _none(device: str, reason: str, calibration: Calibration | None = None) -> RatioEstimate:
     return RatioEstimate(
-        device, None, interval90=None, shared_percent=None, calibration=None, calibration_title=None, notes=(reason,)
+        device,
+        None,
+        interval90=None,
+        shared_percent=None,
+        calibration=None if calibration is None else calibration.name,
+        calibration_title=None if calibration is None else calibration.title,
+        notes=(reason,),
     )
 
 
@@ -149,16 +155,7 @@ def _ratio(
     totals = [term_matrix(f.records).sum(0) for f in artifact_features]
     shared = float(shared_share(totals[0], totals[1]))
     if error is None:
-        reason = f"too few networks are measured for a ratio: {calibration.title}"
-        return RatioEstimate(
-            device,
-            None,
-            interval90=None,
-            shared_percent=None,
-            calibration=calibration.name,
-            calibration_title=calibration.title,
-            notes=(reason,),
-        )
+        return _none(device, f"too few networks are measured for a ratio: {calibration.title}", calibration)
     half = error * max(1 - shared, LEAST_APART)
     notes = [s.words for s in choice.steps]
     mixing = max(_mixing_share(f, p) for f, p in zip(artifact_features, (first_prediction, other), strict=True))

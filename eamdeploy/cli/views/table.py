@@ -6,6 +6,8 @@ A column is written as its head, with marks: ``>`` in front aligns it right; eac
 
 from __future__ import annotations
 
+import copy
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -41,7 +43,7 @@ class FittedTable:
         self._columns = [_Column.parse(column) for column in columns]
         self._title = title
         self._rows: list[list[Text]] = []
-        self._stripped = False
+        self._has_short_names = False
 
     def add_row(self, *cells: str | Text) -> None:
         """Add a row; missing cells at its end are empty."""
@@ -56,10 +58,20 @@ class FittedTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The lines of the table."""
         del console
-        common = self._strip(options.max_width)
-        columns_shown, left_out = self._fit(options.max_width)
+        common = self._common_beginning(options.max_width)
+        yield from (self._without(common) if common else self)._lines(options.max_width)
+        if common:
+            yield Text(f"… stands for {common}", style="dim")
+
+    @property
+    def width(self) -> int:
+        """Columns of a terminal that shows all of it."""
+        return sum(self._widths(range(len(self._columns))).values()) + _GAP * (len(self._columns) - 1)
+
+    def _lines(self, width: int) -> Iterator[Segment | Text]:
+        columns_shown, left_out = self._fit(width)
         widths = self._widths(columns_shown)
-        self._shrink(columns_shown, widths, options.max_width)
+        self._shrink(columns_shown, widths, width)
         if self._title:
             yield Text(self._title, style="italic")
         if any(self._columns[index].head for index in columns_shown):
@@ -71,31 +83,23 @@ class FittedTable:
         if left_out:
             names = ", ".join(self._columns[index].head for index in left_out)
             yield Text(f"not shown: {names} (--wide shows all)", style="dim")
-        if common:
-            yield Text(f"… stands for {common}", style="dim")
 
-    @property
-    def width(self) -> int:
-        """Columns of a terminal that shows all of it."""
-        return sum(self._widths(range(len(self._columns))).values()) + _GAP * (len(self._columns) - 1)
-
-    def _strip(self, width: int) -> str:
-        """Leave out what all names begin with, where the table does not fit; returns it."""
+    def _common_beginning(self, width: int) -> str:
+        """What all names begin with and may be left out, where the table does not fit."""
         names = [row[0].plain for row in self._rows]
         if self.width <= width or len(set(names)) < 2:
             return ""
-        first, last = min(names), max(names)
-        shared = first[
-            : next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
-        ]
+        shared = os.path.commonprefix(names)  # noqa: RUF071 -- by characters; the cut to a whole word follows
         # the last whole word of it stays
         cut = max((shared.rfind(mark, 0, len(shared) - 1) for mark in "-./"), default=-1) + 1
-        if cut < _COMMON:
-            return ""
-        for row in self._rows:
-            row[0] = Text.assemble("…", row[0][cut:])
-        self._stripped = True
-        return shared[:cut]
+        return shared[:cut] if cut >= _COMMON else ""
+
+    def _without(self, beginning: str) -> FittedTable:
+        """The table with … in the place of what its names begin with."""
+        table = copy.copy(self)
+        table._rows = [[Text.assemble("…", name[len(beginning) :]), *cells] for name, *cells in self._rows]
+        table._has_short_names = True
+        return table
 
     def _natural(self, index: int) -> int:
         return max(cell_len(self._columns[index].head), *(cell_len(row[index].plain) for row in self._rows), 0)
@@ -105,7 +109,7 @@ class FittedTable:
 
     def _least(self, index: int) -> int:
         natural = self._natural(index)
-        if index == 0 and self._stripped and natural < _NAME:
+        if index == 0 and self._has_short_names and natural < _NAME:
             return natural  # of names that were shortened already nothing is left to take
         # figures are never cut; a head is
         shortest = max(_SHORTEST, cell_len(self._columns[index].head))

@@ -47,15 +47,24 @@ def write_calibrated(source: Path, target: Path, images: Images) -> None:
         settings = _write_pictures(images, folder / "pictures")
         config = folder / "config.json"
         config.write_text(json.dumps(settings), encoding="utf-8")
-        arguments = [str(path.resolve()) for path in (source, target, config)]
         try:
-            done = processes.run(processes.python_code(_WORKER, *arguments), timeout_s=LIMIT_S)
+            status = run_quantizer(source, target, config, limit_s=LIMIT_S)
         except subprocess.TimeoutExpired as error:
             raise InternalError(
                 "MNN's quantizer did not end", where=source, why=f"it took over {LIMIT_S:g} s"
             ) from error
-    if done.returncode != 0 or not target.is_file():
-        raise InternalError("MNN's quantizer failed", where=source, why=_reason(done.returncode))
+    if status != 0 or not target.is_file():
+        raise InternalError("MNN's quantizer failed", where=source, why=_reason(status))
+
+
+def run_quantizer(source: Path, target: Path, config: Path, *, limit_s: float) -> int:
+    """Run the quantizer in a process of its own; returns the exit status, below 0 for a signal.
+
+    Raises:
+        TimeoutExpired: it did not end within ``limit_s`` seconds.
+    """
+    arguments = [str(path.resolve()) for path in (source, target, config)]
+    return processes.run(processes.python_code(_WORKER, *arguments), timeout_s=limit_s).returncode
 
 
 def _write_pictures(images: Images, folder: Path) -> dict[str, object]:

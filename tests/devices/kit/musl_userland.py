@@ -70,11 +70,6 @@ def musl_root(suite: str) -> Path:
         pytest.skip(f"needs {' '.join(missing)} (apt-get install)")
     python, root = cached_folder("musl-python-3.11"), cached_folder(f"musl-{suite}")
     with FileLock(f"{python}.lock"):
-        if not (python / "usr/bin/python3").exists():
-            shutil.rmtree(python, ignore_errors=True)
-            (python / "usr/bin").mkdir(parents=True)
-            _build_python(python)
-            (python / "usr/bin/python3").symlink_to("python3.11")
         if not (root / "board").is_dir():
             debian(root, arch="amd64", packages="busybox-static,musl", suite=suite)
             for name in ("bin", "lib"):
@@ -86,16 +81,23 @@ def musl_root(suite: str) -> Path:
             for path, target in (("bin/sh", "/bin/busybox"), ("usr/bin/ldd", "/lib/ld-musl-x86_64.so.1")):
                 (root / path).unlink(missing_ok=True)
                 (root / path).symlink_to(target)
+            if not (python / "usr/bin/python3").exists():
+                shutil.rmtree(python, ignore_errors=True)
+                (python / "usr/bin").mkdir(parents=True)
+                _build_python(python, mirror(root / "etc/apt"))  # where the userland's own packages came from
+                (python / "usr/bin/python3").symlink_to("python3.11")
             shutil.copytree(python / "usr", root / "usr", symlinks=True, dirs_exist_ok=True)
             (root / "board").mkdir()
     return root
 
 
-def _build_python(root: Path) -> None:
+def _build_python(root: Path, archive: str | None) -> None:
+    if archive is None:
+        pytest.skip("it is not known where Debian's packages come from (EAMDEPLOY_DEBIAN_MIRROR)")
     with tempfile.TemporaryDirectory(prefix="eamdeploy-musl-") as scratch:
         folder = Path(scratch)
         (folder / "lists/partial").mkdir(parents=True)
-        (folder / "source.sources").write_text(_SOURCES.format(uri=mirror() or "http://deb.debian.org/debian"))
+        (folder / "source.sources").write_text(_SOURCES.format(uri=archive))
         apt = ["apt-get", "-q", "-o", f"Dir::Etc::sourcelist={folder}/source.sources", "-o", "Dir::Etc::sourceparts=-"]
         apt += ["-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::Cache={folder}", "-o", "APT::Sandbox::User="]
         for command in ([*apt, "update"], [*apt, "source", "--download-only", "python3.11", "zlib"]):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 
 import pytest
@@ -82,8 +84,12 @@ def test_what_a_start_up_file_leaves_running_holds_up_no_command(tmp_path, run):
         await transport.close()
         return done, lines, status
 
-    with SshdBoard(tmp_path, files={".bashrc": "sleep 3600 &\n"}) as board:
-        done, lines, status = run(asyncio.wait_for(scenario(board), 60))
+    with SshdBoard(tmp_path, files={".bashrc": f"sleep 3600 & echo $! >> {tmp_path}/left-running\n"}) as board:
+        try:
+            done, lines, status = run(asyncio.wait_for(scenario(board), 60))
+        finally:
+            for process_id in (tmp_path / "left-running").read_text().split():
+                os.kill(int(process_id), signal.SIGKILL)
     assert (done.exit_status, done.stdout, done.stderr) == (3, b"in", b"oops\n")
     assert (lines, status) == (["got hello"], 0)
 

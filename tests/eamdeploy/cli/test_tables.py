@@ -109,3 +109,14 @@ def test_what_all_names_begin_with_is_left_out_where_the_table_does_not_fit() ->
     alone = FittedTable(("artifact", ">median [95 % interval]"))
     alone.add_row("fashion-mnist-v1x0.25-eam-rcr.onnx", "0.45 ms [0.42, 0.65]")
     assert "stands for" not in "\n".join(lines_of(alone, 30))
+
+
+def test_a_table_is_printed_alike_again_and_whole_where_it_fits() -> None:
+    names = ("fashion-mnist-v1x0.25-eam-rcr-int8.onnx", "fashion-mnist-v1x0.25-eam-rcr.onnx")
+    table = FittedTable(COLUMNS)
+    for name in names:
+        table.add_row(name, *ROW[1:])
+    narrow = lines_of(table, 60)
+    assert narrow == lines_of(table, 60)
+    wide = lines_of(table, 200)
+    assert [line.split()[0] for line in wide[1:]] == list(names)

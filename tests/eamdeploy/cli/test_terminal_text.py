@@ -53,30 +53,29 @@ def test_a_long_sentence_is_broken_between_words_and_a_path_never(
     assert capsys.readouterr().out == f"one line {path} in a pipe, however long it is\n"
 
 
-def test_a_long_value_goes_on_below_its_beginning(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("facts", "lines"),
+    [
+        pytest.param(
+            [("installed", "numpy 2.4, pillow 13.0, torch 2.13, safetensors 0.8"), ("CPU", "x")],
+            ["installed  numpy 2.4, pillow 13.0, torch", "           2.13, safetensors 0.8", "CPU        x"],
+            id="a long value goes on below its beginning",
+        ),
+        pytest.param(
+            [("source", "github:somebody/some-results@53f795 page 3"), ("a long name", "x")],
+            ["source", "  github:somebody/some-results@53f795", "  page 3", "a long name  x"],
+            id="a word that is longer than its column goes below its name",
+        ),
+    ],
+)
+def test_facts_that_are_longer_than_a_line(
+    facts: list[tuple[str, str]],
+    lines: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from eamdeploy.cli.views.output import print_facts
 
     monkeypatch.setenv("COLUMNS", "40")
-    print_facts(console(), [("installed", "numpy 2.4, pillow 13.0, torch 2.13, safetensors 0.8"), ("CPU", "x")])
-    assert capsys.readouterr().out.splitlines() == [
-        "installed  numpy 2.4, pillow 13.0, torch",
-        "           2.13, safetensors 0.8",
-        "CPU        x",
-    ]
-
-
-def test_a_word_that_is_longer_than_its_column_goes_below_its_name(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from eamdeploy.cli.views.output import print_facts
-
-    monkeypatch.setenv("COLUMNS", "40")
-    print_facts(console(), [("source", "github:somebody/some-results@53f795 page 3"), ("a long name", "x")])
-    assert capsys.readouterr().out.splitlines() == [
-        "source",
-        "  github:somebody/some-results@53f795",
-        "  page 3",
-        "a long name  x",
-    ]
+    print_facts(console(), facts)
+    assert capsys.readouterr().out.splitlines() == lines

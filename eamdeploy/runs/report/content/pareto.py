@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eamdeploy.base.results import Run
+from eamdeploy.runs.report.content import words
 
 
 def pareto_front(runs: Sequence[Run]) -> list[Run]:
@@ -15,18 +16,14 @@ def pareto_front(runs: Sequence[Run]) -> list[Run]:
             for run in runs
             if run.latency_ms is not None and run.accuracy is not None and run.verdict.state != "invalid"
         ),
-        key=lambda run: (_latency(run), -_accuracy(run)),
+        key=lambda run: (_latency(run), -words.accuracy_figure(run)),
     )
     front: list[Run] = []
     for run in candidates:
-        if not front or _accuracy(run) > _accuracy(front[-1]):
+        if not front or words.accuracy_figure(run) > words.accuracy_figure(front[-1]):
             front.append(run)
     return front
 
 
 def _latency(run: Run) -> float:
     return run.latency_ms.p50 if run.latency_ms else float("inf")
-
-
-def _accuracy(run: Run) -> float:
-    return run.accuracy.figure if run.accuracy else float("-inf")

@@ -36,7 +36,7 @@ def as_accurate(runs: Sequence[Run]) -> list[Run]:
     """The trusted runs that are as accurate as the best, as far as their images can tell."""
     rated_runs = [run for run in trusted(runs) if run.accuracy is not None]
     best = max((_lowest(run) for run in rated_runs), default=0.0)
-    return [run for run in rated_runs if _highest(run) >= best and _accuracy(run) >= best]
+    return [run for run in rated_runs if _highest(run) >= best and words.accuracy_figure(run) >= best]
 
 
 def ranked(runs: Sequence[Run]) -> list[tuple[str, Run]]:
@@ -65,7 +65,7 @@ def recommendation(runs: Sequence[Run]) -> str:
     good = as_accurate(runs)
     ship, *tied = fastest_of(good)
     sentences = [
-        f"Ship {words.artifact(ship)} ({words.setting(ship)}): {words.figure(_p50(ship))} ms, {_accuracy(ship):.1f} %."
+        f"Ship {words.artifact(ship)} ({words.setting(ship)}): {words.figure(_p50(ship))} ms, {words.accuracy_figure(ship):.1f} %."
     ]
     if tied:
         as_fast = " or ".join(words.artifact(run) for run in tied[:3])
@@ -76,7 +76,9 @@ def recommendation(runs: Sequence[Run]) -> str:
     if cheaper:
         other = min(cheaper, key=_p50)
         times = _p50(ship) / _p50(other)
-        sentences.append(f"{words.artifact(other)} is {times:.1f} times faster at {_accuracy(other):.1f} %.")
+        sentences.append(
+            f"{words.artifact(other)} is {times:.1f} times faster at {words.accuracy_figure(other):.1f} %."
+        )
     return " ".join(sentences)
 
 
@@ -91,10 +93,6 @@ def _int8(ship: Run, usable: Sequence[Run]) -> str | None:
 
 def _p50(run: Run) -> float:
     return run.latency_ms.p50 if run.latency_ms else float("inf")
-
-
-def _accuracy(run: Run) -> float:
-    return run.accuracy.figure if run.accuracy else float("-inf")
 
 
 def _lowest(run: Run) -> float:

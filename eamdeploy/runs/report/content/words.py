@@ -56,6 +56,11 @@ def latency(run: Run) -> Cell:
     return Cell(f"{sign}{figure(run.latency_ms.p50)} ms{bounds}", run.latency_ms.p50, kind)
 
 
+def accuracy_figure(run: Run) -> float:
+    """The accuracy in percent, to order runs by; below all others where none was measured."""
+    return run.accuracy.figure if run.accuracy else float("-inf")
+
+
 def accuracy_interval(run: Run) -> tuple[float, float] | None:
     """95 % interval of the accuracy, in percent."""
     return None if run.accuracy is None else run.accuracy.interval
