@@ -79,6 +79,7 @@ def test_conditions_with_one_network_do_not_keep_the_others_from_a_fit(two) -> N
     assert "4 threads" in short[0]
 
 
+@pytest.mark.slow
 def test_two_networks_make_a_wide_interval_and_ten_a_narrow_one(export_network) -> None:
     paths = [export_network(width=w, input_px=px) for w in (0.25, 0.5, 0.75, 1.0, 1.25) for px in (96, 128)]
     truth = {p: 2 * estimate(p, "pi4", runtime="litert").p50_ms for p in paths}
@@ -91,6 +92,7 @@ def test_two_networks_make_a_wide_interval_and_ten_a_narrow_one(export_network) 
     assert widths[1] < widths[0] < 4
 
 
+@pytest.mark.slow
 def test_measured_dynamic_networks_are_no_strangers(export_network, two) -> None:
     dynamic = export_network(conv="eam", input_px=128)
     calibrate([run(two[0], 10.0), run(two[1], 60.0)])

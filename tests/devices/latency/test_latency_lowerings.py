@@ -46,6 +46,7 @@ def test_convolutions_of_the_aggregated_network_are_those_of_the_twin(export_net
     assert dynamic["attention"] > 0
 
 
+@pytest.mark.slow
 def test_experts_cost_k_convolutions(export_network) -> None:
     static, experts = sums(export_network(conv="static")), sums(export_network(conv="eam", lowering="experts"))
     kinds = ("full", "depthwise", "pointwise", "grouped")
@@ -64,6 +65,7 @@ def test_matmul_lowering_is_a_product_of_computed_operands(export_network) -> No
     assert sum(m.bank.numel() for m in banks if isinstance(m, AttentionConv2d)) == product["aggregation"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lowering", ["taps", "im2col"])
 def test_other_lowerings_leave_no_layer_uncounted(export_network, lowering: str) -> None:
     features = extract_features(export_network(conv="eam", lowering=lowering, batch=1))

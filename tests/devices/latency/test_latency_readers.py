@@ -61,6 +61,7 @@ def test_onnx_counts_are_those_of_the_arithmetic(tmp_path: Path, shapes: bool, d
     assert by_kind["full"].stride == 2
 
 
+@pytest.mark.slow
 def test_onnx_reader_agrees_with_the_onnx_package(tmp_path: Path, export_network) -> None:
     path = export_network(conv="eam", lowering="aggregate")
     graph, model = read_onnx(path), onnx.load(str(path))

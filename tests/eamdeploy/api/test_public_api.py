@@ -92,6 +92,7 @@ def test_the_ten_lines_of_the_overview_run(workplace: Path) -> None:
     assert runs[0].latency.p50_ms > 0
 
 
+@pytest.mark.slow
 def test_the_examples_run(workplace: Path) -> None:
     pytest.importorskip("matplotlib", reason="the report's figures need matplotlib")
     from eamdeploy.networks.spec import ArchSpec

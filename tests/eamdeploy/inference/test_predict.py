@@ -34,7 +34,7 @@ def pictures(tmp_path: Path) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize("fmt", ["onnx", "tflite"])
+@pytest.mark.parametrize("fmt", ["onnx", pytest.param("tflite", marks=pytest.mark.slow)])
 def test_probabilities_are_pytorchs(artifact_of: Callable[..., Made], pictures: list[Path], fmt: str) -> None:
     good = artifact_of(fmt)
     data = embedded_sample()

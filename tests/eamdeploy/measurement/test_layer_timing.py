@@ -35,6 +35,7 @@ def open_transport(boards):
     return server.transport("mypi", python=(sys.executable,))
 
 
+@pytest.mark.slow
 def test_a_layer_is_timed_on_the_board_and_remembered(boards, network, tmp_path):
     board_machines = boards(1)
     progress = RecordedProgress()

@@ -38,6 +38,7 @@ def test_one_hundred_real_images(artifact_of: Callable[..., Made], fmt: str) -> 
     json.dumps(report.to_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", ["dynamic", 3])
 def test_images_do_not_depend_on_their_batch(artifact_of: Callable[..., Made], batch: int | str) -> None:
     good = artifact_of("onnx", SMALL, batch)
@@ -51,8 +52,8 @@ def test_images_do_not_depend_on_their_batch(artifact_of: Callable[..., Made], b
     "spec",
     [
         replace(SMALL, conv="static"),
-        replace(SMALL, arch="mobilenet_v3_small", width=0.5, select="cgr-max"),
-        replace(SMALL, arch="mobilenet_v2", width=0.35, conv="dynet"),
+        pytest.param(replace(SMALL, arch="mobilenet_v3_small", width=0.5, select="cgr-max"), marks=pytest.mark.slow),
+        pytest.param(replace(SMALL, arch="mobilenet_v2", width=0.35, conv="dynet"), marks=pytest.mark.slow),
     ],
     ids=lambda spec: spec.name,
 )
@@ -84,6 +85,7 @@ def test_a_file_with_a_softmax_behind_it_is_compared_as_probabilities(
 SHARP = replace(SMALL, width=0.5, seed=0, select="cgr-max", temperature=1.0)
 
 
+@pytest.mark.slow
 def test_an_ill_conditioned_network_is_not_called_wrong(artifact_of: Callable[..., Made]) -> None:
     good = artifact_of("onnx", SHARP)
     report = check_parity(good.path, good.checkpoint)

@@ -120,6 +120,7 @@ def test_a_file_without_our_metadata_is_compared_by_its_function(
         check_parity(foreign, other)
 
 
+@pytest.mark.slow
 def test_one_image_mixed_into_another_is_seen_as_a_batch(artifact_of: Callable[..., Made], tmp_path: Path) -> None:
     """The classic: every image of a batch convolved with the first one's kernel."""
     good = artifact_of("onnx", good_spec(artifact_of), "dynamic")

@@ -40,6 +40,7 @@ def export(checkpoint: Checkpoint, folder: Path, tree: Path, budget: BudgetReque
     return artifact
 
 
+@pytest.mark.slow
 def test_budget_zero_is_the_export_without_one(trained: Checkpoint, tree: Path, tmp_path: Path) -> None:
     import eamdeploy
 

@@ -101,6 +101,7 @@ def test_what_cannot_be_is_said_before_any_work(
     assert not list(tmp_path.rglob("*.*"))
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_document(checkpoint: Checkpoint, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 

@@ -23,6 +23,7 @@ def run(out: Path, processes: int) -> dict[str, torch.Tensor]:
     return load_file(out)
 
 
+@pytest.mark.slow
 def test_averaged_gradients_equal_those_of_one_process(tmp_path: Path) -> None:
     pytest.importorskip("lightning_fabric", reason="training over several processes needs the scale extra")
     first, two = run(tmp_path / "one.safetensors", 1), run(tmp_path / "two.safetensors", 2)

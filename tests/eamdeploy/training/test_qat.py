@@ -79,6 +79,7 @@ def test_names_stay_and_gradients_pass_the_rounding() -> None:
     )
 
 
+@pytest.mark.slow
 def test_it_computes_what_the_exported_file_computes(tree: Path, trained: Path, tmp_path: Path) -> None:
     """Under the file's ranges the maps are the file's codes, but for ties, which deep layers then carry on.
 
@@ -160,6 +161,7 @@ def maps_of(model: onnx.ModelProto, image: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 def test_a_tuned_checkpoint_is_an_ordinary_one_and_quantizes(tree: Path, trained: Path, tmp_path: Path) -> None:
     tuned = run(tree, tmp_path / "tuned", start=str(trained), qat="int8", recipe="finetune", lr=0.005)
     assert tuned.top1 > 70  # measured in the rounded arithmetic
@@ -185,6 +187,7 @@ def test_a_tuned_checkpoint_is_an_ordinary_one_and_quantizes(tree: Path, trained
     assert quantized.report.outcome.top1 > 65
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_the_same_ranges(tree: Path, trained: Path, tmp_path: Path) -> None:
     whole = run(tree, tmp_path / "whole", start=str(trained), qat="int8", lr=0.005, epochs=2)
 

@@ -41,6 +41,7 @@ def test_it_learns_and_leaves_a_usable_checkpoint(tree: Path, tmp_path: Path) ->
     assert "<svg" in (tmp_path / "run" / "curves.svg").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_mid_epoch_ends_with_the_same_weights(tree: Path, tmp_path: Path) -> None:
     whole = run_training(request(tree, tmp_path / "whole", epochs=6))
     process = subprocess.Popen(
@@ -164,6 +165,7 @@ def test_two_processes_reach_the_accuracy_of_one(tree: Path, tmp_path: Path) -> 
     assert abs(two["top1"] - first_result.top1) <= 2.8
 
 
+@pytest.mark.slow
 def test_steps_of_the_learning_rate_come_at_the_same_share_of_fewer_epochs(tree: Path, tmp_path: Path) -> None:
     short = get_recipe("paper-cifar").scaled_to(12)
     assert (short.epochs, short.milestones) == (12, (6, 9, 11))

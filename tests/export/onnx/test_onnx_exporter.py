@@ -80,11 +80,13 @@ def test_the_file_is_whole_and_has_the_opset_asked_for(small: Network, exported:
     assert {entry.domain: entry.version for entry in onnx.load(str(other.path)).opset_import}[""] == 18
 
 
+@pytest.mark.slow
 def test_an_opset_that_cannot_be_delivered_is_an_error(small: Network, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="opset 99"):
         export_onnx(small, tmp_path / "net.onnx", opset=99, simplify=False)
 
 
+@pytest.mark.slow
 def test_a_dynamic_batch_gives_each_image_what_it_gets_alone(small: Network, tmp_path: Path) -> None:
     path = export_onnx(small, tmp_path / "net.onnx", batch="dynamic").path
     images = np.random.default_rng(0).standard_normal((8, *SHAPE), dtype=np.float32)

@@ -24,6 +24,7 @@ from tests.recorded_progress import RecordedProgress
 SHAPE = (3, 32, 32)
 
 
+@pytest.mark.slow
 def test_every_serving_lowering_is_timed_once_and_remembered(
     small: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

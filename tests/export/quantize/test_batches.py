@@ -22,7 +22,7 @@ def scores(path: Path, pictures: np.ndarray) -> np.ndarray:
         session.close()
 
 
-@pytest.mark.parametrize("fmt", ["onnx", "tflite"])
+@pytest.mark.parametrize("fmt", ["onnx", pytest.param("tflite", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("batch", [2, 4])
 def test_a_batch_has_the_scores_of_its_images_alone(
     tiny: TinyFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fmt: str, batch: int

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 import onnxruntime
+import pytest
 import torch
 
 from eamdeploy.data import embedded_sample
@@ -18,6 +19,7 @@ from eamdeploy.pipeline.quantize.options import QuantizeOptions
 from eamdeploy.pipeline.quantize.run import quantize_artifact
 
 
+@pytest.mark.slow
 def test_layers_behind_a_clip_are_int8(tmp_path: Path) -> None:
     """Where maps reach the end of a ReLU6, its last code is 6 to within rounding only: a Clip there is not fused."""
     spec = ArchSpec(arch="mobilenet_v2", width=0.25, classes=10, input_px=32)

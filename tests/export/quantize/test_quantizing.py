@@ -260,6 +260,7 @@ def test_a_later_precision_joins_the_manifest(tiny: TinyFiles, tmp_path: Path) -
     assert quantized.manifest.name == "tiny.manifest.json"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["int8", "fp16", "int8-weights"])
 def test_a_classifier_of_many_classes_loads(tmp_path: Path, precision: str) -> None:
     """Its bias is long enough to be worth storing small, and XNNPACK refuses a widened bias beside int8 weights."""

@@ -90,7 +90,7 @@ def images(count: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((count, *SHAPE)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["omni-full", "omni-depthwise"])
+@pytest.mark.parametrize("name", ["omni-full", pytest.param("omni-depthwise", marks=pytest.mark.slow)])
 def test_onnxruntime_computes_gated_kernels_in_integers(name: str, tmp_path: Path) -> None:
     model, layers = written(name, tmp_path)
     assert LAYER in layers

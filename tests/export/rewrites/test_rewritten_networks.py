@@ -66,6 +66,7 @@ def test_lowering_a_rewritten_network_is_exact(rewritten: Network, runtime: str)
     assert float((actual - expected).abs().max()) <= 2e-5 * float(expected.abs().max())
 
 
+@pytest.mark.slow
 def test_eight_bits_are_eight_bits_in_the_file(rewritten: Network, network: Network, tmp_path: Path) -> None:
     """The stored codes survive export and simplification; the file computes what the network computes."""
     sizes = {}

@@ -49,6 +49,7 @@ def read_all(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors.*:UserWarning")
 def test_every_named_tensor_is_the_layers(small: Network, exported: ExportedFile) -> None:
     images = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(5))
@@ -65,6 +66,7 @@ def test_every_named_tensor_is_the_layers(small: Network, exported: ExportedFile
             )
 
 
+@pytest.mark.slow
 def test_input_and_output_are_float_and_channels_last(exported: ExportedFile) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
@@ -82,6 +84,7 @@ def test_input_and_output_are_float_and_channels_last(exported: ExportedFile) ->
     )
 
 
+@pytest.mark.slow
 def test_no_map_is_transposed_for_the_attention(exported: ExportedFile) -> None:
     """What is transposed is the few chosen channels, or the pooled map: never a whole map on its way to the attention."""
     from ai_edge_litert import schema_py_generated as schema
@@ -96,6 +99,7 @@ def test_no_map_is_transposed_for_the_attention(exported: ExportedFile) -> None:
                 assert min(tensor.shape[1], tensor.shape[-1]) <= 5, (tensor.name, tensor.shape)
 
 
+@pytest.mark.slow
 def test_the_converter_is_not_heard(small: Network, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     lowered = lower(small, plan_network(small, Target("litert"), SHAPE))
     TfliteExporter()(lowered, tmp_path / "net.tflite", ExportRequest(SHAPE, layers=convolution_layers(lowered)))
@@ -104,6 +108,7 @@ def test_the_converter_is_not_heard(small: Network, tmp_path: Path, capfd: pytes
     assert captured.err == ""
 
 
+@pytest.mark.slow
 def test_metadata_goes_in_and_is_replaced(exported: ExportedFile, tmp_path: Path) -> None:
     path = tmp_path / "copy.tflite"
     path.write_bytes(exported.path.read_bytes())
