@@ -16,6 +16,10 @@ BATCHES = (1, 2, 3)
 TOLERANCE = 1e-9
 
 
+class BatchDependence(DataError):
+    """What a network answers for an image depends on the others of its batch."""
+
+
 @dataclass(frozen=True)
 class Proof:
     """The largest difference at each batch size, relative to the largest score."""
@@ -33,10 +37,11 @@ def compare(module: nn.Module, program: ProgramNetwork, images: Tensor) -> Proof
     """Run both on the first one, two and three of ``images: (3, C, H, W)``; ``program`` is in double precision already.
 
     Raises:
-        DataError: when the module answers otherwise when it is asked again.
+        DataError: when the module answers otherwise when it is asked again, or in a batch of other images.
     """
     original = copy.deepcopy(module).double().eval()
-    errors = {}
+    errors: dict[int, float] = {}
+    fewer: Tensor | None = None
     for batch in BATCHES:
         x = images[:batch].double()
         expected = original(x)
@@ -46,13 +51,31 @@ def compare(module: nn.Module, program: ProgramNetwork, images: Tensor) -> Proof
                 why="it draws random numbers or changes its state",
                 hint="build it for inference",
             )
+        _raise_if_mixed(expected, fewer)
+        fewer = expected
         actual = program(x)
         if actual.shape != expected.shape:
             errors[batch] = float("inf")
             continue
-        scale = expected.abs().max().clamp(min=1e-30)
-        errors[batch] = float((actual - expected).abs().max() / scale)
+        errors[batch] = _difference(actual, expected)
     return Proof(errors)
+
+
+def _difference(actual: Tensor, expected: Tensor) -> float:
+    return float((actual - expected).abs().max() / expected.abs().max().clamp(min=1e-30))
+
+
+def _raise_if_mixed(scores: Tensor, fewer: Tensor | None) -> None:
+    """Raises :class:`BatchDependence` when the images of ``fewer`` have other scores in a batch of one image more."""
+    if fewer is None or scores[: len(fewer)].shape != fewer.shape:
+        return
+    moves = _difference(scores[: len(fewer)], fewer)
+    if moves > TOLERANCE:
+        raise BatchDependence(
+            "what the network answers for an image depends on the others of its batch",
+            why=f"the scores move by {100 * moves:.2g} % when another image joins {len(fewer)}",
+            hint="keep each image's channels together where the batch is folded: x.reshape(1, batch * channels, ...)",
+        )
 
 
 def raise_unless_proven(proof: Proof) -> None:

@@ -71,7 +71,8 @@ def test_unusual_operators_have_a_form(name: str) -> None:
 @given(data=st.data())
 def test_no_kernel_is_larger_than_its_law(kind: str, data: st.DataObject) -> None:
     layer, alpha = _LAYERS.setdefault(kind, _layer_and_attention(kind))
-    scores = torch.tensor([data.draw(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4))], dtype=torch.float64)
+    # below -700 sigmoids are 0 in float64 as well, and their quotient is no number in the user's own code
+    scores = torch.tensor([data.draw(st.lists(st.floats(-600, 600), min_size=4, max_size=4))], dtype=torch.float64)
     kernel = torch.einsum("bk,kocij->ocij", alpha(scores), layer.bank.double())
     assert layer.bounds.kernel is not None
     limit = layer.bounds.kernel * layer.bank.double().abs().amax(dim=(0, 2, 3, 4))

@@ -18,7 +18,8 @@ _EVERYWHERE = """mul.Tensor mul.Scalar add.Tensor add.Scalar sub.Tensor sub.Scal
     select_scatter.default index_add.default index_copy.default copy.default complex.default
     view_as_complex.default view_as_real.default real.default imag.default fft_ifft2.default fft_irfft2.default
     fft_fft2.default fft_rfft2.default fft_irfft.default fft_ifft.default fft_ifftshift.default
-    fft_fftshift.default upsample_bilinear2d.vec upsample_nearest2d.vec"""
+    fft_fftshift.default upsample_bilinear2d.vec upsample_nearest2d.vec
+    lerp.Tensor lerp.Scalar addcmul.default"""
 _LINEAR = frozenset(_EVERYWHERE.split())
 # linear in these of their arguments alone: in what is picked or placed, not in where
 _PLACING = {

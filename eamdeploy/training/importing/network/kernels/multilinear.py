@@ -17,6 +17,7 @@ from eamdeploy.training.importing.network.tracing.trace import Traced
 
 # beyond this many, what mixes is rather a layer that computes the kernel outright
 MOST_KERNELS = 32
+_PICKS = ("index.Tensor", "index_select.default", "embedding.default", "gather.default")
 
 
 def find_mixing(
@@ -42,6 +43,8 @@ def find_mixing(
             gates[found_gate[0]].append(found_gate[1])
             probe.use(source, found_gate[1].node)
     count = sum(probe.size(cut) for cut in mixing)
+    if count > MOST_KERNELS and any(operator_name(cut) in _PICKS for cut in mixing):
+        return NoMixing("it is picked by index: weights of 0 and 1 times the bank would be mixed (F.one_hot)")
     if count > MOST_KERNELS:
         return NoMixing(f"it is computed from {count} values by a layer: there is no bank of kernels")
     mixing_form = probe.mixing(tuple(mixing), gates)

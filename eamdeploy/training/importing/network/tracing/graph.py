@@ -11,7 +11,7 @@ from eamdeploy.base.errors import DataError, EamdeployError, ParityError
 from eamdeploy.base.progress import Progress
 from eamdeploy.networks.program.network import ProgramNetwork
 from eamdeploy.networks.program.spec import ImportedSpec
-from eamdeploy.training.importing.network.proof import Proof, compare, raise_unless_proven
+from eamdeploy.training.importing.network.proof import BatchDependence, Proof, compare, raise_unless_proven
 from eamdeploy.training.importing.network.recognise import FoundLayer, Recognised, recognise
 from eamdeploy.training.importing.network.tracing.aliasing import needs_functional_form
 from eamdeploy.training.importing.network.tracing.trace import Traced, trace
@@ -54,7 +54,7 @@ def rewrite_module(
     progress.stage("tracing the network at one image")
     try:
         rewritten = _rewrite(module, original or module, images, name, progress, single=True)
-    except ParityError:
+    except (ParityError, BatchDependence):
         raise first from None
     return RewrittenNetwork(rewritten.network, rewritten.layers, rewritten.proof, str(first))
 
