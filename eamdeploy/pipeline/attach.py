@@ -55,7 +55,7 @@ def attach(
         ATTACHED: True,
         "name": target.stem,
         "format": exporter.format,
-        "precision": None,
+        "precision": metadata.raw.get("precision"),  # of a file that was quantized here since
         "architecture": None,
         "classes": list(card.classes),
         "preprocessing": card.preprocessing.to_dict(),

@@ -26,7 +26,9 @@ def settings_of(run: Run) -> Key:
     """How a run was measured; equal for two runs that are the same measurement at two times."""
     # instructions are counted in runs of their own, beside those that measure the same artifact's accuracy
     counted = run.instructions is not None
-    return (run.device, run.board, run.runtime, run.threads, run.precision, run.batch, counted)
+    # and an emulated board's accuracy stands beside the estimate of the same file's latency
+    estimate = run.provenance.kind == "estimated"
+    return (run.device, run.board, run.runtime, run.threads, run.precision, run.batch, counted, estimate)
 
 
 def key_of(run: Run) -> Key:

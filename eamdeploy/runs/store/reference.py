@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ class _Stored(NamedTuple):
     id: str
     artifact: str
     sha256: str
+    group: str | None
+    kind: str
 
 
 def resolve(connection: sqlite3.Connection, reference: str) -> str:
@@ -53,7 +56,7 @@ def _of_file(connection: sqlite3.Connection, path: str) -> str:
     same = _stored(connection, "artifact_sha256 = ?", content_of(path))
     if same:
         place_runs = [run for run in same if place_of(run.artifact) == place_of(path)]
-        return (place_runs or same)[0].id
+        return _run_of_last(place_runs or same)
     before = [run for run in _stored(connection, "artifact_name = ?", Path(path).name) if _at(run, path)]
     hint = f"measure it with 'eamdeploy bench {path}'"
     if before:
@@ -73,7 +76,7 @@ def _of_name(connection: sqlite3.Connection, name: str) -> str | None:
     if len({run.sha256 for run in latest.values()}) > 1:
         places = ", ".join(sorted(latest))
         raise UsageError(f"'{name}' names several artifacts", where=places, hint="give the path, or the id of a run")
-    return runs[0].id
+    return _run_of_last(runs)
 
 
 def _of_prefix(connection: sqlite3.Connection, reference: str) -> str:
@@ -89,6 +92,12 @@ def _of_prefix(connection: sqlite3.Connection, reference: str) -> str:
     raise UsageError(f"no run is called '{reference}'", hint=hint)
 
 
+def _run_of_last(runs: Sequence[_Stored]) -> str:
+    """The last measurement's run; of what it stored together, one that ran the file, not an estimate beside it."""
+    together = [run for run in runs if run.group is not None and run.group == runs[0].group]
+    return next((run for run in together if run.kind != "estimated"), runs[0]).id
+
+
 def _at(run: _Stored, path: str) -> bool:
     return place_of(run.artifact) == place_of(path)
 
@@ -96,11 +105,12 @@ def _at(run: _Stored, path: str) -> bool:
 def _stored(connection: sqlite3.Connection, condition: str, value: str) -> list[_Stored]:
     """The runs that meet a condition, the latest first."""
     rows = connection.execute(
-        "SELECT id, json_extract(document, '$.artifact'), artifact_sha256 FROM kept "  # noqa: S608  # literals
+        "SELECT id, json_extract(document, '$.artifact'), artifact_sha256, json_extract(document, '$.group'), "  # noqa: S608
+        "json_extract(document, '$.provenance.kind') FROM kept "  # literals
         f"WHERE {condition} ORDER BY {LAST_FIRST}",
         (value,),
     )
-    return [_Stored(str(row[0]), str(row[1]), str(row[2])) for row in rows]
+    return [_Stored(*row) for row in rows]
 
 
 def _nth_latest(connection: sqlite3.Connection, reference: str) -> str:

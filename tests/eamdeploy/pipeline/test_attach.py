@@ -63,3 +63,13 @@ def test_what_does_not_fit_is_refused(classifier: Path, tmp_path: Path) -> None:
         attach(classifier, preprocessing=PREPROCESSING, labels=labels, head="logits")
     with pytest.raises(UsageError, match=r"give an \.onnx or a \.tflite file"):
         attach(tmp_path / "net.mnn", preprocessing=PREPROCESSING)
+
+
+def test_what_is_attached_again_keeps_the_precision(classifier: Path) -> None:
+    from export.exporter.registry import get_exporter
+    from runtimes.readers.metadata import read_metadata
+
+    attach(classifier, preprocessing=PREPROCESSING)
+    get_exporter("onnx").attach_metadata(classifier, {**read_metadata(classifier).raw, "precision": "int8"})
+    attach(classifier, preprocessing=PREPROCESSING)
+    assert read_metadata(classifier).raw["precision"] == "int8"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eamdeploy.base.errors import MeasurementError, UsageError
-from eamdeploy.base.results import Run, to_dict
+from eamdeploy.base.results import AccuracyResult, Latency, Run, pack_correct, to_dict
 from eamdeploy.runs.gate import compare_references, run_gate, write_baseline
 from eamdeploy.runs.store import Store
 from tests.eamdeploy.runs.gate.conftest import latency
@@ -98,3 +99,33 @@ def test_a_copy_measured_at_both_places(bench: Callable[..., Run], store: Store)
     run_here, run_there = bench("here/net.onnx", "same", 10.0), bench("there/net.onnx", "same", 10.0)
     assert (store.get("here/net.onnx").id, store.get("there/net.onnx").id) == (run_here.id, run_there.id)
     assert store.get("net.onnx").id == run_there.id, "the same content: the latest of both"
+
+
+@pytest.mark.parametrize("estimate_first", [True, False])
+def test_an_emulated_run_is_not_held_against_the_estimate_beside_it(
+    store: Store, make: Make, tmp_path: Path, *, estimate_first: bool
+) -> None:
+    """A bench on an emulated board stores two runs of a file: its accuracy, and an estimate of its latency."""
+    (tmp_path / "net.onnx").write_bytes(b"net")
+    place = {"artifact": str(tmp_path / "net.onnx"), "artifact_sha256": hashlib.sha256(b"net").hexdigest()}
+
+    def bench_on_a_board(group: str) -> Run:
+        kinds = {
+            "emulated": {"accuracy": AccuracyResult(50.0, 200, data="d", correct=pack_correct([True, False] * 100))},
+            "estimated": {"latency_ms": Latency(20.0, interval90=(15, 25))},
+        }
+        runs = {
+            kind: make(**place, group=group, provenance=replace(make().provenance, kind=kind), **figures)  # type: ignore[arg-type]
+            for kind, figures in kinds.items()
+        }
+        for kind in sorted(runs, reverse=not estimate_first, key=["estimated", "emulated"].index):
+            store.append(runs[kind])
+        return runs["emulated"]
+
+    old = bench_on_a_board("before")
+    write_baseline(store, tmp_path / "base.json", [place["artifact"]])
+    new = bench_on_a_board("after")
+    for current in ([], [place["artifact"]]):
+        result = run_gate(store, str(tmp_path / "base.json"), current)
+        assert [(each.a.id, each.b.id) for each in result.comparisons] == [(old.id, new.id)]
+        assert ("gate/accuracy", True) in [(check.rule, check.passed) for check in result.checks]
