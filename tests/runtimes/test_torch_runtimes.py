@@ -60,6 +60,7 @@ def test_wrong_inputs_are_named(checkpoint, pixels):
     session.close()
 
 
+@pytest.mark.slow
 def test_bench_measures_a_checkpoint_on_the_host(checkpoint, tmp_path):
     command = [sys.executable, "-m", "eamdeploy", "bench", str(checkpoint), "--runs", "12", "--no-store", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

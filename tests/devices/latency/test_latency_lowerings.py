@@ -26,6 +26,7 @@ def test_static_twin_has_neither_aggregation_nor_attention(export_network) -> No
     assert features.family == "mobilenet_v1"
 
 
+@pytest.mark.slow
 def test_aggregation_reads_each_bank_once(export_network) -> None:
     features = extract_features(export_network(conv="eam", lowering="aggregate"))
     bank = sum(m.bank.numel() for m in build(SPEC).modules() if isinstance(m, AttentionConv2d))

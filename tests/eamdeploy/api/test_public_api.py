@@ -80,6 +80,7 @@ def test_every_function_has_an_example_and_documents_its_arguments(name: str) ->
         )
 
 
+@pytest.mark.slow
 def test_the_ten_lines_of_the_overview_run(workplace: Path) -> None:
     network = eamdeploy.load(NAME)
     artifacts = eamdeploy.export(network, "build", formats=["onnx"], precisions=["fp32", "int8"], calibration="images")

@@ -62,6 +62,7 @@ def measured(tmp_path: Path, networks: list[Path]) -> Callable[..., Path]:
     return write
 
 
+@pytest.mark.slow
 def test_two_measured_networks_become_a_calibration_that_estimates_prefer(measured, networks, call) -> None:
     code, out, _ = call("devices", "calibrate", "--store", str(measured(8.0, 26.0)))
     assert code == 0
@@ -74,6 +75,7 @@ def test_two_measured_networks_become_a_calibration_that_estimates_prefer(measur
     assert estimate["provenance"] == "estimated"
 
 
+@pytest.mark.slow
 def test_measurements_that_contradict_each_other_are_said_to(measured, networks, call) -> None:
     store = measured(8.0, 400.0)
     code, out, _ = call("devices", "calibrate", "--store", str(store))
@@ -86,6 +88,7 @@ def test_measurements_that_contradict_each_other_are_said_to(measured, networks,
     assert "contradict" in " ".join(out.split())
 
 
+@pytest.mark.slow
 def test_one_network_is_too_few(measured, call) -> None:
     code, out, err = call("devices", "calibrate", "--store", str(measured(8.0)))
     assert (code, out) == (2, "")

@@ -96,6 +96,7 @@ def test_runs_are_stored_unless_told_otherwise(artifacts):
     assert store.exists()
 
 
+@pytest.mark.slow
 def test_self_check_reports_the_false_alarm_floor(artifacts):
     done = eamdeploy("bench", artifacts[0] / "tiny.onnx", "--self-check", "--runs", 80, "--json")
     assert done.returncode in (0, 5), done.stderr
@@ -130,6 +131,7 @@ def test_threads_spinning_and_affinity_reach_the_runtime(artifacts):
     assert "not all there" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_profile_adds_operators(artifacts):
     done = eamdeploy("bench", artifacts[0] / "slower.onnx", "--operators", "--runs", 20, "--json")
     rows = json.loads(done.stdout)["runs"][0]["per_layer"]

@@ -11,7 +11,8 @@ from eamdeploy.parity import check_parity
 from tests.eamdeploy.parity.artifact_breaking import break_artifact
 from tests.eamdeploy.parity.parity_artifacts import Made
 
-FORMATS = ("onnx", "tflite")
+# the conversion to TFLite alone takes longer than all else here
+FORMATS = ("onnx", pytest.param("tflite", marks=pytest.mark.slow))
 # early, in the middle and last; depthwise and pointwise
 LAYERS = ("blocks.0.pointwise.conv", "blocks.6.depthwise.conv", "blocks.12.pointwise.conv")
 

@@ -85,6 +85,7 @@ def test_the_search_hands_over_the_cheapest_rewrite_where_it_is_asked_to(search:
     assert best.after <= search.after
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_the_cheapest_rewrite(search: Spending, trained: Checkpoint, tree: Path) -> None:
     progress = RecordedProgress()
     tuned = finetune_within(trained, search, images_of(trained, tree), Finetuning(6, tree, tree), progress)

@@ -156,6 +156,7 @@ def test_layout_and_fused_optimizer_change_rounding_alone(name: str) -> None:
         assert torch.allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_compiled_gradients_are_the_same_and_annealing_does_not_compile_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch._dynamo.testing import CompileCounterWithBackend
 

@@ -67,6 +67,7 @@ def test_another_setting_does_not_continue_a_run(tree: Path, tmp_path: Path) -> 
         run_training(request(tree, tmp_path, epochs=1, lr=0.01))
 
 
+@pytest.mark.slow
 def test_averaged_weights_and_annealing(tree: Path, tmp_path: Path) -> None:
     result = run_training(request(tree, tmp_path, ema=0.5, anneal_to=1.0, anneal_epochs=2))
     loaded = load_checkpoint(result.checkpoint)

@@ -68,6 +68,7 @@ def test_a_blocked_file_is_the_same_function(make: NetworkMaker, fields: dict[st
     )
 
 
+@pytest.mark.slow
 def test_another_block_answers_nan_instead_of_something_wrong(make: NetworkMaker, tmp_path: Path) -> None:
     network = make(width=0.5)
     lowered = lower(network, plan_network(network, Target(), (3, 32, 32), lowering="aggregate"))
