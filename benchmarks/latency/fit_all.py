@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from benchmarks.latency.gather.measured_networks import load_networks
 from benchmarks.latency.gather.rows import LatencyRow
 from benchmarks.latency.trials.anchors import Anchored, anchor_coverage, anchor_width, hold_out_boards
 from benchmarks.latency.trials.nested import covered, enough_of_its_own, errors_without
+from benchmarks.latency.trials.one_thread import OneThreadTest, evaluate_one_thread
 from benchmarks.latency.trials.rates import RateTest, pair_error, pooled_widths, test_rates
 from benchmarks.latency.trials.transfer import transfers
 from benchmarks.latency.trials.validation import (
@@ -103,8 +105,9 @@ def rebuild(rows: Sequence[LatencyRow], out: Path, progress: Progress = SILENT) 
 def write_all(tested: Sequence[Evaluated], out: Path, tables: Tables) -> None:
     """Write what the package ships, and remove calibrations that are no longer made."""
     written = set()
+    one_thread = evaluate_one_thread((g for t in tested for g in t.groups), tables)
     for t in tested:
-        for calibration in calibrations(t):
+        for calibration in calibrations(t, one_thread):
             written.add(write_calibration(calibration, out / "calibrations").name)
     for stale in (out / "calibrations").glob("*.json"):
         if stale.name not in written:
@@ -115,7 +118,9 @@ def write_all(tested: Sequence[Evaluated], out: Path, tables: Tables) -> None:
     _write(out / "transfers.json", {"schema_version": 1, **transfers([g for t in tested for g in t.groups], tables)})
 
 
-def calibrations(t: Evaluated) -> list[Calibration]:
+def calibrations(
+    t: Evaluated, one_thread: Mapping[MeasurementConditions, OneThreadTest] = MappingProxyType({})
+) -> list[Calibration]:
     """The calibrations of one population, each with its own tests."""
     out = []
     models = {g.conditions: g.model(t.priors) for g in t.groups}
@@ -134,8 +139,12 @@ def calibrations(t: Evaluated) -> list[Calibration]:
             },
             "repeated_percent": repeated(g),
         }
-        if (rate := t.rates.get(g.conditions)) is not None:
-            tests["by_instructions"] = rate.summary()
+        rate = None
+        if (rated := t.rates.get(g.conditions)) is not None:
+            rate, tests["by_instructions"] = rated.rate, rated.summary()
+            if (alone := one_thread.get(g.conditions)) is not None:
+                rate = replace(rate, one_thread=alone.rate)
+                tests["by_instructions"]["one_thread"] = alone.summary()
         if anchored := t.by_board.get(g.conditions):
             tests["board_held_out"] = {
                 "anchors": ["-".join(x for x in network if x) for network in anchored.anchors],
@@ -152,7 +161,7 @@ def calibrations(t: Evaluated) -> list[Calibration]:
                 family_error=quantile(r.log_error for r in far),
                 pair_error=pair_error(network_errors, g),
                 beyond=beyond,
-                rate=t.rates[g.conditions].rate if g.conditions in t.rates else None,
+                rate=rate,
                 tests=tests,
                 prior=t.population.name,
             )

@@ -10,6 +10,7 @@ Files that are there already are kept.
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,7 @@ from torch import nn
 import eamdeploy
 from eamdeploy.networks.random_init import write_random
 from eamdeploy.networks.spec import ArchSpec
+from eamdeploy.networks.zoo.shipped import ZOO, shipped_names
 from eamdeploy.pipeline.export import ExportOptions
 from export.exporter.registry import get_exporter
 from export.quantize.formats import open_quantizer
@@ -40,6 +42,8 @@ NETWORKS = (
 # 3x3 convolutions over all channels; ncnn and MNN compute those by Winograd's algorithm, of which two networks tell too little
 PLAIN = ((16, 64), (32, 96))
 PLAIN_FORMATS = ("onnx", "tflite")
+# 3x3 convolutions of groups between pointwise ones: width, channels of a group, input size
+GROUPED = ((64, 8, 64), (96, 16, 96))
 CONVOLUTIONS = ("static", "eam")
 QUANTIZED = ("onnx", "tflite")
 IMAGES, CALIBRATION_IMAGES = 4, 4
@@ -57,6 +61,20 @@ def full_convolutions(width: int) -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 100)).eval()
 
 
+def grouped_convolutions(width: int, channels: int) -> nn.Module:
+    """Pointwise, grouped 3x3 and pointwise convolutions, as in ResNeXt and RegNet."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    for stride in (1, 2, 1, 2):
+        for convolution in (
+            nn.Conv2d(width, width, 1, bias=False),
+            nn.Conv2d(width, width, 3, stride, 1, groups=width // channels, bias=False),
+            nn.Conv2d(width, width, 1, bias=False),
+        ):
+            layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 100)).eval()
+
+
 def mobilenets() -> Iterator[tuple[str, Callable[[Path], object]]]:
     """Names and what writes a checkpoint to a path."""
     base = ArchSpec(classes=100)
@@ -71,6 +89,19 @@ def plain() -> Iterator[tuple[str, Callable[[Path], object]]]:
     for width, px in PLAIN:
         bring_in = partial(eamdeploy.import_network, full_convolutions(width), (3, px, px))
         yield f"full-{width}-{px}-static", lambda path, bring_in=bring_in: bring_in(path=path)  # type: ignore[misc]
+
+
+def shipped() -> Iterator[tuple[str, Callable[[Path], object]]]:
+    """As `mobilenets`: the networks in the package, whose counts are exact where a user exports them."""
+    for name in shipped_names():
+        yield name, partial(shutil.copyfile, ZOO / f"{name}.safetensors")
+
+
+def grouped() -> Iterator[tuple[str, Callable[[Path], object]]]:
+    """As `mobilenets`."""
+    for width, channels, px in GROUPED:
+        bring_in = partial(eamdeploy.import_network, grouped_convolutions(width, channels), (3, px, px))
+        yield f"grouped-{width}-{channels}-{px}-static", lambda path, bring_in=bring_in: bring_in(path=path)  # type: ignore[misc]
 
 
 def write(
@@ -116,7 +147,7 @@ def main() -> None:
     parser.add_argument("--device", default="pi4", help="to plan for")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, checkpoint in mobilenets():
+    for name, checkpoint in (*shipped(), *mobilenets(), *grouped()):
         for path in write(name, checkpoint, options.out, options.format, options.device):
             print(path, flush=True)
     for name, checkpoint in plain():

@@ -23,11 +23,12 @@ from devices.latency.graph.extract import extract_features
 from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.fit.fitting import Prior, Sample, fit_one
 from devices.latency.model.hardware import board_of, instruction_set
-from devices.latency.model.instructions import BASE, COUNTED, InstructionTable, counted_terms
+from devices.latency.model.instructions import BASE, COUNTED, InstructionTable, file_terms, operators_key
 from eamdeploy.base.files import atomic_write_text
 
 Array = npt.NDArray[np.float64]
 LEAST = 5  # counts that a table needs
+IMPORTED = "imported"  # of no architecture that this project knows: its file's name says which design
 COUNTS = Path(__file__).parents[1] / "data" / "instructions.json"
 # log millions of instructions for a unit of each term, before any count, believed to within a factor e
 START = {
@@ -123,8 +124,18 @@ def _fit(
         dynamic_error=round(quantile(abs(e) for e in dynamic or static), 4),
         networks=len(counts),
         instruction_set=instruction_set,
+        exact=_exact(whole),
     )
     return TestedTable(table, tuple(static), tuple(dynamic))
+
+
+def _exact(counts: Sequence[InstructionCount]) -> dict[str, float]:
+    """Files with the same operators were built otherwise, and count alike or nearly."""
+    millions: dict[str, list[float]] = {}
+    for c in counts:
+        floats = np.array(c.float_terms or np.zeros(len(COUNTED)))
+        millions.setdefault(operators_key(np.array(c.terms), floats), []).append(c.millions)
+    return {key: round(float(np.mean(same)), 6) for key, same in sorted(millions.items())}
 
 
 def _twin(c: InstructionCount) -> str:
@@ -157,19 +168,17 @@ def counted_run(run: dict[str, Any], files: Path) -> InstructionCount | None:
         candidates = sorted(files.rglob(Path(run["artifact"]).name))
         if candidates:
             features = extract_features(candidates[0])
-            is_float = [r.element_bytes > 1 and features.precision == "int8" for r in features.records]
-            integer_records = [r for r, f in zip(features.records, is_float, strict=True) if not f]
-            floats = [r for r, f in zip(features.records, is_float, strict=True) if f]
+            terms, float_terms = file_terms(features.records, features.precision)
             return InstructionCount(
                 candidates[0].stem,
                 run["runtime"],
                 version=run["provenance"]["runtime_version"],
                 precision=features.precision,
-                design=features.family,
+                design=candidates[0].name.split("-")[0] if features.family == IMPORTED else features.family,
                 dynamic=features.is_dynamic,
                 millions=run["instructions"] / 1e6,
-                terms=tuple(round(float(v), 6) for v in counted_terms(integer_records)),
-                float_terms=tuple(round(float(v), 6) for v in counted_terms(floats)) if floats else (),
+                terms=tuple(round(float(v), 6) for v in terms),
+                float_terms=tuple(round(float(v), 6) for v in float_terms) if float_terms.any() else (),
                 instruction_set=instruction_set(board_of(run["device"])),
             )
     return None

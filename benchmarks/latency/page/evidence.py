@@ -12,11 +12,16 @@ from benchmarks.latency.fit_all import Evaluated
 from benchmarks.latency.gather.instruction_table import TestedTable
 from benchmarks.latency.page.markdown import number, table
 from benchmarks.latency.trials.own_files import estimate_own_files, summary
+from benchmarks.latency.trials.ratios import evaluate_ratios
 from benchmarks.latency.trials.transfer import newest
 from benchmarks.latency.trials.validation import beyond_factor, coverage
+from devices.latency.estimate.choose import OLD_SYSTEM
 from devices.latency.model.calibration import Calibration
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.hardware import boards
+from devices.latency.model.instructions import static_counted
+
+FEW = 5  # networks worth a line
 
 
 def transfers_table(transfers: dict[str, Any]) -> str:
@@ -34,6 +39,8 @@ def transfers_table(transfers: dict[str, Any]) -> str:
     for kind, factor in transfers["rates"].items():
         words = f"instructions of one runtime at another's rate on the same board, {kind}, threads stated"
         body.append([words, str(factor["pairs"]), number(factor["half_width"], 2)])
+        if alone := factor.get("one_thread"):
+            body.append([f"{words}, one thread", str(alone["pairs"]), number(alone["half_width"], 2)])
     law = transfers["speedup"]
     words = " and ".join(f"{100 * share:.0f} % ({kind})" for kind, share in law["parallel"].items())
     body.append([f"threads, {words} of the work divided", str(law["calibrations"]), number(law["half_width"], 2)])
@@ -96,6 +103,80 @@ def rates_table(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
         "calibration", "rows", "by instructions, family out: mean", "bias", "smallest and largest out: mean", "interval, factor",
         "by operators, family out: mean",
     )  # fmt: skip
+    return table(head, body)
+
+
+def one_thread_table(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
+    """Instruction rates from what was measured with one thread."""
+    body, rows_in_all, inside = [], 0, 0.0
+    for c, _ in sorted(entries, key=lambda e: e[0].name):
+        tests = c.tests.get("by_instructions", {}).get("one_thread")
+        if not tests or not tests["n"]:
+            continue
+        covered = tests["coverage90_without_board_percent"]
+        rate = c.rate.one_thread if c.rate is not None else None
+        factor = "" if rate is None else f"{math.exp(rate.half_width):.2f}"
+        cells = [number(tests["mean_abs_percent"]), number(tests["bias_percent"]), factor, number(covered, 0)]
+        body.append([c.title, str(tests["n"]), *cells])
+        if covered is not None:
+            rows_in_all, inside = rows_in_all + tests["n"], inside + tests["n"] * covered
+    body.append(
+        ["all together", str(rows_in_all), "", "", "", number(inside / rows_in_all if rows_in_all else None, 1)]
+    )
+    head = ("calibration, rows with one thread", "left out", "mean", "bias", "interval, factor", "covered, board out")
+    return table(head, body)
+
+
+def far_smaller_table(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
+    """Rows of other publishers, of networks ten times smaller than any behind a rate with one thread, beside that rate."""
+    body = []
+    for c, g in sorted(entries, key=lambda e: e[0].name):
+        rate = c.rate.at(1) if c.rate is not None and c.rate.one_thread is not None else None
+        table_of_rate = rate.table if rate is not None else None
+        if rate is None or table_of_rate is None or c.conditions.runtime != "TFLite-XNNPACK" or OLD_SYSTEM in c.title:
+            continue
+        smallest = table_of_rate.millions(static_counted(g.totals)).min()
+        for k, other in sorted(entries, key=lambda e: e[0].name):
+            at = k.conditions
+            if (at.board, at.precision, at.runtime) != (
+                c.conditions.board,
+                c.conditions.precision,
+                "TFLite",
+            ) or at.threads:
+                continue
+            millions = table_of_rate.millions(static_counted(other.totals))
+            named = np.array([f not in ("nb201", "fbnet") for f in other.families])
+            far = (millions < smallest / 10) & named
+            if at.version and far.sum() >= FEW:
+                times = np.exp(other.log_ms - np.log(millions) - rate.log_ms)[far]
+                cells = [f"{v:.2f}" for v in (times.min(), np.median(times), times.max())]
+                body.append([k.title, c.title, str(int(far.sum())), number(float(millions[far].max()), 0), *cells])
+    head = (
+        "rows",
+        "rate of",
+        "networks",
+        "millions of instructions, at most",
+        "measured / foreseen: least",
+        "median",
+        "most",
+    )
+    return table(head, body)
+
+
+def ratios_table(tested: Sequence[Evaluated]) -> str:
+    """Pairs of left-out networks, by population."""
+    body = []
+    for t in tested:
+        tests = [
+            ratio
+            for g in t.groups
+            if (ratio := evaluate_ratios([r for r in t.by_network if r.conditions == g.conditions], t.by_network, g))
+        ]
+        if tests:
+            shares = [float(np.mean([getattr(r, name) for r in tests])) for name in ("covered", "bounded")]
+            cells = [str(len(tests)), f"{sum(r.pairs for r in tests):,}", *(number(100 * s) for s in shares)]
+            body.append([t.population.name, *cells])
+    head = ("population", "calibrations", "pairs", "covered, mean", "bounded by the two latencies")
     return table(head, body)
 
 

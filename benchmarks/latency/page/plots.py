@@ -38,10 +38,15 @@ def plot_boards(tested: Sequence[Evaluated], out: Path) -> list[tuple[str, Path]
     return written
 
 
+def _rounded(milliseconds: float) -> float:
+    """A processor that sums in another order gives another last digit, which must not change a file."""
+    return float(f"{milliseconds:.4g}")
+
+
 def _plot(board: str, lines: dict[object, tuple[list[LeftOut], list[LeftOut]]], path: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(10, 5), sharex=True, sharey=True, layout="constrained")
     for at, (axis, title) in enumerate(zip(axes, ("network left out", "family left out"), strict=True)):
-        everything = [v for pair in lines.values() for r in pair[at] for v in (r.measured_ms, r.predicted_ms)]
+        everything = [_rounded(v) for pair in lines.values() for r in pair[at] for v in (r.measured_ms, r.predicted_ms)]
         if everything:
             ends = np.array([min(everything) * 0.8, max(everything) * 1.25])
             axis.plot(ends, ends, color="0.5", linewidth=0.8)
@@ -51,8 +56,8 @@ def _plot(board: str, lines: dict[object, tuple[list[LeftOut], list[LeftOut]]], 
             threads = f", {c.threads} thr." if c.threads else ""  # type: ignore[attr-defined]
             label = f"{c.runtime} {c.version[:14]}, {c.precision}{threads}"  # type: ignore[attr-defined]
             axis.plot(
-                [r.measured_ms for r in pair[at]],
-                [r.predicted_ms for r in pair[at]],
+                [_rounded(r.measured_ms) for r in pair[at]],
+                [_rounded(r.predicted_ms) for r in pair[at]],
                 marker,
                 markersize=3.5,
                 alpha=0.8,

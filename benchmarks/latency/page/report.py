@@ -21,18 +21,23 @@ from benchmarks.latency.page.ceiling import (
     in_band_with_known_spread,
 )
 from benchmarks.latency.page.evidence import (
+    far_smaller_table,
     instructions_table,
+    one_thread_table,
     own_files_table,
     pairs_table,
     rates_table,
+    ratios_table,
     small_networks_table,
     transfers_table,
 )
 from benchmarks.latency.page.markdown import number, table
 from benchmarks.latency.page.plots import plot_boards
+from benchmarks.latency.trials.one_thread import evaluate_one_thread
 from devices.latency.calibrate.anchors import DOUBTED_FROM
 from devices.latency.model.calibration import Calibration
 from devices.latency.model.groups import CalibrationGroup
+from devices.latency.model.instructions import keyed
 from eamdeploy.base.files import atomic_write_text
 
 TEMPLATE = Path(__file__).with_name("page.md")
@@ -47,7 +52,8 @@ def write_page(
     docs: Path,
 ) -> Path:
     """Fill in the template; returns the page's path."""
-    entries = [(c, g) for t in tested for c, g in zip(calibrations(t), t.groups, strict=True)]
+    one_thread = evaluate_one_thread((g for t in tested for g in t.groups), keyed(c.table for c in counted))
+    entries = [(c, g) for t in tested for c, g in zip(calibrations(t, one_thread), t.groups, strict=True)]
     tests_by_conditions = held_out(tested)
     hold_outs = [(c, tests_by_conditions[g.conditions]) for c, g in entries if g.conditions in tests_by_conditions]
     figures = plot_boards(tested, docs / "latency-model")
@@ -71,6 +77,9 @@ def write_page(
         "pairs": pairs_table(transfers),
         "instructions": instructions_table(counted),
         "rates": rates_table(entries),
+        "one_thread": one_thread_table(entries),
+        "far_smaller": far_smaller_table(entries),
+        "ratios": ratios_table(tested),
         "small_networks": small_networks_table(tested),
         "own_files": own_files_table(tested),
         "plots": "\n\n".join(f"![{board}](latency-model/{path.name})" for board, path in figures),

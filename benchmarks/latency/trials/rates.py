@@ -37,8 +37,8 @@ class RateTest:
     def summary(self) -> dict[str, Any]:
         """For the calibration's file, in percent."""
         return {
-            "family_left_out": _percent(self.family),
-            "smallest_and_largest_left_out": _percent(self.size),
+            "family_left_out": percent(self.family),
+            "smallest_and_largest_left_out": percent(self.size),
             "half_width": round(self.rate.half_width, 4),
         }
 
@@ -53,7 +53,7 @@ def test_rates(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[Measu
         rate_terms = countable(g.conditions.runtime, g.totals)
         if table is not None and g.conditions.processor == "cpu" and rate_terms.sum() > 1:
             g = g.keep(rate_terms)
-            errors[g.conditions] = (g, table, *_left_out(g, table))
+            errors[g.conditions] = (g, table, *left_out_errors(g, table))
     left = {c: [*by_family, *by_size] for c, (_, _, by_family, by_size) in errors.items()}
     tested = {}
     for conditions, (g, table, by_family, by_size) in errors.items():
@@ -126,7 +126,8 @@ def _apart(errors: Array, totals: Array) -> float:
     return quantile(np.abs(errors[first] - errors[second]) / np.maximum(apart, LEAST_APART))
 
 
-def _left_out(group: CalibrationGroup, table: InstructionTable) -> tuple[list[float], list[float]]:
+def left_out_errors(group: CalibrationGroup, table: InstructionTable) -> tuple[list[float], list[float]]:
+    """log(measured / predicted) of every run, with its family left out; with the smallest or the largest third left out."""
     logs = np.log(table.millions(static_counted(group.totals)))
     families, order = np.array(group.families), np.argsort(np.argsort(logs, kind="stable"), kind="stable")
     third = len(logs) // 3
@@ -144,7 +145,8 @@ def _errors(group: CalibrationGroup, table: InstructionTable, logs: Array, masks
     return errors
 
 
-def _percent(errors: Sequence[float]) -> dict[str, float | int]:
+def percent(errors: Sequence[float]) -> dict[str, float | int]:
+    """Mean absolute error and bias."""
     if not errors:
         return {"n": 0}
     relative = 100 * np.expm1(-np.array(errors))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.latency.trials.one_thread import one_thread
 from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.estimate.choose import OLD_SYSTEM, STAND_INS, rank
 from devices.latency.model.fit.conformal import quantile
@@ -42,6 +43,8 @@ def transfers(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str, A
         factors["runtime"][kind] = runtime_factors(groups_here)
         if factor := rate_factor(groups_here, tables):
             factors["rates"][kind] = factor
+            alone = [g for g in map(one_thread, groups_here) if g is not None]
+            factors["rates"][kind]["one_thread"] = rate_factor(alone, tables)
     return factors
 
 
@@ -111,21 +114,22 @@ def runtime_factors(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
 def rate_factor(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str, Any] | None:
     """How wrong it is to work off one runtime's instructions at another's rate on the same board.
 
-    Only runtimes whose own kernels were counted; every network of the one is predicted by the median rate of the other.
+    Only runtimes whose own kernels were counted; every network of the one is predicted by the median rate of the other. TFLite
+    without XNNPACK is another runtime than with it, though one table counts for both: that makes the two differ more than they do.
     """
-    rates: list[tuple[CalibrationGroup, str, np.ndarray]] = []
+    rates: list[tuple[CalibrationGroup, np.ndarray]] = []
     for g in groups:
         c = g.conditions
         table = own_table(c.runtime, c.precision, instruction_set(boards().get(c.board)), tables)
         rate_terms = countable(c.runtime, g.totals)
         if table is not None and c.precision != "fp16" and rate_terms.any():
             g = g.keep(rate_terms)
-            rates.append((g, table.runtime, g.log_ms - np.log(table.millions(static_counted(g.totals)))))
+            rates.append((g, g.log_ms - np.log(table.millions(static_counted(g.totals)))))
     errors = [
         np.abs(logs - np.median(other_rates))
-        for g, table, logs in rates
-        for other, another, other_rates in rates
-        if table != another and g.conditions.board == other.conditions.board
+        for g, logs in rates
+        for other, other_rates in rates
+        if g.conditions.runtime != other.conditions.runtime and g.conditions.board == other.conditions.board
         # without stated threads nobody knows how many a publisher's runtime took
         if g.conditions.threads == other.conditions.threads == STATED
     ]

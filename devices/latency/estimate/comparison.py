@@ -93,10 +93,13 @@ def compare_estimates(
         return _none(device, f"no measurement of {device} or of a board like it serves both artifacts")
     # one calibration and one way of counting for both, or nothing cancels; the best of each key stands last and stays
     answers = [{_key(choice, time): (width, choice, time) for width, choice, time in reversed(r)} for r in ranked]
-    common = sorted((max(answers[0][k][0], answers[1][k][0]), k) for k in answers[0].keys() & answers[1].keys())
+    common = sorted(
+        (round(max(answers[0][k][0], answers[1][k][0]), 2), len(answers[0][k][1].steps), k)
+        for k in answers[0].keys() & answers[1].keys()
+    )
     if kinds[0] != kinds[1] or not common:
         return _apart(device, ranked[0][0], ranked[1][0])
-    key = common[0][1]
+    key = common[0][2]
     (_, choice, first_prediction), (_, _, other) = answers[0][key], answers[1][key]
     return _ratio(device, choice, artifact_features, first_prediction, other)
 
@@ -163,8 +166,8 @@ def _ratio(
     if mixing and first_prediction.method == "instructions" and table is not None:
         half = math.hypot(half, mixing * table.dynamic_error)
         notes.append(f"mixing of kernels and attention are {100 * mixing:.0f} % of the time, from counted instructions")
-    # one calibration's errors point the same way for both: their ratio is no less certain than the less certain of them
-    half = min(half, max(first_prediction.half_width, other.half_width))
+    # at worst nothing cancels: where both latencies lie in their intervals, their ratio lies in this
+    half = min(half, first_prediction.half_width + other.half_width)
     ratio = first_prediction.milliseconds / other.milliseconds
     ends = (round(ratio * math.exp(-half), 4), round(ratio * math.exp(half), 4))
     return RatioEstimate(

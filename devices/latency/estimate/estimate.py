@@ -124,19 +124,26 @@ def candidates(
     ):
         calibration = choice.calibration
         board = boards().get(calibration.conditions.board) or board_of(device)
-        rated = by_instructions(features, calibration, calibrations, board, choice.counted_for)
+        rated = by_instructions(features, calibration, calibrations, board, choice.counted_for, threads=choice.threads)
         costed = None if choice.counted_for else by_operators(features, calibration, calibrations)
         predictions = costed, rated
         ranked += [(math.hypot(p.half_width, choice.half_width), choice, p) for p in predictions if p is not None]
-    # as certain to within a hundredth: the one with more networks behind it
+    # as certain to within a hundredth: the one from which least is carried over, with more networks behind it
     return sorted(ranked, key=_order)
 
 
-def _order(candidate: Candidate) -> tuple[bool, float, int, str, str]:
+def _order(candidate: Candidate) -> tuple[bool, float, int, int, str, str]:
     width, choice, prediction = candidate
     measured_like = prediction.like_measured and not choice.steps
     calibration = choice.calibration
-    return not measured_like, round(width, 2), -calibration.networks, calibration.name, prediction.method
+    return (
+        not measured_like,
+        round(width, 2),
+        len(choice.steps),
+        -calibration.networks,
+        calibration.name,
+        prediction.method,
+    )
 
 
 def _estimate(

@@ -190,7 +190,9 @@ def _moved(
         parts = [len(range(*slice(*each).indices(n))) for n, *each in zip(shape, *values[:3], strict=False)]
         return [(*parts, *shape[len(parts) :])]
     axis = (options.number(0, "i") if options is not None else 0) % len(shape)
-    sizes = (options.integers(1) if options is not None else ()) or (shape[axis] // count,) * count
+    sizes = options.integers(1) if options is not None else ()
+    if len(sizes) != count:  # one number says how many parts, as where a grouped convolution becomes one for each group
+        sizes = (shape[axis] // count,) * count
     return [(*shape[:axis], n, *shape[axis + 1 :]) for n in sizes]
 
 

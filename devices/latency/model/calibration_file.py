@@ -67,12 +67,19 @@ class _Intervals:
 
 
 @dataclass
+class _OneThread:
+    log_ms: Reading
+    half_width: _Width
+
+
+@dataclass
 class _Rate:
     runtime: Name
     precision: Name
     log_ms: Reading
     half_width: _Width
     pair_error: _Width
+    one_thread: _OneThread | None = None
 
 
 @dataclass

@@ -6,9 +6,10 @@ to a board's published latencies of static networks, turns instructions into tim
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
@@ -61,6 +62,7 @@ class InstructionTable:
         costs: by term.
         dynamic_error: nine in ten dynamic networks left out of the fit were within this of it (logarithm).
         networks: how many were counted.
+        exact: millions of instructions of the files that were counted, by `operators_key`.
     """
 
     runtime: str
@@ -70,6 +72,7 @@ class InstructionTable:
     dynamic_error: float
     networks: int
     instruction_set: str = BASE
+    exact: Mapping[str, float] = field(default_factory=dict)
 
     def overhead(self, *, small: bool) -> float:
         """Millions of instructions of one operator that no size explains; small operators are those around dynamic kernels."""
@@ -84,17 +87,38 @@ class InstructionTable:
 Tables = Mapping[tuple[str, str, str], InstructionTable]
 
 
+def operators_key(terms: Array, float_terms: Array) -> str:
+    """Of a file, by what is counted of its operators and, in an int8 file, of the float ones among them."""
+    whole = np.rint(np.concatenate([terms, float_terms]) / MILLION).astype(np.int64)
+    return hashlib.sha256(",".join(map(str, whole.tolist())).encode()).hexdigest()[:16]
+
+
+def file_terms(records: Sequence[OperatorRecord], precision: str) -> tuple[Array, Array]:
+    """What a file's instructions are counted from: its operators without, and the float ones in an int8 file."""
+    is_float = [precision == "int8" and r.element_bytes > 1 for r in records]
+    parts = ([r for r, f in zip(records, is_float, strict=True) if f == kind] for kind in (False, True))
+    first, floats = (counted_terms(part) if part else np.zeros(len(COUNTED)) for part in parts)
+    return first, floats
+
+
 def counted_terms(records: Sequence[OperatorRecord]) -> Array:
     """What an artifact's instructions are counted from: (terms of `COUNTED`,)."""
-    small = np.array([r.part in SMALL_PARTS for r in records])
+    return np.asarray(counted_rows(records).sum(0), dtype=np.float64)
+
+
+def counted_rows(records: Sequence[OperatorRecord]) -> Array:
+    """As `counted_terms`, of each operator: (operators, terms of `COUNTED`)."""
     rows = term_matrix(records)
-    static = from_totals(rows[~small].sum(0))
-    computed = sum(r.macs for r in records if r.computed_kernel and r.kind == "depthwise") * MILLION
-    static[STATIC_TERMS.index("depthwise_macs")] -= computed
-    macs = [sum(r.macs for r in records if r.part == part) * MILLION for part in ("aggregation", "attention")]
-    moved = rows[small][:, [INDEX["activations"], INDEX["weights"]]].sum()
-    quantized = sum(r.inputs for r in records if r.kind == "quantizer") * MILLION
-    return np.array([*static, *macs, computed, float(moved), float(small.sum()), quantized])
+    small = np.array([r.part in SMALL_PARTS for r in records], dtype=bool)
+    static = np.where(small[:, None], 0.0, from_totals(rows))
+    computed = np.array([r.macs if r.computed_kernel and r.kind == "depthwise" else 0 for r in records]) * MILLION
+    static[:, STATIC_TERMS.index("depthwise_macs")] -= computed
+    macs = [
+        np.array([r.macs if r.part == part else 0 for r in records]) * MILLION for part in ("aggregation", "attention")
+    ]
+    moved = small * rows[:, [INDEX["activations"], INDEX["weights"]]].sum(1)
+    quantized = np.array([r.inputs if r.kind == "quantizer" else 0 for r in records]) * MILLION
+    return np.column_stack([static, *macs, computed, moved, small, quantized])
 
 
 def from_totals(totals: Array) -> Array:

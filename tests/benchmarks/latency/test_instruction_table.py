@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.latency.gather.instruction_table import fit_tables, read_counts
-from devices.latency.model.instructions import COUNTED
+from devices.latency.model.instructions import COUNTED, operators_key
 
 
 def test_every_count_says_what_was_counted() -> None:
@@ -30,3 +30,12 @@ def test_what_is_shipped_is_what_the_counts_give() -> None:
         t = fitted.table
         shipped = tables()[t.runtime, t.precision, t.instruction_set]
         assert shipped.costs == pytest.approx(fitted.table.costs, rel=1e-3)
+        assert shipped.exact == fitted.table.exact
+
+
+def test_every_count_is_found_by_its_operators() -> None:
+    tables = {(t.table.runtime, t.table.precision, t.table.instruction_set): t.table for t in fit_tables(read_counts())}
+    for c in read_counts():
+        table = tables[c.runtime, c.precision, c.instruction_set]
+        key = operators_key(np.array(c.terms), np.array(c.float_terms or [0.0] * len(COUNTED)))
+        assert table.exact[key] == pytest.approx(c.millions, rel=0.02), c.name

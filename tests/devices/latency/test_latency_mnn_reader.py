@@ -57,6 +57,19 @@ def test_an_mnn_file_has_the_work_of_the_onnx_file_it_was_made_from(twins, conv:
     assert mnn.input_px == onnx.input_px == 48
 
 
+def test_a_grouped_convolution_that_became_one_for_each_group_has_its_work(tmp_path: Path) -> None:
+    import torch
+
+    from export.exporter.registry import get_exporter
+    from export.exporter.request import ExportRequest
+
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 32, 1), torch.nn.Conv2d(32, 32, 3, 1, 1, groups=4)).eval()
+    path = tmp_path / "grouped.mnn"
+    get_exporter("mnn")(network, path, ExportRequest((3, 16, 16)))
+    features = extract_features(path)
+    assert features.macs == 16 * 16 * (3 * 32 + 32 * 8 * 9)
+
+
 def test_a_cut_mnn_file_is_refused_with_a_reason(twins, tmp_path: Path) -> None:
     _, whole = twins("static")
     cut = tmp_path / "cut.mnn"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devices.latency.estimate.breakdown import float_twin
 from devices.latency.estimate.estimate import candidates
@@ -13,7 +16,17 @@ from devices.latency.estimate.predictors import by_instructions, by_operators
 from devices.latency.graph.records import ArtifactFeatures, OperatorRecord
 from devices.latency.model.calibration import shipped
 from devices.latency.model.hardware import board_of, instruction_set
-from devices.latency.model.instructions import BASE, DOT_PRODUCT, InstructionTable, keyed, own_table, table_for
+from devices.latency.model.instructions import (
+    BASE,
+    DOT_PRODUCT,
+    InstructionTable,
+    file_terms,
+    keyed,
+    operators_key,
+    own_table,
+    table_for,
+)
+from devices.latency.model.rate import InstructionRate, OneThreadRate
 
 
 def table(runtime: str, precision: str, instructions: str) -> InstructionTable:
@@ -77,3 +90,58 @@ def test_beyond_what_was_measured_the_interval_is_wider_by_its_tested_factor() -
     tiny = ArtifactFeatures("net", "tflite", "fp32", (pointwise(4, 4),), 8, family="mobilenet_v1")
     widths = [by_operators(tiny, replace(c, beyond=factor), ()).half_width for factor in (1.0, 2.5)]
     assert np.divide(widths[1], widths[0]) == pytest.approx(2.5)
+
+
+def test_one_thread_is_answered_by_what_was_measured_with_one() -> None:
+    rate = InstructionRate("litert", "fp32", -1.0, 0.4, 0.5, one_thread=OneThreadRate(-1.1, 0.2))
+    assert (rate.at(1).log_ms, rate.at(1).half_width) == (-1.1, 0.2)
+    assert rate.at(4) == rate.at(None) == rate
+    without = replace(rate, one_thread=None)
+    assert without.at(1) == without
+    for one in (rate, without):
+        assert InstructionRate.from_dict(one.to_dict()) == one
+
+
+SHAPES = st.tuples(st.sampled_from((1, 4)), st.integers(1, 10_000))
+FILES = st.lists(SHAPES, min_size=1, max_size=12)
+
+
+@given(FILES, st.randoms(use_true_random=False))
+def test_a_file_is_known_by_its_operators_in_any_order(
+    shapes: list[tuple[int, int]], random: np.random.Generator
+) -> None:
+    records = [pointwise(*shape) for shape in shapes]
+    key = operators_key(*file_terms(records, "int8"))
+    mixed = list(records)
+    random.shuffle(mixed)
+    assert operators_key(*file_terms(mixed, "int8")) == key
+    more = [*records, pointwise(1)]
+    assert operators_key(*file_terms(more, "int8")) != key
+    larger = [pointwise(shapes[0][0], shapes[0][1] + 1), *records[1:]]
+    assert operators_key(*file_terms(larger, "int8")) != key
+
+
+def test_a_counted_file_costs_what_was_counted_and_owes_nothing_to_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    (c,) = [c for c in shipped() if c.name == "raspberry-pi-4b-tflite-xnnpack-2.18.0-cpu-fp32-stated"]
+    mixing = replace(pointwise(4), kind="aggregation", part="aggregation")
+    features = ArtifactFeatures("net", "tflite", "fp32", (pointwise(4), mixing), 32)
+    assert features.is_dynamic
+    foreseen = by_instructions(features, c, shipped(), None, threads=1)
+    plain = c.rate.table
+    key = operators_key(*file_terms(features.records, "fp32"))
+    counted = replace(plain, exact={key: 1000.0})
+    monkeypatch.setattr(InstructionRate, "table", property(lambda _: counted))
+    exact = by_instructions(features, c, shipped(), None, threads=1)
+    assert exact.milliseconds == pytest.approx(1000 * math.exp(c.rate.at(1).log_ms))
+    assert exact.half_width == pytest.approx(c.rate.at(1).half_width)
+    assert foreseen.half_width == pytest.approx(math.hypot(exact.half_width, plain.dynamic_error))
+    assert exact.times / foreseen.times == pytest.approx(exact.milliseconds / foreseen.milliseconds)
+    assert "own instructions" in exact.notes[0]
+    assert "own instructions" not in foreseen.notes[0]
+
+
+def test_a_float_file_is_foreseen_in_int8_as_if_it_were_quantized() -> None:
+    (c,) = [c for c in shipped() if c.name == "raspberry-pi-4b-tflite-xnnpack-2.18.0-cpu-int8-stated"]
+    files = [ArtifactFeatures("net", "tflite", "fp32", (pointwise(size),) * 3, 32) for size in (4, 1)]
+    as_if, quantized = (by_instructions(f, c, shipped(), None, threads=1) for f in files)
+    assert as_if.milliseconds == pytest.approx(quantized.milliseconds)
