@@ -139,7 +139,7 @@ def measure_layer(
         paths = {name: Path(folder) / f"{name}.{exporter.format}" for name in serving}
         for name, path in paths.items():
             module = _Alone(get_lowering(name)(site, target), site.layer).eval().requires_grad_(False)
-            exporter(module, path, ExportRequest(shape, batch=target.batch, simplify=False))
+            exporter(module, path, ExportRequest(shape, batch=target.batch, simplify=False, machine=target.machine))
         return (timer or HostTimer()).time(paths, target, rounds)
 
 

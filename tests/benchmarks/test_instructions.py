@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.export.instructions import EXACT, FORMATS, STATIC, merged, table
+from benchmarks.export.layers import count
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,10 +19,31 @@ def rows() -> list[dict[str, object]]:
     return list(json.loads(text))
 
 
-def test_the_page_shows_the_counts(rows: list[dict[str, object]]) -> None:
-    page = (ROOT / "docs" / "reference" / "ncnn-mnn.md").read_text(encoding="utf-8").splitlines()
+@pytest.fixture(scope="module")
+def page() -> list[str]:
+    return (ROOT / "docs" / "reference" / "ncnn-mnn.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_page_shows_the_counts(rows: list[dict[str, object]], page: list[str]) -> None:
     for line in table(rows, "pi4"):
         assert line in page
+
+
+def test_the_page_shows_the_layers(page: list[str]) -> None:
+    rows = json.loads((ROOT / "benchmarks" / "export" / "layers" / "pi4.json").read_text(encoding="utf-8"))
+    for line in count.table(rows, "pi4"):
+        assert line in page
+    assert {row["layer"] for row in rows} == set(count.LAYERS)
+
+
+def test_a_new_count_of_a_form_takes_the_place_of_an_old_one() -> None:
+    row = {"device": "pi4", "runtime": "ncnn 1", "layer": "stem", "form": "static", "instructions": 2_000_000}
+    renewed = count.merged([row, row | {"form": "aggregate"}], [row | {"instructions": 3_000_000}])
+    assert [(each["form"], each["instructions"]) for each in renewed] == [
+        ("static", 3_000_000),
+        ("aggregate", 2_000_000),
+    ]
+    assert count.table(renewed, "pi4")[2] == "| stem | ncnn 1 | 3.00 | 2.00 |"
 
 
 def test_the_large_network_was_counted_in_every_runtime(rows: list[dict[str, object]]) -> None:

@@ -10,10 +10,16 @@ from export.ncnn.operators.activation import fused_activation
 from runtimes.readers.ncnn_file import Parameter
 
 _BIAS, _WEIGHTS, _GROUPS, _COMPUTED = 5, 6, 7, 19
+# what a layer leaves out of what the runtime is told to use; 1: arithmetic in float16
+_WITHOUT, _HALF_ARITHMETIC = 31, 1
 
 
 def convolution(conversion: Conversion, node: OnnxNode) -> None:
-    """A convolution; ncnn takes a computed kernel as a second input, (O, C / groups, kh, kw), where ``19=1``."""
+    """A convolution; ncnn takes a computed kernel as a second input, (O, C / groups, kh, kw), where ``19=1``.
+
+    With a computed kernel it never computes in float16: ncnn 20261020 then takes many times the instructions, and its depthwise
+    layers are wrong by a hundred times the rounding.
+    """
     source, attributes = conversion.source, node.attributes
     image = conversion.value(node.inputs[0])
     if len(image.natural) != 3:
@@ -38,6 +44,7 @@ def convolution(conversion: Conversion, node: OnnxNode) -> None:
     else:
         shape = source.shapes[kernel]
         parameters |= {_WEIGHTS: shape[0] * shape[1] * height * width, _COMPUTED: 1}
+        parameters[_WITHOUT] = _HALF_ARITHMETIC
         inputs.append(conversion.in_dims(conversion.value(kernel), shape))
         if bias:
             constant = conversion.is_constant(bias)

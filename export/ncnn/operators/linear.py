@@ -17,6 +17,7 @@ _CONSTANT_B, _CONSTANT_C, _CONSTANT_M, _CONSTANT_N, _CONSTANT_K, _BIAS_FORM, _MA
 _NO_BIAS, _BIAS_PER_ROW, _BIAS_PER_COLUMN = -1, 1, 4
 # from so many outputs on, a row times a constant matrix is faster as a matrix product than as a linear layer
 PRODUCT_FROM_OUTPUTS = 64
+MAP_DIMENSIONS = 3
 
 
 def gemm(conversion: Conversion, node: OnnxNode) -> None:
@@ -62,8 +63,10 @@ def _inner_product(conversion: Conversion, node: OnnxNode, weight: Array, bias: 
     weights = [NcnnWeights(np.ascontiguousarray(weight), tagged=True)]
     if bias is not None:
         weights.append(NcnnWeights(bias))
-    inputs = (conversion.natural(node.inputs[0]),)
-    conversion.layer("InnerProduct", node, inputs, parameters | activation, weights, output=output)
+    value = conversion.value(node.inputs[0])
+    # ncnn's linear layer takes a map as it is, in fewer instructions than a layer that flattens it first
+    blob = value.blob if len(value.dims) == MAP_DIMENSIONS else conversion.natural(node.inputs[0])
+    conversion.layer("InnerProduct", node, (blob,), parameters | activation, weights, output=output)
 
 
 def _mixture(conversion: Conversion, node: OnnxNode, matrix: Array) -> None:

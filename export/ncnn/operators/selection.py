@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from eamdeploy.base.errors import UsageError
 from export.ncnn.conversion import Conversion, integers
 from export.ncnn.graph import OnnxNode
-from export.ncnn.operators.average import average_at, pooled
+from export.ncnn.network import NcnnWeights
+from export.ncnn.operators.average import AveragePair, average_at, pooled
 from export.ncnn.values import NcnnValue
+from runtimes.readers.ncnn_file import Parameter
 
 _STARTS, _ENDS, _AXES = 9, 10, 11
+# multiplications of a convolution that cost as much as one more crop: 12,000 instructions counted on a Cortex-A72
+PICK_UP_TO = 28_000
 
 
 def gather(conversion: Conversion, node: OnnxNode) -> None:
-    """Entries of one axis by constant indices: a crop for every run of neighbours, joined.
+    """Entries of one axis by constant indices: a crop for every run of neighbours, joined; of a small map one convolution.
 
     ncnn has no gather; pnnx makes a crop of the first entry of it, and says nothing.
     """
@@ -24,10 +32,14 @@ def gather(conversion: Conversion, node: OnnxNode) -> None:
         raise UsageError("a gather out of the batch is not converted", where=node.name)
     length = value.natural[axis]
     indices = [index % length for index in integers(conversion.source.constant(node.inputs[1]))]
+    runs, average = _runs(indices), average_at(conversion, conversion.source.only_reader(node.outputs[0]))
+    of_channels = axis == 0 and len(value.natural) == 3
+    if of_channels and len(runs) > 1 and len(indices) * math.prod(value.natural) <= len(runs) * PICK_UP_TO:
+        _pick(conversion, node, indices, average)
+        return
     windows: dict[tuple[int, int], str] = {}
-    parts = [_part(conversion, node, value, axis=axis, run=run, windows=windows) for run in _runs(indices)]
-    average = average_at(conversion, conversion.source.only_reader(node.outputs[0]))
-    if average is not None and axis == 0 and len(value.natural) == 3:
+    parts = [_part(conversion, node, value, axis=axis, run=run, windows=windows) for run in runs]
+    if average is not None and of_channels:
         pooled(conversion, average, parts)
     elif len(parts) == 1:
         conversion.define(node.outputs[0], parts[0])
@@ -75,6 +87,20 @@ def concat(conversion: Conversion, node: OnnxNode) -> None:
     """Pieces joined along an axis."""
     axis = conversion.value(node.inputs[0]).axis(node.attributes["axis"])
     conversion.layer("Concat", node, [conversion.natural(name) for name in node.inputs], {0: axis})
+
+
+def _pick(conversion: Conversion, node: OnnxNode, indices: list[int], average: AveragePair | None) -> None:
+    """Channels by a convolution with ones and zeros: 1 times a value and 0 times finite ones add up to the value itself."""
+    source, channels = conversion.natural(node.inputs[0]), conversion.value(node.inputs[0]).natural[0]
+    chosen = np.zeros((len(indices), channels, 1, 1), np.float32)
+    chosen[np.arange(len(indices)), indices] = 1
+    parameters: dict[int, Parameter] = {0: len(indices), 1: 1, 6: chosen.size}
+    weights = [NcnnWeights(chosen, tagged=True)]
+    if average is None:
+        conversion.layer("Convolution", node, (source,), parameters, weights)
+    else:
+        name = f"{node.outputs[0]}/chosen"
+        pooled(conversion, average, [conversion.helper("Convolution", name, (source,), parameters, weights)])
 
 
 def _part(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eamdeploy.base.errors import UsageError
 from export.ncnn.conversion import Conversion, integers
 from export.ncnn.graph import OnnxNode
+from export.ncnn.operators.linear import MAP_DIMENSIONS
 from export.ncnn.values import NcnnValue, sizes, without_batch
 
 # ncnn's order types of Permute by the order of the blob's axes, outermost first
@@ -20,10 +21,21 @@ def reshape(conversion: Conversion, node: OnnxNode) -> None:
     if len(value.dims) == 3 and len(target_shape) == 2 and value.dims[0] == target_shape[0]:
         # a map whose rows are put behind each other stays a map of one row: no copy
         target_shape = (target_shape[0], 1, target_shape[1])
+    if (
+        len(target_shape) == 1
+        and len(value.dims) == MAP_DIMENSIONS
+        and _read_by_linear_layer(conversion, node.outputs[0])
+    ):
+        target_shape = value.dims
     if value.dims == target_shape:
         conversion.define(node.outputs[0], value.blob, target_shape)
     else:
         conversion.layer("Reshape", node, (value.blob,), sizes(target_shape), dims=target_shape)
+
+
+def _read_by_linear_layer(conversion: Conversion, name: str) -> bool:
+    reader = conversion.source.only_reader(name)
+    return reader is not None and reader.kind == "Gemm"
 
 
 def same(conversion: Conversion, node: OnnxNode) -> None:

@@ -13,7 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from eamdeploy.base.errors import UsageError
 from eamdeploy.networks.layers.pooling import average_matrix
 from export.ncnn.conversion import Conversion
+from export.ncnn.operators import selection
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.ncnn_file import read_param
 from runtimes.registry import get_runtime
 
 CHANNELS, SIDE = 24, 10
@@ -103,6 +105,11 @@ CASES = {
          "flat": np.array([1, CHANNELS, -1]), "map": np.array([1, 8, SIDE, SIDE])},
         [1, 8, SIDE, SIDE],
     ),
+    "a linear layer of a map": (
+        [_node("Reshape", ["input", "row"], ["flat"]), _node("Gemm", ["flat", "w", "b"], ["y"], transB=1), _node("Relu", ["y"])],
+        {"row": np.array([1, -1]), "w": _floats(6, CHANNELS * SIDE * SIDE) / SIDE, "b": _floats(6)},
+        [1, 6],
+    ),
     "channels scaled": (
         [_node("ReduceMean", ["input", "axes"], ["mean"], keepdims=1),
          _node("HardSigmoid", ["mean"], ["gate"], alpha=1 / 6, beta=0.5),
@@ -155,6 +162,31 @@ def test_an_operator_computes_what_onnx_computes(case, window, tmp_path: Path):
     session.close()
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"input": image})[0]
     np.testing.assert_allclose(output.reshape(expected.shape), expected, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize(("pick_up_to", "kinds"), [(0, {"Crop", "Concat"}), (selection.PICK_UP_TO, {"Convolution"})])
+@pytest.mark.parametrize("case", ["gather of scattered channels", "the average of cells of scattered channels"])
+def test_channels_of_a_small_map_are_picked_by_a_convolution(case, pick_up_to, kinds, monkeypatch, tmp_path: Path):
+    monkeypatch.setattr(selection, "PICK_UP_TO", pick_up_to)
+    test_an_operator_computes_what_onnx_computes(case, 4, tmp_path)
+    layers = {layer.kind for layer in read_param(tmp_path / "net.ncnn.param").layers}
+    assert layers - {"Input", "Split", "Pooling"} == kinds
+
+
+def test_a_linear_layer_takes_a_map_as_it_is():
+    nodes, constants, shape = CASES["a linear layer of a map"]
+    layers = [layer.kind for layer, _ in Conversion(_model(nodes, constants, shape), channel_window=4).run().layers]
+    assert layers == ["Input", "InnerProduct"]
+
+
+def test_a_computed_kernel_never_meets_float16_arithmetic():
+    nodes, constants, shape = CASES["a computed kernel"]
+    network = Conversion(_model(nodes, constants, shape), channel_window=4).run()
+    (layer,) = [layer for layer, _ in network.layers if layer.kind == "Convolution"]
+    assert layer.parameters[31] == 1  # ncnn's mask of features that a layer does without
+    nodes, constants, shape = CASES["convolution with activation"]
+    network = Conversion(_model(nodes, constants, shape), channel_window=4).run()
+    assert all(31 not in layer.parameters for layer, _ in network.layers)
 
 
 def test_an_average_of_cells_is_one_layer():
