@@ -73,7 +73,7 @@ def _raise_if_mixed(scores: Tensor, fewer: Tensor | None) -> None:
     if moves > TOLERANCE:
         raise BatchDependence(
             "what the network answers for an image depends on the others of its batch",
-            why=f"the scores move by {100 * moves:.2g} % when another image joins {len(fewer)}",
+            why=f"the scores move by {100 * moves:.2g} % in a batch of {len(scores)}",
             hint="keep each image's channels together where the batch is folded: x.reshape(1, batch * channels, ...)",
         )
 

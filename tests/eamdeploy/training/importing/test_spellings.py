@@ -39,7 +39,7 @@ def test_a_picked_kernel_is_told_what_would_be_mixed() -> None:
 
 
 def test_images_that_meet_in_a_folded_batch_are_refused() -> None:
-    with pytest.raises(DataError, match=r"depends on the others of its batch.*when another image joins 1"):
+    with pytest.raises(DataError, match=r"depends on the others of its batch.*in a batch of 2"):
         import_network(network(ChannelsFirstConv2d), SHAPE)
 
 

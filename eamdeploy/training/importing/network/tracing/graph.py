@@ -49,6 +49,8 @@ def rewrite_module(
     progress.stage("tracing the network at two batch sizes")
     try:
         return _rewrite(module, original or module, images, name, progress)
+    except BatchDependence:
+        raise  # whatever the program
     except EamdeployError as error:
         first = error
     progress.stage("tracing the network at one image")
