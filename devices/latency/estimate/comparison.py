@@ -21,6 +21,7 @@ from devices.latency.estimate.userstore import own_calibrations
 from devices.latency.graph.extract import extract_features
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.model.calibration import Calibration, shipped
+from devices.latency.model.instructions import table_for
 from devices.latency.model.shared_work import shared_share
 from devices.latency.model.terms import SMALL_PARTS, term_matrix
 
@@ -99,9 +100,17 @@ def compare_estimates(
     )
     if kinds[0] != kinds[1] or not common:
         return _apart(device, ranked[0][0], ranked[1][0])
-    key = common[0][2]
-    (_, choice, first_prediction), (_, _, other) = answers[0][key], answers[1][key]
-    return _ratio(device, choice, artifact_features, first_prediction, other)
+    ratios = []
+    for *rank, key in common:
+        if rank == list(common[0][:2]):
+            (_, choice, first_prediction), (_, _, other) = answers[0][key], answers[1][key]
+            ratios.append(_ratio(device, choice, artifact_features, first_prediction, other))
+    return min(ratios, key=_width)
+
+
+def _width(ratio: RatioEstimate) -> float:
+    """Of an interval, end to end in the logarithm; of calibrations that know the latencies alike, one knows the ratio best."""
+    return math.inf if ratio.interval90 is None else math.log(ratio.interval90[1] / ratio.interval90[0])
 
 
 def _key(choice: CalibrationChoice, prediction: TimePrediction) -> Key:
@@ -163,6 +172,8 @@ def _ratio(
     notes = [s.words for s in choice.steps]
     mixing = max(_mixing_share(f, p) for f, p in zip(artifact_features, (first_prediction, other), strict=True))
     table = calibration.rate.table if calibration.rate is not None else None
+    if choice.counted_for is not None and calibration.rate is not None:
+        table = table_for(choice.counted_for, calibration.rate.precision, calibration.rate.instruction_set)
     if mixing and first_prediction.method == "instructions" and table is not None:
         half = math.hypot(half, mixing * table.dynamic_error)
         notes.append(f"mixing of kernels and attention are {100 * mixing:.0f} % of the time, from counted instructions")

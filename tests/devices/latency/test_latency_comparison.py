@@ -21,15 +21,16 @@ def twins(export_network) -> tuple[Path, Path]:
     return export_network(conv="eam", input_px=128), export_network(conv="static", input_px=128)
 
 
+@pytest.mark.parametrize("runtime", ["litert", "onnxruntime"])
 def test_the_ratio_of_a_dynamic_network_and_its_twin_is_no_less_certain_than_their_latencies(
-    twins: tuple[Path, Path],
+    twins: tuple[Path, Path], runtime: str
 ) -> None:
     for device in ("pi4", "pi5"):
-        ratio = compare_estimates(*twins, device, runtime="litert")
+        ratio = compare_estimates(*twins, device, runtime=runtime)
         low, high = ratio.interval90
         assert low < ratio.ratio < high
         assert ratio.ratio > 1
-        dynamic = estimate(twins[0], device, runtime="litert")
+        dynamic = estimate(twins[0], device, runtime=runtime)
         assert high / low <= 1.001 * dynamic.interval90_ms[1] / dynamic.interval90_ms[0]
         assert any("counted instructions" in note for note in ratio.notes)
 
@@ -82,3 +83,16 @@ def test_a_float_file_is_compared_with_an_int8_file(twins: tuple[Path, Path], tm
     ratio, back = (compare_estimates(*pair, "pi4") for pair in ((int8, twins[1]), (twins[1], int8)))
     assert ratio.ratio is not None
     assert ratio.ratio * back.ratio == pytest.approx(1, rel=1e-3)
+
+
+def test_a_ratio_is_at_most_as_uncertain_as_both_latencies_together(twins: tuple[Path, Path]) -> None:
+    checked = 0
+    for device in ("pi3b", "pi4", "pi5", "jetson-nano", "jetson-orin-nano"):
+        for pair in (twins, twins[::-1]):
+            ratio = compare_estimates(*pair, device, runtime="litert")
+            latencies = [estimate(path, device, runtime="litert") for path in pair]
+            if ratio.interval90 is not None and all(e.calibration == ratio.calibration for e in latencies):
+                inside = sum(math.log(e.interval90_ms[1] / e.interval90_ms[0]) for e in latencies)
+                assert math.log(ratio.interval90[1] / ratio.interval90[0]) <= inside + 1e-3
+                checked += 1
+    assert checked >= 2
