@@ -54,8 +54,13 @@ _LATENCY_NS = {
     "ncnn": (0.021, 0.127, 0.128, 0.14, 0.088, 1200.0, 0.0),
     "mnn": (0.022, 0.088, 0.092, 0.14, 0.056, 420.0, 0.0),
 }
-# aarch64 with 128-bit vectors: a quarter of an instruction per multiplication, loads and loop overhead on top
-_INSTRUCTIONS = (0.33, 0.6, 1.5, 0.6, 0.8, 3000.0, 0.0)
+# aarch64: fitted to single layers counted on an emulated Cortex-A72 (benchmarks/export/layers/prices.py)
+_INSTRUCTIONS = {
+    "onnxruntime": (0.364, 1.84, 2.0, 0.434, 2.63, 24100.0, 0.0),
+    "litert": (0.389, 0.791, 1.73, 1.74, 2.34, 0.0, 0.0),
+    "ncnn": (0.344, 0.678, 0.91, 1.74, 1.39, 11200.0, 0.0),
+    "mnn": (0.323, 0.86, 1.19, 1.79, 2.21, 6110.0, 0.0),
+}
 _BYTES = (0.0, 0.0, 0.0, 0.0, 0.0, 150.0, 1.0)
 
 
@@ -114,7 +119,7 @@ def cost(site: LayerSite, choice: RewriteChoice, lowering: str, target: Target, 
     if minimize == "latency":
         prices = tuple(price / 1e6 for price in _LATENCY_NS[target.runtime])
     else:
-        prices = _BYTES if minimize == "size" else _INSTRUCTIONS
+        prices = _BYTES if minimize == "size" else _INSTRUCTIONS[target.runtime]
     return float(sum(count * price for count, price in zip(counts, prices, strict=True)))
 
 

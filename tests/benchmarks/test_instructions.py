@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.export.instructions import EXACT, FORMATS, STATIC, merged, table
 from benchmarks.export.layers import count
+from benchmarks.export.layers.prices import prices
+from export.rewrites.work import _INSTRUCTIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +46,14 @@ def test_a_new_count_of_a_form_takes_the_place_of_an_old_one() -> None:
         ("aggregate", 2_000_000),
     ]
     assert count.table(renewed, "pi4")[2] == "| stem | ncnn 1 | 3.00 | 2.00 |"
+
+
+def test_the_prices_of_a_search_are_the_counted_layers_prices() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "export" / "layers" / "pi4.json").read_text(encoding="utf-8"))
+    for runtime, known in _INSTRUCTIONS.items():
+        fitted, error = prices([row for row in rows if row["runtime"].split()[0] == runtime])
+        assert list(known[:-1]) == pytest.approx(fitted, rel=0.02)
+        assert error < 0.25
 
 
 def test_the_large_network_was_counted_in_every_runtime(rows: list[dict[str, object]]) -> None:
