@@ -16,6 +16,8 @@ from eamdeploy.measurement import BenchReport
 
 _STATE_STYLE = {"clean": "green", "suspect": "yellow", "invalid": "red"}
 _MOST_OPERATORS = 15
+# runtimes that compute in another number format than the file's when told to
+CHOOSE_ARITHMETIC = ("ncnn", "mnn")
 
 
 def show(report: BenchReport, *, as_json: bool) -> None:
@@ -80,6 +82,7 @@ def _cells(run: Run, interval_head: str) -> dict[str, str | Text]:
         "device?": run.board or run.device,
         "source": run.provenance.kind,
         "runtime??": f"{run.provenance.runtime} {run.provenance.runtime_version}".strip(),
+        "arithmetic??": str(run.options.get("arithmetic", "")) if run.provenance.runtime in CHOOSE_ARITHMETIC else "",
         ">threads??": str(run.threads),
         ">p50 ms": ("~" if estimated and latency else "") + _number(latency.p50 if latency else None),
         f">{interval_head}?": f"{_number(interval[0])}–{_number(interval[1])}{level}" if interval else "",

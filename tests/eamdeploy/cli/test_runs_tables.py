@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 from rich.console import Console
@@ -46,3 +47,11 @@ def test_measurements_alone_have_95_percent() -> None:
 def test_short_times_keep_three_figures() -> None:
     run = make_run(0, latency_ms=Latency(0.0603, 0.07, 0.08, 0.06, (0.0601, 0.0605), samples=(0.0603,)))
     assert latency_words(run) == "0.0603 ms [0.0601, 0.0605]"
+
+
+def test_a_runtime_that_can_compute_in_float16_says_what_it_computed_in() -> None:
+    half = dataclasses.replace(MEASURED.provenance, runtime="ncnn")
+    head, row = lines_of(dataclasses.replace(MEASURED, provenance=half, options={"arithmetic": "fp16"}))[:2]
+    assert "arithmetic" in head
+    assert "fp16" in row
+    assert "arithmetic" not in lines_of(dataclasses.replace(MEASURED, options={"arithmetic": "fp32"}))[0]
