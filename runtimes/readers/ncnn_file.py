@@ -121,9 +121,11 @@ def read_param(path: Path) -> NcnnParam:
         output_names = _behind(behind, OUTPUTS_LINE)
         if metadata is not None and not isinstance(metadata, dict):
             raise ValueError("its metadata is no JSON object")
+        if output_names is not None and not (isinstance(output_names, list) and {*map(type, output_names)} <= {str}):
+            raise ValueError("its outputs are no list of names")
     except (OSError, ValueError, IndexError, TypeError, RecursionError, OverflowError) as error:
         raise UsageError("not an ncnn network", where=path, why=error, hint="export it again") from error
-    return NcnnParam(layers, metadata, None if output_names is None else tuple(map(str, output_names)))
+    return NcnnParam(layers, metadata, None if output_names is None else tuple(output_names))
 
 
 def split_shared(layers: Sequence[NcnnLayer], output_names: Sequence[str]) -> list[NcnnLayer]:

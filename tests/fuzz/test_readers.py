@@ -22,6 +22,7 @@ CORPUS: tuple[tuple[str, bytes], ...] = (
     ("manifest", b'{"schema_version": 1, "artifacts": [[]]}'),
     ("baseline", b'{"runs": [{"id": "a", "latency_ms": {"p50": NaN}}]}'),
     ("baseline", b"[" * 100_000),
+    ("baseline", b'{"runs": [{"id": 3, "device": "\xff"}]}'),
     ("history import", b'{"format": "eamdeploy-runs", "format_version": 1}\n{"run": {}}\n'),
     ("history import", b'{"format": "eamdeploy-runs", "format_version": "1"}\n'),
     ("history import", b"\xff\xfe"),
@@ -44,6 +45,8 @@ CORPUS: tuple[tuple[str, bytes], ...] = (
     ("metadata in .tflite", b"PK\x05\x06" + b"\0" * 18),
     ("operators of .tflite", b"\x08\0\0\0TFL3" + b"\xff" * 16),
     ("graph of .onnx", b"\x3a\x05\x0a\x03\x0a\x01\x00"),
+    ("graph of ncnn", b"7767517\n1 1\nInput input 0 1 input 0=2 1=2 2=1\n# outputs -1\n"),
+    ("graph of ncnn", b"7767517\n1 1\nInput input 0 1 input 0=2 1=2 2=1\n# outputs 0\n"),
     ("IDX data", b"\0\0\x08\xff"),
     ("picture", b"\x89PNG\r\n\x1a\n"),
 )  # fmt: skip

@@ -130,8 +130,8 @@ def _value(content: Any, place: str) -> tuple[bool, Any]:
         value = msgspec.json.decode(content) if isinstance(content, (bytes, str)) else content
         for name, index in _STEP.findall(place):
             value = value[name] if name else value[int(index)]
-    except (msgspec.MsgspecError, LookupError, TypeError, RecursionError):
-        return False, None
+    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError):
+        return False, None  # wrong bytes may stand behind the field that was refused
     return True, value
 
 
