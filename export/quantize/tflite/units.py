@@ -133,8 +133,17 @@ def _bank(model: TfliteModel, weight: int) -> TfliteBank | None:
     if mixing is None or model.kind(mixing) != "FULLY_CONNECTED" or not model.is_constant(int(mixing.inputs[1])):
         return None
     plain = mixing.builtinOptions.fusedActivationFunction == 0 and (len(mixing.inputs) < 3 or mixing.inputs[2] < 0)
-    code = weights_code(model.mixing, layer_name(model, int(mixing.inputs[1])))
+    code = _code(model, layer_name(model, int(mixing.inputs[1])))
     # signed weights would need another zero point than the shipped form has
     if code is None or code.signed or not plain or len(model.readers[int(reshape.inputs[0])]) != 1:
         return None
     return TfliteBank(mixing, reshape, code)
+
+
+def _code(model: TfliteModel, layer: str) -> WeightsCode | None:
+    """The code of a layer's weights; the widest of all where the converter has renamed the layer, so that none clips."""
+    if not model.mixing or layer in model.mixing:
+        return weights_code(model.mixing, layer)
+    codes = [weights_code(model.mixing, name) for name in model.mixing]
+    bounded = [code for code in codes if code is not None]
+    return max(bounded, key=lambda code: code.l1) if len(bounded) == len(codes) else None

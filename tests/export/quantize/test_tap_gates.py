@@ -115,3 +115,15 @@ def test_a_gate_that_nothing_bounds_keeps_its_kernel_in_float(tmp_path: Path) ->
     model, layers = written("omni-full", tmp_path, bounded=False)
     assert LAYER not in layers
     assert not [node for node in model.graph.node if node.op_type == "MatMulInteger"]
+
+
+@pytest.mark.parametrize(("other", "expected"), [(1.5, 4.0), (None, None)])
+def test_a_layer_that_the_converter_renamed_gets_the_widest_code(other: float | None, expected: float | None) -> None:
+    """Sigmoids sum to 4: with the scale of weights that sum to 1 its kernels would be clipped."""
+    from types import SimpleNamespace
+
+    from export.quantize.tflite.units import _code
+
+    entries = {"body.first": {"l1": 4.0, "kernels": 4}, "body.last": {"l1": other, "kernels": 4}}
+    code = _code(SimpleNamespace(mixing=entries), "fully_connected")  # type: ignore[arg-type]
+    assert (code and code.l1) == expected
