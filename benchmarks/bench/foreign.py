@@ -206,13 +206,13 @@ def table(row: dict[str, Any]) -> str:
     lines.append(f"{'file':16} {'export s':>8} {'MB':>7} {'p10 ms':>8} {'ratio':>6}  checked")
     for key, megabytes in row["megabytes"].items():
         step = row["steps"][key]
-        said = ""
+        remark = ""
         if "verdict" in step:
-            said = f"{step['verdict']}, worst image {step['worst_snr_db']} dB, {step['flips']} changed answers"
+            remark = f"{step['verdict']}, worst image {step['worst_snr_db']} dB, {step['flips']} changed answers"
         elif "top1" in step:
-            said = f"top-1 {step['float_top1']:.1f} -> {step['top1']:.1f}, largest code {step['largest_code']}"
+            remark = f"top-1 {step['float_top1']:.1f} -> {step['top1']:.1f}, largest code {step['largest_code']}"
         cells = f"{step['seconds']:8.1f} {megabytes:7.2f} {row['p10_ms'][key]:8.2f} {row['ratio'][key]:6.3f}"
-        lines.append(f"{key:16} {cells}  {said}")
+        lines.append(f"{key:16} {cells}  {remark}")
     lines += [f"{name:16} {step['refused']}" for name, step in row["steps"].items() if "refused" in step]
     return "\n".join(lines)
 

@@ -82,8 +82,8 @@ def main() -> None:
     for name, values in scores.items():
         errors[name] = float(np.sqrt(np.mean((values - exact) ** 2)))
         right = np.mean(values.argmax(axis=1) == images.labels)
-        others = np.sum(values.argmax(axis=1) != exact.argmax(axis=1))
-        print(f"{name:20} {right:6.1%} right, {others} answers of {len(images)} differ, error {errors[name]:.2g}")
+        changes = np.sum(values.argmax(axis=1) != exact.argmax(axis=1))
+        print(f"{name:20} {right:6.1%} right, {changes} answers of {len(images)} differ, error {errors[name]:.2g}")
     allowed = ParityTolerance().factor * errors["float16 reference"]
     print(f"allowed: {allowed:.2g}")
     if errors["fp16"] > allowed:

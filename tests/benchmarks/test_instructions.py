@@ -50,9 +50,9 @@ def test_a_new_count_of_a_form_takes_the_place_of_an_old_one() -> None:
 
 def test_the_prices_of_a_search_are_the_counted_layers_prices() -> None:
     rows = json.loads((ROOT / "benchmarks" / "export" / "layers" / "pi4.json").read_text(encoding="utf-8"))
-    for runtime, known in _INSTRUCTIONS.items():
+    for runtime, priced in _INSTRUCTIONS.items():
         fitted, error = prices([row for row in rows if row["runtime"].split()[0] == runtime])
-        assert list(known[:-1]) == pytest.approx(fitted, rel=0.02)
+        assert list(priced[:-1]) == pytest.approx(fitted, rel=0.02)
         assert error < 0.25
 
 

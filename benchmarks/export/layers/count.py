@@ -62,9 +62,9 @@ class ArtifactKeeper:
     def time(self, artifacts: Mapping[str, Path], target: Target, rounds: int) -> dict[str, float]:
         """Copy the files."""
         del rounds
-        known = FORMATS[RUNTIME_FORMATS[target.runtime]]
+        form = FORMATS[RUNTIME_FORMATS[target.runtime]]
         for name, path in artifacts.items():
-            copy = self.folder / known.file_name(f"{self.prefix}-{name}")
+            copy = self.folder / form.file_name(f"{self.prefix}-{name}")
             shutil.copyfile(path, copy)
             if target.runtime == "ncnn":
                 shutil.copyfile(path.with_suffix(".bin"), copy.with_suffix(".bin"))

@@ -30,8 +30,8 @@ def prices(rows: Sequence[dict[str, Any]]) -> tuple[list[float], float]:
     from scipy.optimize import nnls
 
     sites = {title: layer_site(title) for title in LAYERS}
-    known = [row for row in rows if row["form"] in COUNTED]
-    counts = np.array([row["instructions"] for row in known], dtype=float)
+    form_rows = [row for row in rows if row["form"] in COUNTED]
+    counts = np.array([row["instructions"] for row in form_rows], dtype=float)
     work = np.array(
         [
             astuple(
@@ -41,7 +41,7 @@ def prices(rows: Sequence[dict[str, Any]]) -> tuple[list[float], float]:
                     COUNTED[row["form"]],
                 )
             )[:-1]
-            for row in known
+            for row in form_rows
         ],
         dtype=float,
     )

@@ -56,15 +56,15 @@ def evaluate_ratios(
     totals = group.totals[at]
     unshared = np.maximum(1 - shared_share(totals[:, None], totals[None, :]), LEAST_APART)
     apart = np.abs(errors[:, None] - errors[None, :])
-    both = halves[:, None] + halves[None, :]
+    sums = halves[:, None] + halves[None, :]
     covered, bounded, pairs = 0, 0, 0
     for i in range(len(at) - 1):
         rest = np.delete(np.arange(len(at)), i)
         first, second = np.triu_indices(len(rest), 1)
         scores = np.sort((apart / unshared)[rest[first], rest[second]])
         error = scores[min(math.ceil(LEVEL * (len(scores) + 1)), len(scores)) - 1]
-        half = np.minimum(error * unshared[i, i + 1 :], both[i, i + 1 :])
+        half = np.minimum(error * unshared[i, i + 1 :], sums[i, i + 1 :])
         covered += int((apart[i, i + 1 :] <= half).sum())
-        bounded += int((both[i, i + 1 :] < error * unshared[i, i + 1 :]).sum())
+        bounded += int((sums[i, i + 1 :] < error * unshared[i, i + 1 :]).sum())
         pairs += len(half)
     return RatioTest(pairs, covered / pairs, bounded / pairs)

@@ -92,10 +92,10 @@ def concat(conversion: Conversion, node: OnnxNode) -> None:
 def _pick(conversion: Conversion, node: OnnxNode, indices: list[int], average: AveragePair | None) -> None:
     """Channels by a convolution with ones and zeros: 1 times a value and 0 times finite ones add up to the value itself."""
     source, channels = conversion.natural(node.inputs[0]), conversion.value(node.inputs[0]).natural[0]
-    chosen = np.zeros((len(indices), channels, 1, 1), np.float32)
-    chosen[np.arange(len(indices)), indices] = 1
-    parameters: dict[int, Parameter] = {0: len(indices), 1: 1, 6: chosen.size}
-    weights = [NcnnWeights(chosen, tagged=True)]
+    choice = np.zeros((len(indices), channels, 1, 1), np.float32)
+    choice[np.arange(len(indices)), indices] = 1
+    parameters: dict[int, Parameter] = {0: len(indices), 1: 1, 6: choice.size}
+    weights = [NcnnWeights(choice, tagged=True)]
     if average is None:
         conversion.layer("Convolution", node, (source,), parameters, weights)
     else:

@@ -98,8 +98,8 @@ def test_one_thread_is_answered_by_what_was_measured_with_one() -> None:
     assert rate.at(4) == rate.at(None) == rate
     without = replace(rate, one_thread=None)
     assert without.at(1) == without
-    for one in (rate, without):
-        assert InstructionRate.from_dict(one.to_dict()) == one
+    for variant in (rate, without):
+        assert InstructionRate.from_dict(variant.to_dict()) == variant
 
 
 SHAPES = st.tuples(st.sampled_from((1, 4)), st.integers(1, 10_000))

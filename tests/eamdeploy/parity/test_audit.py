@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from eamdeploy.parity.audit.suspects import explained, suspect_part
 from eamdeploy.parity.run.probe import GraphOperator
 from eamdeploy.pipeline.export import ExportOptions
 from runtimes.protocol import RuntimeOptions
+from runtimes.readers.ncnn_file import read_param, weight_blocks, weight_spans
 from runtimes.registry import get_runtime, runtime_for
 
 NETWORK = "fashion-mnist-v1x0.25-eam-rcr"
@@ -60,24 +62,29 @@ def test_a_right_file_passes(exported: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_gather_that_became_a_crop_of_one_channel_is_found(exported: Path, tmp_path: Path) -> None:
-    """What pnnx makes of the channel choice, put into a right file: one chosen channel is read in the place of another."""
-    text = exported.read_text(encoding="utf-8")
-    wrong = tmp_path / "wrong.ncnn.param"
-    line = next(line for line in text.splitlines() if line.startswith("Crop blocks.3.pointwise.conv.attention.select"))
-    start = int(line.split("-23309=1,")[1].split()[0])
-    other = 0 if start else 1
-    broken = line.replace(f"-23309=1,{start} ", f"-23309=1,{other} ").replace(
-        f"-23310=1,{start + 1} ", f"-23310=1,{other + 1} "
+    """What pnnx makes of the channel choice, put into a right file: the first channels are read in the place of the chosen ones."""
+    right, weights = read_param(exported), exported.with_suffix(".bin").read_bytes()
+    place, choice = next(
+        (place, layer)
+        for place, layer in enumerate(right.layers)
+        if layer.name.startswith("blocks.3.pointwise.conv.attention.select")
     )
-    assert broken != line
-    wrong.write_text(text.replace(line, broken), encoding="utf-8")
-    wrong.with_suffix(".bin").write_bytes(exported.with_suffix(".bin").read_bytes())
+    assert choice.kind == "Convolution"
+    spans = weight_spans(right.layers[:place], weights)
+    assert spans
+    begin, length = spans[-1][1], weight_blocks(choice, weights, spans[-1][1])
+    assert length
+    crop = replace(choice, kind="Crop", parameters={9: (0,), 10: (choice.parameters[0],), 11: (0,)})
+    wrong = tmp_path / "wrong.ncnn.param"
+    layers = (*right.layers[:place], crop, *right.layers[place + 1 :])
+    wrong.write_text(replace(right, layers=layers).text(), encoding="utf-8")
+    wrong.with_suffix(".bin").write_bytes(weights[:begin] + weights[begin + length :])
     report = eamdeploy.audit(wrong, NETWORK, out=tmp_path / "out", limit=20)
     assert not report.passed
     assert report.parity.first_divergence is not None
     assert report.parity.first_divergence.layer == "blocks.3.pointwise.conv"
     assert report.part is not None
-    assert any(line.split()[1] == operator.name for operator in report.part.operators)
+    assert any(crop.name == operator.name for operator in report.part.operators)
     assert len(report.part.operators) < 15
     # the part alone shows the same wrong values
     assert report.part_file is not None
