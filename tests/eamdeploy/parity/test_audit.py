@@ -77,8 +77,11 @@ def test_a_gather_that_became_a_crop_of_one_channel_is_found(exported: Path, tmp
     crop = replace(choice, kind="Crop", parameters={9: (0,), 10: (choice.parameters[0],), 11: (0,)})
     wrong = tmp_path / "wrong.ncnn.param"
     layers = (*right.layers[:place], crop, *right.layers[place + 1 :])
-    wrong.write_text(replace(right, layers=layers).text(), encoding="utf-8")
-    wrong.with_suffix(".bin").write_bytes(weights[:begin] + weights[begin + length :])
+    fewer = weights[:begin] + weights[begin + length :]
+    assert right.metadata is not None
+    metadata = {**right.metadata, "weights": {**right.metadata["weights"], "bytes": len(fewer)}}
+    wrong.write_text(replace(right, layers=layers, metadata=metadata).text(), encoding="utf-8")
+    wrong.with_suffix(".bin").write_bytes(fewer)
     report = eamdeploy.audit(wrong, NETWORK, out=tmp_path / "out", limit=20)
     assert not report.passed
     assert report.parity.first_divergence is not None
