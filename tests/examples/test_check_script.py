@@ -36,6 +36,7 @@ def test_templates_give_the_script_variables_that_it_knows() -> None:
         assert set(SERVERS[server]("x").environment) - known_names <= caches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_template_installs_what_its_steps_need(server: str, tmp_path: Path) -> None:
     job = SERVERS[server]("own.tflite", DEVICE="pi4")

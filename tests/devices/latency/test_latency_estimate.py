@@ -40,6 +40,7 @@ def test_a_measured_network_is_estimated_near_its_measurement(export_network) ->
     assert e.interval90_ms[0] <= 54.0 <= e.interval90_ms[1]  # measured twice: 51.6 and 56.4 ms
 
 
+@pytest.mark.slow
 def test_dynamic_layers_cost_time_and_certainty(export_network) -> None:
     # of a measured size: a static network of 32 pixels is outside what was measured and widened for that
     paths = [export_network(conv=c, input_px=128) for c in ("static", "eam")]

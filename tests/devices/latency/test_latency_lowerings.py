@@ -54,6 +54,7 @@ def test_experts_cost_k_convolutions(export_network) -> None:
     assert sum(experts.get(k, 0) for k in kinds) == SPEC.kernels * sum(static.get(k, 0) for k in kinds)
 
 
+@pytest.mark.slow
 def test_matmul_lowering_is_a_product_of_computed_operands(export_network) -> None:
     path = export_network(conv="eam", lowering="matmul")
     static, product = sums(export_network(conv="static")), sums(path)

@@ -97,6 +97,7 @@ def test_this_machine_cannot_be_emulated():
         open_emulated("host")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="mmdebstrap is not installed")
 def test_a_build_that_fails_says_why_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("EAMDEPLOY_CACHE", str(tmp_path / "a,b"))

@@ -142,6 +142,7 @@ def test_energy_names_its_source(boards, artifacts, tmp_path):
     assert run.energy_mj == pytest.approx(5000 * run.latency_ms.mean / 1000)
 
 
+@pytest.mark.slow
 def test_cooldown_waits_and_says_when_it_was_in_vain(boards, artifacts, tmp_path):
     machines = boards(1)
     zone = tmp_path / "fake/sys/class/thermal/thermal_zone0"

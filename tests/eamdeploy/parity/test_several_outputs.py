@@ -76,6 +76,7 @@ def test_the_scores_are_found_among_outputs_of_other_widths(good: Made, tmp_path
     assert by_name["output features"] == by_name["output best"] == "skipped"
 
 
+@pytest.mark.slow
 def test_wrong_scores_behind_another_output_fail(artifact_of: Callable[..., Made], tmp_path: Path) -> None:
     """The first output is right; only the one that holds the classes is wrong."""
     good = artifact_of("onnx")

@@ -109,6 +109,7 @@ def test_one_sentence_and_exit_2(
     assert len([line for line in err.splitlines() if line and not line.startswith("INFO")]) == 1
 
 
+@pytest.mark.slow
 def test_a_tflite_file_that_lost_its_last_bytes(artifact_of: Callable[..., Made], run: Run, tmp_path: Path) -> None:
     """The flatbuffer is whole and runs; only the metadata behind it is cut."""
     good = artifact_of("tflite")

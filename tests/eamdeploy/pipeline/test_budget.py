@@ -50,6 +50,7 @@ def test_budget_zero_is_the_export_without_one(trained: Checkpoint, tree: Path, 
     assert zero.plan.to_list() == plain.plan.to_list()
 
 
+@pytest.mark.slow
 def test_a_budget_gives_an_ordinary_checkpoint_and_a_file_that_is_exactly_it(
     trained: Checkpoint, tree: Path, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def test_an_artifact_its_manifest_its_card_and_nothing_else(checkpoint: Checkpoi
     assert set(metadata.tensors["alpha"]) == set(checkpoint.network.dynamic_layers())
 
 
+@pytest.mark.slow
 def test_a_wrong_artifact_does_not_get_its_name(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def test_recipes_are_the_papers() -> None:
     assert all(recipe.epochs > 0 for recipe in RECIPES.values())
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_document(tree: Path, tmp_path: Path) -> None:
     done = subprocess.run(command(tree, tmp_path / "run", "--epochs", "1", "--json"), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

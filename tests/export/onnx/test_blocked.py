@@ -37,6 +37,7 @@ def run(model: onnx.ModelProto | Path, images: np.ndarray) -> np.ndarray:
     return scores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
     [

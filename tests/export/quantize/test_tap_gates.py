@@ -90,6 +90,7 @@ def images(count: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((count, *SHAPE)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["omni-full", pytest.param("omni-depthwise", marks=pytest.mark.slow)])
 def test_onnxruntime_computes_gated_kernels_in_integers(name: str, tmp_path: Path) -> None:
     model, layers = written(name, tmp_path)
@@ -111,6 +112,7 @@ def test_onnxruntime_computes_gated_kernels_in_integers(name: str, tmp_path: Pat
     assert 1 <= largest <= LIMIT
 
 
+@pytest.mark.slow
 def test_a_gate_that_nothing_bounds_keeps_its_kernel_in_float(tmp_path: Path) -> None:
     model, layers = written("omni-full", tmp_path, bounded=False)
     assert LAYER not in layers

@@ -50,6 +50,7 @@ def test_ids_are_unique_and_every_reference_has_one() -> None:
     assert parser.uses <= set(parser.ids)
 
 
+@pytest.mark.slow
 def test_no_figure_has_a_colour_of_its_own() -> None:
     """Every colour follows the page's theme: no stand-in is left over, and no black of matplotlib's."""
     html = render_html(build_report(album.full(), "x"))

@@ -24,6 +24,7 @@ def network(layer: Any) -> nn.Module:
     return ForeignNetwork(layer(16, 16), 16).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", SPELLINGS)
 def test_a_layer_is_found_however_it_is_spelled(layer: type[nn.Module]) -> None:
     rewritten = import_network(network(layer), torch.randn(3, *SHAPE)).rewritten

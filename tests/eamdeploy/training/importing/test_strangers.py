@@ -64,6 +64,7 @@ def test_unusual_operators_have_a_form(name: str) -> None:
     assert layer_facts == FOUND[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
