@@ -41,9 +41,9 @@ def run(model: onnx.ModelProto | Path, images: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     "fields",
     [
-        pytest.param({"width": 0.5}, marks=pytest.mark.slow),
-        pytest.param({"arch": "mobilenet_v2", "width": 1.0, "select": "cgr-max"}, marks=pytest.mark.slow),
-        pytest.param({"width": 0.5, "conv": "dynet", "input_px": 96}, marks=pytest.mark.slow),
+        {"width": 0.5},
+        {"arch": "mobilenet_v2", "width": 1.0, "select": "cgr-max"},
+        {"width": 0.5, "conv": "dynet", "input_px": 96},
         {"arch": "mobilenet_v3_small", "width": 1.0, "select": "adjacent-1"},
     ],
     ids=["v1", "v2-max", "dynet", "v3"],

@@ -91,7 +91,7 @@ def images(count: int) -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["omni-full", pytest.param("omni-depthwise", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["omni-full", "omni-depthwise"])
 def test_onnxruntime_computes_gated_kernels_in_integers(name: str, tmp_path: Path) -> None:
     model, layers = written(name, tmp_path)
     assert LAYER in layers
