@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -118,9 +117,7 @@ def write_all(tested: Sequence[Evaluated], out: Path, tables: Tables) -> None:
     _write(out / "transfers.json", {"schema_version": 1, **transfers([g for t in tested for g in t.groups], tables)})
 
 
-def calibrations(
-    t: Evaluated, one_thread: Mapping[MeasurementConditions, OneThreadTest] = MappingProxyType({})
-) -> list[Calibration]:
+def calibrations(t: Evaluated, one_thread: Mapping[MeasurementConditions, OneThreadTest]) -> list[Calibration]:
     """The calibrations of one population, each with its own tests."""
     out = []
     models = {g.conditions: g.model(t.priors) for g in t.groups}

@@ -22,6 +22,7 @@ from torch import nn
 import eamdeploy
 from benchmarks.export.instructions import read_bytes
 from eamdeploy.base.files import atomic_write_text
+from eamdeploy.networks.layers.rewritten import collapsed_conv
 from eamdeploy.networks.random_init import random_network
 from eamdeploy.networks.spec import ArchSpec
 from export.exporter.registry import get_exporter
@@ -85,17 +86,8 @@ def write_forms(site: LayerSite, target: Target, folder: Path, prefix: str) -> d
     serving = tuple(name for name in lowering_names() if get_lowering(name).applies(site, target) is None)
     measure_layer(site, target, serving, 1, keeper)
     layer, exporter = site.layer, get_exporter(RUNTIME_FORMATS[target.runtime])
-    convolution = nn.Conv2d(
-        layer.in_channels,
-        layer.out_channels,
-        kernel_size=layer.kernel_size,
-        stride=layer.stride,
-        padding=layer.padding,
-        dilation=layer.dilation,
-        groups=layer.groups,
-    )
     path = folder / FORMATS[exporter.format].file_name(f"{prefix}-{STATIC}")
-    module = nn.Sequential(convolution, nn.ReLU()).eval().requires_grad_(False)
+    module = nn.Sequential(collapsed_conv(layer), nn.ReLU()).eval().requires_grad_(False)
     shape = (layer.in_channels, *site.input_hw)
     exporter(module, path, ExportRequest(shape, batch=1, simplify=False, machine=target.machine))
     return {STATIC: path, **keeper.artifacts}

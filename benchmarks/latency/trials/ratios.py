@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.latency.trials.rates import LEAST_APART
 from benchmarks.latency.trials.validation import LeftOut, beyond_factor, width_in_spreads
-from devices.latency.model.fit.conformal import LEVEL
+from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.measurements import Network
 from devices.latency.model.shared_work import shared_share
@@ -56,15 +56,15 @@ def evaluate_ratios(
     totals = group.totals[at]
     unshared = np.maximum(1 - shared_share(totals[:, None], totals[None, :]), LEAST_APART)
     apart = np.abs(errors[:, None] - errors[None, :])
+    scores = apart / unshared
     sums = halves[:, None] + halves[None, :]
     covered, bounded, pairs = 0, 0, 0
     for i in range(len(at) - 1):
         rest = np.delete(np.arange(len(at)), i)
         first, second = np.triu_indices(len(rest), 1)
-        scores = np.sort((apart / unshared)[rest[first], rest[second]])
-        error = scores[min(math.ceil(LEVEL * (len(scores) + 1)), len(scores)) - 1]
-        half = np.minimum(error * unshared[i, i + 1 :], sums[i, i + 1 :])
+        alone = quantile(scores[rest[first], rest[second]].tolist()) * unshared[i, i + 1 :]
+        half = np.minimum(alone, sums[i, i + 1 :])
         covered += int((apart[i, i + 1 :] <= half).sum())
-        bounded += int((sums[i, i + 1 :] < error * unshared[i, i + 1 :]).sum())
+        bounded += int((sums[i, i + 1 :] < alone).sum())
         pairs += len(half)
     return RatioTest(pairs, covered / pairs, bounded / pairs)
