@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Evaluated:
         rates: instructions turned into time, tested likewise.
         without: for each family the others' errors, from fits that saw neither.
         by_board: boards known by two networks.
+        one_thread: one thread's rates, which rest on every population together; empty while a population stands alone.
     """
 
     population: Population
@@ -63,6 +64,7 @@ class Evaluated:
     without: dict[str, list[LeftOut]]
     by_board: dict[MeasurementConditions, Anchored]
     rates: dict[MeasurementConditions, RateTest]
+    one_thread: Mapping[MeasurementConditions, OneThreadTest] = field(default_factory=dict)
 
 
 def evaluate_population(rows: Sequence[LatencyRow], population: Population, tables: Tables) -> Evaluated | None:
@@ -97,6 +99,8 @@ def rebuild(rows: Sequence[LatencyRow], out: Path, progress: Progress = SILENT) 
         if done is not None:
             tested.append(done)
             progress.stage(f"{population.name}: {len(done.groups)} calibrations")
+    one_thread = evaluate_one_thread((g for t in tested for g in t.groups), tables)
+    tested = [replace(t, one_thread=one_thread) for t in tested]
     write_all(tested, out, tables)
     return tested
 
@@ -104,9 +108,8 @@ def rebuild(rows: Sequence[LatencyRow], out: Path, progress: Progress = SILENT) 
 def write_all(tested: Sequence[Evaluated], out: Path, tables: Tables) -> None:
     """Write what the package ships, and remove calibrations that are no longer made."""
     written = set()
-    one_thread = evaluate_one_thread((g for t in tested for g in t.groups), tables)
     for t in tested:
-        for calibration in calibrations(t, one_thread):
+        for calibration in calibrations(t):
             written.add(write_calibration(calibration, out / "calibrations").name)
     for stale in (out / "calibrations").glob("*.json"):
         if stale.name not in written:
@@ -117,7 +120,7 @@ def write_all(tested: Sequence[Evaluated], out: Path, tables: Tables) -> None:
     _write(out / "transfers.json", {"schema_version": 1, **transfers([g for t in tested for g in t.groups], tables)})
 
 
-def calibrations(t: Evaluated, one_thread: Mapping[MeasurementConditions, OneThreadTest]) -> list[Calibration]:
+def calibrations(t: Evaluated) -> list[Calibration]:
     """The calibrations of one population, each with its own tests."""
     out = []
     models = {g.conditions: g.model(t.priors) for g in t.groups}
@@ -139,7 +142,7 @@ def calibrations(t: Evaluated, one_thread: Mapping[MeasurementConditions, OneThr
         rate = None
         if (rated := t.rates.get(g.conditions)) is not None:
             rate, tests["by_instructions"] = rated.rate, rated.summary()
-            if (alone := one_thread.get(g.conditions)) is not None:
+            if (alone := t.one_thread.get(g.conditions)) is not None:
                 rate = replace(rate, one_thread=alone.rate)
                 tests["by_instructions"]["one_thread"] = alone.summary()
         if anchored := t.by_board.get(g.conditions):

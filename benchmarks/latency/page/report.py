@@ -33,11 +33,9 @@ from benchmarks.latency.page.evidence import (
 )
 from benchmarks.latency.page.markdown import number, table
 from benchmarks.latency.page.plots import plot_boards
-from benchmarks.latency.trials.one_thread import evaluate_one_thread
 from devices.latency.calibrate.anchors import DOUBTED_FROM
 from devices.latency.model.calibration import Calibration
 from devices.latency.model.groups import CalibrationGroup
-from devices.latency.model.instructions import keyed
 from eamdeploy.base.files import atomic_write_text
 
 TEMPLATE = Path(__file__).with_name("page.md")
@@ -52,8 +50,7 @@ def write_page(
     docs: Path,
 ) -> Path:
     """Fill in the template; returns the page's path."""
-    one_thread = evaluate_one_thread((g for t in tested for g in t.groups), keyed(c.table for c in counted))
-    entries = [(c, g) for t in tested for c, g in zip(calibrations(t, one_thread), t.groups, strict=True)]
+    entries = [(c, g) for t in tested for c, g in zip(calibrations(t), t.groups, strict=True)]
     tests_by_conditions = held_out(tested)
     hold_outs = [(c, tests_by_conditions[g.conditions]) for c, g in entries if g.conditions in tests_by_conditions]
     figures = plot_boards(tested, docs / "latency-model")
