@@ -11,7 +11,7 @@ import numpy as np
 
 from eamdeploy.base.errors import MissingDependency, UsageError
 from runtimes.batching import AffineQuantization, as_input, image_input, input_layout, run_in_chunks
-from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.protocol import FLOAT32, OperatorTime, RuntimeOptions, TensorInfo
 from runtimes.readers.metadata import read_metadata
 from runtimes.readers.tflite_old import needs_newer_runtime
 from runtimes.support.affinity import Pinned
@@ -27,6 +27,7 @@ class LiteRt:
 
     name = "litert"
     suffixes: tuple[str, ...] = (".tflite",)
+    arithmetics: tuple[str, ...] = (FLOAT32,)
 
     def available(self) -> bool:
         """Whether one of the packages is installed."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from eamdeploy.base.errors import MissingDependency, UsageError
 from runtimes.batching import image_input, input_layout, run_in_chunks
-from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.protocol import ARITHMETICS, OperatorTime, RuntimeOptions, TensorInfo
 from runtimes.readers.metadata import read_metadata
 from runtimes.readers.mnn_file import read_network
 from runtimes.support.affinity import Pinned
@@ -30,6 +30,7 @@ class Mnn:
 
     name = "mnn"
     suffixes: tuple[str, ...] = (".mnn",)
+    arithmetics: tuple[str, ...] = ARITHMETICS
 
     def available(self) -> bool:
         """Whether MNN is installed."""

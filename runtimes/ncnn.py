@@ -11,7 +11,7 @@ import numpy as np
 
 from eamdeploy.base.errors import MissingDependency, UsageError
 from runtimes.batching import image_input, run_in_chunks
-from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.protocol import ARITHMETICS, OperatorTime, RuntimeOptions, TensorInfo
 from runtimes.readers.ncnn_file import NcnnParam, read_param, weights_path
 from runtimes.support.affinity import Pinned
 
@@ -24,6 +24,7 @@ class Ncnn:
 
     name = "ncnn"
     suffixes: tuple[str, ...] = (".param",)
+    arithmetics: tuple[str, ...] = ARITHMETICS
 
     def available(self) -> bool:
         """Whether ncnn is installed."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from eamdeploy.base.errors import MissingDependency, UsageError, did_you_mean
 from runtimes.batching import as_input, image_input, input_layout, run_in_chunks
-from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.protocol import FLOAT32, OperatorTime, RuntimeOptions, TensorInfo
 from runtimes.readers.artifact_files import artifact_sha256, external_files
 from runtimes.readers.metadata import read_metadata
 from runtimes.support import tensorrt_cache
@@ -43,6 +43,7 @@ class OnnxRuntime:
 
     name = "onnxruntime"
     suffixes: tuple[str, ...] = (".onnx",)
+    arithmetics: tuple[str, ...] = (FLOAT32,)
 
     def available(self) -> bool:
         """Whether onnxruntime is installed."""

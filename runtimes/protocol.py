@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     Float32 = NDArray[np.float32]
 
 
-ARITHMETICS = ("fp32", "fp16")
+FLOAT32 = "fp32"
+ARITHMETICS = (FLOAT32, "fp16")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class RuntimeOptions:
     xnnpack: bool = True
     provider: str | None = None
     profile: bool = False
-    arithmetic: str = "fp32"
+    arithmetic: str = FLOAT32
 
     def __post_init__(self) -> None:
         """Check the number format.
@@ -145,10 +146,12 @@ class Runtime(Protocol):
     Attributes:
         name: its name in the registry.
         suffixes: endings of the files it loads, for example ``(".onnx",)``; the first of an artifact's files.
+        arithmetics: those of `ARITHMETICS` that it can be told to compute in; see `arithmetics_of`.
     """
 
     name: str
     suffixes: tuple[str, ...]
+    arithmetics: tuple[str, ...]
 
     def available(self) -> bool:
         """Whether it could be used here; doesn't import it."""

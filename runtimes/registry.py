@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eamdeploy.base.errors import MissingDependency, UsageError, did_you_mean
-from runtimes.protocol import Runtime
+from runtimes.protocol import FLOAT32, Runtime
 
 GROUP = "eamdeploy.runtimes"
 # module and class of each; loaded on use, so that asking for one doesn't import the others
@@ -65,6 +65,17 @@ def runtime_for(path: Path | str) -> Runtime:
         suffixes.update(dict.fromkeys(runtime.suffixes, name))
     hint = f"known endings: {', '.join(sorted(suffixes))}"
     raise UsageError("no runtime takes a file with this ending", where=path, hint=hint)
+
+
+def arithmetics_of(runtime: Runtime) -> tuple[str, ...]:
+    """What a runtime can be told to compute in; another package's that does not say leaves no choice."""
+    return getattr(runtime, "arithmetics", (FLOAT32,))
+
+
+def chooses_arithmetic(name: str) -> bool:
+    """Whether the runtime called ``name`` computes in another number format than the file's when told to; one that
+    is not known here does not."""
+    return name in runtime_names() and len(arithmetics_of(get_runtime(name))) > 1
 
 
 def _third_party() -> dict[str, Callable[[], Any]]:

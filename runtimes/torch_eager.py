@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eamdeploy.base.errors import MissingDependency, UsageError
-from runtimes.protocol import OperatorTime, RuntimeOptions, TensorInfo
+from runtimes.protocol import FLOAT32, OperatorTime, RuntimeOptions, TensorInfo
 from runtimes.support.affinity import Pinned
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class TorchEager:
 
     name = "torch"
     suffixes: tuple[str, ...] = (".safetensors",)
+    arithmetics: tuple[str, ...] = (FLOAT32,)
     compiled = False
 
     def available(self) -> bool:

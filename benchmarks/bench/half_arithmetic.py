@@ -22,26 +22,16 @@ import eamdeploy
 from devices.session.opening import open_emulated
 from devices.session.run import BoardSession
 from eamdeploy.base.progress import SILENT
-from eamdeploy.data.dataset import ImageDataset, take
-from eamdeploy.data.open import open_dataset
-from eamdeploy.data.preprocessing import Preprocessing
-from eamdeploy.measurement.accuracy.images import Images
+from eamdeploy.measurement.accuracy.images import Images, prepare_images
 from eamdeploy.measurement.accuracy.measure import run_on_device
 from eamdeploy.measurement.request import BenchCase
 from eamdeploy.parity.report.limits import ParityTolerance
 from eamdeploy.pipeline.export import ExportOptions
 from export.lowerings.fold import fold_batchnorm
 from runtimes.protocol import ARITHMETICS, RuntimeOptions
+from runtimes.readers.metadata import read_metadata
 
 DEVICE = "pi5"
-
-
-def prepared(dataset: ImageDataset, preprocessing: Preprocessing) -> Images:
-    """Pictures as they go to a board."""
-    indices = range(len(dataset))
-    pixels = np.stack([preprocessing.pixels(dataset.image(index)) for index in indices])
-    labels = np.array([dataset.label(index) for index in indices])
-    return Images(pixels, labels, dataset.name, preprocessing, identity="half-arithmetic")
 
 
 async def on_board(artifact: Path, images: Images) -> dict[str, np.ndarray]:
@@ -67,16 +57,16 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="cifar10-v1x0.25-eam-rcr")
     arguments = parser.parse_args()
     checkpoint = eamdeploy.load(arguments.checkpoint)
-    preprocessing = Preprocessing.from_dict(checkpoint.preprocessing)
-    images = prepared(take(open_dataset(arguments.data), arguments.images), preprocessing)
-    inputs = torch.from_numpy(preprocessing.normalize(images.pixels).transpose(0, 3, 1, 2).copy())
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        options = ExportOptions(images=2, name="network")
+        (artifact,) = eamdeploy.export(arguments.checkpoint, folder, formats=["ncnn"], device=DEVICE, options=options)
+        images = prepare_images(read_metadata(artifact.path), arguments.data, arguments.images, artifact.path)
+        normalized = images.preprocessing.normalize(images.pixels)
+        inputs = torch.from_numpy(normalized.transpose(0, 3, 1, 2).copy())
         network = checkpoint.network.eval()
         exact = network(inputs).numpy()
         half = fold_batchnorm(copy.deepcopy(network)).half()
         scores = {"float16 reference": half(inputs.half()).float().numpy()}
-        options = ExportOptions(images=2, name="network")
-        (artifact,) = eamdeploy.export(arguments.checkpoint, folder, formats=["ncnn"], device=DEVICE, options=options)
         scores |= asyncio.run(on_board(artifact.path, images))
     errors = {}
     for name, values in scores.items():

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from eamdeploy.base.errors import UsageError
 from eamdeploy.base.progress import SILENT, Progress
-from runtimes.protocol import RuntimeOptions
+from runtimes.protocol import FLOAT32, RuntimeOptions
 from runtimes.readers.artifact_files import artifact_sha256
 from runtimes.readers.formats import ARTIFACT_KINDS, format_of
 from runtimes.readers.metadata import ArtifactMetadata, read_metadata
-from runtimes.registry import get_runtime, runtime_for
+from runtimes.registry import arithmetics_of, get_runtime, runtime_for
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ def expand(
         artifacts: files; each must be there and be taken by one of the runtimes.
         runtimes: names; empty: for each artifact the first that takes its kind of file.
         threads: numbers of threads.
-        options: everything else about the runtimes.
+        options: everything else about the runtimes; one without that arithmetic computes in float32.
         batch: images in one inference, where the artifact leaves that open.
 
     Raises:
-        UsageError: no such file, an unknown runtime, or none that takes an artifact.
+        UsageError: no such file, an unknown runtime, none that takes an artifact, or none with that arithmetic.
     """
     if not artifacts:
         raise UsageError("nothing to measure", hint=f"give at least one artifact: {ARTIFACT_KINDS}")
@@ -137,6 +137,11 @@ def expand(
             raise UsageError(f"none of the runtimes takes this file: {names}", where=artifact, hint=hint)
         for runtime in fitting:
             for count in threads:
-                settings = RuntimeOptions(**{**vars(base), "threads": count})
+                arithmetic = base.arithmetic if base.arithmetic in arithmetics_of(runtime) else FLOAT32
+                settings = replace(base, threads=count, arithmetic=arithmetic)
                 cases.append(BenchCase(artifact, runtime.name, settings, batch))
+    if all(case.options.arithmetic != base.arithmetic for case in cases):
+        names = ", ".join(dict.fromkeys(case.runtime for case in cases))
+        what = f"none of the runtimes can be told to compute in {base.arithmetic}: {names}"
+        raise UsageError(what, hint="leave `arithmetic` out")
     return tuple(cases)

@@ -40,6 +40,10 @@ def test_another_packages_runtime_is_found_by_name_and_by_file(monkeypatch):
     assert isinstance(registry.get_runtime("tnn"), Tnn)
     assert registry.runtime_for("x.tnn").name == "tnn"
     assert registry.runtime_names()[-1] == "tnn"
+    assert [name for name in [*registry.runtime_names(), "elsewhere"] if registry.chooses_arithmetic(name)] == [
+        "ncnn",
+        "mnn",
+    ]
 
 
 def test_another_packages_broken_runtime_is_reported_and_does_not_hide_ours(monkeypatch):

@@ -13,11 +13,10 @@ from eamdeploy.base.results import Run
 from eamdeploy.cli.views.output import emit, err_console, make_table
 from eamdeploy.cli.views.table import FittedTable
 from eamdeploy.measurement import BenchReport
+from runtimes.registry import chooses_arithmetic
 
 _STATE_STYLE = {"clean": "green", "suspect": "yellow", "invalid": "red"}
 _MOST_OPERATORS = 15
-# runtimes that compute in another number format than the file's when told to
-CHOOSE_ARITHMETIC = ("ncnn", "mnn")
 
 
 def show(report: BenchReport, *, as_json: bool) -> None:
@@ -82,7 +81,7 @@ def _cells(run: Run, interval_head: str) -> dict[str, str | Text]:
         "device?": run.board or run.device,
         "source": run.provenance.kind,
         "runtime??": f"{run.provenance.runtime} {run.provenance.runtime_version}".strip(),
-        "arithmetic??": str(run.options.get("arithmetic", "")) if run.provenance.runtime in CHOOSE_ARITHMETIC else "",
+        "arithmetic??": str(run.options.get("arithmetic", "")) if chooses_arithmetic(run.provenance.runtime) else "",
         ">threads??": str(run.threads),
         ">p50 ms": ("~" if estimated and latency else "") + _number(latency.p50 if latency else None),
         f">{interval_head}?": f"{_number(interval[0])}–{_number(interval[1])}{level}" if interval else "",

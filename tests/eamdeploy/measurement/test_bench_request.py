@@ -5,6 +5,7 @@ import pytest
 from eamdeploy.base.errors import MissingDependency, UsageError
 from eamdeploy.measurement import choose_targets, expand
 from eamdeploy.measurement.measuring import round_order
+from runtimes.protocol import RuntimeOptions
 
 
 def test_every_artifact_in_every_runtime_that_takes_it_with_every_number_of_threads(artifacts):
@@ -28,6 +29,18 @@ def test_what_cannot_be_measured_is_refused_before_a_board_is_touched(artifacts,
         expand([folder / "tiny.onnx"], runtimes=["litert"])
     with pytest.raises(UsageError, match="did you mean 'litert'"):
         expand([folder / "tiny.onnx"], runtimes=["litret"])
+
+
+def test_only_runtimes_with_that_arithmetic_are_told_to_compute_in_it(artifacts, tmp_path):
+    """A result says in what it was computed, and a run without any such runtime is refused."""
+    folder, _ = artifacts
+    ncnn = tmp_path / "tiny.ncnn.param"
+    ncnn.touch()
+    half = RuntimeOptions(arithmetic="fp16")
+    cases = expand([folder / "tiny.onnx", ncnn], options=half)
+    assert [(case.runtime, case.options.arithmetic) for case in cases] == [("onnxruntime", "fp32"), ("ncnn", "fp16")]
+    with pytest.raises(UsageError, match=r"compute in fp16: onnxruntime, litert.*leave `arithmetic` out"):
+        expand([folder / "tiny.onnx", folder / "tiny.tflite"], options=half)
 
 
 def test_rounds_run_forwards_and_backwards():
