@@ -47,6 +47,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
     mpl.use("svg")
     import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
 
     rated_rows = [row for row in rows if row["top1"] is not None]  # the twin's weights are random
     networks = list(dict.fromkeys(row["network"] for row in rated_rows))
@@ -67,9 +68,9 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         axis.minorticks_off()
         axis.set(title=network, xlabel="latency over the static twin's, same precision", ylabel="top-1 %")
         axis.grid(visible=True, alpha=0.2)
-    lines = [plt.Line2D([], [], color=colour, label=" ".join(key)) for key, colour in COLOURS.items()]
+    lines = [Line2D([], [], color=colour, label=" ".join(key)) for key, colour in COLOURS.items()]
     points = [
-        plt.Line2D([], [], marker=marker, color="dimgrey", linestyle="", label=name) for name, marker in markers.items()
+        Line2D([], [], marker=marker, color="dimgrey", linestyle="", label=name) for name, marker in markers.items()
     ]
     figure.legend(handles=[*lines, *points], loc="lower center", ncol=len(COLOURS), fontsize=8, frameon=False)
     figure.tight_layout(rect=(0, 0.1, 1, 1))

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.latency.trials.validation import quantile
 from devices.latency.calibrate.refit import population_priors
 from devices.latency.estimate.estimate import FORMAT_RUNTIMES
 from devices.latency.graph.extract import extract_features
 from devices.latency.graph.records import ArtifactFeatures
+from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.model import fit_model
 from devices.latency.model.terms import term_matrix
 from runtimes.protocol import RuntimeOptions

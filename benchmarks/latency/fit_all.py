@@ -30,10 +30,10 @@ from benchmarks.latency.trials.validation import (
     beyond_factor,
     coverage,
     leave_out,
-    quantile,
     width_in_spreads,
 )
 from devices.latency.model.calibration import Calibration, from_group, write_calibration
+from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.instructions import Tables, keyed
 from devices.latency.model.measurements import MeasurementConditions

@@ -18,7 +18,7 @@ from eamdeploy.runs.store.places import content_of
 
 
 def _emulated(kind: str, board: str = "Raspberry Pi 4") -> Provenance:
-    return Provenance(kind, board, "onnxruntime", "1.32", moment(30_000))  # type: ignore[arg-type]
+    return Provenance(kind, board, "onnxruntime", "1.32", moment(30_000))
 
 
 def changes() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:

@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import asyncssh
 
@@ -151,7 +152,7 @@ class BoardServer:
         self.bytes_in = self.bytes_out = 0
         self.cut_after_bytes: int | None = None
         self.port = 0
-        self.session = ServedSession
+        self.session: Callable[[Any], Any] = ServedSession
         self.forwards = False
         self.forwarded: list[tuple[str, int]] = []
         self._server: asyncssh.SSHAcceptor | None = None
@@ -176,7 +177,7 @@ class BoardServer:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-            process._transport.close()  # a grandchild may hold its pipes open
+            process._transport.close()  # type: ignore[attr-defined]  # a grandchild may hold its pipes open
         await asyncio.sleep(0)
 
     @property

@@ -69,9 +69,11 @@ def wrong(words: list[str]) -> list[str]:
             ]
         case [*variables, "bash", "ci/check.sh"]:  # the copy in a user's repository
             script = (ROOT / "examples" / "ci" / "check.sh").read_text("utf-8")
-            names = [word.partition("=")[0] for word in variables]
+            settings = [word.partition("=")[0] for word in variables]
             return [
-                f"check.sh knows no {name}" for name in names if not re.search(rf"^#   {name} ", script, re.MULTILINE)
+                f"check.sh knows no {name}"
+                for name in settings
+                if not re.search(rf"^#   {name} ", script, re.MULTILINE)
             ]
         case ["python", "-m", module, *rest]:
             return module_errors(module, rest)

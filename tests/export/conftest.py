@@ -18,7 +18,7 @@ NetworkMaker = Callable[..., Network]
 
 def make_network(**fields: object) -> Network:
     """A small random network whose batch norms, biases and attentions are not at their initial values."""
-    spec = ArchSpec(**{"width": 0.25, "input_px": 32, "classes": 10, "temperature": 2.0, **fields})  # type: ignore[arg-type]
+    spec = ArchSpec(**{"width": 0.25, "input_px": 32, "classes": 10, "temperature": 2.0, **fields})
     network = build(spec)
     generator = torch.Generator().manual_seed(7)
     for module in network.modules():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import sys
 import types
 
@@ -59,7 +60,7 @@ def test_another_packages_broken_runtime_is_reported_and_does_not_hide_ours(monk
 def _packages(monkeypatch, **present):
     """Pretend that only these interpreter modules are installed; the value is what importing does."""
     names = {name.partition(".")[0]: name for name, _ in litert_modules.CANDIDATES}
-    monkeypatch.setattr(litert_modules.importlib.util, "find_spec", lambda name: object() if name in present else None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if name in present else None)
     for top, module in present.items():
         monkeypatch.setitem(sys.modules, names[top], module)
 

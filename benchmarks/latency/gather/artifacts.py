@@ -39,7 +39,7 @@ def write(fields: dict[str, object], out: Path, formats: tuple[str, ...] = ("onn
     from export.planning.sites import find_sites
     from export.planning.target import Target
 
-    spec = ArchSpec(**fields)  # type: ignore[arg-type]
+    spec = ArchSpec(**fields)
     network, shape, written = build(spec), (spec.in_channels, spec.input_px, spec.input_px), []
     for form in formats:
         path = out / f"{file_name(fields)}{'' if spec.conv == 'static' else '-' + spec.conv}.{form}"

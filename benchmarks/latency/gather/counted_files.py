@@ -88,7 +88,7 @@ def plain() -> Iterator[tuple[str, Callable[[Path], object]]]:
     """As `mobilenets`."""
     for width, px in PLAIN:
         bring_in = partial(eamdeploy.import_network, full_convolutions(width), (3, px, px))
-        yield f"full-{width}-{px}-static", lambda path, bring_in=bring_in: bring_in(path=path)  # type: ignore[misc]
+        yield f"full-{width}-{px}-static", lambda path, bring_in=bring_in: bring_in(path=path)
 
 
 def shipped() -> Iterator[tuple[str, Callable[[Path], object]]]:
@@ -101,7 +101,7 @@ def grouped() -> Iterator[tuple[str, Callable[[Path], object]]]:
     """As `mobilenets`."""
     for width, channels, px in GROUPED:
         bring_in = partial(eamdeploy.import_network, grouped_convolutions(width, channels), (3, px, px))
-        yield f"grouped-{width}-{channels}-{px}-static", lambda path, bring_in=bring_in: bring_in(path=path)  # type: ignore[misc]
+        yield f"grouped-{width}-{channels}-{px}-static", lambda path, bring_in=bring_in: bring_in(path=path)
 
 
 def write(

@@ -26,7 +26,7 @@ def plot_boards(tested: Sequence[Evaluated], out: Path) -> list[tuple[str, Path]
     boards = sorted({c.board for c in current})
     written = []
     for board in boards:
-        lines = {c: ([], []) for c in sorted(current, key=lambda c: c.name) if c.board == board}  # type: ignore[var-annotated]
+        lines = {c: ([], []) for c in sorted(current, key=lambda c: c.name) if c.board == board}
         for t in tested:
             for results, at in ((t.by_network, 0), (t.by_family, 1)):
                 for r in results:

@@ -27,7 +27,7 @@ def errors_without(groups: Sequence[CalibrationGroup], population: Population) -
     for i, left_family in enumerate(families):
         for other in families[i + 1 :]:
             masks = {id(g): np.array([f not in (left_family, other) for f in g.families]) for g in groups}
-            priors = fit_priors(groups, population, lambda g, masks=masks: masks[id(g)])  # type: ignore[misc]
+            priors = fit_priors(groups, population, lambda g, masks=masks: masks[id(g)])
             for g in groups:
                 mask = masks[id(g)]
                 if mask.all() or mask.sum() < 2:

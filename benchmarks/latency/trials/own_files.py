@@ -17,10 +17,11 @@ import numpy as np
 from benchmarks.latency.fit_all import Evaluated
 from benchmarks.latency.gather.grouping import fit_priors
 from benchmarks.latency.gather.measured_networks import exported_operators
-from benchmarks.latency.trials.validation import beyond_factor, held_together, quantile, width_in_spreads
+from benchmarks.latency.trials.validation import beyond_factor, held_together, width_in_spreads
 from devices.latency.estimate.predictors import by_operators
 from devices.latency.graph.records import ArtifactFeatures
 from devices.latency.model.calibration import from_group
+from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.measurements import Network, family
 
@@ -62,7 +63,7 @@ def estimate_own_files(t: Evaluated, group: CalibrationGroup, form: str) -> list
             continue
         without = hold_outs[network].without
         masks = {id(g): np.array([n not in without for n in g.networks]) for g in t.groups}
-        priors = fit_priors(t.groups, t.population, lambda g, masks=masks: masks[id(g)])  # type: ignore[misc]
+        priors = fit_priors(t.groups, t.population, lambda g, masks=masks: masks[id(g)])
         fitted_group = group.keep(masks[id(group)])
         other_errors = [r for r in errors if r.network != network]
         calibration = from_group(

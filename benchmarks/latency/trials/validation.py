@@ -67,7 +67,7 @@ def leave_out(groups: Sequence[CalibrationGroup], population: Population, by: st
     results: list[LeftOut] = []
     for hold_out in held_together(groups, by):
         masks = {id(g): np.array([n not in hold_out.without for n in g.networks]) for g in groups}
-        priors = fit_priors(groups, population, lambda g, masks=masks: masks[id(g)])  # type: ignore[misc]
+        priors = fit_priors(groups, population, lambda g, masks=masks: masks[id(g)])
         for g in groups:
             tested = np.array([n in hold_out.tested for n in g.networks])
             if tested.any() and masks[id(g)].sum() >= 2:

@@ -80,7 +80,8 @@ class SshdBoard:
         self._login.write_text(f'#!/bin/sh\nunset SHLVL\n{exports}cd "$HOME"\n{run}\n')
         self._login.chmod(0o755)
         self.forced = forced
-        self.port, self._server = 0, None
+        self.port = 0
+        self._server: subprocess.Popen[bytes] | None = None
 
     def program(self, name: str, text: str) -> None:
         """Put a shell script on the board's path."""
@@ -119,7 +120,7 @@ class SshdBoard:
         if os.getuid() == 0:  # the server's own empty folder, which a package's start script makes
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         self._log = (self.folder / "sshd.log").open("wb")
-        self._server = subprocess.Popen(
+        server = self._server = subprocess.Popen(
             [_SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
             stderr=self._log,
             stdin=subprocess.DEVNULL,
@@ -129,7 +130,7 @@ class SshdBoard:
         while time.monotonic() < end:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return self
-            if self._server.poll() is not None:
+            if server.poll() is not None:
                 break
             time.sleep(0.05)
         self.__exit__()

@@ -18,7 +18,7 @@ def run(path: Path, ms: float, device: str = "mypi", **more: object) -> Measured
         "threads": 1,
         "profile": "pi4",
     }
-    return MeasuredRun(path, ms, device, **{**fields, **more})  # type: ignore[arg-type]
+    return MeasuredRun(path, ms, device, **{**fields, **more})
 
 
 @pytest.fixture(scope="module")

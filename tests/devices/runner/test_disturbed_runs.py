@@ -40,7 +40,7 @@ def _run(tree: Path, before: dict[str, str], after: dict[str, str]):
     measured_here = measure(call, limits, Sensors(tree))
     samples = [duration / 1e6 for duration in measured_here.samples_ns]
     measured = SimpleNamespace(timings=[dataclasses.asdict(measured_here)], cooled=True)
-    return verdict(measured, summarize([samples]))  # type: ignore[arg-type]
+    return verdict(measured, summarize([samples]))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -211,7 +212,7 @@ def test_python_there_takes_nothing_from_the_home_folder_or_the_environment(tmp_
         from devices.doctor import examine
         from devices.session.lock import board_lock
 
-        transport = board.transport(python=(os.sys.executable,))
+        transport = board.transport(python=(sys.executable,))
         examination = await examine(transport)
         assert examination.facts.python is not None
         async with board_lock(transport, job="test"), BoardSession(transport) as session, session.worker() as worker:

@@ -23,7 +23,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
         try:
             code = main([*arguments])
         except SystemExit as exit_:
-            code = exit_.code  # type: ignore[assignment]
+            code = exit_.code
         out = capsys.readouterr()
         return int(code or 0), out.out, out.err
 

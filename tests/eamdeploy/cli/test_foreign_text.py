@@ -93,7 +93,7 @@ def test_consoles_tables_and_bars(name: str, capsys: pytest.CaptureFixture[str])
     assert out.out.count(name) == out.err.count(name) == 4
     with make_bar() as bars:
         bars.add_task(name, total=None, note=name)
-        columns = [str(column(bars.tasks[0])) for column in bars.columns if type(column).__name__ == "TextColumn"]  # type: ignore[operator]
+        columns = [str(column(bars.tasks[0])) for column in bars.columns if type(column).__name__ == "TextColumn"]
     assert columns == [name, name]
 
 

@@ -27,7 +27,7 @@ def _run(number: int, **figures: object) -> Run:
         provenance=provenance,
         verdict=RunVerdict("clean"),
         **values,
-    )  # type: ignore[arg-type]
+    )
 
 
 @pytest.fixture(autouse=True)

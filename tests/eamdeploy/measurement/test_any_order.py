@@ -39,7 +39,7 @@ def listed_in_any_order(random: randomness.Random) -> Iterator[None]:
             real = getattr(Path, name)
 
             def shuffled(self: Path, *arguments: object, real: object = real) -> Iterator[Path]:
-                names = list(real(self, *arguments))  # type: ignore[operator]
+                names = list(real(self, *arguments))
                 random.shuffle(names)
                 return iter(names)
 

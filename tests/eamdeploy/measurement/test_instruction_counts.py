@@ -45,7 +45,7 @@ def _count(counts: list[int]) -> tuple[int | None, list[str]]:
     progress = RecordedProgress()
     case = SimpleNamespace(title="net.onnx", artifact=Path("net.onnx"), runtime="onnxruntime", options=None, batch=1)
     result, request = SimpleNamespace(case=case, load={}, instructions=None), SimpleNamespace(progress=progress)
-    asyncio.run(board_job._count(_CountedSession(counts), result, request, BoardWork(progress)))  # type: ignore[arg-type]
+    asyncio.run(board_job._count(_CountedSession(counts), result, request, BoardWork(progress)))
     return result.instructions, progress.sentences
 
 

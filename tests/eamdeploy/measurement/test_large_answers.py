@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from devices.transports.lines import whole_lines
 from devices.transports.ssh import stream
 from eamdeploy.measurement import BenchTarget, Effort, Request, bench, expand
 from eamdeploy.runs.store import open_store
@@ -37,7 +38,6 @@ def test_a_network_of_21000_classes_has_its_accuracy_measured_over_ssh(
     classes = [f"class-{number:05}" for number in range(CLASSES)]
     tiny_models.write_onnx(tmp_path / "large.onnx", classes=CLASSES, metadata=tiny_models.metadata(classes=classes))
     lengths = []
-    whole_lines = stream.whole_lines
 
     async def measured(pieces, *, board):
         async for line in whole_lines(pieces, board=board):

@@ -34,12 +34,12 @@ def test_a_loaded_network_is_the_same_function(path: Path) -> None:
 def test_random_choices_come_from_the_file_not_from_the_seed(path: Path, tmp_path: Path) -> None:
     loaded = load_checkpoint(path)
     layer = loaded.network.dynamic_layers()["blocks.0.pointwise.conv"]
-    layer.attention.selection.indices.copy_(torch.tensor([7, 5, 1, 0]))  # type: ignore[union-attr]
+    layer.attention.selection.indices.copy_(torch.tensor([7, 5, 1, 0]))
     save_checkpoint(
         tmp_path / "b.safetensors", loaded.network, preprocessing=loaded.preprocessing, classes=loaded.classes
     )
     again = load_checkpoint(tmp_path / "b.safetensors").network.dynamic_layers()["blocks.0.pointwise.conv"]
-    assert again.attention.selection.indices.tolist() == [7, 5, 1, 0]  # type: ignore[union-attr]
+    assert again.attention.selection.indices.tolist() == [7, 5, 1, 0]
 
 
 def test_missing_file_names_the_shipped_ones(tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ def test_every_mixing_form_is_the_same_function_with_the_same_gradients() -> Non
 )
 def test_a_wrong_field_is_refused_with_its_value(field: str, value: object) -> None:
     with pytest.raises(UsageError, match=str(value)):
-        ArchSpec(**{field: value})  # type: ignore[arg-type]
+        ArchSpec(**{field: value})
 
 
 def test_unknown_names_come_with_the_nearest() -> None:

@@ -73,8 +73,10 @@ def test_a_gather_that_became_a_crop_of_one_channel_is_found(exported: Path, tmp
     spans = weight_spans(right.layers[:place], weights)
     assert spans
     begin, length = spans[-1][1], weight_blocks(choice, weights, spans[-1][1])
+    outputs = choice.parameters[0]
     assert length
-    crop = replace(choice, kind="Crop", parameters={9: (0,), 10: (choice.parameters[0],), 11: (0,)})
+    assert isinstance(outputs, int)
+    crop = replace(choice, kind="Crop", parameters={9: (0,), 10: (outputs,), 11: (0,)})
     wrong = tmp_path / "wrong.ncnn.param"
     layers = (*right.layers[:place], crop, *right.layers[place + 1 :])
     fewer = weights[:begin] + weights[begin + length :]

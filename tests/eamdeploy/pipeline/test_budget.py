@@ -75,7 +75,7 @@ def search(trained: Checkpoint, tree: Path) -> Spending:
     return spend(trained.network, images, (Target("onnxruntime"),), shape, budget_points=0.01, beyond=True)
 
 
-def images_of(trained: Checkpoint, tree: Path):  # type: ignore[no-untyped-def]
+def images_of(trained: Checkpoint, tree: Path):
     preprocessing = Preprocessing.from_dict(trained.preprocessing)
     return budget_images(tree, tree, preprocessing, trained.classes, limit=60)
 

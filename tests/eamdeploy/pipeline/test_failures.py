@@ -15,6 +15,7 @@ from eamdeploy.pipeline import failures
 from eamdeploy.pipeline.failures import ArtifactsFailed, Attempts
 from eamdeploy.pipeline.quantize import files
 from eamdeploy.pipeline.quantize.options import QuantizeOptions
+from eamdeploy.pipeline.quantize.run import quantize_artifact
 from tests.eamdeploy.inference.classifiers import PREPROCESSING, SAID, classifier
 
 
@@ -59,13 +60,13 @@ def test_a_precision_that_loses_too_much_leaves_the_next_one(tmp_path: Path) -> 
     assert len(failure.value.failures) == 2
     good = QuantizeOptions(max_drop=100, calibration_images=20, check_images=60, latency=False)
     assert foreign_card(source, PREPROCESSING, None).head.kind == "logits"
-    real, calls = files.quantize_artifact, []
+    calls: list[str] = []
 
     def once(path: Path, target: Path, quantization: QuantizeOptions, **rest: object) -> object:
         calls.append(quantization.precision)
         if quantization.precision == "int8":
             raise ParityError("the int8 file does not run")
-        return real(path, target, quantization, **rest)  # type: ignore[arg-type]
+        return quantize_artifact(path, target, quantization, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "quantize_artifact", once)

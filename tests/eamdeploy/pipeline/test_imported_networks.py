@@ -36,7 +36,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Checkpoin
 
 def export(checkpoint: Checkpoint, out: Path, form: str = "onnx", **options: object) -> ExportedArtifact:
     """One verified artifact."""
-    artifacts = eamdeploy.export(checkpoint, out, formats=form, options=ExportOptions(images=12, **options))  # type: ignore[arg-type]
+    artifacts = eamdeploy.export(checkpoint, out, formats=form, options=ExportOptions(images=12, **options))
     assert isinstance(artifacts[0], ExportedArtifact)
     assert artifacts[0].parity.passed
     return artifacts[0]

@@ -15,4 +15,4 @@ def request(tree: Path, out: Path, **changes: object) -> TrainingRequest:
     values = {
         "recipe": "cpu-small", "spec": SPEC, "input_px": 16, "epochs": 3, "batch": 32, "lr": 0.05, "threads": 1, **changes
     }  # fmt: skip
-    return TrainingRequest(data="imagefolder", root=tree, out=out, **values)  # type: ignore[arg-type]
+    return TrainingRequest(data="imagefolder", root=tree, out=out, **values)

@@ -64,7 +64,7 @@ def trainer(
 ) -> EpochTrainer:
     parallel = parallel or Parallel()
     acceleration_used = make_acceleration(acceleration, network, parallel.device)
-    training_options = TrainingOptions(acceleration=acceleration, **options)  # type: ignore[arg-type]
+    training_options = TrainingOptions(acceleration=acceleration, **options)
     state = TrainingState(settings={"spec": network.spec.to_dict()})
     wrapped = acceleration_used.prepare(network.train())
     optimizer = make_optimizer(network, RECIPE, fused=acceleration_used.fused)
@@ -83,7 +83,7 @@ def trainer(
 def shortened(spec: ArchSpec) -> Network:
     """Stem, first two blocks and classifier: every kind of layer, quickly traced."""
     network = build(spec)
-    network.blocks, network.head = network.blocks[:2], nn.Identity()
+    network.blocks, network.head = nn.Sequential(*list(network.blocks)[:2]), nn.Sequential()
     channels = network.blocks(network.stem(torch.zeros(1, 3, 16, 16))).shape[1]
     network.classifier = nn.Linear(channels, spec.classes)
     return network
@@ -175,7 +175,7 @@ def test_compiled_gradients_are_the_same_and_annealing_does_not_compile_anew(mon
         trainer_used.parallel.backward(trainer_used.forward(images, labels, RunningScores(CPU)))
         F.cross_entropy(plain(images), labels).backward()
         for a, b in zip(network.parameters(), plain.parameters(), strict=True):
-            assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-6)  # type: ignore[arg-type]
+            assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-6)
     assert counter.frame_count <= 3, "each temperature compiled the network anew"
 
 

@@ -24,8 +24,9 @@ from eamdeploy.networks.spec import ArchSpec
 from eamdeploy.pipeline.export import ExportOptions, card_of, export_checkpoint
 from eamdeploy.pipeline.quantize.options import QuantizeOptions
 from eamdeploy.pipeline.quantize.run import quantize_artifact
+from eamdeploy.training.loop.options import TrainingResult
 from eamdeploy.training.qat import FakeQuantDynamicConv2d, FakeQuantMap, prepare_qat, ranges_of, restore_ranges
-from eamdeploy.training.session import TrainingResult, run_training
+from eamdeploy.training.session import run_training
 from tests.eamdeploy.training.runs import SPEC, request
 
 
@@ -74,7 +75,7 @@ def test_names_stay_and_gradients_pass_the_rounding() -> None:
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
-    assert sum(float(layer.bank.grad.abs().sum()) > 0 for layer in network.dynamic_layers().values()) == len(  # type: ignore[union-attr]
+    assert sum(float(layer.bank.grad.abs().sum()) > 0 for layer in network.dynamic_layers().values()) == len(
         network.dynamic_layers()
     )
 

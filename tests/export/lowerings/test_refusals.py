@@ -59,4 +59,4 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 )
 def test_a_target_that_cannot_be(fields: dict[str, object], word: str) -> None:
     with pytest.raises(UsageError, match=word):
-        Target(**fields)  # type: ignore[arg-type]
+        Target(**fields)

@@ -127,5 +127,5 @@ def test_a_layer_that_the_converter_renamed_gets_the_widest_code(other: float | 
     from export.quantize.tflite.units import _code
 
     entries = {"body.first": {"l1": 4.0, "kernels": 4}, "body.last": {"l1": other, "kernels": 4}}
-    code = _code(SimpleNamespace(mixing=entries), "fully_connected")  # type: ignore[arg-type]
+    code = _code(SimpleNamespace(mixing=entries), "fully_connected")
     assert (code and code.l1) == expected

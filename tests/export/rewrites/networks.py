@@ -36,7 +36,7 @@ def settle(network: Network) -> Network:
 
 def moving_network(spread: float, **fields: object) -> Network:
     """Each attention's scores vary over images with a standard deviation of ``spread``, layer by layer."""
-    spec = ArchSpec(**{"width": 0.25, "input_px": PX, "classes": 10, **fields})  # type: ignore[arg-type]
+    spec = ArchSpec(**{"width": 0.25, "input_px": PX, "classes": 10, **fields})
     network = random_network(spec)
     feeds = images(16, seed=3)
     for layer in network.dynamic_layers().values():

@@ -45,7 +45,9 @@ def network() -> Network:
 @pytest.fixture(scope="module")
 def rewritten(network: Network) -> Network:
     feeds = [images(16, seed) for seed in range(2)]
-    return rewrite_network(network, FORMS, attention_statistics(network, feeds)).eval()
+    result = rewrite_network(network, FORMS, attention_statistics(network, feeds)).eval()
+    assert isinstance(result, Network)
+    return result
 
 
 def test_a_rewrite_changes_the_network(network: Network, rewritten: Network) -> None:

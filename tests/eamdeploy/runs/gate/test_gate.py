@@ -28,7 +28,7 @@ def _accuracy(right: int, *, swapped: int = 0, n: int = 1000) -> AccuracyResult:
 
 def _at(minute: int, kind: str = "measured", board: str = "Raspberry Pi 4") -> Provenance:
     when = f"2026-11-23T12:{minute:02d}:00+00:00"
-    return Provenance(kind, board, "onnxruntime", "1.32", when)  # type: ignore[arg-type]
+    return Provenance(kind, board, "onnxruntime", "1.32", when)
 
 
 def _gate(store: Store, old: Run, new: Run, thresholds: Thresholds | None = None) -> GateResult:

@@ -115,7 +115,7 @@ def test_an_emulated_run_is_not_held_against_the_estimate_beside_it(
             "estimated": {"latency_ms": Latency(20.0, interval90=(15, 25))},
         }
         runs = {
-            kind: make(**place, group=group, provenance=replace(make().provenance, kind=kind), **figures)  # type: ignore[arg-type]
+            kind: make(**place, group=group, provenance=replace(make().provenance, kind=kind), **figures)
             for kind, figures in kinds.items()
         }
         for kind in sorted(runs, reverse=not estimate_first, key=["estimated", "emulated"].index):

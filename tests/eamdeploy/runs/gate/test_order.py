@@ -52,7 +52,7 @@ def _runs_of(drawn: list[tuple[str, int, int, int, int]], first: int, later: int
 
 @settings(max_examples=60, deadline=None)
 @given(sides, sides, st.randoms(use_true_random=False))
-def test_pairs_do_not_depend_on_the_order(old: list, new: list, random: object) -> None:  # type: ignore[type-arg]
+def test_pairs_do_not_depend_on_the_order(old: list, new: list, random: object) -> None:
     a, b = _runs_of(old, 0, 0), _runs_of(new, 100, 30)
     expected = pair(a, b)
     random.shuffle(a)  # type: ignore[attr-defined]
@@ -64,7 +64,7 @@ def test_pairs_do_not_depend_on_the_order(old: list, new: list, random: object) 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sides, st.randoms(use_true_random=False))
-def test_a_verdict_does_not_depend_on_the_order(tmp_path: Path, drawn: list, random: object) -> None:  # type: ignore[type-arg]
+def test_a_verdict_does_not_depend_on_the_order(tmp_path: Path, drawn: list, random: object) -> None:
     old = _runs_of(drawn, 0, 0)
     new = [_run(100 + index, run.artifact, 9, 110, minute=40, threads=run.threads) for index, run in enumerate(old)]
     limits = Thresholds(latency=None, accuracy_points=None, instructions=None, size=0.05, required=frozenset({"size"}))
@@ -85,6 +85,6 @@ def test_a_verdict_does_not_depend_on_the_order(tmp_path: Path, drawn: list, ran
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 50)), max_size=30),
     st.permutations(range(10)),
 )
-def test_chance_does_not_depend_on_the_numbers_of_the_classes(rows: list, order: list) -> None:  # type: ignore[type-arg]
+def test_chance_does_not_depend_on_the_numbers_of_the_classes(rows: list, order: list) -> None:
     turned = [(order[true], order[answer], count) for true, answer, count in reversed(rows)]
     assert abs(chance_share(rows) - chance_share(turned)) < 1e-12

@@ -59,8 +59,7 @@ def visit(tmp_path: Path) -> Callable[..., Visit]:
         match = _RESULT.search(done.stdout)
         assert bool(match) == bool(script), "the test's script did not answer"
         console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-        answer = json.loads(_unescape(match.group(1))) if match else None
-        return Visit(console, _requests(log), answer)
+        return Visit(console, _requests(log), json.loads(_unescape(match.group(1))) if match else None)
 
     return run
 

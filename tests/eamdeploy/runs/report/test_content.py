@@ -90,10 +90,10 @@ def test_the_front_holds_what_nothing_beats() -> None:
 
 
 def test_only_what_was_asked_the_same_images_is_compared() -> None:
-    other = dataclasses.replace(album.make_run(1).accuracy, data="cifar10")  # type: ignore[type-var]
+    other = dataclasses.replace(album.make_run(1).accuracy, data="cifar10")
     runs = (album.make_run(0), album.make_run(1, accuracy=other), album.make_run(2, accuracy=None))
     (choice,) = (part for part in build_report(Material(runs), "x").sections if part.name == "choice")
-    assert [part.title for part in (*choice.groups, *choice.folds)] == [
+    assert [*(group.title for group in choice.groups), *(fold.title for fold in choice.folds)] == [
         "kitchen-pi, fashion-mnist", "On kitchen-pi, cifar10", "On kitchen-pi, no accuracy",
     ]  # fmt: skip
     (alone,) = (part for part in build_report(Material(runs[:1]), "x").sections if part.name == "choice")
@@ -247,7 +247,7 @@ def test_what_a_run_confuses_is_counted() -> None:
     assert table.rows[0][3].text == f"Pullover ({matrix[0, 2]})"
     html = render_html(build_report(Material((run,), {run.artifact_sha256: album.manifest(0)}), "x"))
     assert "T-shirt/top" in html
-    many = dataclasses.replace(run.accuracy, confused=tuple((k, k, 1) for k in range(40)))  # type: ignore[type-var]
+    many = dataclasses.replace(run.accuracy, confused=tuple((k, k, 1) for k in range(40)))
     many_classes = render_html(build_report(Material((dataclasses.replace(run, accuracy=many),)), "x"))
     assert "class 39" in many_classes
 
@@ -285,7 +285,7 @@ def test_curves_of_several_runs_are_overlaid_without_any_measurement(tmp_path: P
     html = render_html(report)
     curves = html[html.index('id="training"') :]
     assert curves.count("var(--series-2)") >= 4  # the second run is drawn in each panel
-    ticks = re.findall(r">(\d+(?:\.\d+)?)</text>", re.search(r"<svg.*?</svg>", curves, re.DOTALL)[0])  # type: ignore[index]
+    ticks = re.findall(r">(\d+(?:\.\d+)?)</text>", re.search(r"<svg.*?</svg>", curves, re.DOTALL)[0])
     assert {"1", "2", "3"} <= set(ticks)
     assert "1.5" not in ticks
 

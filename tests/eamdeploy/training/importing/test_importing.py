@@ -67,12 +67,12 @@ def folded_arrays(network: Network) -> dict[str, np.ndarray]:
     for index, unit in enumerate(units):
         conv, bn = unit.conv, unit.bn
         assert isinstance(conv, nn.Conv2d)
-        scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)  # type: ignore[operator]
+        scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
         weight = (conv.weight * scale[:, None, None, None]).detach().numpy()
         depthwise = conv.groups > 1
         name = f"{index:02d}_{'depthwise_' if depthwise else ''}conv_2d"
         arrays[f"{name}.weight"] = weight.transpose(1, 2, 3, 0) if depthwise else weight.transpose(0, 2, 3, 1)
-        arrays[f"{name}.bias"] = (bn.bias - bn.running_mean * scale).detach().numpy()  # type: ignore[operator]
+        arrays[f"{name}.bias"] = (bn.bias - bn.running_mean * scale).detach().numpy()
     arrays["99_conv_2d.weight"] = network.classifier.weight.detach().numpy()[:, None, None, :]
     arrays["99_conv_2d.bias"] = network.classifier.bias.detach().numpy()
     return arrays
@@ -91,7 +91,7 @@ def test_folded_tflite_weights_come_in_as_the_same_function(tmp_path: Path) -> N
 
 def test_tf_same_padding_puts_the_odd_zeros_last() -> None:
     network = random_network(replace(STATIC, padding="tf-same"))
-    assert network.blocks[1].depthwise.pad.padding == (0, 1, 0, 1)  # type: ignore[union-attr]
+    assert network.blocks[1].depthwise.pad.padding == (0, 1, 0, 1)
 
 
 class EvilWeights:

@@ -95,14 +95,14 @@ def in_tensorflow(network: Network, epsilon: float) -> dict[str, np.ndarray]:
         module = network.get_submodule(path)
         conv, bn = module.conv, module.bn
         kernel = conv.weight.detach().numpy()
-        if conv.groups > 1:  # type: ignore[operator]
+        if conv.groups > 1:
             arrays[f"{name}/depthwise_weights"] = kernel.transpose(2, 3, 0, 1)
         else:
             arrays[f"{name}/weights"] = kernel.transpose(2, 3, 1, 0)
-        arrays[f"{name}/BatchNorm/gamma"] = bn.weight.detach().numpy()  # type: ignore[operator]
-        arrays[f"{name}/BatchNorm/beta"] = bn.bias.detach().numpy()  # type: ignore[operator]
-        arrays[f"{name}/BatchNorm/moving_mean"] = bn.running_mean.numpy()  # type: ignore[operator]
-        arrays[f"{name}/BatchNorm/moving_variance"] = bn.running_var.numpy() + 1e-5 - epsilon  # type: ignore[operator]
+        arrays[f"{name}/BatchNorm/gamma"] = bn.weight.detach().numpy()
+        arrays[f"{name}/BatchNorm/beta"] = bn.bias.detach().numpy()
+        arrays[f"{name}/BatchNorm/moving_mean"] = bn.running_mean.numpy()
+        arrays[f"{name}/BatchNorm/moving_variance"] = bn.running_var.numpy() + 1e-5 - epsilon
 
     unit("stem", "MobilenetV1/Conv2d_0")
     for index in range(13):
