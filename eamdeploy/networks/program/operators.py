@@ -25,7 +25,8 @@ _ARITHMETIC = """add.Tensor add.Scalar sub.Tensor sub.Scalar rsub.Scalar rsub.Te
     div.Tensor_mode neg.default abs.default pow.Tensor_Scalar pow.Tensor_Tensor pow.Scalar square.default sqrt.default
     rsqrt.default reciprocal.default exp.default exp2.default log.default log1p.default log2.default expm1.default sin.default
     cos.default erf.default sign.default floor.default ceil.default round.default minimum.default maximum.default
-    clamp.default clamp_min.default clamp_max.default clip.default where.self where.ScalarSelf where.ScalarOther where.Scalar
+    clamp.default clamp_min.default clamp_max.default clamp.Tensor clamp_min.Tensor clamp_max.Tensor clip.default
+    where.self where.ScalarSelf where.ScalarOther where.Scalar
     eq.Scalar eq.Tensor ne.Scalar ne.Tensor lt.Scalar lt.Tensor le.Scalar le.Tensor gt.Scalar gt.Tensor ge.Scalar ge.Tensor
     logical_and.default logical_or.default logical_not.default masked_fill.Scalar masked_fill.Tensor lerp.Scalar lerp.Tensor
     addcmul.default addcdiv.default floor_divide.default remainder.Scalar atan2.default atan.default cumsum.default"""

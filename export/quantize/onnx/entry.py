@@ -13,6 +13,7 @@ from eamdeploy.base.errors import UsageError
 from export.onnx.graph import OnnxGraph
 from runtimes.batching import as_input, input_layout
 from runtimes.protocol import TensorInfo
+from runtimes.readers.metadata import read_metadata
 
 _FLOAT16, _BFLOAT16, _DOUBLE = 10, 16, 11  # TensorProto.DataType
 
@@ -54,14 +55,14 @@ def find_entry(model: Any, graph: OnnxGraph, path: Path) -> QuantizedInput:
     sizes = [entry.dim_value for entry in tensor.shape.dim] if tensor is not None else []
     name = "" if tensor is None else np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     info = TensorInfo("", tuple(size or None for size in sizes), name)
-    layout = input_layout(info, None, "NCHW")
+    layout = input_layout(info, read_metadata(path).input_layout, "NCHW")
     channels, *sides = (sizes[1:] if layout == "NCHW" else [sizes[3], *sizes[1:3]]) if len(sizes) == 4 else (0, 0)
-    if channels not in (1, 3) or min(sides) < 1:
+    if channels < 1 or min(sides) < 1:
         known_names = ", ".join(
             f"{key} {[size.dim_value or size.dim_param or '?' for size in values[key].shape.dim]}"
             for key in graph.inputs
         )
-        why = f"its input must be images of a fixed size with 1 or 3 channels, and is {known_names}"
+        why = f"its input must be images of a fixed size, and is {known_names}"
         hint = "export it with a fixed input size"
         raise UsageError("the quantizer does not know this model", where=path, why=why, hint=hint)
     other = next(

@@ -31,12 +31,12 @@ def interpreter(content: bytes, *, keep_all: bool) -> Any:
 
 
 def run_keeping(content: bytes, tensors: Sequence[int], images: Images) -> Iterator[list[npt.NDArray[Any]]]:
-    """The values of ``tensors`` for each image ``(B, C, H, W)``; int8 ones as the reals they stand for."""
+    """The values of ``tensors`` for each image as the graph takes it; int8 ones as the reals they stand for."""
     running = interpreter(content, keep_all=True)
     details = {int(entry["index"]): entry for entry in running.get_tensor_details()}
     feed = int(running.get_input_details()[0]["index"])
     for image in images:
-        running.set_tensor(feed, np.ascontiguousarray(image.transpose(0, 2, 3, 1)))
+        running.set_tensor(feed, image)
         running.invoke()
         yield [_real(running.get_tensor(index), details[index]) for index in tensors]
 

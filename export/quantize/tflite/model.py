@@ -15,13 +15,14 @@ from export.tflite.exporter import flatbuffer_bytes
 from runtimes.readers.metadata import read_metadata
 
 FLOAT32, FLOAT16, INT32, INT8 = 0, 1, 2, 9  # TensorType of the schema
+_UINT8 = 3
 _DTYPES = {
     FLOAT32: np.float32,
     FLOAT16: np.float16,
     INT32: np.int32,
     INT8: np.int8,
     4: np.int64,
-    3: np.uint8,
+    _UINT8: np.uint8,
     6: np.bool_,
 }
 _CODES = {np.dtype(kind): code for code, kind in _DTYPES.items()}
@@ -103,6 +104,12 @@ class TfliteModel:
     def is_float(self, tensor: int) -> bool:
         """Whether a tensor is float32."""
         return tensor >= 0 and self.graph.tensors[tensor].type == FLOAT32
+
+    def has_int8_code(self, tensor: int) -> bool:
+        """Whether a tensor holds 8-bit codes of real numbers."""
+        entry = self.graph.tensors[tensor]
+        scale = None if entry.quantization is None else entry.quantization.scale
+        return entry.type in (INT8, _UINT8) and scale is not None and len(scale) > 0
 
     def value(self, tensor: int) -> npt.NDArray[Any]:
         """The value of a constant."""

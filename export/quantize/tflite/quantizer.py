@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from eamdeploy.base.errors import UsageError
 from export.quantize.bank_parts import machine_of
@@ -15,6 +18,9 @@ from export.quantize.tflite.model import FLOAT32, INT8, TfliteModel
 from export.quantize.tflite.storage import store_float16, store_hybrid
 from export.quantize.tflite.units import MOVES, check_supported, find_units
 from export.tflite.exporter import flatbuffer_bytes
+from runtimes.batching import input_layout
+from runtimes.protocol import TensorInfo
+from runtimes.readers.metadata import read_metadata
 
 _NOT_COMPUTING = MOVES | {"GATHER", "PACK", "UNPACK", "SHAPE", "CAST"}
 _HYBRID = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
@@ -29,14 +35,16 @@ class TfliteQuantizer:
         model = TfliteModel.read(path)
         self._content = flatbuffer_bytes(path)
         self._mixing = model.mixing
+        check_supported(model)
         shape = model.shape(int(model.graph.inputs[0]))
         if len(model.graph.inputs) != 1 or len(shape) != 4 or not model.is_float(int(model.graph.inputs[0])):
             raise UsageError(
                 "the quantizer does not know this model", where=path, why=f"its input is {shape}, not float images"
             )
-        self.batch, self.input_shape = shape[0], (shape[3], shape[1], shape[2])
-        self.input_layout = "NHWC"
-        check_supported(model)
+        declared = read_metadata(path).input_layout
+        self.input_layout = input_layout(TensorInfo("", shape, "float32"), declared, "NHWC")
+        channels, height, width = shape[1:] if self.input_layout == "NCHW" else (shape[3], *shape[1:3])
+        self.batch, self.input_shape = shape[0], (channels, height, width)
         units = find_units(model)
         self.layers = tuple(dict.fromkeys(unit.layer for unit in units))
         self._outputs = {unit.layer: unit.output for unit in units}
@@ -51,8 +59,13 @@ class TfliteQuantizer:
         """See the protocol."""
         self._method = method
         counted = CountedImages(images)
-        self._observers = observe(self._content, self._measured, counted)
+        self._observers = observe(self._content, self._measured, self._fed(counted))
         return counted.images
+
+    def _fed(self, images: Images) -> Iterator[npt.NDArray[np.float32]]:
+        """Images ``(B, C, H, W)`` as the file takes them."""
+        axes = (0, 1, 2, 3) if self.input_layout == "NCHW" else (0, 2, 3, 1)
+        return (np.ascontiguousarray(image.transpose(axes)) for image in images)
 
     def write(self, path: Path, precision: str, float_layers: Collection[str] = ()) -> Written:
         """See the protocol."""
@@ -94,7 +107,7 @@ class TfliteQuantizer:
             layer: (self._outputs[layer], places[name]) for layer, name in self._output_names.items() if name in places
         }
         meter = NoiseMeter()
-        image_list = list(images)
+        image_list = list(self._fed(images))
         exact = run_keeping(self._content, [pair[0] for pair in pairs.values()], image_list)
         rounded = run_keeping(flatbuffer_bytes(path), [pair[1] for pair in pairs.values()], image_list)
         for expected, actual in zip(exact, rounded, strict=True):

@@ -74,7 +74,8 @@ def check_supported(model: TfliteModel) -> None:
         kind = model.kind(op)
         if kind in _CONTROL_FLOW:
             raise UsageError("the quantizer does not know this model", why=f"it has the operator {kind}")
-        if kind in _QUANTIZED:
+        coded = any(model.has_int8_code(int(tensor)) for tensor in (*op.inputs, *op.outputs) if tensor >= 0)
+        if kind in _QUANTIZED or coded:
             raise UsageError("the model is quantized already", hint="give the float model")
 
 

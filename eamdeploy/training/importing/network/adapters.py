@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from eamdeploy.networks.layers.mixed_conv import MixedConv2d
 from eamdeploy.networks.layers.mixed_gate import gated_conv
 from eamdeploy.networks.layers.mixing import grouped
+from eamdeploy.training.importing.network.tracing.borrowing import copied
 
 ENTRY_POINT_GROUP = "eamdeploy.layer_adapters"
 
@@ -63,11 +64,15 @@ def layer_adapters() -> tuple[LayerAdapter, ...]:
 
 
 def apply_adapters(module: nn.Module, adapters: tuple[LayerAdapter, ...] | None = None) -> tuple[nn.Module, list[str]]:
-    """A copy of ``module`` with the adapted layers in place, and what was adapted: ``path (adapter)``."""
+    """A copy of ``module`` with the adapted layers in place, and what was adapted: ``path (adapter)``.
+
+    Where there is nothing to adapt it is ``module`` itself.
+    """
     known_adapters = layer_adapters() if adapters is None else adapters
-    if not known_adapters:
+    layers = [layer for _, layer in module.named_modules()]
+    if all(adapter.adapt(layer) is None for layer in layers for adapter in known_adapters):
         return module, []
-    adapted, notes = copy.deepcopy(module), []
+    adapted, notes = copied(module), []
     for path, layer in list(adapted.named_modules()):
         for adapter in known_adapters:
             replacement = adapter.adapt(layer)

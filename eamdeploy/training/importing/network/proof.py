@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +9,8 @@ from torch import Tensor, nn
 
 from eamdeploy.base.errors import DataError, ParityError
 from eamdeploy.networks.program.network import ProgramNetwork
+from eamdeploy.training.importing.network.tracing.borrowing import borrowed, in_double_precision
+from eamdeploy.training.importing.network.tracing.trace import explain_failure
 
 BATCHES = (1, 2, 3)
 # of the largest score: what float64 rounds off in a hundred layers, thousands of times below float32's rounding
@@ -39,26 +40,36 @@ def compare(module: nn.Module, program: ProgramNetwork, images: Tensor) -> Proof
     Raises:
         DataError: when the module answers otherwise when it is asked again, or in a batch of other images.
     """
-    original = copy.deepcopy(module).double().eval()
     errors: dict[int, float] = {}
     fewer: Tensor | None = None
-    for batch in BATCHES:
-        x = images[:batch].double()
-        expected = original(x)
-        if batch == 1 and not torch.equal(original(x), expected):
-            raise DataError(
-                "the network gives other scores when it is run again",
-                why="it draws random numbers or changes its state",
-                hint="build it for inference",
-            )
-        _raise_if_mixed(expected, fewer)
-        fewer = expected
-        actual = program(x)
-        if actual.shape != expected.shape:
-            errors[batch] = float("inf")
-            continue
-        errors[batch] = _difference(actual, expected)
+    with borrowed(module, torch.float64) as original, in_double_precision():
+        for batch in BATCHES:
+            x = images[:batch].double()
+            expected = _scores(original, x)
+            if batch == 1 and not torch.equal(original(x), expected):
+                raise DataError(
+                    "the network gives other scores when it is run again",
+                    why="it draws random numbers or changes its state",
+                    hint="build it for inference",
+                )
+            _raise_if_mixed(expected, fewer)
+            fewer = expected
+            actual = program(x)
+            if actual.shape != expected.shape:
+                errors[batch] = float("inf")
+                continue
+            errors[batch] = _difference(actual, expected)
     return Proof(errors)
+
+
+def _scores(module: nn.Module, x: Tensor) -> Tensor:
+    """What the user's code gives in double precision; it runs in single precision on three images already."""
+    try:
+        scores: Tensor = module(x)
+    except Exception as error:
+        what = f"the network does not run on a batch of {len(x)} in double precision, as its proof asks"
+        raise explain_failure(error, what, "let it take any number of images, and keep their precision") from error
+    return scores
 
 
 def _difference(actual: Tensor, expected: Tensor) -> float:

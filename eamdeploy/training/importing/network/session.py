@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +22,7 @@ from eamdeploy.inference.foreign import class_names
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from eamdeploy.training.importing.network.adapters import apply_adapters
 from eamdeploy.training.importing.network.proof import BATCHES
+from eamdeploy.training.importing.network.tracing.borrowing import borrowed, raise_if_scripted
 from eamdeploy.training.importing.network.tracing.factory import call_factory, load_weights
 from eamdeploy.training.importing.network.tracing.graph import RewrittenNetwork, rewrite_module
 from eamdeploy.training.importing.network.tracing.outputs import is_packed, unpacked
@@ -88,16 +88,17 @@ def import_network(
         raise UsageError(f"one image must be (C, H, W) or (C, L), got {shape}")
     image = (shape[0], 1, shape[1]) if flat else (shape[0], shape[1], shape[2])
     prepared = _preprocessing(preprocessing, image, module)
-    plain = copy.deepcopy(module).float().eval()
-    adapted, notes = apply_adapters(plain)
+    raise_if_scripted(module)
     images = _images(example, image, prepared)
-    subject, original = (_Rows(adapted), _Rows(plain)) if flat else (adapted, plain)
-    if is_packed(original.eval(), images):
-        subject, original = unpacked(subject), unpacked(original)
     label = name or re.sub(r"\W+", "-", type(module).__name__).strip("-").lower()
-    rewritten = rewrite_module(subject.eval(), images, label, progress, original=original.eval())
-    progress.stage("looking for numbers that the weights do not hold")
-    unstored = tuple(unstored_numbers(original.eval(), images))
+    with borrowed(module) as plain:
+        adapted, notes = apply_adapters(plain)
+        subject, original = (_Rows(adapted), _Rows(plain)) if flat else (adapted, plain)
+        if is_packed(original.eval(), images):
+            subject, original = unpacked(subject), unpacked(original)
+        rewritten = rewrite_module(subject.eval(), images, label, progress, original=original.eval())
+        progress.stage("looking for numbers that the weights do not hold")
+        unstored = tuple(unstored_numbers(original.eval(), images))
     count = rewritten.network.spec.classes
     names = tuple(classes) if classes is not None else class_names(None, count)
     if len(names) != count:

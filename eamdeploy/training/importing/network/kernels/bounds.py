@@ -101,7 +101,14 @@ def _each(traced: Traced, alpha: fx.Node) -> Tensor:
 
 def _moved(traced: Traced, source: fx.Node, alpha: fx.Node, labels: Tensor) -> Tensor:
     """The first image's labels in the order in which ``alpha`` has the weights that ``source`` gives."""
-    order: Tensor = evaluate(traced, alpha, {source.name: labels.double()}, {})
+    values = {source.name: labels.double()}
+    node = alpha
+    while node is not source:  # other inputs on the way give no more than a shape or a format
+        for other in node.all_input_nodes:
+            if other is not node.args[0]:
+                values[other.name] = torch.zeros(traced.shapes[other.name], dtype=torch.float64)
+        node = node.args[0]  # type: ignore[assignment]
+    order: Tensor = evaluate(traced, alpha, values, {})
     return order.flatten()[: order.numel() // traced.batch].long()
 
 

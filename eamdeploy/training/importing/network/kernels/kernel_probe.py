@@ -15,7 +15,9 @@ TOLERANCE = 1e-9
 
 
 def elements(traced: Traced, node: fx.Node) -> int:
-    """How many values a node gives, for all images together; 0 where its shape is not known."""
+    """How many values a node gives, for all images together; 0 where its shape is not known, or it gives several tensors."""
+    if isinstance(node.meta.get("val"), (tuple, list)):
+        return 0
     count = 1
     for size in traced.shapes.get(node.name, (0,)):
         count *= size

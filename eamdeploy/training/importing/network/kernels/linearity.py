@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from eamdeploy.networks.program.operators import REARRANGING
+from eamdeploy.networks.program.operators import GETITEM, REARRANGING
 from eamdeploy.training.importing.network.kernels.kernel_probe import elements
 from eamdeploy.training.importing.network.tracing.evaluate import operator_name
 from eamdeploy.training.importing.network.tracing.trace import Traced
@@ -14,7 +14,7 @@ from eamdeploy.training.importing.network.tracing.trace import Traced
 _EVERYWHERE = """mul.Tensor mul.Scalar add.Tensor add.Scalar sub.Tensor sub.Scalar rsub.Scalar neg.default
     div.Scalar sum.dim_IntList sum.default mean.dim mean.default mm.default bmm.default matmul.default
     addmm.default baddbmm.default linear.default einsum.default mv.default outer.default constant_pad_nd.default
-    getitem cumsum.default index_put.default scatter.src scatter_add.default slice_scatter.default
+    cumsum.default index_put.default scatter.src scatter_add.default slice_scatter.default
     select_scatter.default index_add.default index_copy.default copy.default complex.default
     view_as_complex.default view_as_real.default real.default imag.default fft_ifft2.default fft_irfft2.default
     fft_fft2.default fft_rfft2.default fft_irfft.default fft_ifft.default fft_ifftshift.default
@@ -43,6 +43,8 @@ def walk(kernel: fx.Node, dependent: set[str]) -> tuple[set[fx.Node], list[fx.No
         name = operator_name(node)
         inner = [source for source in node.all_input_nodes if source.name in dependent]
         linear = name in REARRANGING or name in _LINEAR or (name in _CASTS and _keeps_fractions(node))
+        if name == GETITEM:  # one of the parts that a tensor was split into, and not of what an operator computed
+            linear = all(operator_name(source) in REARRANGING for source in inner)
         if name in _PLACING:
             linear = all(any(node.args[place] is source for place in _PLACING[name]) for source in inner)
         if name == "div.Tensor":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import fx
@@ -20,7 +21,7 @@ _LARGEST = {
 }  # fmt: skip
 _NOT_NEGATIVE = (
     "sigmoid.default", "hardsigmoid.default", "relu.default", "relu6.default", "exp.default", "exp2.default",
-    "softplus.default", "abs.default", "square.default", "sqrt.default",
+    "softplus.default", "abs.default", "square.default", "sqrt.default", "zeros_like.default", "zeros.default",
 )  # fmt: skip
 # enough for what people write between a bounded function and their kernel
 _DEPTH = 12
@@ -67,6 +68,8 @@ def largest_magnitude(value: Any, depth: int = _DEPTH) -> float | None:
     inner = [largest_magnitude(argument, depth - 1) for argument in node.args[:2]]
     if name in ("relu.default", "neg.default", "abs.default"):
         return inner[0]
+    if name in ("round.default", "floor.default", "ceil.default"):
+        return None if inner[0] is None else float(math.ceil(inner[0]))
     if name in ("scatter.src", "scatter.value", "masked_fill.Scalar"):
         return _larger(largest_magnitude(node.args[-1], depth - 1), inner[0] if name[0] == "m" else 0.0)
     if name == "where.self":
@@ -101,11 +104,15 @@ def is_not_negative(value: Any, depth: int = _DEPTH) -> bool:
     name = operator_name(node)
     if is_softmax(node) or name in _NOT_NEGATIVE or name.partition(".")[0] in _COMPARISONS:
         return True
+    if name in ("round.default", "floor.default", "ceil.default"):
+        return is_not_negative(node.args[0], depth - 1)
     if name in ("clamp.default", "clamp_min.default"):
         low = _ends(node)[0]
         return isinstance(low, (int, float)) and low >= 0
     if name in ("scatter.src", "scatter.value"):
         return is_not_negative(node.args[-1], depth - 1)
+    if name == "where.self":
+        return all(is_not_negative(argument, depth - 1) for argument in node.args[1:3])
     if name in ("mul.Tensor", "mul.Scalar", "div.Tensor", "div.Scalar", "add.Tensor", "add.Scalar") and not node.kwargs:
         return all(is_not_negative(argument, depth - 1) for argument in node.args[:2])
     if name in ("sum.dim_IntList", "mean.dim", "amax.default", "norm.ScalarOpt_dim", "linalg_vector_norm.default"):

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from eamdeploy.base.errors import DataError, UsageError
+from eamdeploy.training.importing.network.tracing.trace import is_user_code
 from eamdeploy.training.importing.weights import read_weights
 
 _PREFIXES = ("module.", "model.", "network.", "net.", "backbone.")
@@ -101,7 +102,7 @@ def _line_of(error: BaseException) -> str | None:
     walk, location = error.__traceback__, None
     while walk is not None:
         path = walk.tb_frame.f_code.co_filename
-        if not path.startswith("<") and "/torch/" not in path and "eamdeploy" not in Path(path).parts:
+        if is_user_code(path):
             location = f"{Path(path).name}:{walk.tb_lineno}, in {walk.tb_frame.f_code.co_name}"
         walk = walk.tb_next
     return location

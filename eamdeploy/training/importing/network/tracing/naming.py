@@ -16,6 +16,7 @@ class Paths:
         base = path or fallback
         if base.split(".")[0] in RESERVED or hasattr(_PLAIN, base.split(".")[0]):
             base = f"network.{base}"
+        base = self._beside_leaves(base)
         candidate, count = base, 1
         while self._collides(candidate):
             count += 1
@@ -23,6 +24,16 @@ class Paths:
             candidate = f"{base}.{fallback}{'' if count == 2 else count - 1}" if inside else f"{base}_{count}"
         self._used_names.add(candidate)
         return candidate
+
+    def _beside_leaves(self, path: str) -> str:
+        """``path`` with a number behind each folder that is a layer's own path already: nothing can be inside of that."""
+        parts = path.split(".")
+        for end in range(1, len(parts)):
+            folder, count = parts[end - 1], 1
+            while ".".join(parts[:end]) in self._used_names:
+                count += 1
+                parts[end - 1] = f"{folder}_{count}"
+        return ".".join(parts)
 
     def _collides(self, path: str) -> bool:
         parts = path.split(".")

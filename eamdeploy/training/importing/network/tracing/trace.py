@@ -6,16 +6,19 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export.graph_signature import InputKind
 
+import eamdeploy
 from eamdeploy.base.errors import DataError
 from eamdeploy.training.importing.network.tracing.known_operators import in_known_operators
 from export.exporter.quiet import captured_output
 
+_PACKAGE = f"{Path(eamdeploy.__file__).parent}/"
 _FILE_LINE = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 
 
@@ -62,7 +65,9 @@ def trace(module: nn.Module, example: Tensor, *, functional: bool = False) -> Tr
         except Exception as error:
             failure = error
     if failure is not None:
-        raise explain_failure(failure) from failure
+        count = len(example)
+        what = f"the network cannot be traced at a batch of {count}"
+        raise explain_failure(failure, what, _trace_hint(failure)) from failure
     signature = program.graph_signature
     state: dict[str, Any] = {**program.state_dict, **program.constants}
     tensors, names = {}, {}
@@ -128,15 +133,30 @@ def source_line(node: fx.Node) -> str:
     return f"{path.rpartition('/')[2]}:{line}, in {function}"
 
 
-def explain_failure(error: Exception) -> DataError:
-    """A failed export in one sentence, with the line of the user's code where there is one."""
+def is_user_code(path: str) -> bool:
+    """Whether a file is the user's, and neither PyTorch's nor this package's."""
+    return "/torch/" not in path and not path.startswith(("<", _PACKAGE))
+
+
+def _trace_hint(error: Exception) -> str:
+    if "numpy" in str(error):
+        return "write with torch what it computes with NumPy"
+    return "check that it runs on so many images, in plain PyTorch, in evaluation mode"
+
+
+def explain_failure(
+    error: Exception,
+    what: str = "the network does not run on an image of this size",
+    hint: str = "check `input_size`, and that the network runs in evaluation mode on one tensor",
+) -> DataError:
+    """``what`` failed, in one sentence, with the line of the user's code where there is one."""
     text = str(error)
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     user_lines = [entry for entry in _FILE_LINE.findall(text) if "/torch/" not in entry[0]]
     frame, walk = None, error.__traceback__
     while walk is not None:
         path = walk.tb_frame.f_code.co_filename
-        if "/torch/" not in path and "eamdeploy" not in path and not path.startswith("<"):
+        if is_user_code(path):
             frame = (path, walk.tb_lineno, walk.tb_frame.f_code.co_name)
         walk = walk.tb_next
     place = user_lines[-1] if user_lines else frame
@@ -149,12 +169,4 @@ def explain_failure(error: Exception) -> DataError:
             why="such control flow cannot be written as one graph",
             hint="use torch.where, or let the factory build the network without that branch",
         )
-    return DataError(
-        "the network does not run on an image of this size" if kind in _SHAPES else "the network cannot be traced",
-        where=where,
-        why=f"{kind}: {first[:200]}",
-        hint="check `input_size`, and that the network runs in evaluation mode on one tensor",
-    )
-
-
-_SHAPES = {"RuntimeError", "ValueError"}
+    return DataError(what, where=where, why=f"{kind}: {first[:200]}", hint=hint)
