@@ -49,7 +49,7 @@ class OldNorm(Attended):
         self.convs = nn.ModuleList(nn.utils.spectral_norm(nn.Conv2d(i, o, 3)) for _ in range(4))
 
     def kernels(self, alpha: Tensor) -> Tensor:
-        return torch.tensordot(alpha, torch.stack([conv.weight for conv in self.convs]), dims=1)  # type: ignore[misc]
+        return torch.tensordot(alpha, torch.stack([conv.weight for conv in self.convs]), dims=1)
 
 
 class Unregistered(Attended):

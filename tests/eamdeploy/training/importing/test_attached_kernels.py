@@ -51,6 +51,6 @@ def test_code_that_no_graph_can_hold_is_told_so_with_its_line(kind: str, sentenc
 
 def test_torchscript_is_told_where_it_is() -> None:
     network = ForeignNetwork(Attended(16, 16), 16).eval()
-    network.body.fc = torch.jit.trace(nn.Linear(16, 4), torch.randn(2, 16))  # type: ignore[union-attr]
+    network.body.fc = torch.jit.trace(nn.Linear(16, 4), torch.randn(2, 16))
     with pytest.raises(UsageError, match=r"'body\.fc' is TorchScript"):
         import_network(network, IMAGES)
