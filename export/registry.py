@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 from eamdeploy.base.errors import UsageError, did_you_mean
 from export.lowerings.aggregate import Aggregate
@@ -23,10 +24,16 @@ BUILTIN: tuple[Lowering, ...] = (Aggregate(), MatMul(), Experts(), Inputs(), Tap
 REWRITES: tuple[Lowering, ...] = (Blocked(), LowRank(), MeanResidual(), Collapse())
 
 
+@cache
+def _published() -> tuple[EntryPoint, ...]:
+    """Other packages' lowerings. The planner asks for every layer, and the answer takes reading every package's metadata."""
+    return tuple(entry_points(group=ENTRY_POINT_GROUP))
+
+
 def lowering_names() -> tuple[str, ...]:
     """Every exact lowering that the planner chooses from, the shipped ones first."""
     builtin = [lowering.name for lowering in BUILTIN]
-    return (*builtin, *sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)} - set(builtin)))
+    return (*builtin, *sorted({point.name for point in _published()} - set(builtin)))
 
 
 def get_lowering(name: str) -> Lowering:
@@ -38,7 +45,7 @@ def get_lowering(name: str) -> Lowering:
     for lowering in (*BUILTIN, *REWRITES):
         if lowering.name == name:
             return lowering
-    for point in entry_points(group=ENTRY_POINT_GROUP):
+    for point in _published():
         if point.name == name:
             loaded: Lowering = point.load()()
             return loaded

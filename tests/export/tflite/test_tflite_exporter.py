@@ -19,7 +19,10 @@ from export.planning.target import Target
 from export.tflite.exporter import TfliteExporter, flatbuffer_bytes
 from runtimes.readers.metadata import read_metadata
 
-pytest.importorskip("litert_torch", reason="the TFLite converter is not installed")
+# looked for, not imported: that takes seconds, of every process that only collects the tests
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("litert_torch") is None, reason="the TFLite converter is not installed"
+)
 SHAPE = (3, 32, 32)
 
 
