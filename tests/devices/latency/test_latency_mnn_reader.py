@@ -46,7 +46,8 @@ def twins(tmp_path_factory: pytest.TempPathFactory):
     return write
 
 
-@pytest.mark.parametrize("conv", ["static", pytest.param("eam", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("conv", ["static", "eam"])
 def test_an_mnn_file_has_the_work_of_the_onnx_file_it_was_made_from(twins, conv: str) -> None:
     onnx, mnn = (extract_features(path) for path in twins(conv))
     assert mnn.format == "mnn"

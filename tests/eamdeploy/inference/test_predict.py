@@ -69,7 +69,7 @@ def test_what_cannot_be_classified_is_named(
         list(predict(tmp_path / "foreign.onnx", pictures))
 
 
-@pytest.mark.parametrize("fmt", ["onnx", "tflite"])
+@pytest.mark.parametrize("fmt", ["onnx", pytest.param("tflite", marks=pytest.mark.slow)])
 def test_neither_torch_nor_onnx_is_imported(artifact_of: Callable[..., Made], pictures: list[Path], fmt: str) -> None:
     """Run where importing anything else of ours that is heavy ends the program."""
     program = """

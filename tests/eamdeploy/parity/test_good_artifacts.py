@@ -21,7 +21,7 @@ def ratio(report: ParityReport) -> float:
     return report.outputs[0].relative_error / report.outputs[0].rounding_relative
 
 
-@pytest.mark.parametrize("fmt", ["onnx", "tflite"])
+@pytest.mark.parametrize("fmt", ["onnx", pytest.param("tflite", marks=pytest.mark.slow)])
 def test_one_hundred_real_images(artifact_of: Callable[..., Made], fmt: str) -> None:
     good = artifact_of(fmt)
     report = check_parity(good.path, good.checkpoint, random_images=4)
@@ -93,6 +93,7 @@ def test_an_ill_conditioned_network_is_not_called_wrong(artifact_of: Callable[..
     assert report.ill_conditioned > 0
 
 
+@pytest.mark.slow
 def test_and_still_found_out_when_it_is(artifact_of: Callable[..., Made], tmp_path: Path) -> None:
     good = artifact_of("onnx", SHARP)
     layer = "blocks.3.pointwise.conv"
