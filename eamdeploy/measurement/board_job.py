@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import statistics
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from devices.session.run import BoardSession
@@ -26,10 +27,9 @@ _PUSHED = (
     "mnn",
 )  # runtimes that the pushed runner brings; any other must be installed with us
 _AT_ONCE_EMULATED = 2  # nothing is timed there, so two artifacts may share the machine
-_AGREE = (
-    0.005  # two inferences in a row whose instructions differ by less are the network's, without what only happens once
-)
-_MOST_COUNTED = 8
+# so many inferences whose instructions differ by less are the network's, without what happens once or now and then
+_STEADY, _AGREE = 3, 0.005
+_MOST_COUNTED = 10
 _OTHERS_S = 3.0  # about what starting a process and loading take, for what else is done with an artifact
 
 
@@ -177,11 +177,12 @@ async def _try(session: BoardSession, result: CaseResult, request: Request) -> N
 async def _count(session: BoardSession, result: CaseResult, request: Request, work: BoardWork) -> None:
     """On a machine whose clock counts instructions, nanoseconds are instructions.
 
-    An inference takes seconds there, and needs as many instructions as the one before: the first, which also prepares the
-    runtime, is left out, and counting ends with two that agree.
+    An inference takes seconds there, and most need the same number of instructions. The first, which also prepares the runtime, is
+    left out; one that the system or the runtime's memory took longer for is passed over. Counting ends with three that
+    agree, in a row or not, and theirs is the median.
 
     Raises:
-        MeasurementError: no two agree.
+        MeasurementError: no three agree.
     """
     case = result.case
     request.progress.stage(f"{case.title}: loading")
@@ -193,14 +194,25 @@ async def _count(session: BoardSession, result: CaseResult, request: Request, wo
             request.progress.stage(
                 f"{case.title}: inference {number + 1}: {counts[-1] / 1e6:,.1f} million instructions"
             )
-            # as a rule the third agrees with the second
-            work.reach((case.artifact, case.title), (number + 1) / (number + 2) if number < 2 else 1.0)
-            if number >= 2 and abs(counts[-1] - counts[-2]) <= _AGREE * counts[-1]:
-                result.instructions = round((counts[-1] + counts[-2]) / 2)
+            # as a rule the first three after it agree
+            work.reach((case.artifact, case.title), min((number + 1) / (_STEADY + 1), 1.0))
+            steady = _steady_count(counts[1:])
+            if steady is not None:
+                result.instructions = steady
                 return
     listed = ", ".join(f"{count / 1e6:,.1f}" for count in counts[1:])
-    why = f"inferences took {listed} million, and no two in a row agree to {_AGREE:.1%}"
+    why = f"inferences took {listed} million, and no {_STEADY} agree to {_AGREE:.1%}"
     raise MeasurementError("the instructions of an inference cannot be told", where=case.title, why=why)
+
+
+def _steady_count(counts: Sequence[int]) -> int | None:
+    """The median of the fewest instructions that ``_STEADY`` inferences agree on; None where no so many do."""
+    ordered = sorted(counts)
+    for start in range(len(ordered) - _STEADY + 1):
+        agreeing = ordered[start : start + _STEADY]
+        if agreeing[-1] - agreeing[0] <= _AGREE * agreeing[0]:
+            return round(statistics.median(agreeing))
+    return None
 
 
 async def _profile(session: BoardSession, result: CaseResult, request: Request, work: BoardWork) -> None:

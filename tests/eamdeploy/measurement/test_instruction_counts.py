@@ -49,16 +49,25 @@ def _count(counts: list[int]) -> tuple[int | None, list[str]]:
     return result.instructions, progress.sentences
 
 
-def test_three_inferences_are_enough_where_they_agree() -> None:
-    instructions, sentences = _count([9_000_000, 5_000_000, 5_010_000])
-    assert instructions == 5_005_000
-    assert sentences[-1] == "net.onnx: inference 3: 5.0 million instructions"
+def test_the_first_and_three_that_agree_are_enough() -> None:
+    instructions, sentences = _count([9_000_000, 5_020_000, 5_000_000, 5_010_000])
+    assert instructions == 5_010_000
+    assert sentences[-1] == "net.onnx: inference 4: 5.0 million instructions"
 
 
-def test_one_that_was_disturbed_is_passed_over() -> None:
-    assert _count([9_000_000, 5_900_000, 5_000_000, 5_000_000])[0] == 5_000_000
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [9_000_000, 5_900_000, 5_000_000, 5_000_000, 5_000_000],
+        # disturbed alike: a runtime that now and then fetches its memory anew
+        [9_000_000, 5_100_000, 5_100_000, 5_000_000, 5_000_000, 5_000_000],
+        [9_000_000, 5_000_000, 5_100_000, 5_000_000, 5_100_000, 5_000_000],
+    ],
+)
+def test_those_that_were_disturbed_are_passed_over(counts: list[int]) -> None:
+    assert _count(counts)[0] == 5_000_000
 
 
 def test_counts_that_never_agree_are_no_result() -> None:
-    with pytest.raises(MeasurementError, match=r"no two in a row agree to 0\.5%"):
-        _count([5_000_000 + 500_000 * number for number in range(8)])
+    with pytest.raises(MeasurementError, match=r"no 3 agree to 0\.5%"):
+        _count([5_000_000 + 500_000 * number for number in range(10)])
