@@ -81,7 +81,7 @@ def _cells(run: Run, interval_head: str) -> dict[str, str | Text]:
         "device?": run.board or run.device,
         "source": run.provenance.kind,
         "runtime??": f"{run.provenance.runtime} {run.provenance.runtime_version}".strip(),
-        "arithmetic??": str(run.options.get("arithmetic", "")) if chooses_arithmetic(run.provenance.runtime) else "",
+        "arithmetic??": str(run.options.get("arithmetic", "")) if chooses_arithmetic(run.runtime) else "",
         ">threads??": str(run.threads),
         ">p50 ms": ("~" if estimated and latency else "") + _number(latency.p50 if latency else None),
         f">{interval_head}?": f"{_number(interval[0])}–{_number(interval[1])}{level}" if interval else "",

@@ -50,8 +50,10 @@ def test_short_times_keep_three_figures() -> None:
 
 
 def test_a_runtime_that_can_compute_in_float16_says_what_it_computed_in() -> None:
-    half = dataclasses.replace(MEASURED.provenance, runtime="ncnn")
-    head, row = lines_of(dataclasses.replace(MEASURED, provenance=half, options={"arithmetic": "fp16"}))[:2]
-    assert "arithmetic" in head
-    assert "fp16" in row
+    for name, package in (("ncnn", "ncnn"), ("mnn", "MNN")):
+        provenance = dataclasses.replace(MEASURED.provenance, runtime=package)
+        options = {"arithmetic": "fp16"}
+        head, row = lines_of(dataclasses.replace(MEASURED, runtime=name, provenance=provenance, options=options))[:2]
+        assert "arithmetic" in head
+        assert "fp16" in row
     assert "arithmetic" not in lines_of(dataclasses.replace(MEASURED, options={"arithmetic": "fp32"}))[0]
