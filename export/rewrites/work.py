@@ -81,7 +81,7 @@ def layer_work(site: LayerSite, choice: RewriteChoice, lowering: str) -> Work:
     if choice.kind == LOW_RANK:
         return _sum(static, shared, _low_rank(site, choice.rank or 1, macs, positions))
     bank: float = layer.kernels * kernel
-    if lowering in {"experts", "taps"}:
+    if choice.kind != MEAN_RESIDUAL and lowering in {"experts", "inputs", "taps"}:
         many = Work(
             dense=0 if grouped else macs * layer.kernels,
             depthwise=macs * layer.kernels if grouped else 0,

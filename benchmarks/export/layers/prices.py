@@ -22,7 +22,7 @@ from export.rewrites.choice import EXACT, RewriteChoice
 from export.rewrites.work import layer_work
 
 # what the rows of these forms do is counted; columns and taps have parts that it leaves out
-COUNTED = {STATIC: STATIC, "aggregate": "aggregate", "matmul": "matmul", "experts": "experts", "inputs": "experts"}
+COUNTED = (STATIC, "aggregate", "matmul", "experts", "inputs")
 
 
 def prices(rows: Sequence[dict[str, Any]]) -> tuple[list[float], float]:
@@ -38,7 +38,7 @@ def prices(rows: Sequence[dict[str, Any]]) -> tuple[list[float], float]:
                 layer_work(
                     sites[row["layer"]],
                     RewriteChoice(COLLAPSE if row["form"] == STATIC else EXACT),
-                    COUNTED[row["form"]],
+                    row["form"],
                 )
             )[:-1]
             for row in form_rows

@@ -63,6 +63,15 @@ def test_a_collapsed_layer_costs_less_on_every_runtime(still: Network, runtime: 
         assert 0 < collapsed < exact_cost(site, "aggregate", target, minimize)
 
 
+def test_a_layer_of_constant_kernels_is_priced_as_what_it_computes(still: Network) -> None:
+    """Scaled inputs are as many convolutions as scaled outputs; a bank stored in parts is mixed whatever the exact form was."""
+    target, parts = Target("mnn", machine="aarch64"), RewriteChoice("mean-residual", 2, "fp16")
+    for site in find_sites(fold_batchnorm(still), SHAPE):
+        exact = {form: exact_cost(site, form, target, "instructions") for form in ("aggregate", "experts", "inputs")}
+        assert exact["inputs"] == exact["experts"] != exact["aggregate"]
+        assert cost(site, parts, "inputs", target, "size") == cost(site, parts, "aggregate", target, "size")
+
+
 def test_still_attention_collapses_everywhere(still: Network) -> None:
     spending = search(still, 0.5)
     assert {layer.choice for layer in spending.layers} == {RewriteChoice("collapse")}
