@@ -40,8 +40,8 @@ def test_on_arm_the_rules_choose_the_form_with_the_fewest_instructions(
     of_runtime = [row for row in rows if row["runtime"].split()[0] == runtime and row["form"] != STATIC]
     for title, site in counted_sites.items():
         counts = {row["form"]: row["instructions"] for row in of_runtime if row["layer"] == title}
-        chosen = preferred(site, Target(runtime, machine="aarch64"), tuple(counts)).lowering
-        assert counts[chosen] <= NEXT_TO * min(counts.values()), title
+        choice = preferred(site, Target(runtime, machine="aarch64"), tuple(counts)).lowering
+        assert counts[choice] <= NEXT_TO * min(counts.values()), title
 
 
 @pytest.mark.parametrize("runtime", RUNTIME_FORMATS)
@@ -50,5 +50,5 @@ def test_on_a_server_the_rules_choose_the_fastest_form(sites: Sites, runtime: st
     assert len(rows) == len(sites)
     for row in rows:
         site = sites[row_key(row)]
-        chosen = preferred(site, Target(runtime, machine="x86-64"), tuple(row["ms"])).lowering
-        assert row["ms"][chosen] <= AT_MOST.get(runtime, NEXT_TO) * min(row["ms"].values()), row
+        choice = preferred(site, Target(runtime, machine="x86-64"), tuple(row["ms"])).lowering
+        assert row["ms"][choice] <= AT_MOST.get(runtime, NEXT_TO) * min(row["ms"].values()), row
