@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,10 @@ def test_attention_values_of_another_kind_do_not_spoil_a_report() -> None:
     odd = AttentionFile("odd", "", ({"layer": "x", "mean": "?", "movement": "much"}, {"mean": [None]}))
     html = render_html(build_report(Material((album.make_run(0),), {}, (odd,)), "x"))
     assert "much" in html
+
+
+def test_small_numbers_on_axes_are_not_cut() -> None:
+    html = render_html(build_report(Material((), {}, (album.attention(),)), "x"))
+    ticks = re.findall(r">(0\.\d+|\d+)</text>", html)
+    assert "0.001" in ticks or "0.01" in ticks
+    assert "0.00" not in ticks

@@ -213,13 +213,6 @@ def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch, modu
         render_html(build_report(Material((album.make_run(0, accuracy=None, group=None),)), "x"))
 
 
-def test_small_numbers_on_axes_are_not_cut() -> None:
-    html = render_html(build_report(Material((), {}, (album.attention(),)), "x"))
-    ticks = re.findall(r">(0\.\d+|\d+)</text>", html)
-    assert "0.001" in ticks or "0.01" in ticks
-    assert "0.00" not in ticks
-
-
 def test_an_invalid_or_estimated_run_has_no_rank() -> None:
     invalid = album.make_run(3, verdict=RunVerdict("invalid", ("too wide",)))
     estimated = album.make_run(2, kind="estimated", latency_ms=Latency(1.0, interval90=(0.8, 1.2)))
