@@ -64,6 +64,7 @@ def import_network(
     path: AnyPath | None = None,
     classes: Sequence[str] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
+    head: str | None = None,
     progress: Progress = SILENT,
 ) -> Checkpoint:
     """Bring in anybody's classifier: its dynamic convolutions are found in its graph, and the result is proven equal.
@@ -81,6 +82,7 @@ def import_network(
         path: where to write the checkpoint, which needs none of the module's code; left out, it stays in memory.
         classes: names in the order of the scores; numbered by default.
         preprocessing: how pictures become its input; ImageNet's statistics at its input size by default.
+        head: what its outputs mean, such as ``multi-label`` or ``single-logit``; logits of classes by default.
         progress: receives one sentence as each step begins.
 
     Returns:
@@ -95,7 +97,7 @@ def import_network(
 
     from eamdeploy.training.importing.network.session import import_network as bring_in
 
-    imported = bring_in(module, example, classes=classes, preprocessing=preprocessing, progress=progress)
+    imported = bring_in(module, example, classes=classes, preprocessing=preprocessing, head=head, progress=progress)
     return (imported if path is None else imported.save(Path(path))).checkpoint
 
 

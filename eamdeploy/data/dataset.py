@@ -55,6 +55,14 @@ def label_sets(dataset: ImageDataset) -> list[tuple[int, ...]] | None:
     return None if sets is None else list(sets)
 
 
+def present_labels(dataset: ImageDataset) -> set[int]:
+    """The labels that some image has."""
+    sets = label_sets(dataset)
+    if sets is not None:
+        return {label for labels in sets for label in labels}
+    return {dataset.label(index) for index in range(len(dataset))}
+
+
 def content_hash(image: Image.Image) -> str:
     """SHA-256 of a picture's pixels, mode and size: the same however it was stored."""
     head = f"{image.mode} {image.width} {image.height}\n".encode()

@@ -26,14 +26,17 @@ def artifact_metadata(
     checkpoint_sha256: str,
     budget: Mapping[str, Any] | None = None,
     mixing: Mapping[str, Any] | None = None,
+    head: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that a board needs to use the artifact, and that a report needs to explain it."""
     budget_entry = {} if budget is None else {"budget": _spent(budget)}
     # of layers whose mixing weights do not sum to 1, what a quantizer must know
     bounded = {"mixing": dict(mixing)} if mixing else {}
+    labelled = {"head": dict(head)} if head else {}
     return (
         budget_entry
         | bounded
+        | labelled
         | {
             "schema_version": SCHEMA_VERSION,
             "name": name,

@@ -98,9 +98,12 @@ def render_quantized(artifact: QuantizedArtifact, console: Console) -> None:
     """A line on a quantized artifact, and its notes."""
     report = artifact.report
     outcome = report.outcome
-    if outcome.top1 is None or outcome.float_top1 is None:
-        what = "labels" if report.multi_label else "best class"
-        accuracy = f"{what} kept on {outcome.images - outcome.flips} of {outcome.images} images"
+    if outcome.float_map is not None and outcome.map is not None:
+        accuracy = f"mean average precision {outcome.float_map:.2f} -> {outcome.map:.2f} % on {outcome.images} images"
+    elif outcome.labels_changed is not None:
+        accuracy = f"{100 - outcome.labels_changed:.2f} % of the labels kept on {outcome.images} images"
+    elif outcome.top1 is None or outcome.float_top1 is None:
+        accuracy = f"best class kept on {outcome.images - outcome.flips} of {outcome.images} images"
     else:
         accuracy = f"top-1 {outcome.float_top1:.2f} -> {outcome.top1:.2f} % on {outcome.images} images"
     size = f"{artifact.bytes / 1e6:.2f} MB, {report.size_ratio:.3f}x of float"

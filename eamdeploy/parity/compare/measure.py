@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eamdeploy.data import ImageDataset
+from eamdeploy.data.dataset import label_sets
 from eamdeploy.inference.head import Head
 from eamdeploy.networks.checkpoint import Checkpoint
 from eamdeploy.parity.compare.metrics import Array, relative_errors
@@ -151,7 +152,7 @@ def top1_percent(
 ) -> float | None:
     """Percent, where the labels are the network's and exclude each other."""
     head = head or Head()
-    if tuple(dataset.classes) != tuple(classes) or head.multi_label:
+    if tuple(dataset.classes) != tuple(classes) or head.multi_label or label_sets(dataset) is not None:
         return None
     labels = np.asarray([dataset.label(index) for index in indices])
     return float((head.answers(scores)[:, 0] == labels).mean() * 100)

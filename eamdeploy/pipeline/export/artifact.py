@@ -94,6 +94,7 @@ def export_one(
             checkpoint_sha256=checkpoint.sha256,
             budget=budget,
             mixing=mixing_of(checkpoint.network),
+            head=checkpoint.meta.get("head"),
         )
         if options.constant_weights:
             raise_if_computed(temporary, exporter.format)

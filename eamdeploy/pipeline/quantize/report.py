@@ -87,6 +87,9 @@ class QuantizationReport:
             "drop_points": round(self.outcome.drop_points, 4),
             "max_drop_points": self.max_drop,
             "flips": self.outcome.flips,
+            "labels_changed": self.outcome.labels_changed,
+            "float_map": self.outcome.float_map,
+            "map": self.outcome.map,
             "warning": self.outcome.warning,
             "float_bytes": self.float_bytes,
             "size_ratio": round(self.size_ratio, 4),
@@ -133,7 +136,10 @@ class QuantizationReport:
         if self.outcome.warning is not None:
             notes.append(f"{self.outcome.warning}; the bound counts every change of the answer as lost")
         if self.multi_label:
-            notes.append("the bound counts every image of which another set of labels is said")
+            counted = (
+                "mean average precision" if self.outcome.float_map is not None else "labels that only one file says"
+            )
+            notes.append(f"several labels an image: the bound is in points of {counted}")
         elif self.outcome.top1 is None:
             notes.append(
                 "the data's classes are not the artifact's: the bound counts every change of the best class as lost"

@@ -21,7 +21,7 @@ from eamdeploy.base.errors import DataError, EamdeployError, ParityError, UsageE
 from eamdeploy.base.files import atomic_path
 from eamdeploy.base.progress import SILENT, Progress
 from eamdeploy.data import ImageDataset
-from eamdeploy.data.dataset import take
+from eamdeploy.data.dataset import present_labels, take
 from eamdeploy.data.remarks import remarks_on
 from eamdeploy.inference.model_card import ModelCard
 from eamdeploy.pipeline.quantize.check import QuantizationJudge, interleaved_latency
@@ -105,7 +105,7 @@ def quantize_artifact(
             method=options.method if options.precision == "int8" else None,
             calibration_data=calibration_images.name,
             calibration_images=calibrated,
-            calibration_classes=len({calibration_images.label(index) for index in range(len(calibration_images))}),
+            calibration_classes=len(present_labels(calibration_images)),
             check_data=judge.dataset.name,
             same_images=check is None,
             outcome=outcome,
@@ -196,7 +196,7 @@ class _Work:
         candidates = [layer for layer in self.quantizer.layers if layer not in self.demanded]
         if self.options.precision != "int8" or not candidates:
             raise self._too_much(first)
-        loss_text = f"{first.drop_points:.2f} points of top-1 are lost, over the {bound:g} allowed"
+        loss_text = f"{first.drop_points:.2f} points of {self.judge.measure} are lost, over the {bound:g} allowed"
         progress.stage(f"{loss_text}: measuring each of {len(candidates)} layers")
         ranking = rank(candidates, self._alone)
         attempts = [first, *fewest_float_layers(ranking, self.drop, bound)]
@@ -217,7 +217,7 @@ class _Work:
 
     def _too_much(self, best: Attempt) -> ParityError:
         float_text = f" with {len(best.float_layers)} layers in float" if best.float_layers else ""
-        why = f"{best.drop_points:.2f} points of top-1 are lost{float_text}, {self.options.max_drop:g} are allowed"
+        why = f"{best.drop_points:.2f} points of {self.judge.measure} are lost{float_text}, {self.options.max_drop:g} are allowed"
         hint = "allow more with `max_drop`, calibrate with more images or another method, or train with `qat`"
         return ParityError(
             f"the {self.options.precision} file loses too much accuracy", where=self.source, why=why, hint=hint
@@ -246,7 +246,7 @@ def _check_fit(quantizer: Quantizer, card: ModelCard, source: Path) -> None:
 
 def _calibration_set(dataset: ImageDataset, card: ModelCard, options: QuantizeOptions) -> ImageDataset:
     subset = take(dataset, options.calibration_images)
-    classes = {subset.label(index) for index in range(len(subset))}
+    classes = present_labels(subset)
     if len(classes) < 2 <= len(card.classes):
         why = f"all {len(subset)} images are of one class, and ranges seen there do not hold for the others"
         raise DataError(

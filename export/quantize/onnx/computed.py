@@ -67,9 +67,11 @@ def mix(
     # an accumulator is the kernel times 255; what divides it holds the margin too
     most = code.l1 if gate is None or code.taps is None else code.l1 * code.taps
     divisor = emitter.code_constants(Affine(float(code.steps * most * margin), 0, "int8"))
-    emitter.emit("QuantizeLinear", [alpha, *steps], f"{layer}/alpha/q")
+    # a network may call its weights so itself
+    stored_alpha = f"{layer}/alpha" if f"{layer}/alpha" not in graph.producer else f"{layer}/kernel/alpha"
+    emitter.emit("QuantizeLinear", [alpha, *steps], f"{stored_alpha}/q")
     codes = graph.add_constant(f"{bank.name}/q", stored)
-    emitter.emit("MatMulInteger", [f"{layer}/alpha/q", codes], f"{layer}/mixed/i", like=bank.matmul)
+    emitter.emit("MatMulInteger", [f"{stored_alpha}/q", codes], f"{layer}/mixed/i", like=bank.matmul)
     mixed = emitter.emit("Cast", [f"{layer}/mixed/i"], f"{layer}/mixed", to=1)
     if gate is None:
         emitter.emit("QuantizeLinear", [mixed, *divisor], f"{mixed}/q")

@@ -14,6 +14,7 @@ from export.quantize.onnx.calibrate import observe, ranges_of, session
 from export.quantize.onnx.entry import find_entry
 from export.quantize.onnx.foreign import prepare_foreign
 from export.quantize.onnx.int8 import activations, quantize_int8
+from export.quantize.onnx.mixed_bias import with_biases_added
 from export.quantize.onnx.storage import store_float16, store_int8
 from export.quantize.onnx.units import MOVES, check_supported, find_units
 from export.quantize.quantizer import CountedImages, Images, NoiseMeter, Written
@@ -34,7 +35,8 @@ class OnnxQuantizer:
         check_supported(graph)
         if foreign(self._model):
             self._model = prepare_foreign(self._model, path)
-            graph = OnnxGraph(self._model)
+        self._model = with_biases_added(self._model)
+        graph = OnnxGraph(self._model)
         self._entry = find_entry(self._model, graph, path)
         self.batch, self.input_shape, self.input_layout = self._entry.batch, self._entry.shape, self._entry.layout
         units = find_units(graph)

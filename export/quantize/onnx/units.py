@@ -101,6 +101,9 @@ def find_units(graph: OnnxGraph) -> list[OnnxUnit]:
     units = [
         unit for node in graph.graph.node if id(node) not in attention and (unit := _unit(graph, node)) is not None
     ]
+    alphas = {unit.bank.alpha for unit in units if unit.bank is not None}
+    # what mixes biases is no layer of its own
+    units = [unit for unit in units if unit.kind != "linear" or unit.inputs[0] not in alphas]
     if not any(unit.kind in {"conv", "dynamic-conv", "linear"} for unit in units):
         kinds = ", ".join(sorted({node.op_type for node in graph.graph.node})[:8])
         raise UsageError(

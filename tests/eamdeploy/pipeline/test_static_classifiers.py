@@ -100,6 +100,19 @@ class Folder:
         assert same["verdict"] == "passed"
         return file, f"theirs-{name}-int8.onnx"
 
+    def by_tflite(self, name: str) -> tuple[str, str]:
+        """The same from what ``litert_torch`` makes of it, which takes channels first."""
+        litert_torch = pytest.importorskip("litert_torch", reason="the TFLite converter is not installed")
+        file = f"theirs-{name}.tflite"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            litert_torch.convert(self.networks[name], (torch.randn(1, 3, SIDE, SIDE),)).export(str(self.path / file))
+        self.run("attach", file, "--preprocessing", SAID, "--labels", "classes.txt")
+        self.run("quantize", file, *self.calibrated())
+        same = self.run("verify", file, "--against", f"{name}.onnx", "--data", self.data, "--limit", IMAGES)
+        assert same["verdict"] == "passed"
+        return file, f"theirs-{name}-int8.tflite"
+
     def spoil(self, file: str) -> None:
         """Let a file of the user's own answer the first class, whatever the picture."""
         model = onnx.load(str(self.path / file))
@@ -143,13 +156,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
 @pytest.fixture(scope="module")
 def top1(folder: Folder) -> dict[str, float]:
     """Every file, made by the commands that a user would give, and its accuracy on this host."""
-    files = [file for name in NETWORKS for file in (*folder.by_factory(name), *folder.by_file(name))]
+    files = [file for name in NETWORKS for file in folder.by_factory(name)]
+    files += [*folder.by_file("tinynet_e"), *folder.by_tflite("mobilenetv3_small_050")]
     return {file: folder.accuracy(file) for file in files}
 
 
 def test_every_file_classifies_far_above_chance(top1: dict[str, float]) -> None:
-    assert len(top1) == 4 * len(NETWORKS)
+    assert len(top1) == 8
     assert min(top1.values()) > 4 * CHANCE
+
+
+def test_one_picture_has_one_answer_and_every_file_an_estimate(folder: Folder, top1: dict[str, float]) -> None:
+    (picture, *_) = sorted(folder.data.rglob("*.png"))
+    float_files = [file for file in top1 if "int8" not in file and file.startswith(("mobile", "theirs-mobile"))]
+    answers = [folder.run("predict", file, picture)["predictions"][0]["top"][0] for file in float_files]
+    assert len({answer["label"] for answer in answers}) == 1
+    for file in float_files:
+        (estimate, *_) = folder.run("estimate", file, "--device", "pi4")["estimates"]
+        assert estimate["interval90_ms"][0] < estimate["p50_ms"] < estimate["interval90_ms"][1]
 
 
 def test_the_board_answers_as_this_host_and_a_gate_judges_it(folder: Folder, top1: dict[str, float]) -> None:
@@ -164,6 +188,8 @@ def test_the_board_answers_as_this_host_and_a_gate_judges_it(folder: Folder, top
     folder.run("gate", "--write-baseline", "baseline.json", "--current", good, "--current", spoilt)
     folder.spoil(spoilt)
     folder.bench(good, spoilt)
+    folder.run("report", "--out", "report.html")
+    assert all(file in (folder.path / "report.html").read_text(encoding="utf-8") for file in top1)
     limits = ("--max-latency-increase", "off", "--max-instructions-increase", "off")
     passed = folder.run("gate", "--baseline", "baseline.json", "--current", good, *limits, "--allow-missing")
     (check,) = (check for check in passed["checks"] if check["status"] != "skipped")

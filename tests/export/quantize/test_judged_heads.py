@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
+from PIL.Image import Image
 
 from eamdeploy.base.errors import ParityError, UsageError
 from eamdeploy.data import embedded_sample, open_dataset
@@ -41,18 +42,60 @@ def answers(path: Path, threshold: float = 0.5) -> np.ndarray:
     return np.asarray(session.run(images)[0]) > threshold
 
 
-@pytest.mark.parametrize(
-    ("width", "head_text", "labels"), [(1, None, ("no", "yes")), (10, "multi-label", DATA.classes)]
-)
-def test_changed_answers_are_counted(
-    tmp_path: Path, width: int, head_text: str | None, labels: tuple[str, ...]
-) -> None:
-    source = classifier(tmp_path / "net.onnx", "sigmoids", width=width)
+def test_changed_answers_are_counted(tmp_path: Path) -> None:
+    source = classifier(tmp_path / "net.onnx", "sigmoids", width=1)
     other = scaled(source, 0.5)
     expected = int((answers(source) != answers(other)).any(axis=1).sum())
-    outcome = QuantizationJudge(DATA, foreign_card(source, PREPROCESSING, labels, head_text)).compare(source, other)
+    outcome = QuantizationJudge(DATA, foreign_card(source, PREPROCESSING, ("no", "yes"))).compare(source, other)
     assert (outcome.flips, outcome.top1) == (expected, None)
     assert expected > 10
+
+
+def test_labels_are_judged_one_by_one(tmp_path: Path) -> None:
+    """And not the sets of them, of which one in ten labels changes nearly every one."""
+    source = classifier(tmp_path / "net.onnx", "sigmoids", width=10)
+    other = scaled(source, 0.5)
+    exact, rounded = answers(source), answers(other)
+    outcome = QuantizationJudge(DATA, foreign_card(source, PREPROCESSING, DATA.classes, "multi-label")).compare(
+        source, other
+    )
+    changed = 100 * (exact != rounded).sum() / (exact | rounded).sum()
+    assert (outcome.flips, outcome.drop_points) == ((exact != rounded).any(axis=1).sum(), pytest.approx(changed))
+    assert changed < 100 * outcome.flips / len(exact)
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_labels_that_the_data_has_are_judged_by_precision(tmp_path: Path, knows: bool) -> None:
+    """A shift of every score leaves their order, and so the precision, as it was; a file at chance is judged by its noise."""
+    source = classifier(tmp_path / "net.onnx", "sigmoids", width=10)
+    truth = answers(source) if knows else np.random.default_rng(0).random((len(DATA), 10)) < 0.5
+    labelled = LabelledSample([tuple(np.flatnonzero(row).tolist()) for row in truth])
+    judge = QuantizationJudge(labelled, foreign_card(source, PREPROCESSING, DATA.classes, "multi-label"))
+    outcome = judge.compare(source, scaled(source, 0.5))
+    if knows:
+        assert (outcome.float_map, outcome.drop_points, outcome.warning) == (100.0, 0.0, None)
+        assert outcome.labels_changed
+    else:
+        assert outcome.warning
+        assert outcome.drop_points > 1
+
+
+class LabelledSample:
+    """The sample, of whose pictures each has several labels."""
+
+    name, classes = "labelled", DATA.classes
+
+    def __init__(self, sets: list[tuple[int, ...]]) -> None:
+        self.label_sets = sets
+
+    def __len__(self) -> int:
+        return len(DATA)
+
+    def label(self, index: int) -> int:
+        return DATA.label(index)
+
+    def image(self, index: int) -> Image:
+        return DATA.image(index)
 
 
 def test_the_output_that_was_named_is_judged(tmp_path: Path) -> None:

@@ -108,6 +108,15 @@ def register(app: typer.Typer) -> None:
                 rich_help_panel=_ASSUMED,
             ),
         ] = None,
+        head: Annotated[
+            str | None,
+            typer.Option(
+                "--head",
+                metavar="KIND[,threshold=P]",
+                help="Meaning of a factory's outputs: logits, probabilities, sigmoid, single-logit, multi-label or"
+                " multi-label-logits. Default: logits.",
+            ),
+        ] = None,
         resize: Annotated[
             int | None,
             typer.Option(
@@ -165,9 +174,12 @@ def register(app: typer.Typer) -> None:
                 weights=weights,
                 labels=names,
                 preprocessing=preprocessing,
+                head=head,
                 as_json=as_json,
             )
             return
+        if head is not None:
+            raise UsageError(f"--head belongs to a factory, and '{source}' is a file")
         if weights is not None:
             raise UsageError(f"--weights belongs to a factory, and '{source}' is a file", hint="name MODULE:FUNCTION")
         if not input_size.isdigit():

@@ -22,6 +22,7 @@ def import_by_factory(
     weights: Path | None,
     labels: Path | None,
     preprocessing: str | None,
+    head: str | None,
     as_json: bool,
 ) -> None:
     """Run the user's factory, write the checkpoint, show what was found."""
@@ -32,8 +33,9 @@ def import_by_factory(
     progress.stage(f"this runs the code of {source}")
     prepared = None if preprocessing is None else read_preprocessing(preprocessing)
     imported = import_factory(
-        source, image_shape(input_size), out, weights=weights, labels=labels, preprocessing=prepared, progress=progress
-    )
+        source, image_shape(input_size), out, weights=weights, labels=labels, preprocessing=prepared, head=head,
+        progress=progress,
+    )  # fmt: skip
     emit("import", _document(imported), as_json, lambda console: render_imported(console, imported))
 
 

@@ -21,6 +21,7 @@ from eamdeploy.data.preprocessing_said import complete
 from eamdeploy.inference.foreign import class_names
 from eamdeploy.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from eamdeploy.training.importing.network.adapters import apply_adapters
+from eamdeploy.training.importing.network.heads import as_logits, said_head
 from eamdeploy.training.importing.network.proof import BATCHES
 from eamdeploy.training.importing.network.tracing.borrowing import borrowed, raise_if_scripted
 from eamdeploy.training.importing.network.tracing.factory import call_factory, load_weights
@@ -66,6 +67,7 @@ def import_network(
     name: str | None = None,
     classes: Sequence[str] | None = None,
     preprocessing: Mapping[str, Any] | Preprocessing | None = None,
+    head: str | None = None,
     progress: Progress = SILENT,
 ) -> ImportedNetwork:
     """Find the dynamic convolutions of ``module``, rewrite it as a program of plain layers, and prove the two equal.
@@ -76,6 +78,7 @@ def import_network(
         name: for files and tables; the module's class by default.
         classes: names in the order of the scores; numbered by default.
         preprocessing: how pictures become its input; ImageNet's statistics at its input size by default.
+        head: what its scores mean (``multi-label``, ``single-logit``, ...); logits of classes by default.
         progress: receives one sentence as each step begins.
 
     Raises:
@@ -96,6 +99,8 @@ def import_network(
         subject, original = (_Rows(adapted), _Rows(plain)) if flat else (adapted, plain)
         if is_packed(original.eval(), images):
             subject, original = unpacked(subject), unpacked(original)
+        meaning = said_head(head, original(images[:1]))
+        subject, original = as_logits(subject, meaning), as_logits(original, meaning)
         rewritten = rewrite_module(subject.eval(), images, label, progress, original=original.eval())
         progress.stage("looking for numbers that the weights do not hold")
         unstored = tuple(unstored_numbers(original.eval(), images))
@@ -103,7 +108,9 @@ def import_network(
     names = tuple(classes) if classes is not None else class_names(None, count)
     if len(names) != count:
         raise UsageError(f"{len(names)} class names for a network of {count} outputs")
-    meta = {"data": "imported", "imported": _report(rewritten, unstored, notes)}
+    meta: dict[str, Any] = {"data": "imported", "imported": _report(rewritten, unstored, notes)}
+    if meaning.multi_label:
+        meta["head"] = meaning.to_dict()
     checkpoint = Checkpoint(rewritten.network, rewritten.network.spec, prepared.to_dict(), names, meta)
     return ImportedNetwork(checkpoint, rewritten, unstored, tuple(notes))
 
@@ -127,6 +134,7 @@ def import_factory(
     weights: Path | None = None,
     labels: Path | None = None,
     preprocessing: Preprocessing | None = None,
+    head: str | None = None,
     progress: Progress = SILENT,
 ) -> ImportedNetwork:
     """Call ``package.module:function``, load ``weights`` into what it gives, and write the checkpoint ``out``.
@@ -143,7 +151,7 @@ def import_factory(
         load_weights(module, weights)
     names = None if labels is None else read_class_list(labels)
     imported = import_network(
-        module, input_shape, name=path.stem, classes=names, preprocessing=preprocessing, progress=progress
+        module, input_shape, name=path.stem, classes=names, preprocessing=preprocessing, head=head, progress=progress
     )
     return imported.save(path)
 
