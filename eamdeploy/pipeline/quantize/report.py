@@ -32,6 +32,7 @@ class QuantizationReport:
         demanded: layers that the user wanted in float.
         multi_label: whether the answers are sets of labels, which have no top-1.
         data_notes: what a user should know of the images.
+        formless: dynamic layers that stay float because int8 has no form for how their kernels are computed.
         planned_for: precision whose operators the float artifact's plan chose; None without dynamic layers.
     """
 
@@ -55,6 +56,7 @@ class QuantizationReport:
     planned_for: str | None = None
     multi_label: bool = False
     data_notes: tuple[str, ...] = ()
+    formless: tuple[str, ...] = ()
 
     @property
     def size_ratio(self) -> float:
@@ -103,6 +105,7 @@ class QuantizationReport:
                 }
                 for layer in layers
             ],
+            "formless_layers": list(self.formless),
             "attempts": [asdict(attempt) for attempt in self.attempts],
             "latency": None if self.latency is None else {**asdict(self.latency), "slower": self.latency.slower},
         }
@@ -148,6 +151,11 @@ class QuantizationReport:
             notes.append("the accuracy was checked on the images of the calibration, on no others")
         notes += self.data_notes
         notes += [f"{layer} stays float: {self.reason(layer)}" for layer in self.written.float_layers]
+        if self.formless:
+            some = ", ".join(self.formless[:4]) + (
+                f" and {len(self.formless) - 4} more" if len(self.formless) > 4 else ""
+            )
+            notes.append(f"no int8 form for how the kernels of {some} are computed: they stay float")
         return notes
 
 

@@ -94,7 +94,9 @@ def quantize_artifact(
         result = work.scratch
         size, float_bytes = artifact_bytes(result), artifact_bytes(baseline or source)
         if size > MOST_OF_FLOAT * float_bytes:
-            why = f"{size} bytes against {float_bytes} in float"
+            layers = ", ".join(work.written.int8_layers) or "no layers"
+            why = f"{size} bytes against {float_bytes} in float: of its layers int8 has a form for {layers}"
+            why = why if options.precision == "int8" else f"{size} bytes against {float_bytes} in float"
             raise ParityError(f"the {options.precision} file did not shrink", where=target, why=why)
         snr = quantizer.layer_snr_db(result, _batches(take(calibration_images, SNR_IMAGES), card, quantizer.batch))
         latency = interleaved_latency(baseline or source, result, quantizer, judge) if options.latency else None
@@ -121,6 +123,7 @@ def quantize_artifact(
             planned_for=_planned_for(carried),
             multi_label=card.head.multi_label,
             data_notes=_data_notes(calibration_images, judge, card),
+            formless=_formless(carried, written, options) if source.suffix.lower() == ".onnx" else (),
         )
         artifact_format = FORMATS[read_metadata(source).format]
         exporter = get_exporter(artifact_format.name)
@@ -158,6 +161,13 @@ def _data_notes(calibration_images: ImageDataset, judge: QuantizationJudge, card
 
 def _planned_for(carried: Mapping[str, Any]) -> str | None:
     return str(carried["target"]["precision"]) if carried.get("plan") and "target" in carried else None
+
+
+def _formless(carried: Mapping[str, Any], written: Written, options: QuantizeOptions) -> tuple[str, ...]:
+    """The dynamic layers that no int8 form was there for; converters to TFLite rename layers, so there it is not known."""
+    forms = {*written.int8_layers, *written.float_layers}
+    planned = [str(entry["layer"]) for entry in carried.get("plan") or ()]
+    return tuple(layer for layer in planned if layer not in forms) if options.precision == "int8" else ()
 
 
 class _Work:
