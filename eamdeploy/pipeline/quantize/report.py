@@ -152,10 +152,10 @@ class QuantizationReport:
         notes += self.data_notes
         notes += [f"{layer} stays float: {self.reason(layer)}" for layer in self.written.float_layers]
         if self.formless:
-            some = ", ".join(self.formless[:4]) + (
+            layers = ", ".join(self.formless[:4]) + (
                 f" and {len(self.formless) - 4} more" if len(self.formless) > 4 else ""
             )
-            notes.append(f"no int8 form for how the kernels of {some} are computed: they stay float")
+            notes.append(f"no int8 form for how the kernels of {layers} are computed: they stay float")
         return notes
 
 
