@@ -109,7 +109,7 @@ def write_all(tested: Sequence[Evaluated], out: Path, tables: Tables) -> None:
     """Write what the package ships, and remove calibrations that are no longer made."""
     written = set()
     for t in tested:
-        for calibration in calibrations(t):
+        for calibration in calibrations(t, strangers(tested)):
             written.add(write_calibration(calibration, out / "calibrations").name)
     for stale in (out / "calibrations").glob("*.json"):
         if stale.name not in written:
@@ -120,15 +120,25 @@ def write_all(tested: Sequence[Evaluated], out: Path, tables: Tables) -> None:
     _write(out / "transfers.json", {"schema_version": 1, **transfers([g for t in tested for g in t.groups], tables)})
 
 
-def calibrations(t: Evaluated) -> list[Calibration]:
-    """The calibrations of one population, each with its own tests."""
+def strangers(tested: Sequence[Evaluated]) -> list[LeftOut]:
+    """Families left out anywhere: they speak for a population of one family, whose own tests say nothing of another."""
+    return [r for t in tested for r in t.by_family]
+
+
+def calibrations(t: Evaluated, any_family: Sequence[LeftOut] = ()) -> list[Calibration]:
+    """The calibrations of one population, each with its own tests.
+
+    Args:
+        t: the population.
+        any_family: see `strangers`.
+    """
     out = []
     models = {g.conditions: g.model(t.priors) for g in t.groups}
     beyond = beyond_factor(t.by_network)
     for g in t.groups:
         network_errors, family = _of(g, t.by_network), _of(g, t.by_family)
         near = network_errors if len(network_errors) >= OWN_SCORES_FROM else t.by_network
-        far = family if enough_of_its_own(family) else t.by_family
+        far = family if enough_of_its_own(family) else t.by_family or any_family
         inside = covered(family, t.without) if family else []
         tests: dict[str, Any] = {
             "leave_network_out": summary(network_errors, coverage(network_errors, "network", beyond)),

@@ -45,6 +45,8 @@ PLAIN_FORMATS = ("onnx", "tflite")
 # 3x3 convolutions of groups between pointwise ones: width, channels of a group, input size
 GROUPED = ((64, 8, 64), (96, 16, 96))
 CONVOLUTIONS = ("static", "eam")
+# that the shipped networks are counted in: of no device (operators that run anywhere) and of the counted boards
+PLANS = (None, "pi4", "pi5")
 QUANTIZED = ("onnx", "tflite")
 IMAGES, CALIBRATION_IMAGES = 4, 4
 
@@ -105,7 +107,7 @@ def grouped() -> Iterator[tuple[str, Callable[[Path], object]]]:
 
 
 def write(
-    name: str, checkpoint: Callable[[Path], object], out: Path, formats: Sequence[str], device: str
+    name: str, checkpoint: Callable[[Path], object], out: Path, formats: Sequence[str], device: str | None
 ) -> Iterator[Path]:
     """Export one network, and quantize it where the format can; yields the files."""
     missing_formats = [form for form in formats if not (out / FORMATS[form].file_name(name)).exists()]
@@ -144,10 +146,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--format", nargs="+", default=["onnx", "tflite", "ncnn", "mnn"])
-    parser.add_argument("--device", default="pi4", help="to plan for")
+    parser.add_argument("--device", default="pi4", help="to plan all but the shipped networks for")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, checkpoint in (*shipped(), *mobilenets(), *grouped()):
+    for plan in PLANS:
+        folder = options.out / (plan or "any")
+        folder.mkdir(exist_ok=True)
+        for name, checkpoint in shipped():
+            for path in write(name, checkpoint, folder, options.format, plan):
+                print(path, flush=True)
+    for name, checkpoint in (*mobilenets(), *grouped()):
         for path in write(name, checkpoint, options.out, options.format, options.device):
             print(path, flush=True)
     for name, checkpoint in plain():

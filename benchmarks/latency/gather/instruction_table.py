@@ -3,7 +3,7 @@
     python -m benchmarks.latency.gather.instruction_table --runs BENCH.json --files DIR
 
 adds what `eamdeploy bench ... --device pi4 --instructions --json` counted to benchmarks/latency/data/instructions.json; the fit
-itself is part of a rebuild.
+itself is part of a rebuild. What LiteRT counted with `--no-xnnpack` is kept as another runtime.
 """
 
 from __future__ import annotations
@@ -23,8 +23,17 @@ from devices.latency.graph.extract import extract_features
 from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.fit.fitting import Prior, Sample, fit_one
 from devices.latency.model.hardware import board_of, instruction_set
-from devices.latency.model.instructions import BASE, COUNTED, InstructionTable, file_terms, operators_key
+from devices.latency.model.instructions import (
+    BASE,
+    BUILT_IN,
+    COMMON_TABLE,
+    COUNTED,
+    InstructionTable,
+    file_terms,
+    operators_key,
+)
 from eamdeploy.base.files import atomic_write_text
+from runtimes.readers.artifact_files import artifact_sha256
 
 Array = npt.NDArray[np.float64]
 LEAST = 5  # counts that a table needs
@@ -85,7 +94,7 @@ def fit_tables(counts: Sequence[InstructionCount]) -> list[TestedTable]:
     # float first: what is left of an int8 file without its float operators
     for key, table_counts in sorted(by_table.items()):
         if len(table_counts) >= LEAST:
-            wide = fitted.get((key[0], "fp32", key[2]))
+            wide = fitted.get((key[0], "fp32", key[2])) or fitted.get((COMMON_TABLE, "fp32", key[2]))
             fitted[key] = _fit(*key, table_counts, [_without_float(c, wide) for c in table_counts])
     return list(fitted.values())
 
@@ -165,13 +174,15 @@ def write_tables(counted: Sequence[TestedTable], path: Path) -> None:
 def counted_run(run: dict[str, Any], files: Path) -> InstructionCount | None:
     """A benched artifact as a count; None where the run counted nothing."""
     if not run.get("latency_ms") and run.get("instructions"):
-        candidates = sorted(files.rglob(Path(run["artifact"]).name))
+        # one network in several plans is several files of one name
+        paths = sorted(files.rglob(Path(run["artifact"]).name))
+        candidates = [path for path in paths if artifact_sha256(path) == run["artifact_sha256"]]
         if candidates:
             features = extract_features(candidates[0])
             terms, float_terms = file_terms(features.records, features.precision)
             return InstructionCount(
                 candidates[0].stem,
-                run["runtime"],
+                table_name(run["runtime"], xnnpack=run["options"]["xnnpack"]),
                 version=run["provenance"]["runtime_version"],
                 precision=features.precision,
                 design=candidates[0].name.split("-")[0] if features.family == IMPORTED else features.family,
@@ -182,6 +193,11 @@ def counted_run(run: dict[str, Any], files: Path) -> InstructionCount | None:
                 instruction_set=instruction_set(board_of(run["device"])),
             )
     return None
+
+
+def table_name(runtime: str, *, xnnpack: bool) -> str:
+    """What a run is counted for: without its delegate, LiteRT has other kernels."""
+    return BUILT_IN if runtime == COMMON_TABLE and not xnnpack else runtime
 
 
 def _key(c: InstructionCount) -> tuple[str, str, str, str, tuple[float, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.latency.fit_all import Evaluated, calibrations
+from benchmarks.latency.fit_all import Evaluated, calibrations, strangers
 from benchmarks.latency.gather.instruction_table import TestedTable
 from benchmarks.latency.gather.rows import LatencyRow
 from benchmarks.latency.page.baseline import leave_out_error
@@ -50,7 +50,7 @@ def write_page(
     docs: Path,
 ) -> Path:
     """Fill in the template; returns the page's path."""
-    entries = [(c, g) for t in tested for c, g in zip(calibrations(t), t.groups, strict=True)]
+    entries = [(c, g) for t in tested for c, g in zip(calibrations(t, strangers(tested)), t.groups, strict=True)]
     tests_by_conditions = held_out(tested)
     hold_outs = [(c, tests_by_conditions[g.conditions]) for c, g in entries if g.conditions in tests_by_conditions]
     figures = plot_boards(tested, docs / "latency-model")

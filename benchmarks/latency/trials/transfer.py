@@ -7,7 +7,7 @@ conditions in which the same networks were measured: nine in ten networks were w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from devices.latency.model.measurements import STATED
 SHARED = 4  # networks two conditions must have in common
 PAIR_NETWORKS = 9  # from which a conformal 90 % quantile exists
 RUNTIME_PAIRS = 4  # boards on which a runtime must be measured beside another to stand in
+BOARD_PAIRS = 4  # of a likeness, from which it speaks for itself
 LIKENESSES = ("same core and count", "same core", "like core", "other core")
 Errors = list[tuple[float, float]]  # of single networks, with their weights
 
@@ -36,9 +37,7 @@ def transfers(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str, A
     }
     factors: dict[str, Any] = {"board": {}, "pairs": {}, "runtime": {}, "rates": {}, "speedup": speedup_law(cpu)}
     for kind, groups_here in kinds.items():
-        for alike in LIKENESSES:
-            if factor := board_factor(groups_here, alike):
-                factors["board"].setdefault(kind, {})[alike] = factor
+        factors["board"][kind] = board_factors(groups_here)
         factors["pairs"][kind] = pair_factors(groups_here)
         factors["runtime"][kind] = runtime_factors(groups_here)
         if factor := rate_factor(groups_here, tables):
@@ -64,27 +63,44 @@ def newest(groups: Sequence[CalibrationGroup]) -> list[CalibrationGroup]:
     return list(best.values())
 
 
-def board_factor(groups: Sequence[CalibrationGroup], alike: str) -> dict[str, Any] | None:
-    """Between boards under the same runtime and precision: what is left after the data sheets' ratio.
+def board_factors(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
+    """Between boards under the same runtime and precision, by likeness: what is left after the data sheets' ratio.
+
+    Two or three pairs of boards say little of how far the next pair is apart: what a likeness lacks of `BOARD_PAIRS` of them, all
+    others make up for. Without, too few rows of boards that were left out altogether were covered.
 
     Args:
         groups: of one kind of arithmetic, newest versions.
-        alike: see `likeness`.
     """
-    errors: list[np.ndarray] = []
+    left: dict[str, list[np.ndarray]] = {alike: [] for alike in LIKENESSES}
+    named: dict[str, set[frozenset[str]]] = {alike: set() for alike in LIKENESSES}
     for a, b in _pairs(groups):
         c, d = a.conditions, b.conditions
         first, second = boards().get(c.board), boards().get(d.board)
-        if first is None or second is None or first.name == second.name or likeness(first, second) != alike:
-            continue
-        if not _comparable(a, b) or (c.precision == "int8" and first.dot_product != second.dot_product):
+        if first is None or second is None or first.name == second.name or not _comparable(a, b):
             continue
         expected = log_speed_ratio(first, second)
-        if expected is not None:
-            # one thread each: the number of cores is no part of the ratio
-            cores = math.log(second.cores / first.cores) if c.threads == STATED else 0.0
-            errors.append(np.abs(_ratios(a, b) - expected - cores))
-    return _factor(errors)
+        if expected is None or (c.precision == "int8" and first.dot_product != second.dot_product):
+            continue
+        # one thread each: the number of cores is no part of the ratio
+        cores = math.log(second.cores / first.cores) if c.threads == STATED else 0.0
+        alike = likeness(first, second)
+        left[alike].append(np.abs(_ratios(a, b) - expected - cores))
+        named[alike].add(frozenset((first.name, second.name)))
+    return {alike: _borrowed(left, alike, len(named[alike])) for alike in LIKENESSES if left[alike]}
+
+
+def _borrowed(left: Mapping[str, Sequence[np.ndarray]], alike: str, pairs: int) -> dict[str, Any]:
+    """The half width of one likeness, whose `pairs` of boards are joined by all others' as far as they are too few."""
+    borrowed = [errors for name, errors_there in left.items() if name != alike for errors in errors_there]
+    missing = max(BOARD_PAIRS - pairs, 0) * len(left[alike]) / pairs
+    scores = [*_alike(left[alike], 1.0), *_alike(borrowed, missing / max(len(borrowed), 1))]
+    return {"half_width": round(weighted_quantile(scores), 4), "pairs": pairs}
+
+
+def _alike(pairs: Sequence[np.ndarray], weight: float) -> Errors:
+    """The errors of all networks; each pair has the weight."""
+    return [(float(e), weight / len(errors)) for errors in pairs for e in errors if weight]
 
 
 def runtime_factors(groups: Sequence[CalibrationGroup]) -> dict[str, Any]:
@@ -115,7 +131,7 @@ def rate_factor(groups: Sequence[CalibrationGroup], tables: Tables) -> dict[str,
     """How wrong it is to work off one runtime's instructions at another's rate on the same board.
 
     Only runtimes whose own kernels were counted; every network of the one is predicted by the median rate of the other. TFLite
-    without XNNPACK is another runtime than with it, though one table counts for both: that makes the two differ more than they do.
+    without XNNPACK is another runtime than with it, and was counted apart.
     """
     rates: list[tuple[CalibrationGroup, np.ndarray]] = []
     for g in groups:

@@ -29,7 +29,7 @@ from devices.latency.model.fit.conformal import quantile
 from devices.latency.model.fit.fitting import Prior
 from devices.latency.model.groups import CalibrationGroup, Priors
 from devices.latency.model.hardware import board_of, boards, instruction_set
-from devices.latency.model.instructions import countable, table_for
+from devices.latency.model.instructions import WITH_XNNPACK, countable, table_for
 from devices.latency.model.measurements import MeasurementConditions
 from devices.latency.model.model import SPREAD_FLOOR
 from devices.latency.model.populations import POPULATIONS
@@ -230,7 +230,10 @@ def _fit(group: CalibrationGroup, population: str, dynamic: bool, profile: str) 
 def _rate(group: CalibrationGroup, profile: str, widths: Mapping[str, float] | None) -> InstructionRate | None:
     """The board's own rate; how wrong rates go is known from published boards."""
     board = boards().get(group.conditions.board) or board_of(profile or group.conditions.board)
-    table = table_for(group.conditions.runtime, group.conditions.precision, instruction_set(board))
+    runtime = group.conditions.runtime
+    # the user's runs of LiteRT are with XNNPACK, whatever the published rows beside them are
+    own_runtime = WITH_XNNPACK if runtime == "TFLite" else runtime
+    table = table_for(own_runtime, group.conditions.precision, instruction_set(board))
     rate_terms = countable(group.conditions.runtime, group.totals)
     if table is None or widths is None or not rate_terms.any():
         return None

@@ -13,7 +13,7 @@ from typing import Any
 
 from devices.latency.model.calibration import Calibration
 from devices.latency.model.hardware import BoardHardware, board_of, boards, instruction_set, likeness, log_speed_ratio
-from devices.latency.model.instructions import own_table
+from devices.latency.model.instructions import BUILT_IN, WITH_XNNPACK, own_table
 from devices.latency.model.measurements import STATED
 
 # a .tflite file runs under LiteRT, whose CPU kernels are TFLite's, most of them XNNPACK's
@@ -145,14 +145,15 @@ def _counted(
     """The instructions of the runtime asked for, at the rate of another one, where the kernels of both were counted."""
     k = c.conditions
     target_set = instruction_set(target)
-    if c.origin == "measured" or k.runtime in runtime_names or c.rate is None or k.precision == "fp16":
+    if c.origin == "measured" or c.rate is None or k.precision == "fp16":
         return []
-    if (
-        own_table(k.runtime, k.precision, target_set) is None
-        or own_table(runtime_names[0], k.precision, target_set) is None
-    ):
+    # a file runs with XNNPACK today, also where the rows are of TFLite without
+    counted_for = WITH_XNNPACK if WITH_XNNPACK in runtime_names else runtime_names[0]
+    if k.runtime in runtime_names and c.rate.runtime != BUILT_IN:
         return []
-    return [way(counted_for=runtime_names[0])]
+    if own_table(k.runtime, k.precision, target_set) is None or own_table(counted_for, k.precision, target_set) is None:
+        return []
+    return [way(counted_for=counted_for)]
 
 
 def _newest(calibrations: Iterable[Calibration]) -> list[Calibration]:

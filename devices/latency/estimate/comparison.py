@@ -25,7 +25,7 @@ from devices.latency.model.instructions import table_for
 from devices.latency.model.shared_work import shared_share
 from devices.latency.model.terms import SMALL_PARTS, term_matrix
 
-Key = tuple[str, str, float]
+Key = tuple[str, str, float, str | None]
 LEAST_APART = 0.1  # of the work: what two networks differ by at least
 
 
@@ -114,7 +114,7 @@ def _width(ratio: RatioEstimate) -> float:
 
 
 def _key(choice: CalibrationChoice, prediction: TimePrediction) -> Key:
-    return choice.calibration.name, prediction.method, choice.shift
+    return choice.calibration.name, prediction.method, choice.shift, choice.counted_for
 
 
 def _apart(device: str, first_candidate: Candidate, other: Candidate) -> RatioEstimate:

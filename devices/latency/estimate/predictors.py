@@ -20,10 +20,12 @@ from devices.latency.graph.records import ArtifactFeatures, OperatorRecord
 from devices.latency.model.calibration import Calibration, within
 from devices.latency.model.hardware import BoardHardware
 from devices.latency.model.instructions import (
+    BUILT_IN,
     InstructionTable,
     countable,
     counted_rows,
     file_terms,
+    float_table,
     operators_key,
     table_for,
 )
@@ -111,8 +113,12 @@ def by_instructions(
     rate = calibration.rate.at(threads)
     runtime = counted_for or calibration.conditions.runtime
     table = rate.table if counted_for is None else table_for(runtime, rate.precision, rate.instruction_set)
-    wide = table_for(runtime, "fp32", rate.instruction_set)
+    wide = float_table(runtime, table) if table is not None else None
     if table is None or wide is None or not countable(runtime, term_matrix(features.records).sum(0)):
+        return None
+    if (
+        features.is_dynamic and table.runtime == BUILT_IN
+    ):  # only static networks were measured, and counted, without XNNPACK
         return None
     float_rate = rate
     if calibration.conditions.precision == "int8":

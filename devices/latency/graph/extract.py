@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from devices.latency.graph.classify import classify
 from devices.latency.graph.mnn_reader import read_mnn
 from devices.latency.graph.ncnn_reader import read_ncnn
 from devices.latency.graph.onnx_reader import read_onnx
-from devices.latency.graph.records import ArtifactFeatures
+from devices.latency.graph.records import ArtifactFeatures, OperatorRecord
 from devices.latency.graph.tflite_reader import read_tflite
 from eamdeploy.base.errors import UsageError
 from runtimes.readers.metadata import ArtifactMetadata, read_metadata
@@ -49,7 +50,7 @@ def _features(file: Path, metadata: ArtifactMetadata) -> ArtifactFeatures:
     return ArtifactFeatures(
         name=metadata.name or file.stem,
         format=metadata.format,
-        precision=metadata.precision if metadata.precision in ("fp32", "fp16", "int8") else _precision(records),
+        precision=_precision(records, metadata.precision),
         records=records,
         input_px=graph.input_px,
         lowerings=tuple(sorted({str(entry.get("lowering", "?")) for entry in metadata.plan})),
@@ -57,7 +58,9 @@ def _features(file: Path, metadata: ArtifactMetadata) -> ArtifactFeatures:
     )
 
 
-def _precision(records: tuple) -> str:  # type: ignore[type-arg]
-    """int8 where most arithmetic is: a foreign artifact doesn't say."""
+def _precision(records: Sequence[OperatorRecord], stated: str | None) -> str:
+    """int8 where most arithmetic is: a foreign artifact does not say, and another's quantizer keeps what the float file said."""
     total = sum(r.macs for r in records)
-    return "int8" if sum(r.macs for r in records if r.element_bytes == 1) > total / 2 else "fp32"
+    if sum(r.macs for r in records if r.element_bytes == 1) > total / 2:
+        return "int8"
+    return stated if stated in ("fp32", "fp16", "int8") else "fp32"

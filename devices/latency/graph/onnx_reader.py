@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devices.latency.graph.graph import Operator, OperatorGraph, Tensor
+from devices.latency.graph.onnx_quantized import as_float, quantized_shapes
 from eamdeploy.base.errors import MissingDependency, UsageError
 
 Buffer = mmap.mmap | bytes
@@ -63,6 +64,7 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
         if op == "Constant" and output_names:
             constant.add(output_names[0])
             known_values.setdefault(output_names[0], value)
+    known_values.update(quantized_shapes([name for node in parsed for name in node[3]], known_values))
     missing = {name for op, _, _, output_names, _, _ in parsed for name in output_names[:1] if name not in known_values}
     if missing:
         known_values.update(_inferred_shapes(path))
@@ -207,6 +209,7 @@ def _node(
                     _, shape, size = _initializer(data, a, b)
                     value_of = (shape, size)
             attributes[key] = tuple(integers)
+    op, used = as_float(op, used)
     return op, name, used, output_names, {k: v for k, v in attributes.items() if v}, value_of
 
 

@@ -34,8 +34,12 @@ DYNAMIC_TERMS = (
     "quantized",
 )
 COUNTED = (*STATIC_TERMS, *DYNAMIC_TERMS)
+COMMON_TABLE = "litert"
+BUILT_IN = "litert-builtin"  # LiteRT without XNNPACK: the kernels of the rows that say TFLite
+WITH_XNNPACK = "TFLite-XNNPACK"  # how LiteRT runs a file today
 # whose table stands for a runtime's kernels
 TABLES = {
+    "TFLite": BUILT_IN,
     "ONNXRuntime": "onnxruntime",
     "OpenVINO": "onnxruntime",
     "OpenCV-DNN": "onnxruntime",
@@ -44,7 +48,6 @@ TABLES = {
 }
 # whose own kernels were counted; the others' are taken to be alike
 COUNTED_RUNTIMES = ("TFLite", "TFLite-XNNPACK", "ONNXRuntime", "ncnn", "MNN")
-COMMON_TABLE = "litert"
 WINOGRAD = ("ncnn", "MNN", "ArmNN-Neon", "Tengine-Lite")  # compute 3x3 convolutions with fewer multiplications
 FAST_SHARE = 0.1  # of the multiplications, from which that changes a network's instructions
 # what a board's kernels are made of: plain 128-bit vectors; with dot products of bytes besides
@@ -155,8 +158,17 @@ def own_table(
 ) -> InstructionTable | None:
     """As `table_for`, of this runtime's own kernels or none."""
     table = table_for(runtime, precision, instruction_set, known_tables)
-    counted = runtime in COUNTED_RUNTIMES and table is not None and table.runtime == TABLES.get(runtime, COMMON_TABLE)
+    name = TABLES.get(runtime, COMMON_TABLE)
+    names = (name, COMMON_TABLE) if name == BUILT_IN else (name,)  # one program, with and without its delegate
+    counted = runtime in COUNTED_RUNTIMES and table is not None and table.runtime in names
     return table if counted else None
+
+
+def float_table(runtime: str, table: InstructionTable) -> InstructionTable | None:
+    """What counts the float operators of a file whose others `table` counts."""
+    if TABLES.get(runtime) == BUILT_IN:
+        return tables().get((table.runtime, "fp32", table.instruction_set))
+    return table_for(runtime, "fp32", table.instruction_set)
 
 
 def keyed(tables_in: Iterable[InstructionTable]) -> Tables:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.latency.gather.instruction_table import fit_tables, read_counts
-from devices.latency.model.instructions import COUNTED, operators_key
+from benchmarks.latency.gather.instruction_table import fit_tables, read_counts, table_name
+from devices.latency.model.instructions import BUILT_IN, COMMON_TABLE, COUNTED, operators_key
 
 
 def test_every_count_says_what_was_counted() -> None:
@@ -39,3 +39,16 @@ def test_every_count_is_found_by_its_operators() -> None:
         table = tables[c.runtime, c.precision, c.instruction_set]
         key = operators_key(np.array(c.terms), np.array(c.float_terms or [0.0] * len(COUNTED)))
         assert table.exact[key] == pytest.approx(c.millions, rel=0.02), c.name
+
+
+def test_what_litert_does_without_xnnpack_is_counted_apart() -> None:
+    assert table_name("litert", xnnpack=False) == BUILT_IN
+    assert table_name("litert", xnnpack=True) == COMMON_TABLE
+    assert table_name("onnxruntime", xnnpack=False) == "onnxruntime"
+    with_delegate, without = (
+        {c.name: c.millions for c in read_counts() if (c.runtime, c.precision) == (name, "int8") and not c.dynamic}
+        for name in (COMMON_TABLE, BUILT_IN)
+    )
+    counted_twice = with_delegate.keys() & without.keys()
+    assert len(counted_twice) >= 5
+    assert np.median([without[name] / with_delegate[name] for name in counted_twice]) > 1.2

@@ -18,6 +18,8 @@ from devices.latency.model.calibration import shipped
 from devices.latency.model.hardware import board_of, instruction_set
 from devices.latency.model.instructions import (
     BASE,
+    BUILT_IN,
+    COMMON_TABLE,
     DOT_PRODUCT,
     InstructionTable,
     file_terms,
@@ -60,6 +62,14 @@ def test_a_runtime_whose_kernels_were_not_counted_has_no_table_of_its_own() -> N
     assert own_table("ArmNN-Neon", "fp32", BASE, known_tables) is None
     assert own_table("ncnn", "fp32", BASE, known_tables) is None
     assert own_table("TFLite", "fp32", BASE, known_tables) is not None
+
+
+def test_rows_without_xnnpack_are_counted_without_it() -> None:
+    several = keyed([table(r, p, BASE) for r in (COMMON_TABLE, BUILT_IN) for p in ("fp32", "int8")])
+    assert table_for("TFLite", "int8", BASE, several) is several[BUILT_IN, "int8", BASE]
+    assert table_for("TFLite-XNNPACK", "int8", BASE, several) is several[COMMON_TABLE, "int8", BASE]
+    assert own_table("TFLite", "int8", BASE, several) is several[BUILT_IN, "int8", BASE]
+    assert own_table("ncnn", "int8", BASE, several) is None
 
 
 def test_float_operators_of_an_int8_file_are_worked_off_at_the_float_rate() -> None:
