@@ -108,7 +108,7 @@ def rates_table(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
 
 def one_thread_table(entries: Sequence[tuple[Calibration, CalibrationGroup]]) -> str:
     """Instruction rates from what was measured with one thread."""
-    body, rows_in_all, inside = [], 0, 0.0
+    body, judged = [], []
     for c, _ in sorted(entries, key=lambda e: e[0].name):
         tests = c.tests.get("by_instructions", {}).get("one_thread")
         if not tests or not tests["n"]:
@@ -119,10 +119,12 @@ def one_thread_table(entries: Sequence[tuple[Calibration, CalibrationGroup]]) ->
         cells = [number(tests["mean_abs_percent"]), number(tests["bias_percent"]), factor, number(covered, 0)]
         body.append([c.title, str(tests["n"]), *cells])
         if covered is not None:
-            rows_in_all, inside = rows_in_all + tests["n"], inside + tests["n"] * covered
-    body.append(
-        ["all together", str(rows_in_all), "", "", "", number(inside / rows_in_all if rows_in_all else None, 1)]
-    )
+            judged.append((OLD_SYSTEM in c.conditions.version, tests["n"], covered))
+    answering = [entry for entry in judged if not entry[0]]
+    for words, entries_here in (("all together", judged), ("without 32-bit systems, which answer nothing", answering)):
+        count = sum(n for _, n, _ in entries_here)
+        inside = sum(n * covered for _, n, covered in entries_here)
+        body.append([words, str(count), "", "", "", number(inside / count if count else None, 1)])
     head = ("calibration, rows with one thread", "left out", "mean", "bias", "interval, factor", "covered, board out")
     return table(head, body)
 

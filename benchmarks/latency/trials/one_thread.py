@@ -16,7 +16,6 @@ from benchmarks.latency.trials.rates import left_out_errors, percent
 from benchmarks.latency.trials.validation import OWN_SCORES_FROM
 from benchmarks.latency.trials.weighted import weighted_quantile
 from devices.latency.estimate.choose import OLD_SYSTEM
-from devices.latency.model.fit.conformal import LEVEL
 from devices.latency.model.groups import CalibrationGroup
 from devices.latency.model.hardware import boards, in_order, instruction_set
 from devices.latency.model.instructions import Tables, countable, table_for
@@ -109,9 +108,6 @@ def one_thread_width(conditions: MeasurementConditions, errors: Errors) -> float
 
 def _of(near: Callable[[MeasurementConditions], bool], errors: Errors) -> float | None:
     near_errors = [of_one for c, of_one in errors.items() if near(c) and of_one]
-    count = sum(len(of_one) for of_one in near_errors)
-    if count < OWN_SCORES_FROM:
+    if sum(len(of_one) for of_one in near_errors) < OWN_SCORES_FROM:
         return None
-    # as a conformal quantile allows for few errors
-    level = min(1.0, LEVEL * (count + 1) / count)
-    return weighted_quantile(((abs(e), 1 / len(of_one)) for of_one in near_errors for e in of_one), level)
+    return weighted_quantile((abs(e), 1 / len(of_one)) for of_one in near_errors for e in of_one)
