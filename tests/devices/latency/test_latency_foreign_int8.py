@@ -15,7 +15,7 @@ from devices.latency.graph.extract import extract_features
 from devices.latency.graph.onnx_quantized import as_float
 
 
-class RandomImages(CalibrationDataReader):
+class ForeignCalibration(CalibrationDataReader):
     """Two random images."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ def test_a_file_of_another_quantizer_has_the_float_files_work_in_int8(
     if form == "dynamic":
         quantize_dynamic(float_file, path)
     else:
-        quantize_static(float_file, path, RandomImages(), quant_format=QuantFormat[form])
+        quantize_static(float_file, path, ForeignCalibration(), quant_format=QuantFormat[form])
     before, after = extract_features(float_file), extract_features(path)
 
     def work(features) -> dict[str, int]:
