@@ -6,7 +6,7 @@ import re
 
 # where the flag is spelled as the parameter, with dashes, it need not be written twice
 _SAME = (
-    "board", "budget", "calibration", "class_map", "current", "data", "debug", "device", "estimate", "instructions",
+    "arithmetic", "board", "budget", "calibration", "class_map", "current", "data", "debug", "device", "estimate", "instructions",
     "labels", "lowering", "lr", "max_drop", "measure", "minimize", "out", "preprocessing", "provider", "python",
     "qat", "resume", "runtime", "store", "xnnpack",
 )  # fmt: skip
