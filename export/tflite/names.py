@@ -20,6 +20,7 @@ from torch import nn
 from export.exporter.quiet import captured_output
 from export.exporter.reference import layer_values
 from export.exporter.request import ExportRequest
+from export.tflite.constants import constant_paths
 from export.tflite.peephole import operator_kind, tidy
 
 Array = npt.NDArray[np.float32]
@@ -48,9 +49,10 @@ def rename(path: Path, wrapper: nn.Module, network: nn.Module, request: ExportRe
             if index not in names:
                 where = _module_path(graph.tensors[index].name.decode(), paths)
                 names[index] = _unique(f"{where}/{kind}" if where else kind, used)
+    owners = constant_paths(model, network)
     for index, tensor in enumerate(graph.tensors):
         # what no operator makes is a constant
-        constant = f"{_module_path(tensor.name.decode(), paths) or 'constant'}/constant"
+        constant = f"{_module_path(tensor.name.decode(), paths) or owners.get(index) or 'constant'}/constant"
         tensor.name = (names[index] if index in names else _unique(constant, used)).encode()
     _write(model, path)
     return {kind: {layer: names[index] for layer, index in group.items()} for kind, group in matches.items()}

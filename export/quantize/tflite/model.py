@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class TfliteModel:
         model, graph: objects of the flatbuffer schema.
         producer: operator that makes a tensor, by tensor index.
         readers: operators that read a tensor, by tensor index.
-        mixing: of layers whose mixing weights do not sum to 1, what bounds them, as the file's metadata has it.
+        mixing: what bounds the mixing weights of each layer, as the file's metadata has it; empty where all sum to 1.
     """
 
     def __init__(self, content: bytes, mixing: Mapping[str, Any] | None = None) -> None:
@@ -67,7 +67,8 @@ class TfliteModel:
         content = flatbuffer_bytes(path)
         if content[4:8] != b"TFL3":
             raise UsageError("not a TFLite file", where=path)
-        model = cls(content, read_metadata(path).raw.get("mixing"))
+        document = read_metadata(path).raw
+        model = cls(content, _mixing(document.get("mixing") or {}, document.get("plan") or ()))
         if len(model.model.subgraphs) != 1:
             raise UsageError("the quantizer does not know models of several graphs", where=path)
         return model
@@ -214,3 +215,9 @@ class TfliteModel:
         for entry in self.model.metadata or []:
             entry.buffer = moved[entry.buffer]
         self.index()
+
+
+def _mixing(bounds: Mapping[str, Any], plan: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The bounds of every layer that was planned; those that are not listed sum to 1."""
+    convex = {"l1": 1.0, "signed": False, "kernels": 1}
+    return {**{str(entry["layer"]): convex for entry in plan}, **bounds} if bounds else {}

@@ -134,7 +134,10 @@ def _bank(model: TfliteModel, weight: int) -> TfliteBank | None:
     if mixing is None or model.kind(mixing) != "FULLY_CONNECTED" or not model.is_constant(int(mixing.inputs[1])):
         return None
     plain = mixing.builtinOptions.fusedActivationFunction == 0 and (len(mixing.inputs) < 3 or mixing.inputs[2] < 0)
-    code = _code(model, layer_name(model, int(mixing.inputs[1])))
+    layer = layer_name(model, int(mixing.inputs[1]))
+    code = _code(model, layer)
+    if model.mixing and layer not in model.mixing and not _at_most_one(model, int(mixing.inputs[0])):
+        return None
     # signed weights would need another zero point than the shipped form has
     if code is None or code.signed or not plain or len(model.readers[int(reshape.inputs[0])]) != 1:
         return None
@@ -148,3 +151,10 @@ def _code(model: TfliteModel, layer: str) -> WeightsCode | None:
     codes = [weights_code(model.mixing, name) for name in model.mixing]
     bounded = [code for code in codes if code is not None]
     return max(bounded, key=lambda code: code.l1) if len(bounded) == len(codes) else None
+
+
+def _at_most_one(model: TfliteModel, alpha: int) -> bool:
+    """Whether mixing weights end at 1: a converter may divide a bank by what it multiplies them with."""
+    while (op := model.producer.get(alpha)) is not None and model.kind(op) in MOVES:
+        alpha = int(op.inputs[0])
+    return op is not None and model.kind(op) in ("SOFTMAX", "LOGISTIC")
