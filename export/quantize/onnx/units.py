@@ -215,11 +215,16 @@ def _attention_nodes(graph: OnnxGraph) -> set[int]:
         node = graph.producer.get(waiting.pop())
         if node is None or id(node) in attention_ids or node.op_type in _POOLING:
             continue
-        if any(_has_extent(graph, name) for name in node.output):
+        if any(_has_extent(graph, name) for name in node.output) or _is_mixed(graph, node):
             continue
         attention_ids.add(id(node))
         waiting.extend(node.input)
     return attention_ids
+
+
+def _is_mixed(graph: OnnxGraph, node: Any) -> bool:
+    """Whether it is a dynamic layer itself, which in a network of 1x1 maps lies before an attention and not in it."""
+    return bool(node.op_type == "Conv" and node.input[1] in graph.producer)
 
 
 def _has_extent(graph: OnnxGraph, name: str) -> bool:
