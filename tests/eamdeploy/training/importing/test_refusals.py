@@ -122,7 +122,8 @@ def test_weights_that_do_not_fit_are_told_so(factories: Path) -> None:
 def test_weights_of_a_wrapped_network_fit(factories: Path) -> None:
     other = foreign_network("plain-full")
     nn.init.normal_(other.head.weight)
-    torch.save({"state_dict": {f"module.{name}": value for name, value in other.state_dict().items()}}, "wrapped.pt")
+    wrapped = {f"_orig_mod.module.{name}": value for name, value in other.state_dict().items()}
+    torch.save({"state_dict": {**wrapped, "n_averaged": torch.tensor(3)}}, "wrapped.pt")
     imported_network = import_factory(
         "factories_of_mine:plain", (3, 16, 16), factories / "out", weights=Path("wrapped.pt")
     )

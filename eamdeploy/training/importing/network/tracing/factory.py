@@ -15,6 +15,7 @@ from eamdeploy.base.errors import DataError, UsageError
 from eamdeploy.training.importing.network.tracing.trace import is_user_code
 from eamdeploy.training.importing.weights import read_weights
 
+_COUNTERS = ("n_averaged", "total_ops", "total_params")
 _PREFIXES = ("module.", "model.", "network.", "net.", "backbone.")
 
 
@@ -119,7 +120,12 @@ def load_weights(module: nn.Module, path: Path) -> int:
     Raises:
         DataError: when the file cannot be read, or does not fit.
     """
-    tensors = read_weights(path).tensors
+    # torch.compile puts its name between others, and averages and profilers count
+    tensors = {
+        name.replace("_orig_mod.", ""): tensor
+        for name, tensor in read_weights(path).tensors.items()
+        if not name.endswith(_COUNTERS)
+    }
     own_tensors = {name: tensor for name, tensor in module.state_dict().items() if isinstance(tensor, Tensor)}
     for prefix in ("", *_PREFIXES):
         file_tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
