@@ -99,7 +99,7 @@ def import_network(
         subject, original = (_Rows(adapted), _Rows(plain)) if flat else (adapted, plain)
         if is_packed(original.eval(), images):
             subject, original = unpacked(subject), unpacked(original)
-        meaning = said_head(head, original(images[:1]))
+        meaning = said_head(head, original(images))
         subject, original = as_logits(subject, meaning), as_logits(original, meaning)
         rewritten = rewrite_module(subject.eval(), images, label, progress, original=original.eval())
         progress.stage("looking for numbers that the weights do not hold")
