@@ -27,7 +27,7 @@ PANELS: Mapping[str, Mapping[str, str]] = {
     },
     "init": {"Result, input and classes": "out classes input in-channels", "Network": _ARCHITECTURE, "Output": _OUTPUT},
     "import": {
-        "Source and result": "out weights classes labels input check class-map noise",
+        "Source and result": "out weights head classes labels input check class-map noise",
         "What a file of weights does not say": "source state activation epsilon padding preprocessing resize",
         "Network": _ARCHITECTURE,
         "Output": _OUTPUT,
