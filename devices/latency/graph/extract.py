@@ -37,8 +37,12 @@ def extract_features(path: Path | str) -> ArtifactFeatures:
         return _features(file, metadata)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         # every part of it decodes, but its operators do not fit their tensors
-        why = f"{type(error).__name__}: {error}"
-        raise UsageError("the artifact's operators do not fit together", where=file, why=why) from error
+        raise UsageError(
+            "the artifact's operators do not fit together",
+            where=file,
+            why=f"shapes of their tensors are missing or wrong ({error})",
+            hint="export it again, with the shapes of all tensors in it",
+        ) from error
 
 
 def _features(file: Path, metadata: ArtifactMetadata) -> ArtifactFeatures:

@@ -17,6 +17,8 @@ from devices.latency.graph.onnx_quantized import as_float, quantized_shapes
 from eamdeploy.base.errors import MissingDependency, UsageError
 
 Buffer = mmap.mmap | bytes
+# ONNX Runtime's blocked layout, which its builds for x86-64 alone have, and whose operators say no shapes
+_BLOCKED_DOMAIN = "com.microsoft.nchwc"
 _BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2, 21: 1, 22: 1}
 Shape = tuple[int, ...]
 
@@ -25,7 +27,7 @@ def read_onnx(path: Path) -> OperatorGraph:
     """The graph of an .onnx file.
 
     Raises:
-        UsageError: when the file is no ONNX model.
+        UsageError: when the file is no ONNX model, or one for x86-64 hosts alone.
         MissingDependency: when it has no shapes and the onnx package, which could infer them, is not installed.
     """
     try:
@@ -59,6 +61,13 @@ def _graph(data: Buffer, path: Path) -> OperatorGraph:
                 outputs.append(name)
             if value_shape is not None and name not in constant:
                 known_values[name] = (value_shape, size)
+    if any(_domain(data, start, end) == _BLOCKED_DOMAIN for start, end in nodes):
+        raise UsageError(
+            "the file is planned for an x86-64 host",
+            where=path,
+            why="its convolutions are in ONNX Runtime's blocked layout, which no board has",
+            hint="export the network for the board, with `device`, and estimate that file",
+        )
     parsed = [_node(data, start, end) for start, end in nodes]
     for op, _, _, output_names, _, value in parsed:
         if op == "Constant" and output_names:
@@ -181,6 +190,10 @@ def _value_info(data: Buffer, start: int, end: int) -> tuple[str, Shape | None, 
 
 def _dimension(data: Buffer, start: int, end: int) -> int:
     return next((value for number, value, _, _ in fields(data, start, end) if number == 1), 1) or 1
+
+
+def _domain(data: Buffer, start: int, end: int) -> str:
+    return next((_text(data, first, last) for number, _, first, last in fields(data, start, end) if number == 7), "")
 
 
 def _node(

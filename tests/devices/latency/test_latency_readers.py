@@ -46,6 +46,15 @@ def small_onnx(path: Path, *, shapes: bool = True, dynamic: bool = False) -> Pat
     return path
 
 
+def test_a_file_for_an_x86_host_is_no_boards(tmp_path: Path) -> None:
+    """ONNX Runtime's blocked convolutions have no shapes to read, and no board has them."""
+    model = onnx.load(small_onnx(tmp_path / "m.onnx", shapes=False))
+    model.graph.node[0].domain = "com.microsoft.nchwc"
+    onnx.save(model, tmp_path / "host.onnx")
+    with pytest.raises(UsageError, match=r"planned for an x86-64 host .*blocked layout.*`device`"):
+        extract_features(tmp_path / "host.onnx")
+
+
 @pytest.mark.parametrize("shapes", [True, False])
 @pytest.mark.parametrize("dynamic", [True, False])
 def test_onnx_counts_are_those_of_the_arithmetic(tmp_path: Path, shapes: bool, dynamic: bool) -> None:
