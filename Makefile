@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# processes that run tests side by side
+# processes that run tests side by side; the quick tests wait for boards and commands for a sixth of their time
 JOBS ?= 2
+QUICK_JOBS ?= 3
 QUICK := not slow and not emulated and not chromium and not matrix and not board
 
 .PHONY: setup demo test test-all check bench matrix docs format constraints board-wheels clean
@@ -20,7 +21,7 @@ demo: setup  ## from the shipped checkpoint to a report, on real images, without
 
 test: setup  ## the quick tier
 	@echo "Leaves out the slow, emulated, chromium and matrix tests; 'make test-all' runs all but the matrix."
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(QUICK)" $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n $(QUICK_JOBS) --dist loadfile -m "$(QUICK)" $(PYTEST_OPTIONS)
 
 test-all: setup  ## every test but the full matrix and those that need a real board
 	@echo "Leaves out the full export matrix ('make matrix', nightly in CI) and tests on a real board."

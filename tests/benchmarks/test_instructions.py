@@ -48,6 +48,7 @@ def test_a_new_count_of_a_form_takes_the_place_of_an_old_one() -> None:
     assert count.table(renewed, "pi4")[2] == "| stem | ncnn 1 | 3.00 | 2.00 |"
 
 
+@pytest.mark.slow
 def test_the_prices_of_a_search_are_the_counted_layers_prices() -> None:
     rows = json.loads((ROOT / "benchmarks" / "export" / "layers" / "pi4.json").read_text(encoding="utf-8"))
     for runtime, priced in _INSTRUCTIONS.items():

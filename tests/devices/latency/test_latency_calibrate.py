@@ -26,6 +26,7 @@ def two(export_network) -> tuple[Path, Path]:
     return export_network(width=0.25, input_px=128), export_network(width=0.75, input_px=128)
 
 
+@pytest.mark.slow
 def test_two_networks_are_enough_and_the_third_comes_out_near(export_network, two) -> None:
     third = export_network(width=0.5, input_px=128)
     # a board three times as slow as the published Pi 4, in every respect

@@ -21,6 +21,7 @@ def twins(export_network) -> tuple[Path, Path]:
     return export_network(conv="eam", input_px=128), export_network(conv="static", input_px=128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["litert", "onnxruntime"])
 def test_the_ratio_of_a_dynamic_network_and_its_twin_is_no_less_certain_than_their_latencies(
     twins: tuple[Path, Path], runtime: str
@@ -63,6 +64,7 @@ def static_ncnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_files_of_two_runtimes_share_no_error_and_have_a_wider_ratio(
     twins: tuple[Path, Path], static_ncnn: Path
 ) -> None:

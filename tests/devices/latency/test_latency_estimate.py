@@ -54,6 +54,7 @@ def test_dynamic_layers_cost_time_and_certainty(export_network) -> None:
     assert any("dynamic" in note for note in dynamic.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["pi4", "pi5"])
 @pytest.mark.parametrize("runtime", ["litert", "onnxruntime"])
 def test_a_small_dynamic_network_is_known_to_a_factor_of_two(export_network, runtime: str, device: str) -> None:

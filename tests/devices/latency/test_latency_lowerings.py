@@ -20,6 +20,7 @@ def sums(path) -> dict[str, int]:
     return out
 
 
+@pytest.mark.slow
 def test_static_twin_has_neither_aggregation_nor_attention(export_network) -> None:
     features = extract_features(export_network(conv="static"))
     assert not features.is_dynamic
@@ -40,6 +41,7 @@ def test_aggregation_reads_each_bank_once(export_network) -> None:
     assert features.is_dynamic
 
 
+@pytest.mark.slow
 def test_convolutions_of_the_aggregated_network_are_those_of_the_twin(export_network) -> None:
     static, dynamic = sums(export_network(conv="static")), sums(export_network(conv="eam", lowering="aggregate"))
     for kind in ("full", "depthwise", "pointwise"):

@@ -39,6 +39,7 @@ def test_a_board_over_ssh_gives_latency_accuracy_and_evidence(boards, artifacts,
     assert eventually(lambda: not left_over(machines.servers[0]))
 
 
+@pytest.mark.slow
 def test_eight_boards_two_of_them_bad(boards, artifacts):
     """Six complete results, two clear errors, and no longer than the slowest needs."""
     machines = boards(8)

@@ -80,6 +80,7 @@ def images_of(trained: Checkpoint, tree: Path):
     return budget_images(tree, tree, preprocessing, trained.classes, limit=60)
 
 
+@pytest.mark.slow
 def test_the_search_hands_over_the_cheapest_rewrite_where_it_is_asked_to(search: Spending) -> None:
     best = search.cheapest or search
     assert best.point.collapsed == len(best.layers)

@@ -30,6 +30,7 @@ def command(tree: Path, out: Path, *extra: str) -> list[str]:
     return [sys.executable, "-m", "eamdeploy", "train", *FLAGS, "--data", str(tree), "--out", str(out), *extra]
 
 
+@pytest.mark.slow
 def test_it_learns_and_leaves_a_usable_checkpoint(tree: Path, tmp_path: Path) -> None:
     result = run_training(request(tree, tmp_path / "run", epochs=14, batch=16))
     assert result.top1 > 70, result.history

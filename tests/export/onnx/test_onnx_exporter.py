@@ -46,6 +46,7 @@ def exported(small: Network, tmp_path_factory: pytest.TempPathFactory) -> Export
     return export_onnx(small, tmp_path_factory.mktemp("onnx") / "net.onnx")
 
 
+@pytest.mark.slow
 def test_every_named_tensor_is_the_layers(small: Network, exported: ExportedFile) -> None:
     """The names lead to the values: alpha of every dynamic layer, the output of every convolution, every block."""
     images = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(1))
@@ -70,6 +71,7 @@ def test_nodes_are_called_after_their_layers_and_nothing_else_is_told(exported: 
     assert b"stack_trace" not in text
 
 
+@pytest.mark.slow
 def test_the_file_is_whole_and_has_the_opset_asked_for(small: Network, exported: ExportedFile, tmp_path: Path) -> None:
     model = onnx.load(str(exported.path), load_external_data=False)
     onnx.checker.check_model(model, full_check=True)

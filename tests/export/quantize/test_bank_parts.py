@@ -48,6 +48,7 @@ def _cut_matrices(path: Path) -> int:
     return sum(model.shape(bank)[0] > 4 for bank in banks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "layers"), [("onnx", 4), ("tflite", 2)])
 def test_the_file_computes_the_same_to_the_bit(
     tiny: TinyFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, layers: int

@@ -95,6 +95,7 @@ def test_moving_attention_is_not_collapsed_and_the_budget_holds(restless: Networ
         assert change.expected_points <= 2.0
 
 
+@pytest.mark.slow
 def test_what_is_reported_is_what_the_network_does(restless: Network) -> None:
     spending = search(restless, 2.0, "size", "litert")
     images = images_answered_by(restless, 2)
