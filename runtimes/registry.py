@@ -75,7 +75,8 @@ def arithmetics_of(runtime: Runtime) -> tuple[str, ...]:
 def chooses_arithmetic(name: str) -> bool:
     """Whether the runtime called ``name`` computes in another number format than the file's when told to; one that
     is not known here does not."""
-    return name in runtime_names() and len(arithmetics_of(get_runtime(name))) > 1
+    is_known = name in _BUILTIN or name in _third_party()
+    return is_known and len(arithmetics_of(get_runtime(name))) > 1
 
 
 def _third_party() -> dict[str, Callable[[], Any]]:

@@ -107,9 +107,9 @@ def rebuild(rows: Sequence[LatencyRow], out: Path, progress: Progress = SILENT) 
 
 def write_all(tested: Sequence[Evaluated], out: Path, tables: Tables) -> None:
     """Write what the package ships, and remove calibrations that are no longer made."""
-    written = set()
+    written, any_family = set(), strangers(tested)
     for t in tested:
-        for calibration in calibrations(t, strangers(tested)):
+        for calibration in calibrations(t, any_family):
             written.add(write_calibration(calibration, out / "calibrations").name)
     for stale in (out / "calibrations").glob("*.json"):
         if stale.name not in written:

@@ -50,7 +50,8 @@ def write_page(
     docs: Path,
 ) -> Path:
     """Fill in the template; returns the page's path."""
-    entries = [(c, g) for t in tested for c, g in zip(calibrations(t, strangers(tested)), t.groups, strict=True)]
+    any_family = strangers(tested)
+    entries = [(c, g) for t in tested for c, g in zip(calibrations(t, any_family), t.groups, strict=True)]
     tests_by_conditions = held_out(tested)
     hold_outs = [(c, tests_by_conditions[g.conditions]) for c, g in entries if g.conditions in tests_by_conditions]
     figures = plot_boards(tested, docs / "latency-model")

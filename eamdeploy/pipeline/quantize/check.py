@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -132,9 +132,11 @@ class QuantizationJudge:
             self._answers[float_path] = self._run(float_path)
         exact, rounded = self._answers[float_path], self._run(path)
         reference, best, labels = exact.best, rounded.best, exact.labels
-        flips = int((best != reference).any(axis=1).sum())
         if self.card.head.multi_label:
-            return self._labels_judged(exact, rounded, self.score_noise(float_path, path, NOISE_IMAGES))
+            check = self._labels_judged(exact, rounded)
+            noise = self.score_noise(float_path, path, NOISE_IMAGES) if check.warning is not None else 0.0
+            return replace(check, score_noise=noise)
+        flips = int((best != reference).any(axis=1).sum())
         if self.targets is None:
             return QuantizationCheck(len(best), None, None, flips)
         hits = [100 * float((values[:, 0] == labels).mean()) for values in (reference, best)]
@@ -142,7 +144,7 @@ class QuantizationJudge:
         noise = self.score_noise(float_path, path, NOISE_IMAGES) if warning is not None else 0.0
         return QuantizationCheck(len(best), hits[0], top1=hits[1], flips=flips, warning=warning, score_noise=noise)
 
-    def _labels_judged(self, exact: _Answers, rounded: _Answers, noise: float) -> QuantizationCheck:
+    def _labels_judged(self, exact: _Answers, rounded: _Answers) -> QuantizationCheck:
         """Label by label: an image of which 79 of 80 labels are as before has not lost them all."""
         labelled = (exact.best != 0) | (rounded.best != 0)
         changed = exact.best != rounded.best
@@ -162,7 +164,6 @@ class QuantizationJudge:
             top1=None,
             flips=int(changed.any(axis=1).sum()),
             warning=warning,
-            score_noise=0.0 if warning is None else noise,
             labels_changed=100 * float(changed.sum() / max(int(labelled.sum()), 1)),
             float_map=float_map,
             map=int8_map,

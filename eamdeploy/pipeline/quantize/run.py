@@ -94,9 +94,10 @@ def quantize_artifact(
         result = work.scratch
         size, float_bytes = artifact_bytes(result), artifact_bytes(baseline or source)
         if size > MOST_OF_FLOAT * float_bytes:
-            layers = ", ".join(work.written.int8_layers) or "no layers"
-            why = f"{size} bytes against {float_bytes} in float: of its layers int8 has a form for {layers}"
-            why = why if options.precision == "int8" else f"{size} bytes against {float_bytes} in float"
+            why = f"{size} bytes against {float_bytes} in float"
+            if options.precision == "int8":
+                layers = ", ".join(work.written.int8_layers) or "no layers"
+                why += f": of its layers int8 has a form for {layers}"
             raise ParityError(f"the {options.precision} file did not shrink", where=target, why=why)
         snr = quantizer.layer_snr_db(result, _batches(take(calibration_images, SNR_IMAGES), card, quantizer.batch))
         latency = interleaved_latency(baseline or source, result, quantizer, judge) if options.latency else None
